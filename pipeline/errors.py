@@ -1,0 +1,67 @@
+"""Every error a person can meet: what is wrong, where, and what mends it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns; scripts outside rely on these numbers."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    STALE = 3
+    INTERRUPTED = 130
+
+
+class PipelineError(Exception):
+    """The base of all errors that are shown as one block and never as a traceback.
+
+    ``what`` is one sentence, ``where`` names file, row, column and value as far as they are known,
+    and ``mend`` names the command or the setting that puts it right.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.mend:
+            lines.append(f"  mend:  {self.mend}")
+        return "\n".join(lines)
+
+
+class ConfigError(PipelineError):
+    """A setting, a preset or a word on the command line is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DataError(PipelineError):
+    """The user's files, or an artifact, do not hold what they should."""
+
+
+class StageError(PipelineError):
+    """A stage could not do its work, or its result may not be certified."""
+
+
+class StoreError(PipelineError):
+    """The artifacts folder cannot be read or written as it must be."""
+
+
+class LockError(PipelineError):
+    """Another process is writing below artifacts/."""
+
+
+class InterruptError(PipelineError):
+    """Ctrl-C or SIGTERM."""
+
+    exit_code = ExitCode.INTERRUPTED

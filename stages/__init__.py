@@ -1,0 +1,111 @@
+"""The six stages as one list: read it and you know the pipeline."""
+
+from pipeline.stage import Artifact, Stage
+from stages.parameters import (
+    EncodeParameters,
+    EvaluateParameters,
+    IngestParameters,
+    SplitParameters,
+    SubmitParameters,
+    TrainParameters,
+)
+
+STAGES = (
+    Stage(
+        name="ingest",
+        summary="CSV -> validated Parquet",
+        function="stages.ingest:ingest",
+        parameters=IngestParameters,
+        sources="stages.sources:find_sources",
+        not_in_key=("train", "test", "archive", "sample_submission"),
+        inputs=(),
+        outputs=(
+            Artifact("ingest/train.parquet", check="stages.schemas:check_train_table"),
+            Artifact("ingest/test.parquet", check="stages.schemas:check_test_table"),
+            Artifact("ingest/ids.parquet", check="stages.schemas:check_ids"),
+            Artifact("ingest/profile.json", check="stages.schemas:check_profile"),
+            Artifact("ingest/quarantine.parquet", check="stages.schemas:check_quarantine", optional=True),
+        ),
+        libraries=("numpy", "pandas", "pandera", "pyarrow"),
+    ),
+    Stage(
+        name="split",
+        summary="normalise, divide into training and validation",
+        function="stages.split:split",
+        parameters=SplitParameters,
+        inputs=("ingest/train.parquet", "ingest/test.parquet", "ingest/profile.json"),
+        outputs=(
+            Artifact("split/X_train.npy", check="stages.schemas:check_pixels"),
+            Artifact("split/X_validation.npy", check="stages.schemas:check_pixels"),
+            Artifact("split/X_test.npy", check="stages.schemas:check_pixels"),
+            Artifact("split/labels_train.npy", check="stages.schemas:check_labels"),
+            Artifact("split/labels_validation.npy", check="stages.schemas:check_labels"),
+            Artifact("split/rows_train.npy", check="stages.schemas:check_rows"),
+            Artifact("split/rows_validation.npy", check="stages.schemas:check_rows"),
+            Artifact("split/images.json", check="stages.schemas:check_images"),
+        ),
+        libraries=("numpy", "pandas", "pandera", "pyarrow"),
+    ),
+    Stage(
+        name="encode",
+        summary="labels -> one-hot",
+        function="stages.encode:encode",
+        parameters=EncodeParameters,
+        inputs=("split/labels_train.npy", "split/labels_validation.npy"),
+        outputs=(
+            Artifact("encode/Y_train.npy", check="stages.schemas:check_one_hot"),
+            Artifact("encode/Y_validation.npy", check="stages.schemas:check_one_hot"),
+            Artifact("encode/classes.json", check="stages.schemas:check_classes"),
+        ),
+        libraries=("numpy", "pandas", "pandera"),
+    ),
+    Stage(
+        name="train",
+        summary="the NumPy network",
+        function="stages.train:train",
+        parameters=TrainParameters,
+        inputs=(
+            "split/X_train.npy",
+            "split/X_validation.npy",
+            "split/images.json",
+            "encode/Y_train.npy",
+            "encode/Y_validation.npy",
+            "encode/classes.json",
+        ),
+        outputs=(
+            Artifact("train/model.npz", check="stages.schemas:check_model"),
+            Artifact("train/history.parquet", check="stages.schemas:check_history"),
+        ),
+        libraries=("numpy", "pandas", "pandera", "pyarrow"),
+    ),
+    Stage(
+        name="evaluate",
+        summary="metrics, predictions, report on the validation rows",
+        function="stages.evaluate:evaluate",
+        parameters=EvaluateParameters,
+        inputs=(
+            "train/model.npz",
+            "train/history.parquet",
+            "split/X_validation.npy",
+            "split/rows_validation.npy",
+            "encode/Y_validation.npy",
+            "encode/classes.json",
+        ),
+        outputs=(
+            Artifact("evaluate/metrics.json", check="stages.schemas:check_metrics"),
+            Artifact("evaluate/predictions.parquet", check="stages.schemas:check_predictions"),
+            Artifact("evaluate/confusion.csv", check="stages.schemas:check_confusion"),
+            Artifact("evaluate/report.html", check="stages.schemas:check_report"),
+        ),
+        libraries=("numpy", "pandas", "pandera", "pyarrow", "jinja2"),
+    ),
+    Stage(
+        name="submit",
+        summary="a Kaggle submission for the test set",
+        function="stages.submit:submit",
+        parameters=SubmitParameters,
+        inputs=("train/model.npz", "split/X_test.npy", "ingest/ids.parquet", "ingest/profile.json"),
+        outputs=(Artifact("submit/submission.csv", check="stages.schemas:check_submission"),),
+        libraries=("numpy", "pandas", "pandera", "pyarrow"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""A small real data set, so that a fresh clone runs: see README.md beside this file."""
