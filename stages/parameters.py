@@ -27,7 +27,7 @@ class IngestParameters(Parameters, frozen=True):
     label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
     id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"
     classes: Annotated[
-        tuple[int, ...] | tuple[str, ...] | None,
+        tuple[int | str, ...] | None,
         Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
     ] = None
     height: Annotated[int | None, Meta(description="Image height in pixels, if not square.", ge=1)] = None

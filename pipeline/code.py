@@ -1,0 +1,164 @@
+"""The fingerprint of code, by meaning: comments, docstrings and layout do not count, everything else does.
+
+A stage's code is the module of its function and of its checks, and every project module that they
+import, followed to the end. Each definition has a digest of its own, so that a change can be named:
+``stages.mlp.layers.Dense.backward``. Sources are read from disk and parsed, never imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.fingerprint import digest
+
+ENGINE = "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCode:
+    """What one module says and what it leans on.
+
+    ``definitions`` maps a name within the module (``Dense.backward``; "" for all that stands outside
+    functions and classes) to the digest of its meaning. ``imports`` are absolute dotted names, of which
+    some may be modules and some names within a module.
+    """
+
+    definitions: Mapping[str, str]
+    imports: tuple[str, ...]
+
+
+def code_digests(references: Iterable[str], read: Callable[[str, str, bool], ModuleCode]) -> dict[str, str]:
+    """Return the digest of every definition in the closure of ``module:function`` references.
+
+    ``read`` parses a source: ``read(source, module name, is it a package)``; ``parse_module`` does, or
+    something that remembers what it parsed before.
+    """
+    waiting = {reference.partition(":")[0] for reference in references}
+    packages = {name.partition(".")[0] for name in waiting} | {ENGINE}
+    folders = {package: _folder(package) for package in packages}
+    done: dict[str, str] = {}
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        path = _source_path(module, folders)
+        if path is None:
+            continue
+        code = read(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        for name, value in code.definitions.items():
+            done[f"{module}.{name}" if name else module] = value
+        wanted = {name for name in code.imports if name.partition(".")[0] in packages}
+        waiting |= wanted - seen
+    return dict(sorted(done.items()))
+
+
+def _folder(package: str) -> Path | None:
+    """Return the folder of a top-level package; finding it imports nothing."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None:
+    """Return the file of a project module, or None where the name is a function or a class in one."""
+    package, _, rest = module.partition(".")
+    folder = folders.get(package)
+    if folder is None:
+        return None
+    base = folder.joinpath(*rest.split(".")) if rest else folder
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - a fact about the file
+    """Parse one module's source into the digests of its definitions and the names it imports."""
+    tree = ast.parse(source)
+    keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
+        isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
+    )
+    tree = _Normaliser(keeps_docstrings=keeps_docstrings).visit(tree)
+    parts: dict[str, list[str]] = {}
+    for name, node in _definitions(tree):
+        parts.setdefault(name, []).append(ast.dump(node))
+    return ModuleCode(
+        definitions={name: digest(dumps) for name, dumps in parts.items()},
+        imports=tuple(sorted(set(_imports(tree, module, is_package=is_package)))),
+    )
+
+
+class _Normaliser(ast.NodeTransformer):
+    """Drops what has no meaning when the code runs: docstrings, and imports for type checkers."""
+
+    def __init__(self, *, keeps_docstrings: bool) -> None:
+        self.keeps_docstrings = keeps_docstrings
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Drop a text that stands alone, unless the module reads its own ``__doc__``."""
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text and not self.keeps_docstrings else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
+        """Drop ``if TYPE_CHECKING:``, which never runs; its else branch does."""
+        if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            return [statement for branch in node.orelse if (statement := self.visit(branch)) is not None]
+        return self.generic_visit(node)
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield each function, each method, each class without its methods, and the module without all these.
+
+    What is taken out leaves its name behind, so that order and decoration still count.
+    """
+    rest: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+            rest.append(_placeholder(node.name))
+        elif isinstance(node, ast.ClassDef):
+            body: list[ast.stmt] = []
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{member.name}", member
+                    body.append(_placeholder(member.name))
+                else:
+                    body.append(member)
+            node.body = body
+            yield node.name, node
+            rest.append(_placeholder(node.name))
+        else:
+            rest.append(node)
+    yield "", ast.Module(body=rest, type_ignores=[])
+
+
+def _placeholder(name: str) -> ast.stmt:
+    return ast.Expr(ast.Name(name, ast.Load()))
+
+
+def _imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
+    """Yield the absolute names of everything imported, functions' own imports included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module.split(".") if is_package else module.split(".")[:-1]
+                kept = package[: len(package) - node.level + 1]
+                base = ".".join([*kept, base] if base else kept)
+            yield base
+            for alias in node.names:
+                yield f"{base}.{alias.name}"
+
+
+def source_digest(source: str) -> str:
+    """Return the SHA-256 of a source text, to remember what was parsed from it."""
+    return hashlib.sha256(source.encode("utf-8")).hexdigest()

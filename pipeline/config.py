@@ -1,0 +1,224 @@
+"""Settings: one strict model per stage, filled from five layers, each value with its origin.
+
+defaults < preset < pipeline.toml < environment (PIPELINE_TRAIN_EPOCHS=5) < --set train.epochs=5
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.errors import ConfigError
+from pipeline.stage import Parameters, Stage
+
+FILE_NAME = "pipeline.toml"
+PREFIX = "PIPELINE_"
+DEFAULT = "default"
+
+Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that some layer gives to a key, before it is checked."""
+
+    stage: str
+    key: str
+    value: Any
+    origin: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}.{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The resolved settings of every stage, and where each value came from.
+
+    ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ...
+    """
+
+    parameters: Mapping[str, Parameters]
+    origins: Mapping[str, str]
+    preset: str | None
+
+    def values(self, stage: str) -> dict[str, Any]:
+        """Return a stage's settings as plain data: lists, texts, numbers, None."""
+        values: dict[str, Any] = msgspec.to_builtins(self.parameters[stage])
+        return values
+
+    def changed(self) -> dict[str, Any]:
+        """Return the settings that are not at their default, by full name."""
+        return {
+            name: self.values(name.partition(".")[0])[name.partition(".")[2]]
+            for name, origin in self.origins.items()
+            if origin != DEFAULT
+        }
+
+
+def load_config(
+    stages: Sequence[Stage],
+    presets: Presets,
+    folder: Path,
+    *,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    environment: Mapping[str, str],
+) -> Config:
+    """Resolve all layers for a working folder; raises ConfigError that names the key, its origin and the nearest."""
+    tables, file_preset = _read_file(folder / FILE_NAME, stages)
+    chosen = preset or environment.get(f"{PREFIX}PRESET") or file_preset
+    layers: list[Setting] = []
+    if chosen is not None:
+        if chosen not in presets:
+            raise ConfigError(f"there is no preset '{chosen}'", mend=_nearest(chosen, presets, "presets"))
+        layers += _from_tables(presets[chosen], f"preset {chosen}")
+    layers += _from_tables(tables, FILE_NAME)
+    layers += _from_environment(environment, stages)
+    layers += [_parse_set(text, stages) for text in sets]
+    return _resolve(stages, layers, chosen)
+
+
+def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | None) -> Config:
+    """Let later layers win, then check each stage's settings together."""
+    winners: dict[str, Setting] = {}
+    for setting in layers:
+        stage = next(stage for stage in stages if stage.name == setting.stage)
+        keys = stage.parameters.__struct_fields__
+        if setting.key not in keys:
+            raise ConfigError(
+                f"{setting.stage} has no setting '{setting.key}'",
+                where=f"{setting.name} in {setting.origin}",
+                mend=_nearest(setting.key, keys, f"settings of {setting.stage}"),
+            )
+        winners[setting.name] = setting
+    parameters: dict[str, Parameters] = {}
+    origins: dict[str, str] = {}
+    for stage in stages:
+        given = {setting.key: setting for setting in winners.values() if setting.stage == stage.name}
+        parameters[stage.name] = _convert(stage, given)
+        for key in stage.parameters.__struct_fields__:
+            origins[f"{stage.name}.{key}"] = given[key].origin if key in given else DEFAULT
+    return Config(parameters, origins, preset)
+
+
+def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
+    """Check types and bounds strictly: "5" is not 5, and True is not 1."""
+    try:
+        return msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        key = path.rstrip("`").partition("[")[0]
+        setting = given.get(key)
+        if setting is None:  # a rule that concerns several keys at once
+            names = ", ".join(f"{item.name} in {item.origin}" for item in given.values())
+            raise ConfigError(f"the settings of {stage.name} do not fit together: {reason}", where=names) from error
+        raise ConfigError(
+            f"{setting.name} cannot be {setting.value!r}: {reason[0].lower()}{reason[1:]}",
+            where=setting.origin,
+            mend=_advice(stage, key),
+        ) from error
+
+
+def _advice(stage: Stage, key: str) -> str:
+    """Say what a setting means and what it is when nobody sets it."""
+    default = msgspec.to_builtins(getattr(stage.parameters(), key))
+    return f"{describe(stage.parameters)[key]} (default: {toml_text(default)})"
+
+
+def describe(model: type[Parameters]) -> dict[str, str]:
+    """Return the meaning of every key, as the model states it."""
+    texts: dict[str, str] = {}
+    for field in msgspec.inspect.type_info(model).fields:  # type: ignore[attr-defined]  # a Struct's info has fields
+        extra = getattr(field.type, "extra_json_schema", None) or {}
+        texts[field.name] = str(extra.get("description", ""))
+    return texts
+
+
+def toml_text(value: Any) -> str:
+    """Write a plain value as TOML does; None, which TOML lacks, as ``none``."""
+    if value is None:
+        return "none"
+    return msgspec.json.encode(value).decode()
+
+
+def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """Return the tables of pipeline.toml and the preset that it chooses, both empty where there is no file."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path)) from error
+    except OSError as error:
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
+    preset = content.pop("preset", None)
+    if preset is not None and not isinstance(preset, str):
+        raise ConfigError("preset must be a text", where=FILE_NAME, mend='write preset = "fast"')
+    names = [stage.name for stage in stages]
+    for name, table in content.items():
+        if name not in names:
+            raise ConfigError(
+                f"there is no stage '{name}'", where=f"[{name}] in {FILE_NAME}", mend=_nearest(name, names, "stages")
+            )
+        if not isinstance(table, dict):
+            raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, mend=f"write [{name}] and its keys below")
+    return content, preset
+
+
+def _from_tables(tables: Mapping[str, Mapping[str, Any]], origin: str) -> Iterator[Setting]:
+    for stage, table in tables.items():
+        for key, value in table.items():
+            yield Setting(stage, key, value, origin)
+
+
+def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[Setting]:
+    """Read PIPELINE_<STAGE>_<KEY>; other programs' PIPELINE_* variables are left alone unless they look mistyped."""
+    names = [stage.name for stage in stages]
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable == f"{PREFIX}PRESET":
+            continue
+        stage, _, key = variable.removeprefix(PREFIX).lower().partition("_")
+        if stage in names:
+            yield Setting(stage, key, _parse_value(environment[variable]), f"environment {variable}")
+        elif key and difflib.get_close_matches(stage, names, n=1, cutoff=0.75):
+            raise ConfigError(
+                f"there is no stage '{stage}'", where=f"environment {variable}", mend=_nearest(stage, names, "stages")
+            )
+
+
+def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
+    """Parse ``train.epochs=5``; the value is TOML, or else a plain text."""
+    name, equals, value = text.partition("=")
+    stage, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", mend="for example --set train.epochs=5")
+    names = [item.name for item in stages]
+    if stage not in names:
+        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=_nearest(stage, names, "stages"))
+    return Setting(stage, key, _parse_value(value), "--set")
+
+
+def _parse_value(text: str) -> Any:
+    """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out."""
+    if text.strip() == "none":
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+    return parsed["value"] if parsed.keys() == {"value"} else text.strip()
+
+
+def _nearest(word: str, known: Iterable[str], what: str) -> str:
+    """Name the nearest known word, or else all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"{what}: {', '.join(known)}"

@@ -1,0 +1,166 @@
+"""Fingerprints: one canonical, type-tagged way to hash settings, files, tables and arrays.
+
+Everything that is hashed carries a tag of its type and its length, so that ``1``, ``"1"``, ``1.0`` and
+``True`` never collide, and neither do ``["ab"]`` and ``["a", "b"]``. The idea is redun's; why it is worth
+a file of its own stands in docs/decisions/fingerprints.md. Code has a file of its own: code.py.
+
+Tables and arrays have two fingerprints. ``file_digest`` is of the bytes and finds every flipped bit.
+``content_digest`` is of the values, so that a newer Parquet writer, another row-group size or another
+zip time changes nothing downstream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 1 << 20  # bytes read at a time
+ROWS = 1 << 14  # table rows read at a time
+
+
+def encode(value: object) -> bytes:
+    """Encode plain data so that different values never give equal bytes.
+
+    Takes None, bool, int, float, str, bytes, sequences and mappings with text keys (in any order).
+    Raises TypeError for anything else: what has no canonical form must not be hashed.
+    """
+    if value is None:
+        return b"N;"
+    if isinstance(value, bool):
+        return b"B1;" if value else b"B0;"
+    if isinstance(value, int):
+        return b"I%d;" % value
+    if isinstance(value, float):
+        return b"F" + ("nan" if math.isnan(value) else value.hex()).encode() + b";"
+    if isinstance(value, str):
+        data = value.encode("utf-8", "surrogatepass")
+        return b"S%d:" % len(data) + data
+    if isinstance(value, bytes):
+        return b"Y%d:" % len(value) + value
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("only mappings with text keys have a canonical form")
+        items = b"".join(encode(key) + encode(value[key]) for key in sorted(value))
+        return b"M%d:" % len(value) + items
+    if isinstance(value, Sequence):
+        return b"L%d:" % len(value) + b"".join(encode(item) for item in value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of the canonical form of ``value``, as 64 hexadecimal digits."""
+    return hashlib.sha256(encode(value)).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
+    """Hash several files side by side; hashing releases the interpreter lock."""
+    distinct = sorted(set(paths))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return dict(zip(distinct, pool.map(file_digest, distinct), strict=True))
+
+
+def content_digest(path: Path) -> str:
+    """Return the fingerprint of what a file means: the values of a table or an array, else its bytes."""
+    match path.suffix:
+        case ".parquet":
+            return _table_digest(path)
+        case ".npy":
+            with path.open("rb") as file:
+                return digest(["array", *_array_parts(file)])
+        case ".npz":
+            return _archive_digest(path)
+        case ".json":
+            return digest(["json", json.loads(path.read_bytes())])
+        case _:
+            return file_digest(path)
+
+
+def _array_parts(file: IO[bytes]) -> list[object]:
+    """Return dtype, shape, memory order and the hash of the values of an open .npy stream."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran_order, dtype = read_header(file)
+    if dtype.hasobject:
+        raise TypeError("an array of Python objects has no canonical form")
+    values = hashlib.sha256()
+    while block := file.read(BLOCK):
+        values.update(block)
+    # a one-dimensional array lies the same way in both orders
+    return [dtype.str, list(shape), bool(fortran_order) and len(shape) > 1, values.hexdigest()]
+
+
+def _archive_digest(path: Path) -> str:
+    """Hash the arrays of an .npz by name, whatever their order, compression and times."""
+    parts: dict[str, object] = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                parts[name] = _array_parts(member)
+    return digest(["archive", parts])
+
+
+def _table_digest(path: Path) -> str:
+    """Hash a Parquet file column by column: names, types and values, not row groups or encodings."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as table:
+        schema = table.schema_arrow
+        columns = [_ColumnHash() for _ in schema]
+        for batch in table.iter_batches(batch_size=ROWS):
+            for column, values in zip(columns, batch.columns, strict=True):
+                column.update(values, pa)
+        kinds = [_kind(field.type, pa) for field in schema]
+        return digest(["table", list(schema.names), kinds, [column.parts() for column in columns]])
+
+
+def _kind(kind: Any, pa_: Any) -> str:
+    """Name a column's type, with the variants that hold the same values folded into one."""
+    if pa_.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa_.types.is_large_string(kind) or pa_.types.is_string(kind) or pa_.types.is_string_view(kind):
+        return "text"
+    return str(kind)
+
+
+class _ColumnHash:
+    """The values of one column and the rows where there is none, fed in chunks that may end anywhere."""
+
+    def __init__(self) -> None:
+        self._values = hashlib.sha256()
+        self._nulls = hashlib.sha256()
+        self._rows = 0
+
+    def update(self, values: pa.Array, pa_: Any) -> None:
+        kind, first_row = values.type, self._rows
+        self._rows += len(values)
+        if values.null_count:
+            for row, value in enumerate(values.is_null().to_pylist(), start=first_row):
+                if value:
+                    self._nulls.update(encode(row))
+            values = values.drop_null()
+        if pa_.types.is_integer(kind) or pa_.types.is_floating(kind):
+            self._values.update(values.to_numpy(zero_copy_only=True))
+        else:
+            for value in values.to_pylist():
+                self._values.update(encode(value))
+
+    def parts(self) -> list[object]:
+        return [self._values.hexdigest(), self._nulls.hexdigest()]
