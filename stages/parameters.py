@@ -13,6 +13,9 @@ from msgspec import Meta
 
 from pipeline.stage import Parameters
 
+Count = Annotated[int, Meta(ge=1)]
+Text = Annotated[str, Meta(min_length=1)]
+
 
 class IngestParameters(Parameters, frozen=True):
     """Where the raw files are, and the layout they must have."""
@@ -30,8 +33,8 @@ class IngestParameters(Parameters, frozen=True):
         tuple[int | str, ...] | None,
         Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
     ] = None
-    height: Annotated[int | None, Meta(description="Image height in pixels, if not square.", ge=1)] = None
-    width: Annotated[int | None, Meta(description="Image width in pixels, if not square.", ge=1)] = None
+    height: Annotated[Count | None, Meta(description="Image height in pixels, if not square.")] = None
+    width: Annotated[Count | None, Meta(description="Image width in pixels, if not square.")] = None
     on_error: Annotated[
         Literal["stop", "quarantine"],
         Meta(description="What bad training rows do: stop the run, or be set aside in quarantine.parquet."),
@@ -49,8 +52,8 @@ class SplitParameters(Parameters, frozen=True):
     ] = 0.1
     seed: Annotated[int, Meta(description="Seed of the random division.", ge=0)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
-    train_rows: Annotated[int | None, Meta(description="Use only the first so many training rows.", ge=1)] = None
-    validation_rows: Annotated[int | None, Meta(description="Use only the first so many validation rows.", ge=1)] = None
+    train_rows: Annotated[Count | None, Meta(description="Use only the first so many training rows.")] = None
+    validation_rows: Annotated[Count | None, Meta(description="Use only the first so many validation rows.")] = None
     normalise: Annotated[
         Literal["range", "min_max"],
         Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
@@ -85,6 +88,6 @@ class EvaluateParameters(Parameters, frozen=True):
 class SubmitParameters(Parameters, frozen=True):
     """The submission's layout, where it is not the competition's usual one."""
 
-    id_name: Annotated[str | None, Meta(description="Header of the id column.", min_length=1)] = None
-    label_name: Annotated[str | None, Meta(description="Header of the label column.", min_length=1)] = None
+    id_name: Annotated[Text | None, Meta(description="Header of the id column.")] = None
+    label_name: Annotated[Text | None, Meta(description="Header of the label column.")] = None
     first_id: Annotated[int | None, Meta(description="First id, where the test set has no ids of its own.")] = None
