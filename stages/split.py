@@ -1,0 +1,236 @@
+"""Split: divide the labelled rows into training and validation, and scale every pixel to [0, 1].
+
+The rows are shuffled once and both parts keep the shuffled order, so the first 30,000 training rows are a
+fair sample of all of them. Pixels pass block by block from Parquet into memory-mapped arrays: memory does
+not grow with the number of rows. The normaliser is fitted on training rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError, StageError
+from pipeline.stage import Outcome, Task
+from stages.documents import Images, Normaliser, encode_document
+from stages.tables import read_column, read_pixel_blocks
+
+if TYPE_CHECKING:
+    from stages.parameters import SplitParameters
+
+Labels = NDArray[np.int64] | NDArray[np.str_]
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Row numbers into train.parquet, int64, in shuffled order: (n_train,) and (n_validation,)."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+def split(task: Task[SplitParameters]) -> Outcome:
+    """Write both parts' normalised pixels, labels and row numbers, and the normalised test pixels.
+
+    Raises
+    ------
+    DataError
+        A class has too few rows to be divided, or the images are not of the profile's size.
+    StageError
+        What lies on disk afterwards is not what was meant to be written.
+    """
+    parameters = task.parameters
+    train_table, test_table = task.inputs["ingest/train.parquet"], task.inputs["ingest/test.parquet"]
+    profile: dict[str, Any] = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes())
+    n_pixels, n_test = profile["height"] * profile["width"], profile["n_test"]
+    labels = as_labels(read_column(train_table, profile["label_name"]))  # (m,)
+    n_rows = len(labels) + n_test
+
+    whole = divide(labels, parameters)
+    division = Division(whole.train[: parameters.train_rows], whole.validation[: parameters.validation_rows])
+    normaliser = fit_normaliser(parameters.normalise, train_table, division.train, n_rows=len(labels))
+
+    parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}
+    arrays = {
+        name: open_memmap(task.outputs[f"split/X_{name}.npy"], "w+", np.float32, (len(rows), n_pixels))
+        for name, rows in parts.items()
+    }
+    n_done = 0
+    for table, names in ((train_table, ("train", "validation")), (test_table, ("test",))):
+        positions = [position_of(parts[name], len(labels) if "train" in names else n_test) for name in names]
+        for first_row, block in numbered_blocks(table, n_pixels):
+            pixels = normalise(block, normaliser)  # (rows, n_pixels)
+            for name, position in zip(names, positions, strict=True):
+                target = position[first_row : first_row + len(block)]
+                arrays[name][target[target >= 0]] = pixels[target >= 0]
+            n_done += len(block)
+            task.progress(n_done, n_rows)
+    del arrays  # unmaps the files; the engine syncs them to disk
+
+    for name, rows in (("train", division.train), ("validation", division.validation)):
+        np.save(task.outputs[f"split/rows_{name}.npy"], rows)
+        np.save(task.outputs[f"split/labels_{name}.npy"], labels[rows])
+    images = Images(
+        height=profile["height"],
+        width=profile["width"],
+        normaliser=normaliser,
+        n_train=len(division.train),
+        n_validation=len(division.validation),
+        n_test=n_test,
+    )
+    task.outputs["split/images.json"].write_bytes(encode_document(images))
+    check_written(task, labels)
+    return Outcome({"rows": f"{images.n_train:,} + {images.n_validation:,}"})
+
+
+def divide(labels: Labels, parameters: SplitParameters) -> Division:
+    """Divide the rows of ``labels`` (m,) at random, by ``parameters.seed`` alone.
+
+    Stratified, the number of validation rows of a class is its share of ``validation``, rounded down or up
+    (the largest remainders up, so that the total comes out right), and every class has a row in both parts.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two rows, or a class that has a single one is to be stratified.
+    """
+    m = len(labels)
+    if m < 2:
+        raise DataError("there are fewer than two labelled rows, so none can be held out", where="ingest/train.parquet")
+    order = np.random.default_rng(parameters.seed).permutation(m)  # (m,)
+    if not parameters.stratify:
+        n_validation = min(max(round(m * parameters.validation), 1), m - 1)
+        return Division(train=order[n_validation:], validation=order[:n_validation])
+
+    classes, class_of_row, n_rows = np.unique(labels, return_inverse=True, return_counts=True)
+    if (n_rows < 2).any():
+        single = classes[n_rows < 2]
+        raise DataError(
+            f"{len(single)} of the classes have a single row each, which cannot lie in both parts: "
+            + ", ".join(repr(label.item()) for label in single[:5])
+            + (", ..." if len(single) > 5 else ""),
+            where=f"ingest/train.parquet, row {int(np.flatnonzero(labels == single[0])[0])}",
+            mend="pipeline run split --set split.stratify=false, or give these classes more rows",
+        )
+    quota = validation_quota(n_rows, parameters.validation)  # (n_classes,)
+    shuffled = class_of_row[order]
+    by_class = np.argsort(shuffled, kind="stable")
+    rank = np.empty(m, dtype=np.int64)  # of a row among those of its class, in shuffled order
+    rank[by_class] = np.arange(m) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
+    held_out = rank < quota[shuffled]
+    return Division(train=order[~held_out], validation=order[held_out])
+
+
+def validation_quota(n_rows: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """How many rows of each class are held out, of ``n_rows`` (n_classes,), each at least 2.
+
+    The largest-remainder method, then bounds so that both parts have a row of every class. Every quota is
+    less than one row away from ``n_rows * share``.
+    """
+    ideal = n_rows * share
+    quota = np.floor(ideal).astype(np.int64)
+    n_missing = round(float(ideal.sum())) - int(quota.sum())
+    quota[np.argsort(quota - ideal, kind="stable")[:n_missing]] += 1
+    return np.clip(quota, 1, n_rows - 1)
+
+
+def fit_normaliser(kind: str, table: Path, rows: NDArray[np.int64], *, n_rows: int) -> Normaliser:
+    """The normaliser of ``kind``, seeing only the training ``rows`` (n_train,) of ``table``.
+
+    Raises
+    ------
+    DataError
+        ``min_max`` is asked for, and every training pixel has the same value.
+    """
+    if kind == "range":
+        return Normaliser(kind="range", offset=0.0, scale=255.0)
+    is_training = position_of(rows, n_rows) >= 0
+    lowest, highest, first_row = 255, 0, 0
+    for block in read_pixel_blocks(table):
+        seen = block[is_training[first_row : first_row + len(block)]]
+        lowest, highest = min(lowest, int(seen.min(initial=255))), max(highest, int(seen.max(initial=0)))
+        first_row += len(block)
+    if lowest >= highest:
+        raise DataError(
+            f"every pixel of the training rows is {highest}, so they have no range to scale by",
+            where="ingest/train.parquet",
+            mend="pipeline run split --set split.normalise=range",
+        )
+    return Normaliser(kind="min_max", offset=float(lowest), scale=float(highest - lowest))
+
+
+def normalise(pixels: Pixels, normaliser: Normaliser) -> NDArray[np.float32]:
+    """``pixels`` (m, n_pixels) as float32 in [0, 1]; what lies outside the fitted range is clipped."""
+    X = np.subtract(pixels, np.float32(normaliser.offset), dtype=np.float32)  # (m, n_pixels)
+    X /= np.float32(normaliser.scale)
+    return np.clip(X, 0.0, 1.0, out=X)
+
+
+def position_of(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """For each of ``n_rows`` rows its position in ``rows``, or -1: (n_rows,)."""
+    position = np.full(n_rows, -1, dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    return position
+
+
+def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:
+    """Each block of pixels (rows, n_pixels) with the number of its first row."""
+    first_row = 0
+    for block in read_pixel_blocks(table):
+        if block.shape[1] != n_pixels:
+            raise DataError(
+                f"the images have {block.shape[1]} pixels, not height x width = {n_pixels}",
+                where=table.name,
+                mend="set ingest.height and ingest.width, then pipeline run split",
+            )
+        yield first_row, block
+        first_row += len(block)
+
+
+def as_labels(column: NDArray[Any]) -> Labels:
+    """A column of labels as int64 or fixed-width text, which .npy holds without pickling."""
+    return column.astype(np.int64 if column.dtype.kind in "iu" else np.str_)
+
+
+def check_written(task: Task[SplitParameters], labels: Labels) -> None:
+    """Read back what was written and see that the files fit each other.
+
+    The engine checks every file by itself (pixels in [0, 1], say); here is what one file cannot show: the
+    parts are disjoint, complete unless limited, stratified if asked for, and carry the rows' own labels.
+    """
+    parameters = task.parameters
+    parts = ("train", "validation")
+    rows = {name: np.load(task.outputs[f"split/rows_{name}.npy"]) for name in parts}
+    written = {name: np.load(task.outputs[f"split/labels_{name}.npy"]) for name in parts}
+    n_pixel_rows = {name: len(np.load(task.outputs[f"split/X_{name}.npy"], mmap_mode="r")) for name in parts}
+
+    n_parts = np.zeros(len(labels), dtype=np.int64)  # in how many parts each row lies
+    for name in parts:
+        n_parts += np.bincount(rows[name], minlength=len(labels))
+    is_limited = parameters.train_rows is not None or parameters.validation_rows is not None
+    findings = {
+        "a row lies in both parts, or twice in one": (n_parts > 1).any(),
+        "a labelled row lies in neither part": not is_limited and (n_parts == 0).any(),
+        "a label is not its row's own": any((written[name] != labels[rows[name]]).any() for name in parts),
+        "rows and pixels differ in number": any(n_pixel_rows[name] != len(rows[name]) for name in parts),
+        "the parts are not stratified": parameters.stratify
+        and not is_limited
+        and not is_stratified(labels, written["validation"], parameters.validation),
+    }
+    if found := [finding for finding, is_wrong in findings.items() if is_wrong]:
+        raise StageError("split did not write what it should: " + "; ".join(found), where="split/")
+
+
+def is_stratified(labels: Labels, validation: Labels, share: float) -> bool:
+    """Whether every class's number of validation rows is less than one row from its share."""
+    classes, n_rows = np.unique(labels, return_counts=True)
+    present, n_held_out = np.unique(validation, return_counts=True)
+    return np.array_equal(classes, present) and bool((np.abs(n_held_out - n_rows * share) < 1).all())
