@@ -51,8 +51,7 @@ class Config:
 
     def values(self, stage: str) -> dict[str, Any]:
         """Return a stage's settings as plain data: lists, texts, numbers, None."""
-        values: dict[str, Any] = msgspec.to_builtins(self.parameters[stage])
-        return values
+        return plain(self.parameters[stage])
 
     def changed(self) -> dict[str, Any]:
         """Return the settings that are not at their default, by full name."""
@@ -140,6 +139,12 @@ def describe(model: type[Parameters]) -> dict[str, str]:
         extra = getattr(field.type, "extra_json_schema", None) or {}
         texts[field.name] = str(extra.get("description", ""))
     return texts
+
+
+def plain(parameters: Parameters) -> dict[str, Any]:
+    """Return settings as a receipt holds them, so that what was read compares equal to what was written."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parameters))
+    return values
 
 
 def toml_text(value: Any) -> str:

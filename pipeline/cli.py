@@ -1,0 +1,197 @@
+"""The commands: each parses its words, calls the engine, and prints. Nothing is decided here."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline.errors import ExitCode, PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.observe import Project
+
+ARTIFACTS = "artifacts"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ErrorHandlingGroup(click.Group):
+    """Ends every command with one block on standard error and an exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except PipelineError as error:
+            self._end(ctx, str(error), error.exit_code)
+        except KeyboardInterrupt:
+            self._end(ctx, "interrupted; the last good artifacts are in place", ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            ctx.exit(ExitCode.FAILED)
+        except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too
+            what = f"{type(error).__name__}: {error}"
+            self._end(
+                ctx, f"this should not have happened: {what}\n  mend:  run it again with --debug", ExitCode.FAILED
+            )
+
+    @staticmethod
+    def _end(ctx: click.Context, text: str, code: int) -> None:
+        if ctx.meta.get("debug"):
+            traceback.print_exc()
+        click.echo(f"error: {text}", err=True)
+        ctx.exit(code)
+
+
+def common_options(command: F) -> F:
+    """Add what every command takes: -C and --debug."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+        ctx.meta["debug"] = value
+
+    folder = click.option(
+        "-C",
+        "folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        metavar="DIR",
+        help="Work in this folder.",
+    )
+    debug = click.option(
+        "--debug", is_flag=True, expose_value=False, is_eager=True, callback=remember, help="Show tracebacks."
+    )
+    return folder(debug(command))
+
+
+def settings_options(command: F) -> F:
+    """Add --preset and --set."""
+    preset = click.option("--preset", metavar="NAME", help="Start from a named set of settings.")
+    sets = click.option("--set", "sets", multiple=True, metavar="STAGE.KEY=VALUE", help="Change one setting.")
+    return preset(sets(command))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def selection_options(command: F) -> F:
+    """Add what chooses the stages to run."""
+    options = (
+        click.option("--only", is_flag=True, help="Only the named stages, on the artifacts that lie there."),
+        click.option("--force", is_flag=True, help="Run the named stages even if they are fresh."),
+        click.option("--from", "first", metavar="STAGE", help="Leave what comes before this stage as it is."),
+        click.option("--to", "last", metavar="STAGE", help="Leave what comes after this stage as it is."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
+    """Bring the stages, the settings and the artifacts of a working folder together."""
+    from pipeline.config import load_config
+    from pipeline.observe import Project
+    from pipeline.store import Store
+    from stages import STAGES
+    from stages.presets import PRESETS
+
+    config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ)
+    return Project(folder, STAGES, config, Store(folder / ARTIFACTS))
+
+
+@click.group(cls=ErrorHandlingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="digit-pipeline", prog_name="pipeline")
+def main() -> None:
+    """From a Kaggle image CSV to a submission you can trust."""
+
+
+@main.command()
+@click.argument("stages", nargs=-1, required=True, metavar="all|STAGE...")
+@selection_options
+@settings_options
+@click.option("--dry-run", is_flag=True, help="Show what would run and why, and run nothing.")
+@click.option("--no-wait", is_flag=True, help="Fail at once if another pipeline is writing here.")
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing but warnings and errors.")
+@json_option
+@common_options
+def run(
+    folder: Path,
+    stages: tuple[str, ...],
+    preset: str | None,
+    sets: tuple[str, ...],
+    *,
+    only: bool,
+    force: bool,
+    first: str | None,
+    last: str | None,
+    dry_run: bool,
+    no_wait: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Bring stages up to date, and first what they depend on."""
+    from pipeline import render
+    from pipeline.observe import observe
+    from pipeline.plan import make_plan, select
+    from pipeline.run import run as run_stages
+
+    project = load_project(folder, preset, sets)
+    selection = select(project.stages, stages, only=only, force=force, first=first, last=last)
+    if dry_run:
+        plan = make_plan(observe(project, selection.stages), selection)
+        render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
+        return
+    with render.Terminal(quiet=quiet or as_json) as terminal:
+        result = run_stages(project, selection, terminal, wait=not no_wait)
+    if as_json:
+        render.print_json(render.result_data(result, ARTIFACTS))
+    else:
+        render.print_result(result, project.stages, str(folder / ARTIFACTS), quiet=quiet)
+
+
+@main.command()
+@settings_options
+@click.option("--check", is_flag=True, help="Exit with 3 if a run would do anything.")
+@json_option
+@common_options
+def status(folder: Path, preset: str | None, sets: tuple[str, ...], *, check: bool, as_json: bool) -> None:
+    """Show what is fresh, what is stale, and why."""
+    from pipeline import render
+    from pipeline.observe import observe
+    from pipeline.plan import make_plan, select
+
+    project = load_project(folder, preset, sets)
+    selection = select(project.stages, ["all"])
+    plan = make_plan(observe(project, selection.stages), selection)
+    render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
+    if check and plan.stale:
+        raise click.exceptions.Exit(ExitCode.STALE)
+
+
+@main.command()
+@json_option
+@common_options
+def dag(folder: Path, *, as_json: bool) -> None:
+    """Show the stages, what they read and what they write."""
+    from pipeline import render
+
+    project = load_project(folder)
+    render.print_json(render.dag_data(project.stages)) if as_json else render.print_dag(project.stages)
+
+
+@main.command()
+@settings_options
+@json_option
+@common_options
+def config(folder: Path, preset: str | None, sets: tuple[str, ...], *, as_json: bool) -> None:
+    """Show every setting and where its value comes from."""
+    from pipeline import render
+
+    project = load_project(folder, preset, sets)
+    if as_json:
+        render.print_json(render.config_data(project.config))
+    else:
+        render.print_config(project.config, project.stages)

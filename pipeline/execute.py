@@ -1,0 +1,162 @@
+"""Run one stage's function, check and fingerprint what it wrote, and certify it if nothing changed meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import DataError, InterruptError, PipelineError, StageError, StoreError
+from pipeline.fingerprint import content_digest, file_digests
+from pipeline.observe import Project, current_work, find_sources
+from pipeline.plan import Observed, Reason, ReasonKind, differences
+from pipeline.receipt import Output, Receipt, Work
+from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
+
+SHOWN = 5  # changes named in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on."""
+
+    observed: Observed
+    work: Work
+    upstream: Mapping[str, Receipt]
+
+    @property
+    def stage(self) -> Stage:
+        return self.observed.stage
+
+
+def execute(project: Project, job: Job, progress: Progress, say: Callable[[str], None]) -> Receipt:
+    """Run a stage in a folder of its own and publish the result.
+
+    Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
+    files, settings or code changed while it ran. Nothing is published then, and the report that the
+    stage may have written about its failure is left in artifacts/<stage>/.
+    """
+    store, stage = project.store, job.stage
+    folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
+    clock = time.monotonic()
+    try:
+        task = _task(project, job, folder, report, progress, say)
+        with _explained(stage):
+            outcome: Outcome = resolve(stage.function)(task)
+            outputs = _read_back(stage, folder)
+        _require_unchanged(project, job)
+        receipt = Receipt(
+            work=job.work,
+            outputs=outputs,
+            figures=dict(outcome.figures),
+            warnings=tuple(outcome.warnings),
+            origin=task.origin,
+            notice=job.observed.notice or _joined(receipt.notice for receipt in job.upstream.values()),
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            seconds=round(time.monotonic() - clock, 3),
+        )
+        store.publish(folder, receipt)
+    except BaseException as error:
+        store.discard(folder)
+        if isinstance(error, PipelineError) and not isinstance(error, InterruptError):
+            store.leave_report(stage.name, report)
+        raise
+    finally:
+        store.discard(report)
+    return receipt
+
+
+def _task(
+    project: Project, job: Job, folder: Path, report: Path, progress: Progress, say: Callable[[str], None]
+) -> Task[Parameters]:
+    """Hand a stage its files, by the folders in which they lie and not by links that may be switched."""
+    stage, store = job.stage, project.store
+    folders = {name: store.folder(name).resolve() for name in job.upstream}
+    return Task(
+        inputs={path: folders[path.partition("/")[0]] / Path(path).name for path in stage.inputs},
+        outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
+        parameters=project.config.parameters[stage.name],
+        sources=find_sources(project, stage),
+        origin=job.observed.origin or _joined(receipt.origin for receipt in job.upstream.values()),
+        scratch=store.scratch(stage.name, job.work.key),
+        report=report,
+        progress=progress,
+        say=say,
+    )
+
+
+def _joined(texts: Iterator[str]) -> str:
+    return ", ".join(sorted({text for text in texts if text}))
+
+
+def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
+    """Check every file that a stage wrote, on the bytes on disk, and fingerprint it."""
+    written = {path.name for path in folder.iterdir()}
+    needed = {artifact.file_name for artifact in stage.outputs if not artifact.optional}
+    declared = {artifact.file_name for artifact in stage.outputs}
+    if missing := needed - written:
+        raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
+    if surplus := written - declared:
+        raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
+    digests = file_digests(folder / name for name in written)
+    for artifact in stage.outputs:
+        if artifact.file_name in written:
+            check_file(stage, artifact.path, folder / artifact.file_name)
+    return {
+        path.name: Output(size=path.stat().st_size, bytes=value, content=content_digest(path))
+        for path, value in sorted(digests.items())
+    }
+
+
+def check_file(stage: Stage, artifact: str, path: Path) -> None:
+    """Validate one file by its artifact's check; raises StageError that names the artifact."""
+    try:
+        resolve(stage.output(artifact).check)(path)
+    except DataError as error:
+        raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, mend=error.mend) from error
+
+
+def _require_unchanged(project: Project, job: Job) -> None:
+    """Refuse to certify a result if what it was made from changed meanwhile; the message says what."""
+    stage = job.stage
+    now = current_work(stage, project.config.parameters[stage.name], find_sources(project, stage))
+    reasons = list(differences(job.work, replace(now, inputs=job.work.inputs)))
+    for name, expected in job.upstream.items():
+        current = project.store.current(name)
+        if current is None or current.receipt != expected:
+            reasons.append(Reason(ReasonKind.INPUT_CHANGED, name))
+        else:
+            reasons += project.store.damage([current])[current.folder]
+    if reasons:
+        named = "; ".join(str(reason) for reason in reasons[:SHOWN])
+        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+        raise StageError(
+            f"something changed while {stage.name} ran, so its result is not certified: {named}{more}",
+            mend=f"pipeline run {stage.name}",
+        )
+
+
+@contextmanager
+def _explained(stage: Stage) -> Iterator[None]:
+    """Turn whatever a stage's function may raise into one error that names the stage."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except MemoryError as error:
+        raise StageError(f"{stage.name} ran out of memory") from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StoreError(
+                f"{stage.name} cannot write its results: the disk is full",
+                mend="free some space (pipeline clean shows what could go) and run again",
+            ) from error
+        raise StageError(f"{stage.name} failed: {error.strerror or error}", where=str(error.filename or "")) from error
+    except Exception as error:
+        raise StageError(
+            f"{stage.name} failed: {type(error).__name__}: {error}", mend="run it again with --debug to see where"
+        ) from error

@@ -1,0 +1,52 @@
+"""One writer at a time, by a lock that the kernel holds and lets go when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import LockError
+
+
+@contextmanager
+def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of an artifacts folder while the block runs.
+
+    A second writer waits, after ``tell`` has said for whom; with ``wait=False`` it raises LockError.
+    The file stays behind and means nothing: only the kernel's lock on it does.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(path)
+            if not wait:
+                raise LockError(
+                    "another pipeline is writing here", where=holder, mend="wait for it, or run without --no-wait"
+                ) from None
+            tell(f"waiting for another pipeline: {holder}")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        about = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since})
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, about.encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    """Say who holds the lock, as far as it has written that down."""
+    try:
+        about = json.loads(path.read_bytes())
+        return f"pid {about['pid']}, {about['command']}, since {about['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that has only just begun"

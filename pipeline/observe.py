@@ -1,0 +1,136 @@
+"""Look at the world before planning: settings, raw files, code, libraries, and what lies in artifacts/."""
+
+from __future__ import annotations
+
+import platform
+import stat
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline.code import code_digests, parse_module
+from pipeline.config import Config, plain
+from pipeline.errors import DataError
+from pipeline.fingerprint import digest, file_digests
+from pipeline.plan import Observed
+from pipeline.receipt import Work
+from pipeline.stage import Parameters, Sources, Stage, resolve, upstream
+from pipeline.store import Generation, Store
+
+NO_SOURCES = Sources((), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A working folder with its stages, its settings and its artifacts."""
+
+    folder: Path
+    stages: tuple[Stage, ...]
+    config: Config
+    store: Store
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+def observe(project: Project, selected: Collection[str]) -> tuple[Observed, ...]:
+    """Observe every stage; what work it would be, and whether earlier results are intact, only for ``selected``."""
+    store, stages = project.store, project.stages
+    current = {stage.name: store.current(stage.name) for stage in stages}
+    works: dict[str, Work] = {}
+    sources: dict[str, Sources] = {}
+    stored: dict[str, list[Generation]] = {}
+    read_by = {other.name for stage in stages if stage.name in selected for other in upstream(stage, stages)}
+    wanted = [item for name, item in current.items() if item and (name in selected or name in read_by)]
+    for stage in stages:
+        if stage.name not in selected:
+            works[stage.name] = Work(stage.name, {}, {}, {}, {}, {}, ())
+            continue
+        sources[stage.name] = find_sources(project, stage)
+        works[stage.name] = current_work(stage, project.config.parameters[stage.name], sources[stage.name])
+        stored[stage.name] = [
+            item
+            for item in store.generations(stage.name)
+            if item.receipt and replace(item.receipt.work, inputs={}) == works[stage.name]
+        ]
+    damage = store.damage([*wanted, *(item for items in stored.values() for item in items)])
+    observed = []
+    for stage in stages:
+        now = current[stage.name]
+        found = sources.get(stage.name, NO_SOURCES)
+        observed.append(
+            Observed(
+                stage=stage,
+                work=works[stage.name],
+                current=now.receipt if now else None,
+                damage=damage.get(now.folder, ()) if now else (),
+                stored=tuple(
+                    item.receipt
+                    for item in stored.get(stage.name, ())
+                    if item.receipt and not damage[item.folder] and (now is None or item.folder != now.folder)
+                ),
+                origin=found.origin,
+                notice=found.notice,
+            )
+        )
+    return tuple(observed)
+
+
+def find_sources(project: Project, stage: Stage) -> Sources:
+    """Ask a stage which raw files it reads, if any."""
+    if stage.sources is None:
+        return NO_SOURCES
+    found: Sources = resolve(stage.sources)(project.config.parameters[stage.name], project.folder)
+    return found
+
+
+def current_work(stage: Stage, parameters: Parameters, sources: Sources) -> Work:
+    """Fingerprint what a stage would do now, all but its inputs."""
+    values = plain(parameters)
+    references = [stage.function, *(artifact.check for artifact in stage.outputs)]
+    return Work(
+        stage=stage.name,
+        parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
+        inputs={},
+        sources=source_digests(sources),
+        code=code_digests(references, parse_module),
+        libraries=library_versions(stage.libraries),
+        outputs=tuple(artifact.path for artifact in stage.outputs),
+    )
+
+
+def source_digests(sources: Sources) -> dict[str, str]:
+    """Hash the raw files by name, wherever they lie; a notice counts, so that a sample never passes for real data."""
+    for source in sources.files:
+        _require_file(source.path)
+    try:
+        files = file_digests(source.path for source in sources.files)
+    except OSError as error:
+        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(error.filename)) from error
+    named = {
+        source.name: digest([source.member, files[source.path]]) if source.member else files[source.path]
+        for source in sources.files
+    }
+    return {**named, "notice": digest(sources.notice)} if sources.notice else named
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is not a plain file before reading it: a pipe would be waited for without end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(path)) from error
+    if not stat.S_ISREG(mode):
+        raise DataError("this is not a file", where=str(path), mend="name a CSV file or a zip that holds one")
+
+
+def library_versions(names: Sequence[str]) -> Mapping[str, str]:
+    """Return the versions of the libraries that numbers depend on, Python's among them."""
+    versions = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in names:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

@@ -1,0 +1,153 @@
+"""Carry out a plan: bring stages up to date one after the other, and certify what they wrote."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.errors import InterruptError, PipelineError
+from pipeline.execute import Job, execute
+from pipeline.history import Run, append_run, read_runs
+from pipeline.interrupt import interruptible
+from pipeline.lock import writer_lock
+from pipeline.observe import Project, observe
+from pipeline.plan import (
+    Action,
+    Decision,
+    Observed,
+    Reason,
+    Selection,
+    decide,
+    known_inputs,
+    make_plan,
+    require_inputs,
+)
+from pipeline.receipt import Receipt
+from pipeline.stage import Progress
+
+
+class Watcher(Protocol):
+    """Whoever looks on while stages run: the terminal, or nobody."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def started(self, decision: Decision) -> Progress:
+        """Show that a stage begins, and return where it reports its progress."""
+
+    def finished(self, result: StageResult) -> None:
+        """Show what became of a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What became of one stage: run, restored, fresh, or left as it was."""
+
+    stage: str
+    action: Action
+    reasons: tuple[Reason, ...]
+    seconds: float
+    receipt: Receipt | None
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What became of a run, filled as it goes, so that an interrupted one can be told of too."""
+
+    stages: list[StageResult] = field(default_factory=list)
+
+    @property
+    def did_something(self) -> bool:
+        return any(result.action in {Action.RUN, Action.RESTORE} for result in self.stages)
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """All stages' figures, as ``stage: name``."""
+        return {
+            f"{result.stage}: {name}": value
+            for result in self.stages
+            if result.receipt
+            for name, value in result.receipt.figures.items()
+        }
+
+
+def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool = True) -> RunResult:
+    """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it."""
+    store = project.store
+    store.prepare()
+    with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
+        store.sweep_up()
+        observed = observe(project, selection.stages)
+        make_plan(observed, selection)  # refuses what cannot work before anything runs
+        started, clock = datetime.now(UTC), time.monotonic()
+        result = RunResult()
+        outcome, error = "done", ""
+        try:
+            _run_stages(project, selection, observed, watcher, result)
+        except (InterruptError, KeyboardInterrupt):
+            outcome = "interrupted"
+            raise
+        except PipelineError as problem:
+            outcome, error = "failed", problem.what
+            raise
+        finally:
+            if outcome != "done" or result.did_something:
+                seconds = round(time.monotonic() - clock, 3)
+                _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error)
+    return result
+
+
+def _run_stages(
+    project: Project, selection: Selection, observed: tuple[Observed, ...], watcher: Watcher, result: RunResult
+) -> None:
+    """Decide again for each stage when its turn comes, now that its inputs are known, and do it."""
+    decisions: dict[str, Decision] = {}
+    for item in observed:
+        stage, name = item.stage, item.stage.name
+        if name not in selection.stages:
+            decisions[name] = Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
+            continue
+        inputs = known_inputs(stage, decisions)
+        require_inputs(stage, inputs, decisions)
+        decision = decide(item, inputs, decisions, forced=name in selection.forced)
+        clock = time.monotonic()
+        receipt = decision.receipt
+        if decision.action is Action.RUN:
+            progress = watcher.started(decision)
+            work = replace(item.work, inputs={path: content for path, content in inputs.items() if content})
+            above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in inputs}
+            job = Job(item, work, {maker: found for maker, found in above.items() if found})
+            receipt = execute(project, job, progress, watcher.say)
+        elif decision.action is Action.RESTORE and receipt is not None:
+            project.store.switch(name, Path(receipt.generation))
+        elif decision.action is Action.FRESH:
+            project.store.tidy(name)
+        decisions[name] = replace(decision, receipt=receipt)
+        done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
+        result.stages.append(done)
+        watcher.finished(done)
+
+
+def _log(project: Project, result: RunResult, started: str, seconds: float, outcome: str, error: str) -> None:
+    """Write a run into the log."""
+    earlier = read_runs(project.store.root)
+    works = {done.stage: asdict(done.receipt.work) for done in result.stages if done.receipt}
+    append_run(
+        project.store.root,
+        Run(
+            id=earlier[-1].id + 1 if earlier else 1,
+            started=started,
+            seconds=seconds,
+            command=" ".join(["pipeline", *sys.argv[1:]]),
+            outcome=outcome,
+            error=error,
+            changed=project.config.changed(),
+            stages={done.stage: done.action.name.lower() for done in result.stages},
+            figures=result.figures,
+            works=works,
+        ),
+    )

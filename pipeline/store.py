@@ -1,0 +1,332 @@
+"""The only file that writes below artifacts/: generations, an atomic switch, and receipts.
+
+    artifacts/train               -> .store/train/<generation>      the current result, a link
+    artifacts/.store/train/<generation>/                            files and receipt.json, never changed again
+    artifacts/.store/tmp/                                           what is being written; emptied by the next writer
+    artifacts/.scratch/train/<key>/                                 checkpoints of unfinished work
+
+A result is written in tmp, forced to disk, and given its receipt as the last file; one rename makes it a
+generation, and one rename of a link makes that the current one. A kill at any point leaves the previous
+result in place or the new one. docs/decisions/generations.md says why, and docs/receipts.md how.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline import receipt as receipts
+from pipeline.errors import StoreError
+from pipeline.fingerprint import file_digests
+from pipeline.plan import Reason, ReasonKind
+from pipeline.receipt import Receipt
+
+FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished result on disk; ``receipt`` is None where it cannot be read, and ``problem`` says why."""
+
+    folder: Path
+    receipt: Receipt | None
+    problem: str = ""
+
+
+@contextmanager
+def _explained(doing: str, path: Path) -> Iterator[None]:
+    """Turn the system's errors into one that says what could not be done and where."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        mend = f"make {path} writable, or work in another folder with -C"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            reason, mend = "the disk is full", "free some space (pipeline clean shows what could go) and run again"
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            mend = "move away the file that stands where a folder should be"
+        raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), mend=mend) from error
+
+
+class Store:
+    """The artifacts folder. Reading needs no lock; everything that writes needs the writer's lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._inner = root / ".store"
+        self._temporary = self._inner / "tmp"
+        self._scratch = root / ".scratch"
+
+    # reading ---------------------------------------------------------------------------------------
+
+    @property
+    def lock_path(self) -> Path:
+        return self.root / ".lock"
+
+    def folder(self, stage: str) -> Path:
+        """Return the folder in which a stage's current files are found: the stable path."""
+        return self.root / stage
+
+    def current(self, stage: str) -> Generation | None:
+        """Return the current result of a stage, None where there is none."""
+        place = self.folder(stage)
+        with _explained("read the artifacts", place):
+            try:
+                mode = place.lstat().st_mode
+            except FileNotFoundError:
+                return None
+            if stat.S_ISLNK(mode):
+                target = Path(os.readlink(place))  # noqa: PTH115 - Path.readlink does the same, slower to read here
+                if target.parent != Path(".store", stage) or not _is_folder(self._inner / stage):
+                    return Generation(place, None, "it is a link to somewhere else")
+                if not _is_folder(self.root / target):
+                    return Generation(place, None, "its files are gone")
+                if target.name == FAILED:
+                    return None
+                return _read(self.root / target)
+            if not stat.S_ISDIR(mode):
+                raise StoreError("a file stands where a stage's folder should be", where=str(place), mend="move it")
+            # a folder instead of a link: a copy of artifacts/ that followed links
+            return _read(place)
+
+    def generations(self, stage: str) -> tuple[Generation, ...]:
+        """Return all stored results of a stage with a readable receipt, the newest first."""
+        place = self._inner / stage
+        with _explained("read the artifacts", place):
+            if not _is_folder(self._inner) or not _is_folder(place):
+                return ()
+            found = [_read(folder) for folder in sorted(place.iterdir()) if _is_folder(folder)]
+        good = [(item.receipt.finished, item) for item in found if item.receipt and item.receipt.work.stage == stage]
+        return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
+
+    def damage(self, generations: Iterable[Generation]) -> dict[Path, tuple[Reason, ...]]:
+        """Hash the files of finished results, side by side, and say by folder what is missing or damaged."""
+        wanted: dict[Path, tuple[Path, str, str]] = {}
+        problems: dict[Path, list[Reason]] = {}
+        for generation in generations:
+            found = problems.setdefault(generation.folder, [])
+            if generation.receipt is None:
+                found.append(Reason(ReasonKind.RECEIPT_UNREADABLE, generation.problem))
+                continue
+            for name, output in generation.receipt.outputs.items():
+                path = generation.folder / name
+                subject = f"{generation.receipt.work.stage}/{name}"
+                size = _regular_size(path)
+                if size is None:
+                    found.append(Reason(ReasonKind.OUTPUT_MISSING, subject))
+                elif size != output.size:
+                    found.append(Reason(ReasonKind.OUTPUT_DAMAGED, subject))
+                else:
+                    wanted[path] = (generation.folder, subject, output.bytes)
+        with _explained("read the artifacts", self.root):
+            digests = file_digests(wanted)
+        for path, (folder, subject, expected) in wanted.items():
+            if digests[path] != expected:
+                problems[folder].append(Reason(ReasonKind.OUTPUT_DAMAGED, subject))
+        return {folder: tuple(found) for folder, found in problems.items()}
+
+    # writing ---------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the folders, needed before the lock can be taken; raises StoreError where that cannot be."""
+        with _explained("make the artifacts folder", self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self._inner, self._temporary, self._scratch):
+                folder.mkdir(exist_ok=True)
+                _own_folder(folder)
+            if not os.access(self._temporary, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._temporary))
+
+    def sweep_up(self) -> None:
+        """Remove what killed runs left unfinished; checkpoints stay."""
+        with _explained("clean up after an earlier run", self._temporary):
+            for entry in self._temporary.iterdir():
+                _remove(entry)
+
+    def begin(self, stage: str) -> Path:
+        """Return a new folder in which a stage may write."""
+        with _explained("write the artifacts", self._temporary):
+            folder = self._temporary / f"{stage}-{uuid4().hex}"
+            folder.mkdir()
+            return folder
+
+    def scratch(self, stage: str, key: str) -> Path:
+        """Return the folder of a piece of work that outlives a kill, made if it is not there."""
+        folder = self._scratch / stage / key[:16]
+        with _explained("write the artifacts", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        _own_folder(folder.parent)
+        return _own_folder(folder)
+
+    def publish(self, folder: Path, receipt: Receipt) -> None:
+        """Make the files in ``folder``, with their receipt, the current result of their stage."""
+        stage = receipt.work.stage
+        home = self._home(stage)
+        target = home / receipt.generation
+        with _explained("publish the artifacts", folder):
+            for name in receipt.outputs:
+                _sync(folder / name)
+            _write(folder / receipts.FILE_NAME, receipts.to_json(receipt))
+            _sync(folder)
+            if _exists(target):
+                if not any(self.damage([_read(target)]).values()):
+                    self.switch(stage, target)
+                    _remove(folder)
+                    return
+                self._set_aside(target)
+            folder.rename(target)
+            _sync(home)
+            self.switch(stage, target)
+
+    def switch(self, stage: str, generation: Path) -> None:
+        """Make a stored result the current one: one rename of a link."""
+        place = self.folder(stage)
+        with _explained("publish the artifacts", place):
+            if place.is_dir() and not place.is_symlink():
+                self._keep(stage, place)
+            link = self._temporary / f"link-{stage}"
+            _remove(link)
+            link.symlink_to(Path(".store", stage, generation.name))
+            link.replace(place)
+            _sync(self.root)
+            self.tidy(stage)
+            shutil.rmtree(self._scratch / stage / generation.name[:16], ignore_errors=True)
+
+    def leave_report(self, stage: str, folder: Path) -> None:
+        """Put a failed stage's report beside its last good result, which stays as it is."""
+        with _explained("write the report of the failure", folder):
+            files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+            current = self.current(stage)
+            if files and current is not None and current.receipt is not None:
+                kept = {*current.receipt.outputs, receipts.FILE_NAME}
+                for path in files:
+                    if path.name not in kept:
+                        path.replace(current.folder / path.name)
+            elif files:
+                home = self._home(stage)
+                _remove(home / FAILED)
+                folder.rename(home / FAILED)
+                self.switch(stage, home / FAILED)
+
+    def tidy(self, stage: str) -> None:
+        """Remove from a good result what its receipt does not name: an earlier failure's report."""
+        current = self.current(stage)
+        if current is None or current.receipt is None:
+            return
+        known = {*current.receipt.outputs, receipts.FILE_NAME}
+        with _explained("clean up after an earlier run", current.folder):
+            for entry in current.folder.iterdir():
+                if entry.name not in known:
+                    _remove(entry)
+
+    def discard(self, folder: Path) -> None:
+        """Remove what a stage wrote and may not publish."""
+        _remove(folder)
+
+    def forget(self, path: Path) -> None:
+        """Remove a stored result or a checkpoint for good: out of sight first, so that no half of it is ever seen."""
+        with _explained("remove an earlier result", path):
+            self._set_aside(path)
+
+    def _home(self, stage: str) -> Path:
+        """Return the folder of a stage's generations, made if it is not there."""
+        home = self._inner / stage
+        with _explained("write the artifacts", home):
+            home.mkdir(exist_ok=True)
+        return _own_folder(home)
+
+    def _keep(self, stage: str, place: Path) -> None:
+        """Move a copied folder, which stands in a link's place, to where results are kept."""
+        held = _read(place)
+        if held.receipt is None:
+            raise StoreError(
+                f"this folder stands where the results of {stage} should be linked, and no stage made it",
+                where=str(place),
+                mend="move it away",
+            )
+        kept = self._home(stage) / held.receipt.generation
+        if _exists(kept):
+            self._set_aside(place)
+        else:
+            place.rename(kept)
+
+    def _set_aside(self, path: Path) -> None:
+        away = self._temporary / f"old-{uuid4().hex}"
+        path.rename(away)
+        _remove(away)
+
+
+def _read(folder: Path) -> Generation:
+    """Read the receipt in a folder; what is wrong with it is told, not raised."""
+    path = folder / receipts.FILE_NAME
+    if _regular_size(path) is None:
+        return Generation(folder, None, "there is none")
+    try:
+        return Generation(folder, receipts.from_json(path.read_bytes()))
+    except StoreError as error:
+        return Generation(folder, None, error.what)
+    except OSError as error:
+        return Generation(folder, None, error.strerror or str(error))
+
+
+def _own_folder(path: Path) -> Path:
+    """Return ``path`` if it is a folder itself: a link could lead out of artifacts/."""
+    if not _is_folder(path):
+        raise StoreError("a link stands where a folder should be", where=str(path), mend="remove it")
+    return path
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder itself, and not a link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _regular_size(path: Path) -> int | None:
+    """Return a file's size, or None if it is not there, or is a link or anything but a plain file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a new file and force it to disk; refuses to follow a link."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Force a file, or the names in a folder, to disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, if it is there."""
+    if _is_folder(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
