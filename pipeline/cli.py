@@ -136,6 +136,7 @@ def run(
     from pipeline import render
     from pipeline.observe import observe
     from pipeline.plan import make_plan, select
+    from pipeline.progress import Terminal
     from pipeline.run import run as run_stages
 
     project = load_project(folder, preset, sets)
@@ -144,7 +145,7 @@ def run(
         plan = make_plan(observe(project, selection.stages), selection)
         render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
         return
-    with render.Terminal(quiet=quiet or as_json) as terminal:
+    with Terminal(quiet=quiet or as_json) as terminal:
         result = run_stages(project, selection, terminal, wait=not no_wait)
     if as_json:
         render.print_json(render.result_data(result, ARTIFACTS))
@@ -195,3 +196,87 @@ def config(folder: Path, preset: str | None, sets: tuple[str, ...], *, as_json: 
         render.print_json(render.config_data(project.config))
     else:
         render.print_config(project.config, project.stages)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+@common_options
+def why(folder: Path, path: Path, *, as_json: bool) -> None:
+    """Show how an artifact came to be, down to the raw files."""
+    from pipeline import render
+    from pipeline.provenance import step_data, trace
+
+    steps = trace(load_project(folder), path)
+    render.print_json([step_data(step) for step in steps]) if as_json else render.print_steps(steps)
+
+
+@main.command()
+@click.option("--rerun", is_flag=True, help="Repeat the stages in a scratch folder and compare.")
+@json_option
+@common_options
+def verify(folder: Path, *, rerun: bool, as_json: bool) -> None:
+    """Check every receipt, file and schema in the artifacts folder."""
+    from dataclasses import asdict
+
+    from pipeline import render
+    from pipeline.progress import Terminal
+    from pipeline.verify import verify as check
+    from pipeline.verify import verify_by_rerun
+
+    project = load_project(folder)
+    findings = list(check(project))
+    if rerun and not any(finding.problem for finding in findings):
+        with Terminal(quiet=as_json) as terminal:
+            findings += verify_by_rerun(project, terminal)
+    render.print_json([asdict(item) for item in findings]) if as_json else render.print_findings(findings)
+    if any(finding.problem for finding in findings):
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@main.command()
+@json_option
+@common_options
+def runs(folder: Path, *, as_json: bool) -> None:
+    """List the runs, with their settings and figures."""
+    from dataclasses import asdict
+
+    from pipeline import render
+    from pipeline.history import read_runs
+
+    found = read_runs(folder / ARTIFACTS)
+    render.print_json([asdict(run) for run in found]) if as_json else render.print_runs(found)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="RUN")
+@json_option
+@common_options
+def diff(folder: Path, first: str, second: str, *, as_json: bool) -> None:
+    """Show in what two runs differ: by number, or -1 for the last."""
+    from dataclasses import asdict
+
+    from pipeline import render
+    from pipeline.history import compare, find_run, read_runs
+
+    found = read_runs(folder / ARTIFACTS)
+    differences = compare(find_run(found, first), find_run(found, second))
+    render.print_json([asdict(item) for item in differences]) if as_json else render.print_differences(differences)
+
+
+@main.command()
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="Results to keep of each stage.")
+@click.option("--yes", is_flag=True, help="Remove them.")
+@json_option
+@common_options
+def clean(folder: Path, keep: int, *, yes: bool, as_json: bool) -> None:
+    """Show which earlier results could go, and with --yes remove them; never a current one."""
+    from pipeline import render
+    from pipeline.clean import clean as remove
+
+    found = remove(load_project(folder), keep, remove=yes, tell=render.tell)
+    if as_json:
+        render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
+    else:
+        render.print_disposable(found, done=yes)

@@ -1,25 +1,25 @@
-"""Everything that a person sees in the terminal: plans, tables, progress and errors."""
+"""Everything that a command prints when it is done: plans, tables, JSON. What moves is in progress.py."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, toml_text
-from pipeline.plan import Action, Decision, Plan, Reason
+from pipeline.plan import Action, Plan, Reason
 from pipeline.receipt import Receipt
-from pipeline.stage import Progress, Stage, upstream
+from pipeline.stage import Stage, upstream
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from pathlib import Path
 
-    from pipeline.run import RunResult, StageResult
+    from pipeline.history import Difference, Run
+    from pipeline.provenance import Step
+    from pipeline.run import RunResult
+    from pipeline.verify import Finding
 
 SHOWN = 2  # reasons shown in a table; --json has them all
 DONE = {
@@ -240,86 +240,78 @@ def dag_data(stages: Sequence[Stage]) -> dict[str, Any]:
     }
 
 
-class Terminal:
-    """Shows stages as they run, on standard error: bars on a terminal, plain lines elsewhere, nothing if quiet."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self.quiet = quiet
-        self._bars: Bars | None = None
-        self._live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def say(self, text: str) -> None:
-        """Show one line above the bars."""
-        if self.quiet:
-            return
-        if self._bars is not None:
-            self._bars.console.print(text, markup=False, highlight=False)
-        else:
-            tell(text)
-
-    def started(self, decision: Decision) -> Progress:
-        """Begin a stage's line."""
-        if not self._live:
-            self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
-            return silent_progress
-        bars = self._started_bars()
-        return _BarProgress(bars, bars.add_task(decision.stage, total=None, note="", rate=""))
-
-    def finished(self, result: StageResult) -> None:
-        """End a stage's line with its time and its figures."""
-        if result.action not in {Action.RUN, Action.RESTORE}:
-            return
-        text = f"{result.stage}: {DONE[result.action]} in {result.seconds:.1f} s"
-        figures = figures_text(result.receipt)
-        if self._bars is not None and self._bars.task_ids and result.action is Action.RUN:
-            task = self._bars.task_ids[-1]
-            total = self._bars.tasks[-1].total or 1
-            self._bars.update(task, total=total, completed=total, note=figures, rate=f"{result.seconds:.1f} s")
-        else:
-            self.say(f"{text}; {figures}" if figures else text)
-
-    def _started_bars(self) -> Bars:
-        if self._bars is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as RichProgress
-
-            self._bars = RichProgress(
-                TextColumn("{task.description:<9}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.fields[rate]:>16}"),
-                TimeRemainingColumn(compact=True),
-                TextColumn("{task.fields[note]}"),
-                console=Console(stderr=True),
-            )
-            self._bars.start()
-        return self._bars
+def print_steps(steps: Sequence[Step]) -> None:
+    """Print the chain from an artifact down to the raw files, a block a stage."""
+    for step in steps:
+        receipt = step.receipt
+        if receipt is None:
+            echo(f"{step.stage}: the result that was used is no longer stored")
+            continue
+        note = "" if step.current else "; not the current result"
+        echo(f"{step.stage}  {receipt.work.key[:12]}  {receipt.finished}  {receipt.seconds:.1f} s{note}")
+        for path in step.files:
+            echo(f"  made   {path}  {(receipt.content(path) or '')[:12]}")
+        for path, content in receipt.work.inputs.items():
+            echo(f"  from   {path}  {content[:12]}")
+        for name, value in receipt.work.sources.items():
+            echo(f"  raw    {name}  {value[:12]}" + (f"  {receipt.origin}" if name != "notice" else ""))
+        settings = ", ".join(f"{key}={toml_text(value)}" for key, value in receipt.work.parameters.items())
+        echo(f"  with   {settings or 'no settings'}")
+        echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
 
 
-def silent_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take a stage's progress and show nothing."""
+def print_runs(runs: Sequence[Run]) -> None:
+    """Print the log of runs, the newest last."""
+    rows = [
+        (
+            str(run.id),
+            run.started.replace("T", " ").partition("+")[0],
+            run.outcome,
+            f"{run.seconds:.1f}",
+            ", ".join(name for name, action in run.stages.items() if action == "run") or "nothing",
+            ", ".join(f"{name}={toml_text(value)}" for name, value in run.changed.items()) or "defaults",
+            ", ".join(
+                figure_text(name.partition(": ")[2], value)
+                for name, value in run.figures.items()
+                if name.endswith("accuracy")
+            ),
+        )
+        for run in runs
+    ]
+    print_table(
+        ("run", "started (UTC)", "outcome", "seconds", "ran", "settings", "figures"), rows, numbers=("seconds",)
+    )
 
 
-class _BarProgress:
-    """One stage's bar; it is redrawn ten times a second at the most, however often the stage reports."""
+def print_differences(differences: Sequence[Difference]) -> None:
+    """Print in what two runs differ."""
+    if not differences:
+        echo("The two runs differ in nothing.")
+        return
+    rows = [(item.kind, item.name, _cell(item.before), _cell(item.after)) for item in differences]
+    print_table(("what", "name", "before", "after"), rows)
 
-    def __init__(self, bars: Bars, task: TaskID) -> None:
-        self._bars, self._task = bars, task
-        self._started = self._drawn = time.monotonic()
 
-    def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-        now = time.monotonic()
-        if now - self._drawn < 0.1 and done < total:
-            return
-        self._drawn = now
-        rate = done / max(now - self._started, 1e-9)
-        self._bars.update(self._task, total=total, completed=done, note=note, rate=f"{rate:,.0f} {unit}/s")
+def _cell(value: object) -> str:
+    """Write a value as short as it can be told: digests by their first digits."""
+    text = "-" if value is None else toml_text(value)
+    return text.strip('"')[:12] if isinstance(value, str) and len(value) == 64 else text
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what was verified."""
+    rows = [(item.stage, item.generation, str(item.files), item.problem or "ok") for item in findings]
+    print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
+
+
+def print_disposable(found: Sequence[tuple[Path, int]], *, done: bool) -> None:
+    """Print what a clean-up removes, or would remove."""
+    for path, size in found:
+        echo(f"{size / 1e6:10.1f} MB  {path}")
+    total = sum(size for _, size in found) / 1e6
+    if not found:
+        echo("Nothing to remove.")
+    elif done:
+        echo(f"Removed {total:.1f} MB.")
+    else:
+        echo(f"{total:.1f} MB would be removed; pipeline clean --yes does it.")

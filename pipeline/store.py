@@ -230,6 +230,17 @@ class Store:
         """Remove what a stage wrote and may not publish."""
         _remove(folder)
 
+    def disposable(self, stage: str, keep: int) -> list[tuple[Path, int]]:
+        """List with their sizes in bytes the stored results beyond the newest ``keep``, and unfinished work.
+
+        The current result is never among them.
+        """
+        current = self.current(stage)
+        stored = [item.folder for item in self.generations(stage)]
+        old = [folder for folder in stored[keep:] if current is None or folder != current.folder]
+        unfinished = sorted((self._scratch / stage).iterdir()) if _is_folder(self._scratch / stage) else []
+        return [(path, _size(path)) for path in (*old, *unfinished)]
+
     def forget(self, path: Path) -> None:
         """Remove a stored result or a checkpoint for good: out of sight first, so that no half of it is ever seen."""
         with _explained("remove an earlier result", path):
@@ -281,6 +292,11 @@ def _own_folder(path: Path) -> Path:
     if not _is_folder(path):
         raise StoreError("a link stands where a folder should be", where=str(path), mend="remove it")
     return path
+
+
+def _size(folder: Path) -> int:
+    """Add up the sizes of the files below a folder, in bytes."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
 def _exists(path: Path) -> bool:

@@ -1,0 +1,92 @@
+"""Why an artifact is what it is: the chain of receipts from it down to the raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.observe import Project
+from pipeline.receipt import Receipt
+from pipeline.store import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a chain: the files of it that were used, and its receipt.
+
+    ``receipt`` is None where the result that was used is no longer stored; ``current`` says whether it
+    is the one that lies in artifacts/ now.
+    """
+
+    stage: str
+    files: tuple[str, ...]
+    receipt: Receipt | None
+    current: bool
+
+
+def trace(project: Project, path: Path) -> tuple[Step, ...]:
+    """Follow an artifact to the raw files, the artifact's own stage first.
+
+    Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made.
+    """
+    known = {artifact.path for stage in project.stages for artifact in stage.outputs}
+    wanted = path.as_posix().removeprefix("./")
+    name = wanted.removeprefix(project.store.root.name + "/")
+    if name not in known:
+        inside = "/".join(path.parts[-2:])
+        if inside not in known:
+            raise ConfigError(f"no stage makes '{wanted}'", mend=f"artifacts: {', '.join(sorted(known))}")
+        name = inside
+    stage = name.partition("/")[0]
+    current = project.store.current(stage)
+    if current is None or current.receipt is None or current.receipt.content(name) is None:
+        raise DataError(f"artifacts/{name} has not been made", mend=f"pipeline run {stage}")
+    return tuple(_chain(project, {stage: {name: current.receipt.content(name) or ""}}))
+
+
+def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
+    """Yield the stages in reverse order, collecting what each read; ``used`` maps stage -> path -> content."""
+    for stage in reversed(project.stages):
+        files = used.get(stage.name)
+        if files is None:
+            continue
+        current = project.store.current(stage.name)
+        found = _find(project, stage.name, current, files)
+        yield Step(stage.name, tuple(sorted(files)), found, bool(current and found and current.receipt == found))
+        for path, content in found.work.inputs.items() if found else ():
+            used.setdefault(path.partition("/")[0], {})[path] = content
+
+
+def _find(project: Project, stage: str, current: Generation | None, files: dict[str, str]) -> Receipt | None:
+    """Return the receipt, current or stored, whose outputs are those that were used."""
+    generations = [*([current] if current else []), *project.store.generations(stage)]
+    for generation in generations:
+        receipt = generation.receipt
+        if receipt and all(receipt.content(path) == content for path, content in files.items()):
+            return receipt
+    return None
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    """Return a step as plain data."""
+    receipt = step.receipt
+    if receipt is None:
+        return {"stage": step.stage, "files": list(step.files), "stored": False}
+    return {
+        "stage": step.stage,
+        "stored": True,
+        "current": step.current,
+        "key": receipt.work.key,
+        "files": {path: receipt.content(path) for path in step.files},
+        "parameters": dict(receipt.work.parameters),
+        "inputs": dict(receipt.work.inputs),
+        "sources": dict(receipt.work.sources),
+        "libraries": dict(receipt.work.libraries),
+        "code": dict(receipt.work.code),
+        "origin": receipt.origin,
+        "finished": receipt.finished,
+        "seconds": receipt.seconds,
+    }
