@@ -88,6 +88,7 @@ STAGES = (
             "train/history.parquet",
             "split/X_validation.npy",
             "split/rows_validation.npy",
+            "split/images.json",
             "encode/Y_validation.npy",
             "encode/classes.json",
         ),

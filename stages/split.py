@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Labels = NDArray[np.int64] | NDArray[np.str_]
 Pixels = NDArray[np.uint8]
+BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,9 @@ def split(task: Task[SplitParameters]) -> Outcome:
     for table, names in ((train_table, ("train", "validation")), (test_table, ("test",))):
         positions = [position_of(parts[name], len(labels) if "train" in names else n_test) for name in names]
         for first_row, block in numbered_blocks(table, n_pixels):
-            pixels = normalise(block, normaliser)  # (rows, n_pixels)
             for name, position in zip(names, positions, strict=True):
                 target = position[first_row : first_row + len(block)]
-                arrays[name][target[target >= 0]] = pixels[target >= 0]
+                arrays[name][target[target >= 0]] = normalise(block[target >= 0], normaliser)
             n_done += len(block)
             task.progress(n_done, n_rows)
     del arrays  # unmaps the files; the engine syncs them to disk
@@ -139,7 +139,8 @@ def validation_quota(n_rows: NDArray[np.int64], share: float) -> NDArray[np.int6
     quota = np.floor(ideal).astype(np.int64)
     n_missing = round(float(ideal.sum())) - int(quota.sum())
     quota[np.argsort(quota - ideal, kind="stable")[:n_missing]] += 1
-    return np.clip(quota, 1, n_rows - 1)
+    within: NDArray[np.int64] = np.clip(quota, 1, n_rows - 1)
+    return within
 
 
 def fit_normaliser(kind: str, table: Path, rows: NDArray[np.int64], *, n_rows: int) -> Normaliser:
@@ -182,7 +183,7 @@ def position_of(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
 
 
 def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:
-    """Each block of pixels (rows, n_pixels) with the number of its first row."""
+    """The pixels in blocks (rows, n_pixels) that fit the processor's cache, with the number of their first row."""
     first_row = 0
     for block in read_pixel_blocks(table):
         if block.shape[1] != n_pixels:
@@ -191,13 +192,14 @@ def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:
                 where=table.name,
                 mend="set ingest.height and ingest.width, then pipeline run split",
             )
-        yield first_row, block
+        for start in range(0, len(block), BLOCK_ROWS):
+            yield first_row + start, block[start : start + BLOCK_ROWS]
         first_row += len(block)
 
 
 def as_labels(column: NDArray[Any]) -> Labels:
     """A column of labels as int64 or fixed-width text, which .npy holds without pickling."""
-    return column.astype(np.int64 if column.dtype.kind in "iu" else np.str_)
+    return column.astype(np.int64) if column.dtype.kind in "iu" else column.astype(np.str_)
 
 
 def check_written(task: Task[SplitParameters], labels: Labels) -> None:

@@ -1,0 +1,48 @@
+"""Run one stage's function on files in a temporary folder, as the engine would, with the checks of its artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
+from stages import STAGES
+
+RunStage = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_stage(tmp_path: Path) -> RunStage:
+    """``run_stage("split", SplitParameters())``: artifacts lie below ``folder``, by default tmp_path."""
+
+    def run(
+        name: str,
+        parameters: Parameters | None = None,
+        *,
+        folder: Path = tmp_path,
+        origin: str = "made in a test",
+        sources: Sources | None = None,
+    ) -> Outcome:
+        stage: Stage = next(each for each in STAGES if each.name == name)
+        for below in (name, f"scratch/{name}", f"report/{name}"):
+            (folder / below).mkdir(parents=True, exist_ok=True)
+        task = Task(
+            inputs={path: folder / path for path in stage.inputs},
+            outputs={artifact.path: folder / artifact.path for artifact in stage.outputs},
+            parameters=parameters or stage.parameters(),
+            sources=sources or Sources((), origin),
+            origin=sources.origin if sources else origin,
+            scratch=folder / "scratch" / name,
+            report=folder / "report" / name,
+            progress=lambda done, total, *, unit="rows", note="": None,  # noqa: ARG005 - the protocol's names
+            say=lambda line: None,  # noqa: ARG005
+        )
+        outcome: Outcome = resolve(stage.function)(task)
+        for artifact in stage.outputs:
+            if not artifact.optional or task.outputs[artifact.path].exists():
+                resolve(artifact.check)(task.outputs[artifact.path])
+        return outcome
+
+    return run
