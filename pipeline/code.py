@@ -8,9 +8,9 @@ import, followed to the end. Each definition has a digest of its own, so that a 
 from __future__ import annotations
 
 import ast
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,12 +32,8 @@ class ModuleCode:
     imports: tuple[str, ...]
 
 
-def code_digests(references: Iterable[str], read: Callable[[str, str, bool], ModuleCode]) -> dict[str, str]:
-    """Return the digest of every definition in the closure of ``module:function`` references.
-
-    ``read`` parses a source: ``read(source, module name, is it a package)``; ``parse_module`` does, or
-    something that remembers what it parsed before.
-    """
+def code_digests(references: Iterable[str]) -> dict[str, str]:
+    """Return the digest of every definition in the closure of ``module:function`` references."""
     waiting = {reference.partition(":")[0] for reference in references}
     packages = {name.partition(".")[0] for name in waiting} | {ENGINE}
     folders = {package: _folder(package) for package in packages}
@@ -49,7 +45,7 @@ def code_digests(references: Iterable[str], read: Callable[[str, str, bool], Mod
         path = _source_path(module, folders)
         if path is None:
             continue
-        code = read(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        code = parse_module(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
         for name, value in code.definitions.items():
             done[f"{module}.{name}" if name else module] = value
         wanted = {name for name in code.imports if name.partition(".")[0] in packages}
@@ -78,8 +74,12 @@ def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None
     return None
 
 
+@lru_cache(maxsize=256)
 def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - a fact about the file
-    """Parse one module's source into the digests of its definitions and the names it imports."""
+    """Parse one module's source into the digests of its definitions and the names it imports.
+
+    A pure function; what it gave is remembered, since the stages share most of their modules.
+    """
     tree = ast.parse(source)
     keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
         isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
@@ -157,8 +157,3 @@ def _imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str
             yield base
             for alias in node.names:
                 yield f"{base}.{alias.name}"
-
-
-def source_digest(source: str) -> str:
-    """Return the SHA-256 of a source text, to remember what was parsed from it."""
-    return hashlib.sha256(source.encode("utf-8")).hexdigest()

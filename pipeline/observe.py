@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.code import code_digests, parse_module
+from pipeline.code import code_digests
 from pipeline.config import Config, plain
 from pipeline.errors import DataError
 from pipeline.fingerprint import digest, file_digests
@@ -94,7 +94,7 @@ def current_work(stage: Stage, parameters: Parameters, sources: Sources) -> Work
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
         sources=source_digests(sources),
-        code=code_digests(references, parse_module),
+        code=code_digests(references),
         libraries=library_versions(stage.libraries),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
