@@ -119,9 +119,10 @@ def check_predictions(path: Path) -> None:
 
 def check_confusion(path: Path) -> None:
     """Counts: a line a label, a column a predicted label, the same labels in the same order."""
-    counts = read_csv(path, stage="evaluate").set_index("label")
-    if list(counts.index) != list(counts.columns):
-        raise damaged(path, "the labels of lines and columns differ", "evaluate")
+    cells = read_csv(path, stage="evaluate", header=None)  # a class may be called "label", so no cell is a name
+    predicted, actual, counts = cells.iloc[0, 1:], cells.iloc[1:, 0], cells.iloc[1:, 1:]
+    if cells.iloc[0, 0] != "label" or predicted.tolist() != actual.tolist():
+        raise damaged(path, "the labels of lines and columns differ, or the first cell is not 'label'", "evaluate")
     columns = {name: pa.Column("int64", pa.Check.ge(0), coerce=True) for name in counts.columns}
     check_table(path, counts, pa.DataFrameSchema(columns, strict=True), stage="evaluate")
 
@@ -203,10 +204,10 @@ def read_table(path: Path, *, stage: str) -> pd.DataFrame:
         raise damaged(path, f"not a readable Parquet file: {error}", stage) from error
 
 
-def read_csv(path: Path, *, stage: str) -> pd.DataFrame:
-    """The CSV at ``path``, every cell as the text that stands there."""
+def read_csv(path: Path, *, stage: str, header: int | None = 0) -> pd.DataFrame:
+    """The CSV at ``path``, every cell as the text that stands there; ``header`` is the line of names, if any."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, header=header)
     except (ValueError, OSError) as error:
         raise damaged(path, f"not a readable CSV file: {error}", stage) from error
 

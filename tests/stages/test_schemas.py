@@ -1,0 +1,175 @@
+"""The checks: each accepts what a stage writes, and refuses each way of being wrong with a bounded message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import DataError
+from stages import schemas
+
+
+def pixels(**changes: float) -> np.ndarray:
+    X = np.linspace(0, 1, 40, dtype=np.float32).reshape(10, 4)
+    for cell, value in changes.items():
+        X[int(cell[1:]), 2] = value
+    return X
+
+
+ONE_HOT = np.eye(3, dtype=np.float32)
+IMAGES = {
+    "height": 2,
+    "width": 3,
+    "normaliser": {"kind": "range", "offset": 0.0, "scale": 255.0},
+    "n_train": 5,
+    "n_validation": 2,
+    "n_test": 1,
+}
+METRICS = {
+    "accuracy": 0.75,
+    "accuracy_interval": [0.3, 0.95],
+    "log_loss": 0.5,
+    "macro_f1": 0.7,
+    "n_rows": 4,
+    "n_errors": 1,
+    "source": "data/train.csv",
+    "is_sample": False,
+    "per_class": [
+        {"label": 3, "n_rows": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0},
+        {"label": 7, "n_rows": 3, "precision": 0.5, "recall": 0.5, "f1": 0.5},
+    ],
+}
+PREDICTIONS = {
+    "row": np.array([4, 0]),
+    "label": np.array([3, 7]),
+    "predicted": np.array([3, 3]),
+    "correct": np.array([True, False]),
+    "confidence": np.array([0.75, 0.5], dtype=np.float32),
+    "p_3": np.array([0.75, 0.5], dtype=np.float32),
+    "p_7": np.array([0.25, 0.5], dtype=np.float32),
+}
+POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
+PAGE = f'<!doctype html>\n<html><head>{POLICY}</head><body><img src="data:image/png;base64,AA"></body></html>\n'
+
+
+def write(path: Path, content: Any) -> Path:
+    """Write an array, a table, a JSON document or a text, by what the name ends in."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif path.suffix == ".npy":
+        np.save(path, content)
+    elif path.suffix == ".parquet":
+        pd.DataFrame(content).to_parquet(path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(content))
+    else:
+        path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "content"),
+    [
+        (schemas.check_pixels, "X.npy", pixels()),
+        (schemas.check_pixels, "X.npy", np.zeros((0, 4), dtype=np.float32)),
+        (schemas.check_labels, "labels.npy", np.array([3, 7, 3])),
+        (schemas.check_labels, "labels.npy", np.array(["a", "bc"])),
+        (schemas.check_rows, "rows.npy", np.array([5, 0, 2])),
+        (schemas.check_images, "images.json", IMAGES),
+        (schemas.check_one_hot, "Y.npy", ONE_HOT),
+        (schemas.check_classes, "classes.json", {"classes": [3, 7, 20]}),
+        (schemas.check_classes, "classes.json", {"classes": ["a", "b"]}),
+        (schemas.check_metrics, "metrics.json", METRICS),
+        (schemas.check_predictions, "predictions.parquet", PREDICTIONS),
+        (schemas.check_confusion, "confusion.csv", "label,3,7\n3,5,0\n7,1,4\n"),
+        (schemas.check_confusion, "confusion.csv", "label,label,a\nlabel,5,0\na,1,4\n"),
+        (schemas.check_report, "report.html", PAGE),
+        (schemas.check_submission, "submission.csv", "ImageId,Label\n1,3\n2,NA\n"),
+    ],
+)
+def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None], name: str, content: object) -> None:
+    assert check(write(tmp_path / name, content)) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "content", "message"),
+    [
+        (schemas.check_pixels, "X.npy", pixels(r3=np.nan), "row 3 column 2: nan"),
+        (schemas.check_pixels, "X.npy", pixels(r9=1.001, r2=-0.1), r"2 values .*row 2 column 2: -0.1.*row 9"),
+        (schemas.check_pixels, "X.npy", pixels().astype(np.float64), "float64, not float32"),
+        (schemas.check_pixels, "X.npy", pixels().ravel(), r"shape \(40,\)"),
+        (schemas.check_pixels, "X.npy", np.asfortranarray(pixels()), "C order"),
+        (schemas.check_pixels, "X.npy", b"\x93NUMPY and nothing", "not a readable .npy file"),
+        (schemas.check_pixels, "X.npy", b"", "not a readable .npy file"),
+        (schemas.check_labels, "labels.npy", np.array([1.0]), "float64, not int64 or text"),
+        (schemas.check_labels, "labels.npy", np.array([], dtype=np.int64), "no label"),
+        (schemas.check_rows, "rows.npy", np.array([1, -4]), "-4 is negative"),
+        (schemas.check_rows, "rows.npy", np.array([1, 4, 4]), "4 occurs more than once"),
+        (schemas.check_rows, "rows.npy", np.array([1], dtype=np.int32), "int32, not int64"),
+        (schemas.check_images, "images.json", IMAGES | {"height": 0}, r"\$.height"),
+        (schemas.check_images, "images.json", IMAGES | {"colour": 1}, "colour"),
+        (schemas.check_images, "images.json", b'{"height": ', "truncated"),
+        (schemas.check_one_hot, "Y.npy", ONE_HOT * np.float32(0.5), "row 0 is not one-hot"),
+        (schemas.check_one_hot, "Y.npy", ONE_HOT[[0, 1, 1]] + ONE_HOT[[0, 1, 0]] * 1, "row 0 is not one-hot"),
+        (schemas.check_one_hot, "Y.npy", np.zeros((1, 3), dtype=np.float32), "row 0 is not one-hot"),
+        (schemas.check_one_hot, "Y.npy", np.full((1, 1), np.nan, dtype=np.float32), "row 0 is not one-hot"),
+        (schemas.check_classes, "classes.json", {"classes": [3]}, "length >= 2"),
+        (schemas.check_classes, "classes.json", {"classes": [3, 3]}, "a label twice"),
+        (schemas.check_classes, "classes.json", {"classes": [3, "3"]}, "mixes numbers and texts"),
+        (schemas.check_metrics, "metrics.json", METRICS | {"accuracy": 0.8}, "does not agree with n_errors"),
+        (schemas.check_metrics, "metrics.json", METRICS | {"n_rows": 5}, "sum over per_class"),
+        (schemas.check_metrics, "metrics.json", METRICS | {"accuracy_interval": [0.8, 0.9]}, "outside its interval"),
+        (schemas.check_metrics, "metrics.json", METRICS | {"log_loss": -1.0}, "log_loss"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"row": np.array([4, 4])}, "row line .: 4 fails"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"p_7": PREDICTIONS["p_3"]}, "sum to 1.*line 0"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"correct": np.array([True, True])}, "correct.*line 1"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"predicted": np.array([7, 3])}, "predicted is not"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"confidence": PREDICTIONS["p_7"]}, "confidence is not"),
+        (schemas.check_predictions, "p.parquet", PREDICTIONS | {"extra": np.array([1, 2])}, "extra"),
+        (schemas.check_predictions, "p.parquet", b"PAR1 no more", "not a readable Parquet file"),
+        (schemas.check_confusion, "confusion.csv", "label,3,7\n3,5,0\n8,1,4\n", "labels of lines and columns differ"),
+        (schemas.check_confusion, "confusion.csv", "label,3,7\n3,5,0\n7,-1,4\n", "'?-1'? fails"),
+        (schemas.check_confusion, "confusion.csv", "label,3,7\n3,5,0\n7,x,4\n", "fails"),
+        (schemas.check_confusion, "confusion.csv", "name,3\n3,5\n", "first cell is not 'label'"),
+        (schemas.check_report, "report.html", PAGE.removesuffix("</html>\n"), "not whole"),
+        (schemas.check_report, "report.html", PAGE.replace(POLICY, ""), "no content security policy"),
+        (schemas.check_report, "report.html", PAGE.replace("data:", "//elsewhere/"), "refers to '//elsewhere/"),
+        (schemas.check_submission, "submission.csv", "ImageId,Label\n", "0 rows of 2 columns"),
+        (schemas.check_submission, "submission.csv", "Label\n1\n", "1 rows of 1 columns"),
+        (schemas.check_submission, "submission.csv", "ImageId,Label\n1,3\n1,4\n", "ImageId line .: '1' fails"),
+        (schemas.check_submission, "submission.csv", "ImageId,Label\n1,\n", "Label line 0: '' fails"),
+        (schemas.check_submission, "submission.csv", b"", "not a readable CSV file"),
+    ],
+)
+def test_each_way_of_being_wrong_is_refused(
+    tmp_path: Path, check: Callable[[Path], None], name: str, content: object, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        check(write(tmp_path / name, content))
+    assert "pipeline run" in caught.value.mend
+
+
+def test_a_bad_pixel_past_the_first_block_is_found(tmp_path: Path) -> None:
+    X = np.zeros((schemas.BLOCK_ROWS + 2, 2), dtype=np.float32)
+    X[-1, 1] = 2.0
+    with pytest.raises(DataError, match=f"row {schemas.BLOCK_ROWS + 1} column 1: 2.0"):
+        schemas.check_pixels(write(tmp_path / "X.npy", X))
+
+
+def test_a_thousand_failures_make_a_short_message(tmp_path: Path) -> None:
+    text = "ImageId,Label\n" + "".join(f"{row % 2},3\n" for row in range(1000))
+    with pytest.raises(DataError, match="and 995 more") as caught:
+        schemas.check_submission(write(tmp_path / "submission.csv", text))
+    assert len(str(caught.value)) < 1000
+
+
+def test_checks_stay_on_where_pandera_is_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemas.pa.config.CONFIG, "validation_enabled", False)
+    with pytest.raises(DataError, match="fails"):
+        schemas.check_submission(write(tmp_path / "submission.csv", "ImageId,Label\n1,3\n1,4\n"))
