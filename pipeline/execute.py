@@ -59,7 +59,7 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
         )
-        store.publish(folder, receipt)
+        return store.publish(folder, receipt)
     except BaseException as error:
         store.discard(folder)
         if isinstance(error, PipelineError) and not isinstance(error, InterruptError):
@@ -67,7 +67,6 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
         raise
     finally:
         store.discard(report)
-    return receipt
 
 
 def _task(

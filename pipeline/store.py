@@ -165,8 +165,11 @@ class Store:
         _own_folder(folder.parent)
         return _own_folder(folder)
 
-    def publish(self, folder: Path, receipt: Receipt) -> None:
-        """Make the files in ``folder``, with their receipt, the current result of their stage."""
+    def publish(self, folder: Path, receipt: Receipt) -> Receipt:
+        """Make the files in ``folder`` the current result of their stage; return the receipt that stands.
+
+        Where the same work gave the same bytes before, that result stands, and so does its receipt.
+        """
         stage = receipt.work.stage
         home = self._home(stage)
         target = home / receipt.generation
@@ -176,14 +179,16 @@ class Store:
             _write(folder / receipts.FILE_NAME, receipts.to_json(receipt))
             _sync(folder)
             if _exists(target):
-                if not any(self.damage([_read(target)]).values()):
+                stored = _read(target)
+                if stored.receipt and not any(self.damage([stored]).values()):
                     self.switch(stage, target)
                     _remove(folder)
-                    return
+                    return stored.receipt
                 self._set_aside(target)
             folder.rename(target)
             _sync(home)
             self.switch(stage, target)
+            return receipt
 
     def switch(self, stage: str, generation: Path) -> None:
         """Make a stored result the current one: one rename of a link."""
