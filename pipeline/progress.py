@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pipeline.plan import Action, Decision
-from pipeline.render import DONE, figures_text, reasons_text, tell
+from pipeline.render import DONE, banner, figures_text, reasons_text, tell
 from pipeline.stage import Progress
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Terminal:
             self._bars.console.print(text, markup=False, highlight=False)
         else:
             tell(text)
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked, even if quiet."""
+        tell(banner(text))
 
     def started(self, decision: Decision) -> Progress:
         """Begin a stage's line."""

@@ -36,6 +36,9 @@ class Watcher(Protocol):
     def say(self, text: str) -> None:
         """Show one line."""
 
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked."""
+
     def started(self, decision: Decision) -> Progress:
         """Show that a stage begins, and return where it reports its progress."""
 
@@ -82,7 +85,10 @@ def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool 
     with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
         store.sweep_up()
         observed = observe(project, selection.stages)
-        make_plan(observed, selection)  # refuses what cannot work before anything runs
+        plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
+        if plan.stale:
+            for notice in sorted({item.notice for item in observed if item.notice}):
+                watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
         result = RunResult()
         outcome, error = "done", ""
