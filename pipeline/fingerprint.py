@@ -155,10 +155,9 @@ class _ColumnHash:
             for row, value in enumerate(values.is_null().to_pylist(), start=first_row):
                 if value:
                     self._nulls.update(encode(row))
-            values = values.drop_null()
         if pa_.types.is_integer(kind) or pa_.types.is_floating(kind):
-            self._values.update(values.to_numpy(zero_copy_only=True))
-        else:
+            self._values.update(values.drop_null().to_numpy(zero_copy_only=True))
+        else:  # nulls are told by their own tag; drop_null lacks some kinds of text
             for value in values.to_pylist():
                 self._values.update(encode(value))
 
