@@ -30,6 +30,15 @@ Pixels = NDArray[np.uint8]
 BLOCK_ROWS = 1024
 
 
+class Profile(msgspec.Struct, frozen=True):
+    """What split needs of ingest/profile.json."""
+
+    height: int
+    width: int
+    label_name: str
+    n_test: int
+
+
 @dataclass(frozen=True, slots=True)
 class Division:
     """Row numbers into train.parquet, int64, in shuffled order: (n_train,) and (n_validation,)."""
@@ -50,9 +59,9 @@ def split(task: Task[SplitParameters]) -> Outcome:
     """
     parameters = task.parameters
     train_table, test_table = task.inputs["ingest/train.parquet"], task.inputs["ingest/test.parquet"]
-    profile: dict[str, Any] = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes())
-    n_pixels, n_test = profile["height"] * profile["width"], profile["n_test"]
-    labels = as_labels(read_column(train_table, profile["label_name"]))  # (m,)
+    profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
+    n_pixels, n_test = profile.height * profile.width, profile.n_test
+    labels = as_labels(read_column(train_table, profile.label_name))  # (m,)
     n_rows = len(labels) + n_test
 
     whole = divide(labels, parameters)
@@ -79,8 +88,8 @@ def split(task: Task[SplitParameters]) -> Outcome:
         np.save(task.outputs[f"split/rows_{name}.npy"], rows)
         np.save(task.outputs[f"split/labels_{name}.npy"], labels[rows])
     images = Images(
-        height=profile["height"],
-        width=profile["width"],
+        height=profile.height,
+        width=profile.width,
         normaliser=normaliser,
         n_train=len(division.train),
         n_validation=len(division.validation),
