@@ -42,6 +42,9 @@ class IngestParameters(Parameters, frozen=True):
     max_quarantined: Annotated[
         float, Meta(description="The largest share of training rows that may be set aside.", ge=0.0, le=1.0)
     ] = 0.01
+    min_rows_per_class: Annotated[
+        int, Meta(description="The fewest training rows that a class may have; a single one cannot be divided.", ge=1)
+    ] = 2
 
 
 class SplitParameters(Parameters, frozen=True):

@@ -1,17 +1,18 @@
 """Parquet tables of images: how ingest writes them, and how every other stage reads them.
 
-A table has one column for each column of the CSV, under the CSV's own name: pixels are uint8, labels int64
+An image table has one column for each column of the CSV, under the CSV's own name: pixels are uint8, labels int64
 or text, ids text. Pages carry checksums, and every reader here checks them, so a flipped bit is an error and
 never a different pixel. Files are written and read one row group at a time: memory does not grow with rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,8 @@ from pipeline.errors import DataError
 # Fewer rows a group cost time for every column; more cost memory: 785 columns of 16,384 rows are 13 MB.
 ROWS_PER_GROUP = 16_384
 
+CONTRACT_KEY = b"digit_pipeline.contract"
+
 Pixels = NDArray[np.uint8]
 
 
@@ -31,7 +34,63 @@ def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, write_statistics=False)
 
 
-def write_table(path: Path, columns: dict[str, Any]) -> None:
+class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an image table must hold: its rows, its label and id columns (None: it has none), and every class."""
+
+    rows: int
+    label: str | None
+    id: str | None
+    classes: tuple[int | str, ...]
+
+
+class ImageTable:
+    """Writes an image table from rows that come in blocks of any size.
+
+    ``leading`` names the text or int64 columns that stand before the pixels, with their types.
+    """
+
+    def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
+        self.schema = pa.schema([*leading.items(), *((name, pa.uint8()) for name in pixels)])
+        self.n_rows = 0  # in the group that is being filled
+        self.pixels = np.empty((len(pixels), ROWS_PER_GROUP), dtype=np.uint8)
+        self.leading: dict[str, list[Any]] = {name: [] for name in leading}
+        self.writer = open_writer(path, self.schema)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._write_group()
+        self.writer.close()
+
+    def add(self, pixels: Pixels, leading: dict[str, list[Any]]) -> None:
+        """Append m rows: ``pixels`` (n_pixels, m), and a list of m values for each leading column."""
+        start, m = 0, pixels.shape[1]
+        while start < m:
+            stop = min(m, start + ROWS_PER_GROUP - self.n_rows)
+            self.pixels[:, self.n_rows : self.n_rows + stop - start] = pixels[:, start:stop]
+            for name, values in leading.items():
+                self.leading[name] += values[start:stop]
+            self.n_rows += stop - start
+            start = stop
+            if self.n_rows == ROWS_PER_GROUP:
+                self._write_group()
+
+    def describe(self, contract: Contract) -> None:
+        """Write into the file what its columns are, so that it can be checked by itself."""
+        self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
+
+    def _write_group(self) -> None:
+        if self.n_rows:
+            columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
+            arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
+            self.writer.write_table(pa.table(arrays, schema=self.schema))
+        self.n_rows = 0
+        self.leading = {name: [] for name in self.leading}
+
+
+def write_table(path: Path, columns: Mapping[Any, Any]) -> None:
     """Write a small table, e.g. ``{"ImageId": ids}``, in one go."""
     table = pa.table(columns)
     with open_writer(path, table.schema) as writer:
@@ -55,6 +114,20 @@ def open_table(path: Path) -> Iterator[pq.ParquetFile]:
         raise DataError(
             f"{path.name} cannot be read: {reason}", where=str(path), mend="pipeline run ingest --force"
         ) from error
+
+
+def read_contract(file: pq.ParquetFile) -> Contract:
+    """What an open image table says that it holds.
+
+    Raises
+    ------
+    DataError
+        It does not say so.
+    """
+    try:
+        return msgspec.json.decode((file.metadata.metadata or {})[CONTRACT_KEY], type=Contract)
+    except (KeyError, msgspec.DecodeError) as error:
+        raise DataError("the table does not say what its columns are", mend="pipeline run ingest --force") from error
 
 
 def pixel_names(schema: pa.Schema) -> list[str]:

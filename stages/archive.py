@@ -1,0 +1,74 @@
+"""A look into a competition's zip, without unpacking it: which member is which file, and whether to trust it.
+
+Members are read as streams and nothing is ever extracted, so a zip cannot write anywhere. What lies all the
+same (two train.csv, a path that climbs out, a password, a bomb) is refused by name. The standard library alone:
+this runs on every plan.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from pipeline.errors import DataError
+
+# deflate cannot do more than 1,032 : 1; images as text do 5 to 30 : 1. Small files may be as regular as they like.
+LARGEST_RATIO = 200
+ALWAYS_ALLOWED_BYTES = 64 * 2**20
+
+ENCRYPTED = 0x1  # bit 0 of a member's flags
+
+
+def largest_expansion(compressed_bytes: int) -> int:
+    """How many bytes a compressed file of this size may become before it is taken for a bomb."""
+    return max(ALWAYS_ALLOWED_BYTES, LARGEST_RATIO * compressed_bytes)
+
+
+def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Which member of the zip at ``path`` is each of the files ``names``; those it lacks are left out.
+
+    Members may lie in a subfolder. What macOS adds (``__MACOSX/``) is ignored.
+
+    Raises
+    ------
+    DataError
+        It is no zip, is damaged, holds one of the files twice, or what it holds cannot be trusted.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
+    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"the zip {path.name} cannot be read: {error}", where=str(path), mend="download it again"
+        ) from error
+    found: dict[str, str] = {}
+    for info in members:
+        inside = PurePosixPath(info.filename.replace("\\", "/"))
+        if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] == ("/",):
+            raise untrusted(path, f"its member {info.filename[:80]!r} has a path that leads out of the folder")
+        if info.is_dir() or inside.name not in names:
+            continue
+        if inside.name in found:
+            raise untrusted(path, f"it holds {inside.name} twice: {found[inside.name]!r} and {info.filename[:80]!r}")
+        if info.flag_bits & ENCRYPTED:
+            raise untrusted(path, f"its member {info.filename!r} is locked with a password")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise untrusted(path, f"its member {info.filename!r} is a link, not a file")
+        if info.file_size > largest_expansion(info.compress_size):
+            raise untrusted(
+                path,
+                f"its member {info.filename!r} would grow from {info.compress_size:,} to {info.file_size:,} bytes, "
+                f"more than {LARGEST_RATIO} times: no table of images does",
+            )
+        found[inside.name] = info.filename
+    return found
+
+
+def untrusted(path: Path, what: str) -> DataError:
+    """The error for a zip that is not what a competition serves."""
+    return DataError(
+        f"the zip {path.name} cannot be used: {what}",
+        where=str(path),
+        mend="download it again, or put train.csv and test.csv themselves into data/",
+    )

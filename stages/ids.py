@@ -1,0 +1,118 @@
+"""The ids of the test rows, and the header of a submission: from the test set, the sample submission, or counted."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipeline.errors import DataError
+from pipeline.stage import Source
+from stages.layout import WHOLE_NUMBER, header_cells
+from stages.profile import Submission
+from stages.raw_csv import open_raw
+
+KAGGLE = Submission(id_name="ImageId", label_name="Label")
+
+MEND_SAMPLE = "put the sample_submission.csv that came with this test set there, or remove it"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSubmission:
+    """A competition's sample submission: its header, and its ids as they are written, in its order."""
+
+    file: str
+    header: Submission
+    ids: list[str]
+
+
+def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
+    """Read a sample submission, which must have ``n_test`` rows.
+
+    Raises
+    ------
+    DataError
+        A row is not an id and a label, an id stands twice, or it belongs to another test set.
+    """
+    with open_raw(source) as raw:
+        header = header_cells(raw.read_header(), raw.name)
+        if len(header) != 2:
+            what = f"{raw.name} has {len(header)} columns, not an id and a label"
+            raise DataError(what, where=f"{raw.name}, line 1", mend=MEND_SAMPLE)
+        ids: list[str] = []
+        for block in raw.blocks():
+            for line, text in enumerate(block.text.splitlines(), start=block.first_line):
+                ids.append(id_of_row(text, raw.name, line))
+            if len(ids) > n_test:
+                break
+    if len(ids) != n_test:
+        what = f"at least {len(ids):,}" if len(ids) > n_test else f"{len(ids):,}"
+        raise another_test_set(raw.name, f"it has {what} rows, and the test set has {n_test:,}")
+    require_distinct(ids, raw.name)
+    return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
+
+
+def id_of_row(text: bytes, file: str, line: int) -> str:
+    """The id in a line of a sample submission."""
+    try:
+        cells = next(csv.reader([text.decode("utf-8")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        cells = []
+    if len(cells) != 2 or not cells[0]:
+        raise DataError(
+            f"{file} has a row that is not an id and a label",
+            where=f"{file}, line {line}: {text[:40]!r}",
+            mend=MEND_SAMPLE,
+        )
+    return cells[0]
+
+
+def submission_ids(
+    id_name: str | None, test_ids: list[str] | None, sample: SampleSubmission | None, n_test: int
+) -> tuple[Submission, pa.Array]:
+    """The header of a submission, and the id (n_test,) of every test row: int64 if all are whole numbers, else text.
+
+    The header is the sample submission's; without one, ``id_name`` and ``label`` if the test set has ids of
+    its own, and Kaggle's usual one if not. The ids are the test set's own, else the sample's, else 1, 2, ...
+
+    Raises
+    ------
+    DataError
+        The sample submission has other ids than the test set.
+    """
+    if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
+        raise another_test_set(
+            sample.file, f"{len(differing):,} ids stand in one of them only, e.g. {min(differing)[:40]!a}"
+        )
+    header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
+    if sample is not None:
+        header = sample.header
+    ids = test_ids or (sample.ids if sample is not None else [str(number) for number in range(1, n_test + 1)])
+    if all(WHOLE_NUMBER.fullmatch(each) for each in ids):
+        return header, pa.array([int(each) for each in ids], type=pa.int64())
+    return header, pa.array(ids, type=pa.string())
+
+
+def require_distinct(ids: list[str], file: str) -> None:
+    """No id stands twice.
+
+    Raises
+    ------
+    DataError
+        One does.
+    """
+    if len(set(ids)) < len(ids):
+        doubled = [each for each, count in Counter(ids).items() if count > 1]
+        rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
+        raise DataError(
+            f"{file} has {len(doubled):,} ids that stand more than once, e.g. {doubled[0][:40]!a}",
+            where=f"{file}, data rows {' and '.join(rows)}",
+            mend="give every row an id of its own",
+        )
+
+
+def another_test_set(file: str, what: str) -> DataError:
+    """The error for a sample submission that does not fit the test set."""
+    return DataError(f"{file} belongs to another test set: {what}", where=file, mend=MEND_SAMPLE)

@@ -1,0 +1,260 @@
+"""Ingest: raw CSV files, of whatever layout and damage, become validated Parquet and a profile.
+
+Both files stream through in blocks of lines: a few threads parse blocks at once, this one writes them in order.
+A block that is not plainly right is sifted line by line (``bad_rows``); everything else never is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.stage import Figure, Outcome, Task
+from stages.bad_rows import EXAMPLES, ROWS_KEPT, BadRow, bad_rows_error, explain, quarantine, sift_block
+from stages.csv_matrix import Labels, Rows, parse_block
+from stages.documents import encode_document
+from stages.ids import read_sample_submission, require_distinct, submission_ids
+from stages.layout import Layout, image_shape, layout_without_header, read_layout, require_agreement
+from stages.profile import Profile, Summary, hash_images
+from stages.raw_csv import Block, RawCsv, open_raw
+from stages.sources import SAMPLE_ORIGIN
+from stages.tables import Contract, ImageTable, write_table
+
+if TYPE_CHECKING:
+    from stages.parameters import IngestParameters
+
+# More threads parse faster than one thread writes, and each holds a block.
+N_THREADS = min(4, os.cpu_count() or 1)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Found:
+    """What one file turned out to hold. ``bad_rows`` are the first of ``n_bad``, as many as are ever explained."""
+
+    layout: Layout
+    summary: Summary
+    n_bad: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def n_rows(self) -> int:
+        """The rows of the file, good and bad."""
+        return self.summary.n_rows + self.n_bad
+
+
+def ingest(task: Task[IngestParameters]) -> Outcome:
+    """Write both sets as Parquet, the test rows' ids, and the profile.
+
+    Raises
+    ------
+    DataError
+        A file is not a table of images, a row is not valid, or the files do not belong together.
+    ConfigError
+        The configured image size or classes cannot be.
+    """
+    parameters, outputs = task.parameters, task.outputs
+    labels = Labels(parameters.classes)
+    with ExitStack() as stack:
+        raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
+        layouts = read_layouts(raw["train"], raw["test"], parameters)
+        height, width = image_shape(layouts["train"], parameters)
+        total = sum(each.size for each in raw.values())
+
+        def show_progress() -> None:
+            done = sum(each.size * each.share_read(each.n_bytes) for each in raw.values())
+            task.progress(done / 1e6, total / 1e6, unit="MB")
+
+        train, test = (
+            convert(
+                each,
+                layouts[name],
+                labels,
+                outputs[f"ingest/{name}.parquet"],
+                show_progress,
+                keep_label=name == "train",
+            )
+            for name, each in raw.items()
+        )
+    require_no_bad_rows(test, labels, task.report, mend="correct these lines: no row of the test set may be left out")
+    warnings = set_aside_bad_rows(train, labels, task)
+    require_classes(train, parameters)
+    if test.layout.id is not None:
+        require_distinct(test.ids, test.layout.file)
+    sample_source = task.sources.get("sample_submission")
+    sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
+    submission, ids = submission_ids(test.layout.id, test.ids or None, sample, test.summary.n_rows)
+    write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
+    profile = Profile(
+        source=task.origin,
+        is_sample=task.origin == SAMPLE_ORIGIN,
+        height=height,
+        width=width,
+        n_pixels=height * width,
+        pixel_prefix=train.layout.prefix,
+        first_pixel=train.layout.first_pixel,
+        label_name=parameters.label,
+        id_name=test.layout.id,
+        classes=train.summary.class_counts(),
+        n_train=train.summary.n_rows,
+        n_test=test.summary.n_rows,
+        n_quarantined=train.n_bad,
+        train=train.summary.image_set(train.layout.pixels),
+        test=test.summary.image_set(test.layout.pixels),
+        conflicting_labels=train.summary.n_conflicting(),
+        shared_rows=len(test.summary.shared_rows(train.summary)),
+        submission=submission,
+    )
+    outputs["ingest/profile.json"].write_bytes(encode_document(profile))
+    figures: dict[str, Figure] = {
+        "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",
+        "images": f"{height} x {width}",
+        "classes": len(profile.classes),
+    }
+    return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
+
+
+def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:
+    """What the headers of both files say, or without headers the number of cells in their first lines."""
+    lines = {"train": train.read_header(), "test": test.read_header()}
+    if parameters.has_header:
+        layouts = {
+            "train": read_layout(lines["train"], train.name, parameters),
+            "test": read_layout(lines["test"], test.name, parameters),
+        }
+    else:
+        layouts = {
+            "train": layout_without_header(lines["train"], train.name, parameters.label),
+            "test": layout_without_header(lines["test"], test.name, None),
+        }
+        train.put_back(lines["train"])
+        test.put_back(lines["test"])
+    require_agreement(layouts["train"], layouts["test"])
+    return layouts
+
+
+def convert(
+    raw: RawCsv, layout: Layout, labels: Labels, path: Path, show_progress: Callable[[], None], *, keep_label: bool
+) -> Found:
+    """Write the valid rows of ``raw`` to ``path`` and gather what they are; the others are only noted.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, or holds no row at all.
+    """
+    found = Found(layout, Summary(len(layout.pixels)))
+    types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
+    kept = [name for name in layout.names if name in types and (keep_label or name != layout.label)]
+
+    def read(block: Block) -> tuple[Rows | None, list[BadRow], NDArray[np.uint64]]:
+        rows = parse_block(block.text, layout, labels)
+        bad_rows: list[BadRow] = []
+        if rows is None:
+            rows, bad_rows = sift_block(block, layout, labels)
+        return rows, bad_rows, hash_images(rows.pixels) if rows is not None else np.empty(0, dtype=np.uint64)
+
+    with ImageTable(path, {name: types[name] for name in kept}, layout.pixels) as table:
+        for rows, bad_rows, hashes in map_ahead(read, raw.blocks()):
+            found.n_bad += len(bad_rows)
+            found.bad_rows += bad_rows[: ROWS_KEPT - len(found.bad_rows)]
+            if rows is not None:
+                columns: dict[str | None, list[Any]] = {layout.label: rows.labels or [], layout.id: rows.ids or []}
+                table.add(rows.pixels, {name: columns[name] for name in kept})
+                found.summary.add(rows, hashes)
+                found.ids += rows.ids or []
+            show_progress()
+        classes = tuple(each.label for each in found.summary.class_counts()) if layout.label in kept else ()
+        label = layout.label if keep_label else None
+        table.describe(Contract(rows=found.summary.n_rows, label=label, id=layout.id, classes=classes))
+    if not found.n_rows:
+        raise DataError(f"{layout.file} has a header, but no rows", where=layout.file, mend="download the file again")
+    return found
+
+
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Like ``map``, in order, on ``N_THREADS`` threads, and never more than one item ahead of each thread."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > N_THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str) -> None:
+    """Every row of a file is valid; if not, its faults are left in failures.parquet.
+
+    Raises
+    ------
+    DataError
+        A row is not; the error shows the first few.
+    """
+    if found.n_bad:
+        faults = explain(found.bad_rows, found.layout, labels)
+        write_table(report / "failures.parquet", faults.to_dict("list"))
+        raise bad_rows_error(faults, found.n_bad, found.n_rows, found.layout, mend)
+
+
+def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
+    """Write the bad training rows to quarantine.parquet, if that is wanted and they are few; warn of them.
+
+    Raises
+    ------
+    DataError
+        They are not to be set aside, or are too many.
+    """
+    if not train.n_bad:
+        return ()
+    parameters, file = task.parameters, train.layout.file
+    share = train.n_bad / train.n_rows
+    if parameters.on_error == "stop":
+        mend = 'correct these lines, or set ingest.on_error = "quarantine" to go on without them'
+        require_no_bad_rows(train, labels, task.report, f"{mend}; all are in artifacts/ingest/failures.parquet")
+    if share > parameters.max_quarantined or train.n_bad > ROWS_KEPT:
+        mend = f"correct them, or raise ingest.max_quarantined = {share:.3f}; over {ROWS_KEPT:,} are never set aside"
+        require_no_bad_rows(train, labels, task.report, f"{mend}; all are in artifacts/ingest/failures.parquet")
+    faults = explain(train.bad_rows, train.layout, labels)
+    write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad_rows, faults))
+    return (
+        f"{train.n_bad:,} of the {train.n_rows:,} rows of {file} ({share:.2%}) are set aside in quarantine.parquet",
+    )
+
+
+def require_classes(train: Found, parameters: IngestParameters) -> None:
+    """There are two classes or more, and each has as many rows as it must have.
+
+    Raises
+    ------
+    DataError
+        There are not.
+    """
+    file, classes = train.layout.file, train.summary.class_counts()
+    if len(classes) < 2:
+        what = f"every row of {file} has the label {classes[0].label!r}" if classes else f"{file} has no valid row"
+        raise DataError(f"{what}: there is nothing to tell apart", where=file, mend="add rows of other classes")
+    few = [each for each in classes if each.rows < parameters.min_rows_per_class]
+    if few:
+        shown = ", ".join(f"{each.label!r} has {each.rows}" for each in few[:EXAMPLES])
+        raise DataError(
+            f"{len(few)} of the {len(classes)} classes have fewer than {parameters.min_rows_per_class} rows, so they "
+            f"cannot stand in training and validation: {shown}{', ...' if len(few) > EXAMPLES else ''}",
+            where=f"{file}, column {train.layout.label}",
+            mend="add rows of these classes or remove them, or set ingest.min_rows_per_class = 1",
+        )

@@ -1,0 +1,196 @@
+"""Raw files as streams of whole lines: CSV, gzipped CSV, or a member of a zip, told apart by content.
+
+A file is read once, in blocks of a few MiB that end at a line's end; memory does not grow with the file. What
+is not a CSV at all (a web page, a picture, UTF-16) is named as such here, before anything parses it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from pipeline.errors import DataError
+from pipeline.stage import Source
+from stages.archive import largest_expansion
+
+BLOCK_BYTES = 4 * 2**20  # also the longest line: one of a million pixels, written out, still fits
+
+DOWNLOAD_AGAIN = "download the file again"
+
+# What a file that is no CSV begins with, and what to say about it.
+IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xff\xfe", "is encoded as UTF-16", "save it as UTF-8"),
+    (b"\xfe\xff", "is encoded as UTF-16", "save it as UTF-8"),
+    (b"\x89PNG", "is a PNG image", "put the CSV file there"),
+    (b"\xff\xd8\xff", "is a JPEG image", "put the CSV file there"),
+    (b"%PDF", "is a PDF document", "put the CSV file there"),
+    (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
+    (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
+    (b"PAR1", "is a Parquet file", "export it as CSV"),
+    (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: a failed download or a missing login leaves such a page"),
+    (b"{", "is JSON", "export it as CSV"),
+    (b"[", "is JSON", "export it as CSV"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of a CSV, each ended by a line end; ``first_line`` is the number of the first, counted from 1."""
+
+    first_line: int
+    text: bytes
+
+
+@dataclass(slots=True)
+class RawCsv:
+    """A raw file that is being read. ``name`` is how messages call it."""
+
+    name: str
+    size: int  # bytes on disk
+    read: Callable[[int], bytes]
+    share_read: Callable[[int], float]  # of the whole file, given how many bytes of text came out so far
+    largest: float = math.inf  # bytes of text that it may expand to
+    n_bytes: int = 0  # of text that came out so far
+    n_lines: int = 0  # handed out so far
+    held_back: bytes = b""  # read, but not yet handed out
+
+    def read_header(self) -> bytes:
+        """The first line, without its end and without a byte-order mark.
+
+        Raises
+        ------
+        DataError
+            The file is empty, or is something else than text.
+        """
+        start = self._read_piece()
+        for magic, what, mend in IMPOSTORS:
+            if start.startswith(magic):
+                raise DataError(f"{self.name} {what}", where=f"{self.name}, its first bytes", mend=mend)
+        start = start.removeprefix(b"\xef\xbb\xbf")
+        if not start.strip():
+            raise DataError(f"{self.name} is empty", where=self.name, mend=DOWNLOAD_AGAIN)
+        line, end, self.held_back = start.partition(b"\n")
+        if not end and len(line) >= BLOCK_BYTES:
+            raise self._too_long(1)
+        self.n_lines = 1
+        line = line.removesuffix(b"\r")
+        if b"\0" in line:
+            raise DataError(
+                f"{self.name} holds NUL bytes: it is damaged, or is UTF-16",
+                where=f"{self.name}, line 1",
+                mend="save it as UTF-8",
+            )
+        if b"\r" in line:
+            raise DataError(
+                f"{self.name} ends its lines with a carriage return alone",
+                where=f"{self.name}, line 1",
+                mend="save it with line feeds (Unix) or CR LF (Windows)",
+            )
+        return line
+
+    def put_back(self, line: bytes) -> None:
+        """Hand out ``line``, the one that ``read_header`` gave, again as data."""
+        self.held_back = line + b"\n" + self.held_back
+        self.n_lines = 0
+
+    def blocks(self) -> Iterator[Block]:
+        """The lines that are left. Blank lines at the very end are dropped, and a missing last line end is added.
+
+        Raises
+        ------
+        DataError
+            A line is longer than a block, or the file is cut off, damaged, or a bomb.
+        """
+        text, self.held_back = self.held_back, b""
+        while piece := self._read_piece():
+            text += piece
+            end = text.rfind(b"\n") + 1
+            content = len(text[:end].rstrip(b"\r\n"))
+            if content:
+                # Line ends after the last content stay back: at the file's end they are nothing, before
+                # further lines they are blank lines, which matter.
+                end = text.index(b"\n", content) + 1
+                yield self._block(text[:end])
+                text = text[end:]
+            if len(text) > BLOCK_BYTES:
+                raise self._too_long(self.n_lines + 1)
+        if text := text.rstrip(b"\r\n"):
+            yield self._block(text + b"\n")
+
+    def _block(self, text: bytes) -> Block:
+        block = Block(first_line=self.n_lines + 1, text=text)
+        self.n_lines += text.count(b"\n")
+        return block
+
+    def _read_piece(self) -> bytes:
+        try:
+            piece = self.read(BLOCK_BYTES)
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError) as error:
+            raise DataError(
+                f"{self.name} is damaged or cut off: {error}",
+                where=f"{self.name}, after {self.n_bytes:,} bytes of text",
+                mend=DOWNLOAD_AGAIN,
+            ) from error
+        self.n_bytes += len(piece)
+        if self.n_bytes > self.largest:
+            raise DataError(
+                f"{self.name} expands to over {self.largest:,} bytes, too much for its size: no table of images does",
+                where=self.name,
+                mend=DOWNLOAD_AGAIN,
+            )
+        return piece
+
+    def _too_long(self, line: int) -> DataError:
+        return DataError(
+            f"{self.name} has a line of more than {BLOCK_BYTES:,} bytes",
+            where=f"{self.name}, line {line}",
+            mend="check that the file is a CSV with one image a line",
+        )
+
+
+@contextmanager
+def open_raw(source: Source) -> Iterator[RawCsv]:
+    """Open a raw file for reading; gzip is known by its first bytes, whatever the file is called.
+
+    Raises
+    ------
+    DataError
+        The file cannot be opened.
+    """
+    with ExitStack() as stack:
+        try:
+            raw = _open(source, stack)
+        except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise DataError(
+                f"{source.path.name} cannot be read: {reason}",
+                where=str(source.path),
+                mend="check the path, or download it again",
+            ) from error
+        yield raw
+
+
+def _open(source: Source, stack: ExitStack) -> RawCsv:
+    if source.member is not None:
+        archive = stack.enter_context(zipfile.ZipFile(source.path))
+        info = archive.getinfo(source.member)
+        member = stack.enter_context(archive.open(info))
+        return RawCsv(
+            name=f"{source.path.name}:{source.member}",
+            size=info.compress_size,
+            read=member.read,
+            share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
+            largest=largest_expansion(info.compress_size),
+        )
+    file = stack.enter_context(source.path.open("rb"))
+    size = source.path.stat().st_size
+    name = source.path.name
+    if file.peek(2)[:2] == b"\x1f\x8b":
+        unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
+        return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))
+    return RawCsv(name, size, file.read, lambda n_bytes: n_bytes / max(size, 1))

@@ -1,0 +1,198 @@
+"""Where the raw files are: configured, in data/, in the competition's zip, or else the bundled sample.
+
+Each of train, test and sample_submission is looked for in this order:
+
+1. its path in ``[ingest]``; one that does not exist is an error, never the sample;
+2. the zip in ``ingest.archive``, if that is set; otherwise
+3. ``data/train.csv`` and ``data/test.csv``, each also as ``.csv.gz``; they win over a zip beside them;
+4. the one zip in ``data/`` that holds both.
+
+The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
+nothing heavy and reads no data: a zip's directory at most.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.stage import Source, Sources
+
+if TYPE_CHECKING:
+    from stages.parameters import IngestParameters
+
+SAMPLE_ORIGIN = "bundled sample"
+SAMPLE_FOLDER = Path(__file__).parent / "sample"
+FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
+PAIR = ("train", "test")
+
+PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/ (pipeline fetch does)"
+
+
+def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
+    """The raw files that ``ingest`` reads, seen from the working directory ``folder``.
+
+    Raises
+    ------
+    ConfigError
+        A configured path does not exist, or only one of the two sets is configured and found.
+    DataError
+        One of train and test is missing, two zips could be meant, a zip cannot be trusted, or a file is a
+        folder, a pipe, or may not be read.
+    """
+    configured = {name: path for name in FILE_NAMES if (path := getattr(parameters, name)) is not None}
+    files = {name: configured_file(name, path, folder) for name, path in configured.items()}
+    data = folder / "data"
+    if parameters.archive is not None:
+        archive = configured_file("archive", parameters.archive, folder).path
+        found = require_pair(members_of(archive), where=str(archive))
+    elif set(PAIR) <= set(files):
+        found = {}
+    else:
+        found = files_in(data) or zip_in(data)
+
+    if not files.keys() & set(PAIR) and not found:
+        if "sample_submission" in files:
+            raise ConfigError(
+                "ingest.sample_submission is set, but there is no data that it belongs to",
+                where=str(data),
+                mend=PUT_FILES,
+            )
+        return sample()
+    for name in PAIR:
+        if name in found:
+            files.setdefault(name, found[name])
+    if missing := [name for name in PAIR if name not in files]:
+        raise missing_half(missing[0], configured, data)
+    if "sample_submission" not in files and (beside := sample_submission_beside(files["test"])):
+        files["sample_submission"] = beside
+    for source in files.values():
+        require_readable(source.path)
+    return Sources(files=tuple(files[name] for name in FILE_NAMES if name in files), origin=shown(files, folder))
+
+
+def configured_file(name: str, path: str, folder: Path) -> Source:
+    """The file that ``ingest.<name>`` names, relative to ``folder``."""
+    file = folder / Path(path).expanduser()
+    if not os.path.lexists(file):
+        raise ConfigError(
+            f"ingest.{name} is set to {path!r}, and there is no such file",
+            where=str(file),
+            mend=f"set ingest.{name} to the file's path, or remove the setting",
+        )
+    return Source(name, file)
+
+
+def files_in(data: Path) -> dict[str, Source]:
+    """``train.csv`` and ``test.csv`` in ``data``, plain or gzipped, as far as they are there."""
+    found = {}
+    for name in PAIR:
+        candidates = [data / (FILE_NAMES[name] + ending) for ending in ("", ".gz")]
+        present = [path for path in candidates if os.path.lexists(path)]
+        if len(present) > 1:
+            raise DataError(
+                f"there are both {present[0].name} and {present[1].name}, which may differ",
+                where=str(data),
+                mend=f"remove one of them, or set ingest.{name} to the one that is meant",
+            )
+        if present:
+            found[name] = Source(name, present[0])
+    return found
+
+
+def zip_in(data: Path) -> dict[str, Source]:
+    """The members of the one zip in ``data`` that holds train.csv and test.csv; nothing if there is no zip."""
+    zips = sorted(path for path in data.glob("*.zip") if not path.is_dir())
+    if not zips:
+        return {}
+    if len(zips) == 1:
+        return require_pair(members_of(zips[0]), where=str(zips[0]))
+    holding = [members for path in zips if set(PAIR) <= (members := members_of(path)).keys()]
+    if len(holding) == 1:
+        return holding[0]
+    names = ", ".join(path.name for path in zips[:5])
+    count = "none" if not holding else f"{len(holding)}"
+    raise DataError(
+        f"of the {len(zips)} zips in data/, {count} hold both train.csv and test.csv: {names}",
+        where=str(data),
+        mend="leave one of them, or set ingest.archive to the one that is meant",
+    )
+
+
+def members_of(path: Path) -> dict[str, Source]:
+    """The files of the zip at ``path``, by what they are."""
+    from stages.archive import find_members  # zipfile costs 10 ms, and most plans see no zip
+
+    require_readable(path)
+    members = find_members(path, tuple(FILE_NAMES.values()))
+    return {name: Source(name, path, members[file]) for name, file in FILE_NAMES.items() if file in members}
+
+
+def require_pair(members: dict[str, Source], where: str) -> dict[str, Source]:
+    """``members`` as they are, if both train.csv and test.csv are among them."""
+    if missing := [FILE_NAMES[name] for name in PAIR if name not in members]:
+        raise DataError(
+            f"the zip holds no {' and no '.join(missing)}",
+            where=where,
+            mend="download the competition's zip again, or put train.csv and test.csv themselves into data/",
+        )
+    return members
+
+
+def sample_submission_beside(test: Source) -> Source | None:
+    """The sample submission that lies in the same zip or folder as the test set, if there is one."""
+    if test.member is not None:
+        return members_of(test.path).get("sample_submission")
+    name = FILE_NAMES["sample_submission"]
+    candidates = (test.path.with_name(name), test.path.with_name(name + ".gz"))
+    return next((Source("sample_submission", path) for path in candidates if os.path.lexists(path)), None)
+
+
+def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigError | DataError:
+    """The error for a training set without a test set, or the other way round."""
+    other = PAIR[1 - PAIR.index(name)]
+    if other in configured:
+        return ConfigError(
+            f"ingest.{other} is set, but there is no {name} set",
+            where=str(data),
+            mend=f"set ingest.{name} as well, or put {FILE_NAMES[name]} into data/",
+        )
+    return DataError(
+        f"there is {FILE_NAMES[other]}, but no {FILE_NAMES[name]}",
+        where=str(data),
+        mend=f"put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
+    )
+
+
+def require_readable(path: Path) -> None:
+    """``path`` is a regular file that may be read: opening a pipe would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error.strerror}", where=str(path), mend="check the path"
+        ) from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise DataError(f"{path.name} is {kind}, not a file", where=str(path), mend="put the file itself there")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path.name} may not be read by you", where=str(path), mend=f"chmod u+r {path}")
+
+
+def shown(files: dict[str, Source], folder: Path) -> str:
+    """Where the training set comes from, as a person would write it."""
+    path = files["train"].path
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def sample() -> Sources:
+    """The bundled sample, and the words that say so."""
+    return Sources(
+        files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
+        origin=SAMPLE_ORIGIN,
+        # The same words whatever else lies there: they are part of what the engine fingerprints.
+        notice=f"No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8. To use your own, {PUT_FILES}.",
+    )
