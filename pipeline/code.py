@@ -37,7 +37,7 @@ def code_digests(references: Iterable[str]) -> dict[str, str]:
     waiting = {reference.partition(":")[0] for reference in references}
     packages = {name.partition(".")[0] for name in waiting} | {ENGINE}
     folders = {package: _folder(package) for package in packages}
-    done: dict[str, str] = {}
+    done: dict[str, list[str]] = {}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
@@ -47,10 +47,11 @@ def code_digests(references: Iterable[str]) -> dict[str, str]:
             continue
         code = parse_module(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
         for name, value in code.definitions.items():
-            done[f"{module}.{name}" if name else module] = value
+            done.setdefault(f"{module}.{name}" if name else module, []).append(value)
         wanted = {name for name in code.imports if name.partition(".")[0] in packages}
         waiting |= wanted - seen
-    return dict(sorted(done.items()))
+    # a package may define a function that is called like one of its modules: both count
+    return {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
 
 
 def _folder(package: str) -> Path | None:
@@ -85,12 +86,13 @@ def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # n
         isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
     )
     tree = _Normaliser(keeps_docstrings=keeps_docstrings).visit(tree)
+    imports = tuple(sorted(set(_imports(tree, module, is_package=is_package))))
     parts: dict[str, list[str]] = {}
-    for name, node in _definitions(tree):
+    for name, node in _definitions(tree):  # takes the tree apart
         parts.setdefault(name, []).append(ast.dump(node))
     return ModuleCode(
         definitions={name: digest(dumps) for name, dumps in parts.items()},
-        imports=tuple(sorted(set(_imports(tree, module, is_package=is_package)))),
+        imports=imports,
     )
 
 
@@ -108,7 +110,8 @@ class _Normaliser(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
         """Drop ``if TYPE_CHECKING:``, which never runs; its else branch does."""
         if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            return [statement for branch in node.orelse if (statement := self.visit(branch)) is not None]
+            self.generic_visit(node)
+            return node.orelse
         return self.generic_visit(node)
 
 
