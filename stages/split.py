@@ -1,20 +1,23 @@
 """Split: divide the labelled rows into training and validation, and scale every pixel to [0, 1].
 
 The rows are shuffled once and both parts keep the shuffled order, so the first 30,000 training rows are a
-fair sample of all of them. Pixels pass block by block from Parquet into memory-mapped arrays: memory does
-not grow with the number of rows. The normaliser is fitted on training rows only.
+fair sample of all of them. Pixels pass block by block from Parquet into .npy files that later stages map:
+memory does not grow with the number of rows. The normaliser is fitted on training rows only.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError
@@ -69,20 +72,23 @@ def split(task: Task[SplitParameters]) -> Outcome:
     normaliser = fit_normaliser(parameters.normalise, train_table, division.train, n_rows=len(labels))
 
     parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}
-    arrays = {
-        name: open_memmap(task.outputs[f"split/X_{name}.npy"], "w+", np.float32, (len(rows), n_pixels))
-        for name, rows in parts.items()
-    }
-    n_done = 0
-    for table, names in ((train_table, ("train", "validation")), (test_table, ("test",))):
-        positions = [position_of(parts[name], len(labels) if "train" in names else n_test) for name in names]
-        for first_row, block in numbered_blocks(table, n_pixels):
-            for name, position in zip(names, positions, strict=True):
-                target = position[first_row : first_row + len(block)]
-                arrays[name][target[target >= 0]] = normalise(block[target >= 0], normaliser)
-            n_done += len(block)
-            task.progress(n_done, n_rows)
-    del arrays  # unmaps the files; the engine syncs them to disk
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context(RowFile(task.outputs[f"split/X_{name}.npy"], len(rows), n_pixels))
+            for name, rows in parts.items()
+        }
+        n_done = 0
+        for table, names, n_table in (
+            (train_table, ("train", "validation"), len(labels)),
+            (test_table, ("test",), n_test),
+        ):
+            positions = {name: position_of(parts[name], n_table) for name in names}
+            for first_row, block in numbered_blocks(table, n_pixels):
+                for name, position in positions.items():
+                    target = position[first_row : first_row + len(block)]
+                    files[name].write(target[target >= 0], normalise(block[target >= 0], normaliser))
+                n_done += len(block)
+                task.progress(n_done, n_rows)
 
     for name, rows in (("train", division.train), ("validation", division.validation)):
         np.save(task.outputs[f"split/rows_{name}.npy"], rows)
@@ -98,6 +104,35 @@ def split(task: Task[SplitParameters]) -> Outcome:
     task.outputs["split/images.json"].write_bytes(encode_document(images))
     check_written(task, labels)
     return Outcome({"rows": f"{images.n_train:,} + {images.n_validation:,}"})
+
+
+class RowFile:
+    """A new .npy file of float32 (n_rows, n_pixels) whose rows are written in any order.
+
+    A memory map would need fewer words, but every page that it touches counts as the process's memory.
+    """
+
+    def __init__(self, path: Path, n_rows: int, n_pixels: int) -> None:
+        self.row_bytes = n_pixels * np.dtype(np.float32).itemsize
+        self.file = path.open("w+b", buffering=0)
+        shape = {"descr": dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": (n_rows, n_pixels)}
+        write_array_header_1_0(self.file, shape)
+        self.first_byte = self.file.tell()
+        self.file.truncate(self.first_byte + n_rows * self.row_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, positions: NDArray[np.int64], X: NDArray[np.float32]) -> None:
+        """Write row i of ``X`` (m, n_pixels) to row ``positions[i]``; neighbours go in one piece."""
+        pieces = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
+        for start, stop in zip(pieces.tolist(), [*pieces[1:].tolist(), len(positions)], strict=False):
+            place = self.first_byte + int(positions[start]) * self.row_bytes
+            if os.pwrite(self.file.fileno(), X[start:stop].data, place) < (stop - start) * self.row_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.file.name)
 
 
 def divide(labels: Labels, parameters: SplitParameters) -> Division:
