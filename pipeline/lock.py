@@ -21,7 +21,10 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
     A second writer waits, after ``tell`` has said for whom; with ``wait=False`` it raises LockError.
     The file stays behind and means nothing: only the kernel's lock on it does.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:  # a link or a folder stands there, or the folder may not be written to
+        raise LockError(f"cannot open the lock: {error.strerror}", where=str(path), mend=f"remove {path}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

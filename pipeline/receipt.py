@@ -91,12 +91,12 @@ def from_json(data: bytes) -> Receipt:
     try:
         body = json.loads(data)
         version = body.pop("format")
-        seal = body.pop("seal")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError("it is not a receipt") from error
     if version != FORMAT:
         raise StoreError(f"it has format {version}, and this version of the pipeline reads format {FORMAT}")
     try:
+        seal = body.pop("seal")
         if seal != digest(["receipt", {"format": version, **body}]):
             raise StoreError("its seal is broken")
         del body["key"]
