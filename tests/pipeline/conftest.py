@@ -1,0 +1,30 @@
+"""What the engine's tests share: a toy project to run, and its helpers as an importable module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # toy_project is shared by the tests of this folder
+
+from toy_project import Toy  # noqa: E402 - only found by the line above
+
+
+@pytest.fixture(autouse=True)
+def fresh_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compile edited sources anew: cached bytecode is told apart by seconds, and these tests are faster."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield
+    for name in [name for name in sys.modules if name.startswith("toy_") and name != "toy_project"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A toy project whose package can be imported."""
+    project = Toy(tmp_path)
+    monkeypatch.syspath_prepend(str(project.code))
+    return project

@@ -1,0 +1,182 @@
+"""Five layers of settings, strictly typed, and errors that name the key, its origin and the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from toy_project import PRESETS, make_stages
+
+from pipeline.config import Config, describe, load_config, toml_text
+from pipeline.errors import ConfigError, ExitCode
+
+STAGES = make_stages("toy_never_imported")
+
+
+def load(
+    folder: Path,
+    toml: str = "",
+    *,
+    sets: tuple[str, ...] = (),
+    preset: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    if toml:
+        (folder / "pipeline.toml").write_text(toml)
+    return load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=environment or {})
+
+
+def test_each_layer_wins_over_the_one_below_and_is_named_as_the_origin(tmp_path: Path) -> None:
+    layers = [
+        (load(tmp_path), 2, "default"),
+        (load(tmp_path, preset="cubes"), 3, "preset cubes"),
+        (load(tmp_path, "[power]\nexponent = 4", preset="cubes"), 4, "pipeline.toml"),
+        (
+            load(tmp_path, preset="cubes", environment={"PIPELINE_POWER_EXPONENT": "5"}),
+            5,
+            "environment PIPELINE_POWER_EXPONENT",
+        ),
+        (
+            load(tmp_path, preset="cubes", environment={"PIPELINE_POWER_EXPONENT": "5"}, sets=("power.exponent=1",)),
+            1,
+            "--set",
+        ),
+    ]
+    for config, value, origin in layers:
+        assert config.values("power") == {"exponent": value}
+        assert config.origins["power.exponent"] == origin
+        assert config.origins["total.start"] == "default"
+
+
+def test_of_two_sets_the_last_wins(tmp_path: Path) -> None:
+    assert load(tmp_path, sets=("total.start=1", "total.start=2")).values("total")["start"] == 2
+
+
+def test_a_preset_is_chosen_by_option_before_environment_before_file(tmp_path: Path) -> None:
+    presets = {name: {"power": {"exponent": number}} for number, name in enumerate(("file", "environment", "option"))}
+    (tmp_path / "pipeline.toml").write_text('preset = "file"')
+
+    def chosen(preset: str | None, environment: Mapping[str, str]) -> str | None:
+        return load_config(STAGES, presets, tmp_path, preset=preset, environment=environment).preset
+
+    assert chosen(None, {}) == "file"
+    assert chosen(None, {"PIPELINE_PRESET": "environment"}) == "environment"
+    assert chosen("option", {"PIPELINE_PRESET": "environment"}) == "option"
+
+
+def test_settings_that_are_not_at_their_default_are_listed(tmp_path: Path) -> None:
+    config = load(tmp_path, "[total]\nstart = 7", sets=("load.limit=3",))
+    assert config.changed() == {"load.limit": 3, "total.start": 7}
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("load.limit=3", "limit", 3),
+        ("load.limit=none", "limit", None),
+        ("load.limit = 3 ", "limit", 3),
+        ("load.path=numbers.txt", "path", "numbers.txt"),
+        ('load.path="3"', "path", "3"),
+        ("load.path=a=b", "path", "a=b"),
+        ("load.path=a # b", "path", "a # b"),
+        ("load.path=1\nlimit = 2", "path", "1\nlimit = 2"),
+        ("load.path=", "path", ""),
+    ],
+)
+def test_set_takes_toml_or_a_bare_text(tmp_path: Path, text: str, key: str, value: object) -> None:
+    assert load(tmp_path, sets=(text,)).values("load")[key] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'power.exponent="3"',
+        "power.exponent=3.0",
+        "power.exponent=true",
+        "power.exponent=6",
+        "power.exponent=-1",
+        "power.exponent=none",
+        "power.exponent=[3]",
+        "power.exponent=1979-05-27",
+        "total.fails=1",
+        "total.fails=yes",
+        "load.path=3",
+    ],
+)
+def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
+    name, _, value = text.partition("=")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, sets=(text,))
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert caught.value.what.startswith(f"{name} cannot be ")
+    assert caught.value.where == "--set"
+    assert "(default: " in caught.value.mend
+
+
+def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="do not fit together: it cannot both fail and wait") as caught:
+        load(tmp_path, "[total]\nfails = true", sets=("total.waits=true",))
+    assert caught.value.where == "total.fails in pipeline.toml, total.waits in --set"
+
+
+@pytest.mark.parametrize(
+    ("toml", "sets", "environment", "what", "where", "mend"),
+    [
+        (
+            "[power]\nexponnet = 1",
+            (),
+            {},
+            "power has no setting 'exponnet'",
+            "power.exponnet in pipeline.toml",
+            "'exponent'",
+        ),
+        ("[powr]\n", (), {}, "there is no stage 'powr'", "[powr] in pipeline.toml", "'power'"),
+        ("[zzz]\n", (), {}, "there is no stage 'zzz'", "[zzz]", "load, power, parity, total"),
+        ("power = 3", (), {}, "'power' must be a table", "pipeline.toml", "[power]"),
+        ("preset = 3", (), {}, "preset must be a text", "pipeline.toml", "preset ="),
+        ('preset = "cube"', (), {}, "there is no preset 'cube'", "", "'cubes'"),
+        ("[power\n", (), {}, "not valid TOML", "pipeline.toml", ""),
+        ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "--set powr.exponent=1", "'power'"),
+        ("", ("power.exponnet=1",), {}, "power has no setting 'exponnet'", "power.exponnet in --set", "'exponent'"),
+        ("", ("exponent=1",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
+        ("", ("power.exponent",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
+        ("", (), {"PIPELINE_POWR_EXPONENT": "1"}, "there is no stage 'powr'", "PIPELINE_POWR_EXPONENT", "'power'"),
+        ("", (), {"PIPELINE_POWER_EXPONNET": "1"}, "no setting 'exponnet'", "PIPELINE_POWER_EXPONNET", "'exponent'"),
+        ("", (), {"PIPELINE_POWER_EXPONENT": "many"}, "cannot be 'many'", "PIPELINE_POWER_EXPONENT", "default: 2"),
+    ],
+)
+def test_every_mistake_is_told_with_its_place_and_what_was_probably_meant(
+    tmp_path: Path, toml: str, sets: tuple[str, ...], environment: dict[str, str], what: str, where: str, mend: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, toml, sets=sets, environment=environment)
+    assert what in caught.value.what
+    assert where in caught.value.where
+    assert mend in caught.value.mend
+
+
+def test_pipeline_toml_that_cannot_be_read_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path)
+    (tmp_path / "pipeline.toml").rmdir()
+    (tmp_path / "pipeline.toml").write_bytes(b'preset = "\xff"')
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(tmp_path)
+
+
+def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
+    environment = {"PIPELINE_HOME": "/", "PIPELINE_": "1", "PIPELINE_RUN_ID": "9", "HOME": "/", "POWER_EXPONENT": "1"}
+    assert load(tmp_path, environment=environment).changed() == {}
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert all(describe(stage.parameters)[key] for stage in STAGES for key in stage.parameters.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "none"), (True, "true"), (1.5, "1.5"), ("a", '"a"'), ([1, 2], "[1,2]")]
+)
+def test_values_are_shown_as_toml(value: object, text: str) -> None:
+    assert toml_text(value) == text

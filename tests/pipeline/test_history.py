@@ -1,0 +1,112 @@
+"""The log of runs survives a crash, and says in what two runs differ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError, StoreError
+from pipeline.history import FILE_NAME, Difference, Run, append_run, compare, find_run, read_runs
+
+WORK = {
+    "parameters": {"exponent": 2},
+    "sources": {},
+    "inputs": {"load/numbers.json": "aa"},
+    "code": {"toy.power": "cc"},
+    "libraries": {"numpy": "2.0"},
+}
+
+
+def make_run(number: int, **changes: object) -> Run:
+    run = Run(
+        id=number,
+        started="2026-11-01T00:00:00+00:00",
+        seconds=1.0,
+        command="pipeline run all",
+        outcome="done",
+        error="",
+        changed={},
+        stages={"power": "run"},
+        figures={"power: largest": 25},
+        works={"power": WORK},
+    )
+    return replace(run, **changes)
+
+
+def test_runs_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    assert read_runs(tmp_path) == ()
+    runs = tuple(make_run(number, error="ä\nb") for number in (1, 2, 3))
+    for run in runs:
+        append_run(tmp_path, run)
+    assert read_runs(tmp_path) == runs
+
+
+@given(kept=st.integers(0, len(json.dumps(asdict(make_run(2)), sort_keys=True)) - 1))
+def test_a_line_torn_by_a_crash_is_passed_over_and_the_next_run_is_not_lost(
+    tmp_path_factory: pytest.TempPathFactory, kept: int
+) -> None:
+    folder = tmp_path_factory.mktemp("torn")
+    append_run(folder, make_run(1))
+    whole = (folder / FILE_NAME).stat().st_size
+    append_run(folder, make_run(2))
+    with (folder / FILE_NAME).open("r+b") as log:
+        log.truncate(whole + kept)
+    assert read_runs(folder) == (make_run(1),)
+    append_run(folder, make_run(3))
+    assert read_runs(folder) == (make_run(1), make_run(3))
+
+
+@pytest.mark.parametrize("line", [b"", b"\xff\xff", b"[]", b"3", b'{"id": 1}', b'{"id": 1, "newer": true}', b"{" * 9])
+def test_a_line_that_is_no_run_is_ignored(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(line + b"\n")
+    append_run(tmp_path, make_run(5))
+    assert read_runs(tmp_path) == (make_run(5),)
+
+
+def test_a_log_that_is_a_link_is_never_written_through(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    (tmp_path / FILE_NAME).symlink_to(outside)
+    with pytest.raises(StoreError, match="cannot write the log of runs"):
+        append_run(tmp_path, make_run(1))
+    assert outside.read_text() == "precious"
+
+
+def test_a_log_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(StoreError, match="cannot read the log of runs"):
+        read_runs(tmp_path)
+
+
+def test_runs_are_found_by_number_and_from_the_end() -> None:
+    runs = (make_run(3), make_run(4), make_run(9))
+    assert [find_run(runs, text).id for text in ("3", "9", "-1", "-3")] == [3, 9, 9, 3]
+    for text in ("1", "-4", "0", "last", ""):
+        with pytest.raises(ConfigError, match="there is no run"):
+            find_run(runs, text)
+
+
+def test_what_differs_between_two_runs_is_named_part_by_part() -> None:
+    other = {
+        "parameters": {"exponent": 3},
+        "sources": {"numbers": "bb"},
+        "inputs": {"load/numbers.json": "a0"},
+        "code": {"toy.other": "cc"},
+        "libraries": {"numpy": "2.1"},
+    }
+    second = make_run(2, works={"power": other}, figures={"power: largest": 125})
+    assert compare(make_run(1), second) == (
+        Difference("parameter", "power.exponent", 2, 3),
+        Difference("source", "numbers", None, "bb"),
+        Difference("input", "load/numbers.json", "aa", "a0"),
+        Difference("code", "toy.other", None, "cc"),
+        Difference("code", "toy.power", "cc", None),
+        Difference("library", "numpy", "2.0", "2.1"),
+        Difference("figure", "power: largest", 25, 125),
+    )
+    assert compare(second, second) == ()

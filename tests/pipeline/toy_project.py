@@ -1,0 +1,471 @@
+"""A small project to try the engine on: four stages, a raw file, helper modules, and an oracle that needs no engine.
+
+    load    data/numbers.txt -> numbers.json, and rejected.txt where a line is no number
+    power   numbers.json -> powers.npy
+    parity  numbers.json -> parity.json, which comes out the same for many different numbers
+    total   powers.npy, parity.json -> total.csv, summary.json
+
+The package is written into a folder of the test's own, under a name of its own, since modules are cached by
+name. A run in this process forgets the package's modules first, so that it sees edited code as a new process would.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import invalidate_caches
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import msgspec
+import numpy as np
+
+from pipeline.config import load_config
+from pipeline.observe import Project, observe
+from pipeline.plan import Action, Decision, Plan, make_plan, select
+from pipeline.run import RunResult, StageResult, run
+from pipeline.stage import Artifact, Parameters, Progress, Stage
+from pipeline.store import Store
+
+RAW = "1\n2\n3\nfour\n5\n"
+NAMES = ("load", "power", "parity", "total")
+
+SOURCES = {
+    "__init__.py": "",
+    "sources.py": '''
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+from pipeline.stage import Source, Sources
+
+SAMPLE = Path(__file__).parent / "sample.txt"
+
+
+def find_numbers(parameters, folder):
+    """A configured file, or data/numbers.txt, or else the sample."""
+    if parameters.path is not None:
+        path = folder / parameters.path
+        if not path.exists():
+            raise ConfigError(f"load.path is set to {parameters.path!r}, and there is no such file", where=str(path))
+        return Sources((Source("numbers", path),), parameters.path)
+    path = folder / "data" / "numbers.txt"
+    if path.exists():
+        return Sources((Source("numbers", path),), "data/numbers.txt")
+    return Sources((Source("numbers", SAMPLE),), "sample", notice="No data found: this is the SAMPLE.")
+''',
+    "sample.txt": "7\n8\n",
+    "words.py": '''
+"""What counts as a number."""
+
+
+def is_number(text):
+    """Digits and nothing else."""
+    return text.isdigit()
+''',
+    "load.py": '''
+"""Numbers, one a line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+from pipeline.stage import Outcome
+from PACKAGE.words import is_number
+
+if TYPE_CHECKING:
+    from PACKAGE.unseen import Unseen
+
+
+def load(task):
+    """Keep the numbers, and set aside what is none."""
+    lines = task.sources["numbers"].path.read_text().split()
+    numbers = [int(line) for line in lines if is_number(line)][: task.parameters.limit]
+    rejected = [line for line in lines if not is_number(line)]
+    task.progress(1, 2)
+    if not numbers:
+        (task.report / "report.txt").write_text("nothing but words")
+        raise DataError("there is no number in it", where=str(task.sources["numbers"].path), mend="add one")
+    task.outputs["load/numbers.json"].write_text(json.dumps(numbers))
+    if rejected:
+        task.outputs["load/rejected.txt"].write_text(" ".join(rejected))
+    return Outcome(figures={"rows": len(numbers)}, warnings=(f"{len(rejected)} rejected",) if rejected else ())
+''',
+    "unseen.py": "UNSEEN = 1\n",
+    "arithmetic/__init__.py": "",
+    "arithmetic/power.py": '''
+from .offset import OFFSET
+
+
+class Raiser:
+    """Raises numbers to a power."""
+
+    def __init__(self, exponent):
+        self.exponent = exponent
+
+    def raised(self, number):
+        return number**self.exponent + OFFSET
+''',
+    "arithmetic/offset.py": "OFFSET = 0\n",
+    "power.py": '''
+"""Powers of the numbers."""
+
+import json
+
+import numpy as np
+
+from pipeline.stage import Outcome
+
+
+def power(task):
+    from PACKAGE.arithmetic.power import Raiser
+
+    raiser = Raiser(task.parameters.exponent)
+    numbers = json.loads(task.inputs["load/numbers.json"].read_text())
+    task.progress(1, 2)
+    powers = [raiser.raised(number) for number in numbers]
+    np.save(task.outputs["power/powers.npy"], np.array(powers, dtype=np.int64))
+    return Outcome(figures={"largest": max(powers)})
+''',
+    "parity.py": """
+import json
+
+from pipeline.stage import Outcome
+
+ODD = "odd"
+
+
+def parity(task):
+    numbers = json.loads(task.inputs["load/numbers.json"].read_text())
+    task.progress(1, 2)
+    task.outputs["parity/parity.json"].write_text(json.dumps([ODD if number % 2 else "even" for number in numbers]))
+    return Outcome()
+""",
+    "total.py": """
+import json
+import threading
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.stage import Outcome
+
+ROW = "{word},{power}\\n"
+
+
+def total(task):
+    (task.scratch / "checkpoint").write_text("half way")
+    powers = np.load(task.inputs["power/powers.npy"])
+    words = json.loads(task.inputs["parity/parity.json"].read_text())
+    with task.outputs["total/total.csv"].open("w") as file:
+        file.write("word,power\\n")
+        for word, power in zip(words, powers):
+            file.write(ROW.format(word=word, power=power))
+    task.progress(1, 2)
+    if task.parameters.waits:
+        task.say("waiting")
+        while True:
+            try:
+                threading.Event().wait(60)
+            except Exception:
+                pass
+    if task.parameters.fails:
+        (task.report / "report.txt").write_text(f"the sum is {powers.sum()}")
+        raise DataError("it was told to fail", where="total.fails", mend="--set total.fails=false")
+    value = int(powers.sum()) + task.parameters.start
+    task.outputs["total/summary.json"].write_text(json.dumps({"total": value, "share_accuracy": 0.5}))
+    return Outcome(figures={"total": value, "share_accuracy": 0.5})
+""",
+    "checks.py": """
+import json
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+LEAST = 0
+
+
+def check_numbers(path):
+    numbers = json.loads(path.read_text())
+    if not numbers or not all(isinstance(number, int) and number >= LEAST for number in numbers):
+        raise DataError("these are not numbers", where=str(path))
+
+
+def check_words(path):
+    if not path.read_text():
+        raise DataError("there is no word", where=str(path))
+
+
+def check_powers(path):
+    powers = np.load(path, allow_pickle=False)
+    if powers.dtype != np.int64 or powers.ndim != 1:
+        raise DataError("these are not powers", where=str(path))
+
+
+def check_parity(path):
+    if not set(json.loads(path.read_text())) <= {"odd", "even"}:
+        raise DataError("neither odd nor even", where=str(path))
+
+
+def check_total(path):
+    if not path.read_text().startswith("word,power"):
+        raise DataError("the header is wrong", where=str(path))
+
+
+def check_summary(path):
+    if "total" not in json.loads(path.read_text()):
+        raise DataError("there is no total", where=str(path))
+""",
+}
+
+
+class LoadParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    path: Annotated[str | None, msgspec.Meta(description="The file of numbers")] = None
+    limit: Annotated[int | None, msgspec.Meta(description="Numbers kept")] = None
+
+
+class PowerParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    exponent: Annotated[int, msgspec.Meta(ge=0, le=5, description="The exponent")] = 2
+
+
+class ParityParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class TotalParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    start: Annotated[int, msgspec.Meta(description="What the sum begins with")] = 0
+    fails: Annotated[bool, msgspec.Meta(description="Whether it fails")] = False
+    waits: Annotated[bool, msgspec.Meta(description="Whether it waits to be stopped")] = False
+
+    def __post_init__(self) -> None:
+        if self.fails and self.waits:
+            raise ValueError("it cannot both fail and wait")
+
+
+PRESETS = {"cubes": {"power": {"exponent": 3}}}
+
+
+def make_stages(package: str) -> tuple[Stage, ...]:
+    """The four stages of a toy package."""
+    checks = f"{package}.checks"
+    return (
+        Stage(
+            name="load",
+            summary="text -> numbers",
+            function=f"{package}.load:load",
+            parameters=LoadParameters,
+            sources=f"{package}.sources:find_numbers",
+            not_in_key=("path",),
+            inputs=(),
+            outputs=(
+                Artifact("load/numbers.json", check=f"{checks}:check_numbers"),
+                Artifact("load/rejected.txt", check=f"{checks}:check_words", optional=True),
+            ),
+        ),
+        Stage(
+            name="power",
+            summary="numbers -> powers",
+            function=f"{package}.power:power",
+            parameters=PowerParameters,
+            inputs=("load/numbers.json",),
+            outputs=(Artifact("power/powers.npy", check=f"{checks}:check_powers"),),
+        ),
+        Stage(
+            name="parity",
+            summary="numbers -> odd or even",
+            function=f"{package}.parity:parity",
+            parameters=ParityParameters,
+            inputs=("load/numbers.json",),
+            outputs=(Artifact("parity/parity.json", check=f"{checks}:check_parity"),),
+            libraries=(),
+        ),
+        Stage(
+            name="total",
+            summary="the sum",
+            function=f"{package}.total:total",
+            parameters=TotalParameters,
+            not_in_key=("waits",),
+            inputs=("power/powers.npy", "parity/parity.json"),
+            outputs=(
+                Artifact("total/total.csv", check=f"{checks}:check_total"),
+                Artifact("total/summary.json", check=f"{checks}:check_summary"),
+            ),
+        ),
+    )
+
+
+def oracle_load(raw: str, limit: int | None) -> dict[str, bytes]:
+    """What load makes of a raw file."""
+    numbers = [int(word) for word in raw.split() if word.isdigit()][:limit]
+    rejected = [word for word in raw.split() if not word.isdigit()]
+    files = {"load/numbers.json": json.dumps(numbers).encode()}
+    return {**files, "load/rejected.txt": " ".join(rejected).encode()} if rejected else files
+
+
+def oracle_power(numbers: bytes, exponent: int, offset: int) -> dict[str, bytes]:
+    """What power makes of numbers.json."""
+    stream = io.BytesIO()
+    np.save(stream, np.array([number**exponent + offset for number in json.loads(numbers)], dtype=np.int64))
+    return {"power/powers.npy": stream.getvalue()}
+
+
+def oracle_parity(numbers: bytes) -> dict[str, bytes]:
+    """What parity makes of numbers.json."""
+    words = ["odd" if number % 2 else "even" for number in json.loads(numbers)]
+    return {"parity/parity.json": json.dumps(words).encode()}
+
+
+def oracle_total(powers: bytes, parity: bytes, start: int) -> dict[str, bytes]:
+    """What total makes of powers.npy and parity.json."""
+    values = np.load(io.BytesIO(powers)).tolist()
+    rows = [f"{word},{power}\n" for word, power in zip(json.loads(parity), values, strict=False)]
+    summary = {"total": sum(values) + start, "share_accuracy": 0.5}
+    return {
+        "total/total.csv": "".join(["word,power\n", *rows]).encode(),
+        "total/summary.json": json.dumps(summary).encode(),
+    }
+
+
+def oracle(
+    raw: str = RAW, *, limit: int | None = None, exponent: int = 2, start: int = 0, offset: int = 0
+) -> dict[str, bytes]:
+    """Every artifact, recomputed from scratch by plain functions."""
+    files = oracle_load(raw, limit)
+    files |= oracle_power(files["load/numbers.json"], exponent, offset)
+    files |= oracle_parity(files["load/numbers.json"])
+    return files | oracle_total(files["power/powers.npy"], files["parity/parity.json"], start)
+
+
+@dataclass
+class Recorder:
+    """Watches a run, and may meddle: ``hooks`` are called when a stage of that name is half done."""
+
+    hooks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    began: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def started(self, decision: Decision) -> Progress:
+        self.began.append(decision.stage)
+
+        def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:  # noqa: ARG001 - the protocol
+            self.hooks.get(decision.stage, lambda: None)()
+
+        return progress
+
+    def finished(self, result: StageResult) -> None:
+        pass
+
+
+class Toy:
+    """A toy project in a folder: ``work`` is where its user stands, ``code`` where its package lies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.work, self.code = folder / "work", folder / "code"
+        self.package = f"toy_{uuid4().hex[:8]}"
+        self.stages = make_stages(self.package)
+        self.settings: dict[str, object] = {}
+        for name, source in SOURCES.items():
+            path = self.code / self.package / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source.replace("PACKAGE", self.package))
+        self.raw = self.work / "data" / "numbers.txt"
+        self.raw.parent.mkdir(parents=True)
+        self.raw.write_text(RAW)
+
+    @property
+    def artifacts(self) -> Path:
+        return self.work / "artifacts"
+
+    @property
+    def store(self) -> Store:
+        return Store(self.artifacts)
+
+    def forget_modules(self) -> None:
+        """Let the next import read the package from disk."""
+        for name in [name for name in sys.modules if name.partition(".")[0] == self.package]:
+            del sys.modules[name]
+        invalidate_caches()
+
+    def edit(self, module: str, old: str, new: str) -> None:
+        """Replace a text in a module's source, once."""
+        path = self.code / self.package / module
+        source = path.read_text()
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {module}"
+        path.write_text(source.replace(old, new))
+
+    def project(self) -> Project:
+        sets = [f"{name}={json.dumps(value)}" for name, value in self.settings.items()]
+        config = load_config(self.stages, PRESETS, self.work, sets=sets, environment={})
+        return Project(self.work, self.stages, config, self.store)
+
+    def plan(self, *names: str, only: bool = False, force: bool = False) -> Plan:
+        self.forget_modules()
+        project = self.project()
+        selection = select(self.stages, names or ["all"], only=only, force=force)
+        return make_plan(observe(project, selection.stages), selection)
+
+    def run(
+        self,
+        *names: str,
+        only: bool = False,
+        force: bool = False,
+        first: str | None = None,
+        watcher: Recorder | None = None,
+        wait: bool = True,
+    ) -> RunResult:
+        self.forget_modules()
+        selection = select(self.stages, names or ["all"], only=only, force=force, first=first)
+        return run(self.project(), selection, watcher or Recorder(), wait=wait)
+
+    def files(self) -> dict[str, bytes]:
+        """What lies at the stable paths now, but for receipts."""
+        return {
+            f"{name}/{path.name}": path.read_bytes()
+            for name in NAMES
+            if (self.artifacts / name).is_dir()
+            for path in sorted((self.artifacts / name).iterdir())
+            if path.name != "receipt.json"
+        }
+
+
+def ran(result: RunResult) -> list[str]:
+    """The stages whose functions were called."""
+    return [done.stage for done in result.stages if done.action is Action.RUN]
+
+
+def actions(found: RunResult | Plan) -> dict[str, str]:
+    """What became, or would become, of each stage."""
+    items = found.stages if isinstance(found, RunResult) else found.decisions
+    return {item.stage: item.action.value for item in items}
+
+
+def why(found: RunResult | Plan, stage: str) -> list[str]:
+    """The reasons for one stage, as a person reads them."""
+    items = found.stages if isinstance(found, RunResult) else found.decisions
+    return [str(reason) for item in items if item.stage == stage for reason in item.reasons]
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Call ``work`` in a forked process and return its wait status; nothing that it raises reaches this one."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - whatever it was, a forked test process must not go on
+            os._exit(1)
+    return os.waitpid(child, 0)[1]
