@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # toy_project is shared by the tests of this folder
 
-from toy_project import Toy  # noqa: E402 - only found by the line above
+from toy_project import Toy
 
 
 @pytest.fixture(autouse=True)

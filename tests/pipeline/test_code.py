@@ -226,8 +226,8 @@ def test_a_branch_within_a_branch_for_type_checkers_is_followed() -> None:
 def test_every_import_is_found_wherever_it_stands(
     source: str,
     module: str,
-    is_package: bool,
-    imports: set[str],  # noqa: FBT001 - a case's column
+    is_package: bool,  # noqa: FBT001 - a case's column
+    imports: set[str],
 ) -> None:
     assert imports <= set(parse_module(source, module, is_package).imports)
 
@@ -278,7 +278,7 @@ def test_a_changed_line_reruns_its_stages_and_the_reason_names_the_function(
     toy.edit(module, old, new)
     plan = toy.plan()
     assert why(plan, stale) == [f"code changed: {toy.package}.{named}"]
-    assert [name for name, action in actions(plan).items() if action == "will run"][0] == stale
+    assert next(name for name, action in actions(plan).items() if action == "will run") == stale
     assert ran(toy.run("all"))[0] == stale
 
 
