@@ -73,7 +73,7 @@ STAGES = (
             "encode/classes.json",
         ),
         outputs=(
-            Artifact("train/model.npz", check="stages.schemas:check_model"),
+            Artifact("train/model.npz", check="stages.model_check:check_model"),
             Artifact("train/history.parquet", check="stages.schemas:check_history"),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),

@@ -70,16 +70,88 @@ class EncodeParameters(Parameters, frozen=True):
 class TrainParameters(Parameters, frozen=True):
     """The network and how it learns."""
 
-    hidden: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(description="Width of each hidden layer.")] = (
-        256,
-        64,
-    )
+    hidden: Annotated[
+        tuple[Annotated[int, Meta(ge=1)], ...],
+        Meta(description="Width of each hidden layer; [] is multinomial logistic regression."),
+    ] = (256, 64)
+    activation: Annotated[
+        Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"],
+        Meta(description="What follows each hidden layer."),
+    ] = "relu"
+    dropout: Annotated[
+        float, Meta(description="Probability with which each hidden value is dropped in training.", ge=0.0, lt=1.0)
+    ] = 0.0
+    batch_norm: Annotated[bool, Meta(description="Normalise every hidden layer over the batch.")] = False
+    initialisation: Annotated[
+        Literal["he", "tutorial"],
+        Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
+    ] = "he"
+    dtype: Annotated[Literal["float32", "float64"], Meta(description="Type of weights and arithmetic.")] = "float32"
+
+    optimiser: Annotated[
+        Literal["sgd", "momentum", "nesterov", "adam", "adamw"], Meta(description="How gradients move the weights.")
+    ] = "adam"
     learning_rate: Annotated[float, Meta(description="Learning rate; the peak, where a schedule moves it.", gt=0.0)] = (
         3e-3
     )
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 10
+    schedule: Annotated[
+        Literal["constant", "step", "cosine", "one_cycle"],
+        Meta(description="How the learning rate moves from step to step."),
+    ] = "one_cycle"
+    warm_up: Annotated[
+        float, Meta(description="Share of the steps in which one_cycle's learning rate rises.", ge=0.0, lt=1.0)
+    ] = 0.1
+    momentum: Annotated[float, Meta(description="Momentum of momentum and nesterov.", ge=0.0, lt=1.0)] = 0.9
+    beta1: Annotated[float, Meta(description="Decay of Adam's mean of the gradients.", ge=0.0, lt=1.0)] = 0.9
+    beta2: Annotated[float, Meta(description="Decay of Adam's mean of the squared gradients.", ge=0.0, lt=1.0)] = 0.99
+    epsilon: Annotated[float, Meta(description="What keeps Adam's division finite.", gt=0.0)] = 1e-8
+    weight_decay: Annotated[
+        float, Meta(description="Pull of the weights towards 0: decoupled in adamw, else through the gradient.", ge=0.0)
+    ] = 0.0
+    clip_norm: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None, Meta(description="Scale longer gradients down to this Euclidean norm.")
+    ] = None
+    ema: Annotated[
+        float, Meta(description="Decay of averaged weights, which are then kept; 0 for none.", ge=0.0, lt=1.0)
+    ] = 0.0
+
     batch_size: Annotated[int, Meta(description="Rows per step.", ge=1)] = 128
-    seed: Annotated[int, Meta(description="Seed of initial weights, order and augmentation.", ge=0)] = 0
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 10
+    label_smoothing: Annotated[
+        float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
+    ] = 0.0
+    patience: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
+    ] = None
+    max_seconds: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None,
+        Meta(description="Stop training after this time and keep the best; the result then depends on the machine."),
+    ] = None
+    seed: Annotated[
+        int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, lt=2**63)
+    ] = 0
+    shards: Annotated[
+        int, Meta(description="Threads that share each step; part of the result, unlike the cores found.", ge=1, le=64)
+    ] = 2
+    report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
+
+    rotation: Annotated[
+        float, Meta(description="Augmentation: largest turn of a training image either way, in degrees.", ge=0.0)
+    ] = 0.0
+    scale: Annotated[
+        float, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.", ge=0.0)
+    ] = 0.0
+    shear: Annotated[float, Meta(description="Augmentation: largest slant, in columns per row.", ge=0.0)] = 0.0
+    shift: Annotated[
+        float, Meta(description="Augmentation: largest movement, as a fraction of the image's smaller side.", ge=0.0)
+    ] = 0.0
+    elastic: Annotated[
+        float,
+        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, as such a fraction.", ge=0.0),
+    ] = 0.0
+    smoothness: Annotated[
+        float, Meta(description="Augmentation: scale of the elastic deformation's bends, as such a fraction.", gt=0.0)
+    ] = 0.18
 
 
 class EvaluateParameters(Parameters, frozen=True):

@@ -4,4 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {}
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # The tutorial that this project starts from: its rows, its initial weights, one example at a time.
+    "seed": {
+        "split": {"validation": 0.1, "seed": 42, "stratify": False, "train_rows": 30000, "validation_rows": 1000},
+        "train": {
+            "hidden": (256, 64),
+            "activation": "relu",
+            "initialisation": "tutorial",
+            "optimiser": "sgd",
+            "learning_rate": 0.01,
+            "schedule": "constant",
+            "batch_size": 1,
+            "epochs": 3,
+            "report_steps": 1000,
+        },
+    },
+    # Some seconds of training on two cores.
+    "fast": {
+        "train": {
+            "hidden": (256, 64),
+            "epochs": 12,
+            "rotation": 8.0,
+            "scale": 0.08,
+            "shear": 0.1,
+            "shift": 0.03,
+            "elastic": 0.03,
+        },
+    },
+}

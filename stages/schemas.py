@@ -152,6 +152,26 @@ def check_classes(path: Path) -> None:
     check_document(path, Classes, stage="encode")
 
 
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def check_history(path: Path) -> None:
+    """history.parquet: the epochs counted from 1, with finite losses and accuracies that are shares."""
+    history = read_table(path, stage="train")
+    loss, share = pa.Check.in_range(0.0, float("inf"), include_max=False), pa.Check.in_range(0.0, 1.0)
+    columns = {
+        "epoch": pa.Column("int64"),
+        "learning_rate": pa.Column("float64", loss),
+        "train_loss": pa.Column("float64", loss),
+        "train_accuracy": pa.Column("float64", share),
+        "validation_loss": pa.Column("float64", loss),
+        "validation_accuracy": pa.Column("float64", share),
+    }
+    check_table(path, history, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="train")
+    if not len(history) or history["epoch"].tolist() != list(range(1, len(history) + 1)):
+        raise damaged(path, "the epochs are not 1, 2, 3 ...", "train")
+
+
 # --- evaluate --------------------------------------------------------------------------------------------------------
 
 

@@ -1,1 +1,27 @@
-"""The network in plain NumPy: layers, losses, optimisers, schedules, augmentation, fit, save and load."""
+"""A multilayer perceptron in plain NumPy, to be read, and to be used without the pipeline.
+
+``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it.
+"""
+
+from stages.mlp.augment import Augmentation, Warp
+from stages.mlp.files import ModelFileError, load, save
+from stages.mlp.fit import fit
+from stages.mlp.network import Architecture, Images, Network, predict_proba
+from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
+
+__all__ = [
+    "Architecture",
+    "Augmentation",
+    "DivergedError",
+    "Epoch",
+    "History",
+    "Images",
+    "ModelFileError",
+    "Network",
+    "Recipe",
+    "Warp",
+    "fit",
+    "load",
+    "predict_proba",
+    "save",
+]

@@ -1,0 +1,253 @@
+"""Training: epochs of steps, validation after each, the best kept, and a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
+from stages.mlp.losses import make_loss
+from stages.mlp.network import CHUNK_ROWS, Network
+from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
+from stages.mlp.schedules import share_of_learning_rate
+from stages.mlp.step import State, Step, Warper
+from stages.mlp.team import Barrier, Team, team
+
+Floats = npt.NDArray[np.floating[Any]]
+OnStep = Callable[[int, int, float, int], None]
+
+# Of so many rows, evenly spread, a checkpoint remembers a checksum.
+SAMPLED_ROWS = 1000
+
+
+def fit(
+    network: Network,
+    X: Floats,
+    Y: Floats,
+    recipe: Recipe,
+    *,
+    X_validation: Floats | None = None,
+    Y_validation: Floats | None = None,
+    augment: Callable[[], Warper] | None = None,
+    checkpoint: Path | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> History:
+    """Train ``network`` in place and leave in it the weights of the best epoch.
+
+    Parameters
+    ----------
+    X, Y : (m, n_inputs) and one-hot (m, n_classes). ``X`` may be memory-mapped: rows are read batch by batch.
+    X_validation, Y_validation : the same of rows that are only looked at
+    augment : makes what warps training rows; called once a shard
+    checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
+        ends with the weights that it would have had without the break
+    on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
+        and the number of its rows that were right
+    on_epoch : called after every epoch
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit together, or no rows.
+    DivergedError
+        The loss is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stages.mlp import Architecture
+    >>> X = np.random.default_rng(0).random((200, 2), dtype=np.float32)
+    >>> Y = np.eye(2)[(X[:, 0] > X[:, 1]).astype(int)]
+    >>> network = Network(Architecture(n_inputs=2, n_classes=2, hidden=(16,)))
+    >>> network.initialise(np.random.default_rng(0))
+    >>> history = fit(network, X, Y, Recipe(epochs=30, batch_size=20), X_validation=X, Y_validation=Y)
+    >>> history.best_epoch.validation_accuracy > 0.95
+    True
+    """
+    check_rows(network, X, Y, "X", "Y")
+    validation = None
+    if X_validation is not None and Y_validation is not None:
+        check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
+        validation = (X_validation, np.asarray(Y_validation, network.parameters.dtype))
+    Y = np.ascontiguousarray(Y, network.parameters.dtype)
+    state = State(network, recipe.update)
+    work = repr(augment) + fingerprint(network.parameters, Y, X[:: -(-len(X) // SAMPLED_ROWS)])
+    training = Training(network, state, recipe, work, network.parameters.copy(), network.statistics.copy())
+    if checkpoint is not None:
+        load_checkpoint(checkpoint, training)
+    began = monotonic() - training.seconds
+    deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds
+    candidate = Network(network.architecture)
+    with team(recipe.shards) as workers:
+        course = Course(training, workers, X, Y, augment, on_step)
+        while not (stopped := why_stopped(training, deadline)):
+            epoch = course.run_epoch(deadline)
+            candidate.parameters[...] = state.averaged if recipe.ema else network.parameters
+            candidate.statistics[...] = network.statistics
+            if validation is not None:
+                loss, accuracy = evaluate(candidate, *validation, workers)
+                epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
+                if not math.isfinite(loss):
+                    raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
+            training.finish(epoch, candidate)
+            training.seconds = monotonic() - began
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, training)
+            if on_epoch is not None:
+                on_epoch(epoch)
+    network.parameters[...] = training.best_parameters
+    network.statistics[...] = training.best_statistics
+    return History(tuple(training.epochs), training.best, stopped)
+
+
+class Course:
+    """What runs the epochs of one training: its steps, for the full and for the last batch, and its threads."""
+
+    def __init__(
+        self,
+        training: Training,
+        workers: Team,
+        X: Floats,
+        Y: Floats,
+        augment: Callable[[], Warper] | None,
+        on_step: OnStep | None,
+    ) -> None:
+        recipe = training.recipe
+        self.training, self.workers, self.X, self.Y, self.on_step = training, workers, X, Y, on_step
+        self.barrier = Barrier(recipe.shards)
+        self.warpers = [augment() for _ in range(recipe.shards)] if augment else []
+        last = len(X) % recipe.batch_size
+        sizes = {min(recipe.batch_size, len(X)), last or recipe.batch_size}
+        self.steps = {
+            m: Step(
+                m,
+                training.network,
+                training.state,
+                recipe.update,
+                barrier=self.barrier,
+                shards=recipe.shards,
+                label_smoothing=recipe.label_smoothing,
+                warpers=self.warpers,
+                x_dtype=X.dtype,
+            )
+            for m in sizes
+            if m <= len(X)
+        }
+
+    def run_epoch(self, deadline: float) -> Epoch:
+        """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
+        recipe = self.training.recipe
+        number = len(self.training.epochs) + 1
+        order = generator(recipe.seed, number).permutation(len(self.X))
+        batches = [order[at : at + recipe.batch_size] for at in range(0, len(order), recipe.batch_size)]
+        n_before, n_steps = (number - 1) * len(batches), recipe.epochs * len(batches)
+        for step in self.steps.values():
+            for shard in step.shards:
+                shard.rng = generator(recipe.seed, number, shard.index)
+        for warper in self.warpers:
+            warper.forget()
+        totals = Totals()
+        last = len(batches) - 1
+
+        def train(index: int) -> None:
+            nonlocal last
+            for k, batch in enumerate(batches):
+                # Set by one thread before it waits for the others, read by all afterwards.
+                if index == 0 and monotonic() > deadline:
+                    last = k
+                step = self.steps[len(batch)]
+                share = share_of_learning_rate(recipe.schedule, n_before + k, n_steps, recipe.warm_up)
+                learning_rate = recipe.learning_rate * share
+                step.run(index, self.X, self.Y, batch, learning_rate)
+                if index == 0:
+                    totals.add(step, learning_rate)
+                    self.after_step(step, n_steps)
+                if k == last:
+                    break
+
+        self.workers.run(train, self.barrier)
+        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
+
+    def after_step(self, step: Step, n_steps: int) -> None:
+        """Count the step, and tell how it went."""
+        state = self.training.state
+        state.step += 1
+        if not math.isfinite(step.loss):
+            raise DivergedError(f"the loss is {step.loss} at step {state.step} of {n_steps}")
+        if self.on_step is not None:
+            self.on_step(state.step, n_steps, step.loss, step.n_right)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the rows of an epoch."""
+
+    loss: float = 0.0
+    n_right: int = 0
+    n_rows: int = 0
+    learning_rate: float = 0.0
+
+    def add(self, step: Step, learning_rate: float) -> None:
+        """Count ``step``, which is over and was made at this learning rate."""
+        self.loss, self.n_right, self.n_rows = self.loss + step.loss, self.n_right + step.n_right, self.n_rows + step.m
+        self.learning_rate = learning_rate
+
+
+def evaluate(network: Network, X: Floats, Y: Floats, workers: Team) -> tuple[float, float]:
+    """Mean loss (without label smoothing) and accuracy on the rows (m, n_inputs) with one-hot ``Y``, (m, n_classes)."""
+    architecture = network.architecture
+    chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
+    results = [(0.0, 0)] * len(chunks)
+
+    def measure(index: int) -> None:
+        for k in range(index, len(chunks), workers.count):
+            Z = network.logits(X[chunks[k]])
+            loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
+            results[k] = loss.measure(Z, Y[chunks[k]])
+
+    workers.run(measure, Barrier(workers.count))
+    return sum(loss for loss, _ in results) / len(X), sum(right for _, right in results) / len(X)
+
+
+def why_stopped(training: Training, deadline: float) -> str:
+    """Why there is no further epoch, or nothing if there is one."""
+    recipe, n_epochs = training.recipe, len(training.epochs)
+    if n_epochs >= recipe.epochs:
+        return "epochs"
+    if recipe.patience is not None and n_epochs - training.best >= recipe.patience:
+        return "patience"
+    if n_epochs and monotonic() > deadline:
+        return "max_seconds"
+    return ""
+
+
+def generator(seed: int, epoch: int, shard: int | None = None) -> np.random.Generator:
+    """The random numbers of an epoch's order, or of what a shard drops and warps in that epoch."""
+    key = (epoch,) if shard is None else (epoch, shard)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def fingerprint(*arrays: Floats) -> str:
+    """A checksum of shapes, types and values."""
+    parts = [f"{array.dtype}{array.shape}{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}" for array in arrays]
+    return " ".join(parts)
+
+
+def check_rows(network: Network, X: Floats, Y: Floats, x_name: str, y_name: str) -> None:
+    """Raise ValueError unless ``X`` and ``Y`` are rows for ``network``."""
+    architecture = network.architecture
+    if X.ndim != 2 or X.shape[1] != architecture.n_inputs or not len(X):
+        raise ValueError(f"{x_name} must have the shape (m, {architecture.n_inputs}) with m >= 1, not {X.shape}")
+    if not np.issubdtype(X.dtype, np.floating):
+        raise ValueError(f"{x_name} must be of float32 or float64, not {X.dtype}")
+    if Y.shape != (len(X), architecture.n_classes):
+        raise ValueError(f"{y_name} must have the shape {(len(X), architecture.n_classes)}, not {Y.shape}")

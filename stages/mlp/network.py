@@ -1,0 +1,222 @@
+"""The network: its architecture, its parameters in one flat vector, and prediction.
+
+Parameters come in pairs W1, b1 ... WL, bL, and gamma1, beta1 ... where there is batch normalisation. All
+weights lie first in the vector, then everything else, so that weight decay is a matter of one slice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.layers import BatchNorm
+from stages.mlp.team import Barrier, team
+
+Floats = npt.NDArray[np.floating[Any]]
+Initialisation = Literal["he", "tutorial"]
+
+# Prediction goes through this many rows at a time, whatever the number of threads: bounded memory, and
+# the same rounding everywhere.
+CHUNK_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What the network is made of.
+
+    Attributes
+    ----------
+    n_inputs : values per row
+    n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
+    hidden : width of each hidden layer; none makes it multinomial logistic regression
+    activation : relu, leaky_relu, elu, gelu, tanh or sigmoid
+    dropout : probability with which each hidden value is dropped in training
+    batch_norm : normalise before every activation
+    dtype : float32 or float64
+    """
+
+    n_inputs: int
+    n_classes: int
+    hidden: tuple[int, ...] = (256, 64)
+    activation: str = "relu"
+    dropout: float = 0.0
+    batch_norm: bool = False
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.n_inputs < 1 or self.n_classes < 2 or min(self.hidden, default=1) < 1:
+            raise ValueError(
+                "a network needs an input, two classes and no empty layer, not "
+                f"n_inputs={self.n_inputs}, n_classes={self.n_classes}, hidden={self.hidden}"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Values per row at the input, after each hidden layer, and at the output."""
+        return (self.n_inputs, *self.hidden, 1 if self.n_classes == 2 else self.n_classes)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter's shape by name, in the order of the flat vector."""
+        pairs = list(enumerate(pairwise(self.sizes), start=1))
+        shapes: dict[str, tuple[int, ...]] = {f"W{i}": pair for i, pair in pairs}
+        shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in pairs}
+        if self.batch_norm:
+            shapes |= {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=1) for name in ("gamma", "beta")}
+        return shapes
+
+    @property
+    def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The running averages of batch normalisation, in the same way."""
+        if not self.batch_norm:
+            return {}
+        return {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=1) for name in ("mean", "variance")}
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What the rows are: the label of every class, the image's size, and how pixels became inputs.
+
+    An input is ``(pixel - offset) / scale``, clipped to [0, 1].
+    """
+
+    classes: tuple[int | str, ...]
+    height: int
+    width: int
+    offset: float = 0.0
+    scale: float = 255.0
+
+
+class Network:
+    """A multilayer perceptron.
+
+    Attributes
+    ----------
+    parameters : the flat vector, (n_parameters,); ``weights["W1"]`` and so on are views into it
+    statistics : running averages of batch normalisation, flat, with the views ``averages``
+    images : what the rows are, or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> network = Network(Architecture(n_inputs=64, n_classes=10, hidden=(32,)))
+    >>> network.initialise(np.random.default_rng(0))
+    >>> network.weights["W1"].shape, network.parameters.shape
+    ((64, 32), (2410,))
+    """
+
+    def __init__(self, architecture: Architecture, images: Images | None = None) -> None:
+        self.architecture, self.images = architecture, images
+        self.parameters = np.zeros(flat_size(architecture.shapes), architecture.dtype)
+        self.weights = views(self.parameters, architecture.shapes)
+        self.statistics = np.zeros(flat_size(architecture.statistics_shapes), architecture.dtype)
+        self.averages = views(self.statistics, architecture.statistics_shapes)
+        for name, values in (self.weights | self.averages).items():
+            if name.startswith(("gamma", "variance")):
+                values.fill(1)
+
+    @property
+    def n_layers(self) -> int:
+        """L, the number of dense layers."""
+        return len(self.architecture.sizes) - 1
+
+    def initialise(self, rng: np.random.Generator, how: Initialisation = "he") -> None:
+        """Draw every weight afresh; biases become 0.
+
+        ``he``: normal with variance 2 / n_in (He and others, 2015), and 1 / n_in for the last layer.
+        ``tutorial``: W2 as in He, every other weight normal with standard deviation 0.1. The numbers are
+        drawn in float64, layer after layer, so both dtypes start from the same weights.
+        """
+        if how not in ("he", "tutorial"):
+            raise ValueError(f"initialisation must be he or tutorial, not {how!r}")
+        for i in range(1, self.n_layers + 1):
+            W = self.weights[f"W{i}"]
+            deviation = (2 / len(W)) ** 0.5
+            if how == "tutorial" and i != 2:
+                deviation = 0.1
+            elif how == "he" and i == self.n_layers:
+                deviation = (1 / len(W)) ** 0.5
+            W[...] = rng.standard_normal(W.shape) * deviation
+            self.weights[f"b{i}"].fill(0)
+
+    def logits(self, X: Floats) -> Floats:
+        """(m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
+        activation = ACTIVATIONS[self.architecture.activation]
+        Z = np.asarray(X, self.architecture.dtype)
+        for i in range(1, self.n_layers + 1):
+            Z = Z @ self.weights[f"W{i}"]  # (m, n_out)
+            Z += self.weights[f"b{i}"]
+            if i < self.n_layers:
+                if self.architecture.batch_norm:
+                    Z -= self.averages[f"mean{i}"]
+                    Z *= self.weights[f"gamma{i}"] / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
+                    Z += self.weights[f"beta{i}"]
+                activation.apply(Z, np.empty((activation.n_buffers, *Z.shape), Z.dtype))
+        return Z
+
+
+def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
+    """The probability of every class for every row: (m, n_inputs) -> (m, n_classes).
+
+    ``X`` may be memory-mapped; it is read in chunks. The result does not depend on ``threads``.
+
+    Raises
+    ------
+    ValueError
+        ``X`` is not a matrix of ``n_inputs`` columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> network = Network(Architecture(n_inputs=4, n_classes=3))
+    >>> predict_proba(network, np.ones((2, 4)))
+    array([[0.33333334, 0.33333334, 0.33333334],
+           [0.33333334, 0.33333334, 0.33333334]], dtype=float32)
+    """
+    architecture = network.architecture
+    if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
+        raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
+    probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)
+    chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
+
+    def predict(index: int) -> None:
+        for chunk in chunks[index::threads]:
+            Z = network.logits(X[chunk])
+            if architecture.n_classes == 2:
+                probabilities[chunk, 1:] = np.exp(-np.logaddexp(0, -Z))
+                probabilities[chunk, :1] = np.exp(-np.logaddexp(0, Z))
+            else:
+                Z -= Z.max(axis=1, keepdims=True)
+                np.exp(Z, out=Z)
+                np.divide(Z, Z.sum(axis=1, keepdims=True), out=probabilities[chunk])
+
+    with team(threads) as workers:
+        workers.run(predict, Barrier(threads))
+    return probabilities
+
+
+def flat_size(shapes: dict[str, tuple[int, ...]]) -> int:
+    """How many numbers arrays of these shapes hold together."""
+    return sum(int(np.prod(shape)) for shape in shapes.values())
+
+
+def views(vector: Floats, shapes: dict[str, tuple[int, ...]]) -> dict[str, Floats]:
+    """Views into the flat ``vector``, one after the other, in the given shapes."""
+    found: dict[str, Floats] = {}
+    start = 0
+    for name, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        found[name] = vector[start:stop].reshape(shape)
+        start = stop
+    return found

@@ -1,0 +1,111 @@
+"""The optimisers: how a gradient moves the parameters.
+
+All work elementwise, in place, on whatever piece of the flat vectors they are handed. A training step hands
+them pieces that fit the processor's cache, where each of the ten passes of Adam costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """The base. ``n_state`` is how many vectors, as long as the parameters', are kept between steps."""
+
+    n_state: ClassVar[int] = 0
+
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
+        """Move the parameters ``w``, (n,), by their gradient ``g``, which may be overwritten.
+
+        ``state`` is (n_state, n), 0 before the first step; ``work`` is (n,) of scratch; ``step`` counts from 1.
+        """
+        raise NotImplementedError
+
+
+class SGD(Optimiser):
+    """w -= learning_rate g."""
+
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+        np.multiply(g, learning_rate, out=g)
+        np.subtract(w, g, out=w)
+
+
+@dataclass(frozen=True, slots=True)
+class Momentum(Optimiser):
+    """v = momentum v + g; w -= learning_rate v. Polyak (1964), as PyTorch scales it."""
+
+    n_state: ClassVar[int] = 1
+    momentum: float = 0.9
+
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+        v = state[0]
+        np.multiply(v, self.momentum, out=v)
+        np.add(v, g, out=v)
+        np.multiply(v, learning_rate, out=work)
+        np.subtract(w, work, out=w)
+
+
+class Nesterov(Momentum):
+    """v = momentum v + g; w -= learning_rate (g + momentum v). Sutskever and others (2013)."""
+
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+        v = state[0]
+        np.multiply(v, self.momentum, out=v)
+        np.add(v, g, out=v)
+        np.multiply(v, self.momentum, out=work)
+        np.add(work, g, out=work)
+        np.multiply(work, learning_rate, out=work)
+        np.subtract(w, work, out=w)
+
+
+@dataclass(frozen=True, slots=True)
+class Adam(Optimiser):
+    """Kingma and Ba (2015), with the bias correction and the epsilon of the paper's algorithm 1.
+
+    In the paper m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g**2. Kept here are
+    m / (1 - beta1) and v / (1 - beta2): that spares two passes, and the factors go into two numbers a step.
+    """
+
+    n_state: ClassVar[int] = 2
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
+        m, v = state
+        np.multiply(m, self.beta1, out=m)
+        np.add(m, g, out=m)
+        np.multiply(v, self.beta2, out=v)
+        np.square(g, out=g)
+        np.add(v, g, out=v)
+        # w -= learning_rate m_hat / (sqrt(v_hat) + epsilon); sqrt(v_hat) is `root` times that of the kept v.
+        root = ((1 - self.beta2) / (1 - self.beta2**step)) ** 0.5
+        rate = learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root
+        np.sqrt(v, out=work)
+        np.add(work, self.epsilon / root, out=work)
+        np.divide(m, work, out=work)
+        np.multiply(work, rate, out=work)
+        np.subtract(w, work, out=w)
+
+
+OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw")
+
+
+def make_optimiser(name: str, *, momentum: float, beta1: float, beta2: float, epsilon: float) -> Optimiser:
+    """The optimiser called ``name``. ``adamw`` is Adam; what differs is how weights decay, which the step does."""
+    if name == "sgd":
+        return SGD()
+    if name == "momentum":
+        return Momentum(momentum)
+    if name == "nesterov":
+        return Nesterov(momentum)
+    if name in ("adam", "adamw"):
+        return Adam(beta1, beta2, epsilon)
+    raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {name!r}")

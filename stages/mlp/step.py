@@ -1,0 +1,214 @@
+"""One training step: forward, loss, backward, update, shared between threads.
+
+Each thread takes its rows of the batch forward and backward. When all are done, each computes the gradient
+of its part of every weight matrix, from all rows, and updates that part at once. So gradients are never
+summed over threads, and the threads wait for each other twice a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
+from stages.mlp.losses import make_loss
+from stages.mlp.network import Network, views
+from stages.mlp.optimisers import Optimiser
+from stages.mlp.team import Barrier, Shard
+
+Floats = npt.NDArray[np.floating[Any]]
+
+# The optimiser's vectors for so many parameters, five of them in float32, fit a core's second-level cache.
+PIECE = 16384
+
+
+class Warper(Protocol):
+    """Writes changed copies of training images; ``augment.Warp`` is one. An instance serves one thread."""
+
+    def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
+        """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
+
+    def forget(self) -> None:
+        """Drop what was drawn ahead: an epoch begins, with a generator of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """How gradients become changes: the optimiser, and what is done around it."""
+
+    optimiser: Optimiser
+    weight_decay: float = 0.0
+    decoupled: bool = False  # decay the weights themselves (AdamW), not through the gradient
+    clip_norm: float | None = None
+    ema: float = 0.0
+
+
+class State:
+    """What a training changes besides the network: the gradient, the optimiser's memory, averaged weights."""
+
+    def __init__(self, network: Network, update: Update) -> None:
+        n, dtype = network.parameters.size, network.parameters.dtype
+        self.gradient = np.zeros(n, dtype)
+        self.memory = np.zeros((update.optimiser.n_state, n), dtype)
+        self.averaged = network.parameters.copy() if update.ema else np.empty(0, dtype)
+        self.step = 0
+
+
+class Step:
+    """The training step for batches of exactly ``m`` rows.
+
+    Parameters
+    ----------
+    network, state : what is changed
+    update : how
+    warpers : one a shard, or none
+    x_dtype : of the rows that ``run`` is given
+    """
+
+    def __init__(
+        self,
+        m: int,
+        network: Network,
+        state: State,
+        update: Update,
+        *,
+        barrier: Barrier,
+        shards: int = 1,
+        label_smoothing: float = 0.0,
+        warpers: Sequence[Warper] = (),
+        x_dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        architecture = network.architecture
+        dtype, n_inputs = network.parameters.dtype, architecture.n_inputs
+        self.m, self.network, self.state, self.rule, self.warpers = m, network, state, update, warpers
+        self.shards = [Shard(i, shards, m, barrier) for i in range(shards)]
+        self.layers = make_layers(m, network, state.gradient, shards)
+        rows = [shard.rows for shard in self.shards]
+        self.losses = [
+            make_loss(part.stop - part.start, architecture.n_classes, label_smoothing, dtype) for part in rows
+        ]
+        self.taken = np.empty((m, n_inputs), x_dtype)
+        self.X = self.taken if x_dtype == dtype else np.empty((m, n_inputs), dtype)
+        # Warping writes column by column, and a matrix product reads either order.
+        self.X_warped = np.empty((n_inputs, m), dtype).T if warpers else self.X
+        self.Y = np.empty((m, architecture.n_classes), dtype)
+        self.dZ = np.empty((m, architecture.sizes[-1]), dtype)
+        self.pieces = [list(pieces_of(network, shard)) for shard in self.shards]
+        self.work = np.empty((shards, PIECE), dtype)
+        self.squares = [0.0] * shards
+        self.measured = [(0.0, 0)] * shards  # every shard's sum of losses and number of right rows
+        self.loss, self.n_right = 0.0, 0
+
+    def run(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64], learning_rate: float) -> None:
+        """Shard ``index``'s share of one step on the rows ``batch`` of ``X`` and ``Y``.
+
+        Afterwards ``loss`` and ``n_right`` tell shard 0 how the batch went before the step.
+        """
+        self.forward_and_backward(index, X, Y, batch)
+        self.shards[index].wait()
+        if index == 0:
+            self.loss = sum(loss for loss, _ in self.measured)
+            self.n_right = sum(right for _, right in self.measured)
+        for layer in self.layers:
+            layer.gradient(self.shards[index])
+        self.update(index, learning_rate)
+        self.shards[index].wait()
+
+    def forward_and_backward(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64]) -> None:
+        """Take this shard's rows through the network and back."""
+        shard = self.shards[index]
+        rows = shard.rows
+        # mode="clip" writes straight to `out`; the default would go through a copy.
+        np.take(X, batch[rows], axis=0, out=self.taken[rows], mode="clip")
+        np.take(Y, batch[rows], axis=0, out=self.Y[rows], mode="clip")
+        if self.X is not self.taken:
+            np.copyto(self.X[rows], self.taken[rows])
+        if self.warpers:
+            self.warpers[index].warp(self.X[rows], shard.rng, self.X_warped[rows])
+        A = self.X_warped
+        for layer in self.layers:
+            A = layer.forward(A, shard)
+        loss = self.losses[index]
+        self.measured[index] = loss.measure(A[rows], self.Y[rows])
+        loss.gradient(self.Y[rows], self.m, self.dZ[rows])
+        dA = self.dZ
+        for layer in reversed(self.layers):
+            dA = layer.backward(dA, shard)
+
+    def update(self, index: int, learning_rate: float) -> None:
+        """Move this shard's part of the parameters."""
+        rule, state, w = self.rule, self.state, self.network.parameters
+        pieces = self.pieces[index]
+        factor = self.clip_factor(index) if rule.clip_norm is not None else 1.0
+        step = state.step + 1
+        for piece, decays in pieces:
+            parameters, g = w[piece], state.gradient[piece]
+            work = self.work[index, : len(g)]
+            if factor != 1.0:
+                np.multiply(g, factor, out=g)
+            if decays and rule.weight_decay:
+                if rule.decoupled:
+                    np.multiply(parameters, 1 - learning_rate * rule.weight_decay, out=parameters)
+                else:
+                    np.multiply(parameters, rule.weight_decay, out=work)
+                    np.add(g, work, out=g)
+            rule.optimiser.update(parameters, g, state.memory[:, piece], work, step, learning_rate)
+            if rule.ema:
+                averaged = state.averaged[piece]
+                np.subtract(parameters, averaged, out=work)
+                np.multiply(work, 1 - rule.ema, out=work)
+                np.add(averaged, work, out=averaged)
+
+    def clip_factor(self, index: int) -> float:
+        """What makes the whole gradient's norm ``clip_norm``, if it is larger; every shard finds the same."""
+        gradient = self.state.gradient
+        self.squares[index] = sum(float(np.vdot(gradient[piece], gradient[piece])) for piece, _ in self.pieces[index])
+        self.shards[index].wait()
+        norm = sum(self.squares) ** 0.5
+        limit = self.rule.clip_norm or 0.0
+        return limit / norm if norm > limit else 1.0
+
+
+def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> list[Layer]:
+    """The network as layers for batches of ``m`` rows that write their gradients into ``gradient``."""
+    architecture, W, averages = network.architecture, network.weights, network.averages
+    dW = views(gradient, architecture.shapes)
+    layers: list[Layer] = []
+    for i, n_out in enumerate(architecture.sizes[1:], start=1):
+        layers.append(Dense(m, W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"], first=i == 1))
+        if i == network.n_layers:
+            break
+        if architecture.batch_norm:
+            gamma, beta = f"gamma{i}", f"beta{i}"
+            mean, variance = averages[f"mean{i}"], averages[f"variance{i}"]
+            layers.append(BatchNorm(m, W[gamma], W[beta], dW[gamma], dW[beta], mean, variance, shards=shards))
+        layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype))
+        if architecture.dropout:
+            layers.append(Dropout(m, n_out, architecture.dropout, architecture.dtype))
+    return layers
+
+
+def pieces_of(network: Network, shard: Shard) -> list[tuple[slice, bool]]:
+    """The slices of the flat vector that ``shard`` updates, and whether what lies there decays.
+
+    They are what the shard itself computed the gradient of: its rows of every weight matrix, and for the
+    last shard the biases and whatever else there is.
+    """
+    shapes = network.architecture.shapes
+    pieces = []
+    start = 0
+    for name, shape in shapes.items():
+        if name.startswith("W"):
+            part = shard.part(shape[0])
+            first, last = start + part.start * shape[1], start + part.stop * shape[1]
+            pieces += [(slice(at, min(at + PIECE, last)), True) for at in range(first, last, PIECE)]
+            start += shape[0] * shape[1]
+    if shard.index == shard.count - 1:
+        n = network.parameters.size
+        pieces += [(slice(at, min(at + PIECE, n)), False) for at in range(start, n, PIECE)]
+    return pieces

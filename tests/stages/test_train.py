@@ -1,0 +1,117 @@
+"""Train: a network that works, a history, the same bytes every time, and an end that can be taken up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import DataError, StageError
+from stages import mlp
+from stages.documents import Classes, Images, Normaliser, encode_document
+from stages.model_check import check_model
+from stages.parameters import TrainParameters
+from stages.schemas import check_history
+
+SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """300 images of 4 x 3 pixels, in three classes that one can tell apart by their brightest column."""
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 3, 300)
+    X = rng.random((300, 4, 3), dtype=np.float32) * np.float32(0.5)
+    X[np.arange(300), :, indices] += np.float32(0.5)
+    X = X.reshape(300, 12)
+    for folder in ("split", "encode"):
+        (tmp_path / folder).mkdir()
+    for part, chosen in (("train", slice(0, 250)), ("validation", slice(250, 300))):
+        np.save(tmp_path / f"split/X_{part}.npy", X[chosen])
+        np.save(tmp_path / f"encode/Y_{part}.npy", np.eye(3, dtype=np.float32)[indices[chosen]])
+    normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
+    images = Images(height=4, width=3, normaliser=normaliser, n_train=250, n_validation=50, n_test=0)
+    (tmp_path / "split/images.json").write_bytes(encode_document(images))
+    (tmp_path / "encode/classes.json").write_bytes(encode_document(Classes(classes=(3, 7, 20))))
+    return tmp_path
+
+
+def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL))
+    assert outcome.figures["validation accuracy"] > 0.95
+    network = mlp.load(rows / "train/model.npz")
+    assert network.images == mlp.Images((3, 7, 20), 4, 3, 0.0, 255.0)
+    X, Y = np.load(rows / "split/X_validation.npy"), np.load(rows / "encode/Y_validation.npy")
+    accuracy = np.mean(mlp.predict_proba(network, X).argmax(1) == Y.argmax(1))
+    assert accuracy == outcome.figures["validation accuracy"]
+
+
+def test_the_history_has_a_row_for_each_epoch_and_says_which_was_best(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL))
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    best = history.loc[history["epoch"] == outcome.figures["best epoch"]].iloc[0]
+    assert best["validation_accuracy"] == history["validation_accuracy"].max()
+
+
+def test_two_runs_write_the_same_bytes(rows: Path, run_stage) -> None:
+    settings = TrainParameters(**SMALL, rotation=5.0, elastic=0.05, dropout=0.2, batch_norm=True)
+    written = []
+    for _ in range(2):
+        run_stage("train", settings)
+        written.append([(rows / f"train/{name}").read_bytes() for name in ("model.npz", "history.parquet")])
+        (rows / "scratch/train/checkpoint.npz").unlink()
+    assert written[0] == written[1]
+
+
+def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Path, run_stage, monkeypatch) -> None:
+    settings = TrainParameters(**SMALL, rotation=5.0, dropout=0.2, ema=0.9)
+    run_stage("train", settings)
+    whole = (rows / "train/model.npz").read_bytes()
+    (rows / "scratch/train/checkpoint.npz").unlink()
+    seen: list[int] = []
+
+    def killed_in_epoch_three(self, step: int, *rest: object) -> None:  # noqa: ARG001 - in place of Watcher.step
+        seen.append(step)
+        if seen.count(19) == 1 and step == 19:  # 8 steps an epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.train.Watcher.step", killed_in_epoch_three)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage("train", settings)
+    run_stage("train", settings)
+    assert seen == [*range(1, 20), *range(17, 25)]
+    assert (rows / "train/model.npz").read_bytes() == whole
+
+
+def test_a_training_that_diverges_says_what_to_lower(rows: Path, run_stage) -> None:
+    with pytest.raises(StageError, match="diverged") as caught:
+        run_stage("train", TrainParameters(**{**SMALL, "learning_rate": 1e30}, optimiser="sgd", schedule="constant"))
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+
+
+def test_rows_of_another_image_size_are_refused(rows: Path, run_stage) -> None:
+    np.save(rows / "split/X_train.npy", np.zeros((250, 13), np.float32))
+    with pytest.raises(DataError, match="13"):
+        run_stage("train", TrainParameters(**SMALL))
+
+
+def test_a_time_budget_ends_training_with_a_warning(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**{**SMALL, "epochs": 50}, max_seconds=1e-9))
+    assert outcome.figures["epochs"] == 1
+    assert "train.max_seconds" in outcome.warnings[0]
+
+
+def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) -> None:
+    run_stage("train", TrainParameters(**SMALL))
+    model = rows / "train/model.npz"
+    model.write_bytes(model.read_bytes()[:-200])
+    with pytest.raises(DataError, match="damaged"):
+        check_model(model)
+    history = pd.read_parquet(rows / "train/history.parquet")
+    history.loc[1, "train_loss"] = np.nan
+    history.to_parquet(rows / "train/history.parquet")
+    with pytest.raises(DataError, match="train_loss"):
+        check_history(rows / "train/history.parquet")
