@@ -1,0 +1,269 @@
+"""Evaluate: figures that agree with a plain count, files that agree with each other, a page that is safe to open."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import DataError, StageError
+from stages import evaluate as module
+from stages.documents import Images, Normaliser, encode_document
+from stages.evaluate import measure, wilson_interval
+from stages.parameters import EvaluateParameters
+from stages.report import png_address, round_marks
+
+HEIGHT, WIDTH = 3, 5
+
+
+class TablePredictor:
+    """Stands in for a trained network: the probabilities are a table, looked up by the first pixel."""
+
+    def __init__(self, classes: tuple, P: np.ndarray) -> None:
+        self.classes = classes
+        self.P = P
+
+    def probabilities(self, X: np.ndarray, progress: object) -> np.ndarray:  # noqa: ARG002 - as Predictor has it
+        return self.P[np.rint(X[:, 0] * 255).astype(int)]
+
+
+def softmax(Z: np.ndarray) -> np.ndarray:
+    P = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return (P / P.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """``trained(classes)`` writes what evaluate reads, for 200 rows; gives P (200, n_classes) and actual (200,)."""
+
+    def make(classes: tuple = (3, 7, 20)) -> tuple[np.ndarray, np.ndarray]:
+        n_rows, rng = 200, np.random.default_rng(0)
+        actual = rng.integers(0, len(classes), n_rows)
+        Z = rng.normal(size=(n_rows, len(classes)))
+        Z[np.arange(n_rows), actual] += 2
+        P = softmax(Z)
+        X = rng.random((n_rows, HEIGHT * WIDTH), dtype=np.float32)
+        X[:, 0] = np.arange(n_rows, dtype=np.float32) / 255
+        for folder in ("train", "split", "encode"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        np.save(tmp_path / "split/X_validation.npy", X)
+        np.save(tmp_path / "split/rows_validation.npy", 1000 + np.arange(n_rows)[::-1])
+        np.save(tmp_path / "encode/Y_validation.npy", np.eye(len(classes), dtype=np.float32)[actual])
+        (tmp_path / "encode/classes.json").write_text(json.dumps({"classes": classes}))
+        images = Images(
+            height=HEIGHT,
+            width=WIDTH,
+            normaliser=Normaliser(kind="range", offset=0.0, scale=255.0),
+            n_train=500,
+            n_validation=n_rows,
+            n_test=7,
+        )
+        (tmp_path / "split/images.json").write_bytes(encode_document(images))
+        history = {
+            "epoch": [1, 2],
+            "train_loss": [0.9, 0.4],
+            "validation_loss": [0.8, np.nan],
+            "train_accuracy": [0.5, 1],
+        }
+        pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
+        (tmp_path / "train/model.npz").write_bytes(b"")
+        monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor(classes, P))  # noqa: ARG005
+        return P, actual
+
+    return make
+
+
+def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    outcome = run_stage("evaluate", origin="data/train.csv")
+    metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
+    predicted = P.argmax(axis=1)
+    n_errors = sum(said != right for said, right in zip(predicted, actual, strict=True))
+    assert metrics["n_rows"] == 200
+    assert metrics["n_errors"] == n_errors > 0
+    assert metrics["accuracy"] == pytest.approx(1 - n_errors / 200)
+    loss = -sum(np.log(float(P[row, right])) for row, right in enumerate(actual)) / 200
+    assert metrics["log_loss"] == pytest.approx(loss)
+    assert metrics["source"] == "data/train.csv"
+    assert metrics["is_sample"] is False
+    for index, (label, figures) in enumerate(zip([3, 7, 20], metrics["per_class"], strict=True)):
+        n_right = sum((predicted == index) & (actual == index))
+        precision, recall = n_right / sum(predicted == index), n_right / sum(actual == index)
+        assert figures["label"] == label
+        assert figures["precision"] == pytest.approx(precision)
+        assert figures["recall"] == pytest.approx(recall)
+        assert figures["f1"] == pytest.approx(2 * precision * recall / (precision + recall))
+    assert metrics["macro_f1"] == pytest.approx(np.mean([each["f1"] for each in metrics["per_class"]]))
+    assert outcome.figures == {
+        "validation accuracy": metrics["accuracy"],
+        "log loss": metrics["log_loss"],
+        "errors": n_errors,
+    }
+
+
+def test_the_bundled_sample_is_marked_in_metrics_and_report(tmp_path: Path, trained, run_stage) -> None:
+    trained()
+    run_stage("evaluate", origin="bundled sample")
+    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_sample"] is True
+    assert "not your data" in (tmp_path / "evaluate/report.html").read_text()
+
+
+def test_predictions_and_confusion_carry_original_labels_and_row_numbers(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    run_stage("evaluate")
+    labels = np.array([3, 7, 20])
+    predictions = pd.read_parquet(tmp_path / "evaluate/predictions.parquet")
+    assert predictions["row"].tolist() == list(range(1199, 999, -1))
+    np.testing.assert_array_equal(predictions["label"], labels[actual])
+    np.testing.assert_array_equal(predictions["predicted"], labels[P.argmax(axis=1)])
+    np.testing.assert_array_equal(predictions[["p_3", "p_7", "p_20"]], P)
+    confusion = pd.read_csv(tmp_path / "evaluate/confusion.csv", index_col="label")
+    assert list(confusion.columns) == ["3", "7", "20"]
+    expected = pd.crosstab(predictions["label"], predictions["predicted"])
+    np.testing.assert_array_equal(confusion, expected)
+
+
+def test_two_runs_write_the_same_bytes(tmp_path: Path, trained, run_stage) -> None:
+    trained()
+    written = []
+    for _ in range(2):
+        run_stage("evaluate")
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "evaluate").iterdir()})
+    assert written[0].keys() == {"metrics.json", "predictions.parquet", "confusion.csv", "report.html"}
+    assert written[0] == written[1]
+
+
+class Page(HTMLParser):
+    """The tags of a page, its pictures and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.pictures: list[dict] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append(tag)
+        if tag == "img":
+            self.pictures.append(dict(attrs))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_labels_and_file_names_with_markup_show_as_text(tmp_path: Path, trained, run_stage) -> None:
+    trained(("<script>alert(1)</script>", '"quoted" & more', "b"))
+    run_stage("evaluate", origin="data/<script>.csv")
+    page = Page((tmp_path / "evaluate/report.html").read_text())
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert "data/<script>.csv" in page.text
+    assert '"quoted" & more' in page.text
+
+
+def test_the_report_draws_as_many_mistakes_as_asked_for_the_surest_first(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    run_stage("evaluate", EvaluateParameters(examples=4))
+    page = Page((tmp_path / "evaluate/report.html").read_text())
+    wrong = np.flatnonzero(P.argmax(axis=1) != actual)
+    surest = wrong[np.argsort(-P[wrong].max(axis=1))][:4]
+    assert [picture["alt"].split(",")[0] for picture in page.pictures] == [f"row {1199 - row}" for row in surest]
+    assert {(picture["width"], picture["height"]) for picture in page.pictures} == {("84", "50")}
+    X = np.load(tmp_path / "split/X_validation.npy")
+    assert page.pictures[0]["src"] == png_address(X[surest[0]].reshape(HEIGHT, WIDTH))
+    run_stage("evaluate", EvaluateParameters(examples=0))
+    assert "<img" not in (tmp_path / "evaluate/report.html").read_text()
+
+
+def test_the_learning_curves_leave_out_what_is_not_finite(tmp_path: Path, trained, run_stage) -> None:
+    trained()
+    run_stage("evaluate")
+    text = (tmp_path / "evaluate/report.html").read_text()
+    lines = re.findall(r'<polyline class="series series\d" points="([^"]*)"', text)
+    assert [len(line.split()) for line in lines] == [2, 1, 2]
+    assert "nan" not in "".join(lines)
+
+
+def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    P, _ = trained()
+    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005
+    with pytest.raises(StageError, match=r"\(3, 7, 21\) are not those of the labels \(3, 7, 20\)"):
+        run_stage("evaluate")
+
+
+def test_files_that_tell_different_stories_stop_the_stage(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained()
+    write = module.write_confusion
+    monkeypatch.setattr(
+        module, "write_confusion", lambda path, confusion, classes: write(path, confusion[[1, 0, 2]], classes)
+    )
+    with pytest.raises(StageError, match="disagree"):
+        run_stage("evaluate")
+
+
+def test_probabilities_that_do_not_sum_to_one_are_not_published(
+    trained, run_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    P, _ = trained()
+    predictor = TablePredictor((3, 7, 20), P * np.float32(0.9))
+    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: predictor)  # noqa: ARG005
+    with pytest.raises(DataError, match="do not sum to 1"):
+        run_stage("evaluate")
+
+
+def test_a_certain_mistake_and_an_absent_class_leave_every_figure_finite() -> None:
+    P = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], dtype=np.float32)
+    metrics = measure(P, np.array([1, 1]), (0, 1, 2), source="made")
+    assert metrics.accuracy == 0.0
+    assert metrics.log_loss == pytest.approx(-np.log(1e-15))
+    assert [each.f1 for each in metrics.per_class] == [0.0, 0.0, 0.0]
+
+
+@given(n=st.integers(1, 100_000), data=st.data())
+def test_the_interval_holds_the_share_and_solves_wilsons_equation(n: int, data: st.DataObject) -> None:
+    n_right = data.draw(st.integers(0, n))
+    share = n_right / n
+    low, high = wilson_interval(n_right, n)
+    assert 0.0 <= low <= share <= high <= 1.0
+    for bound in (low, high):  # |share - bound| is 1.96 standard deviations of a share whose mean is the bound
+        assert (share - bound) ** 2 == pytest.approx(
+            1.959963984540054**2 * bound * (1 - bound) / n, rel=1e-5, abs=1e-12
+        )
+
+
+@given(low=st.floats(-1e6, 1e6), span=st.floats(0, 1e6))
+def test_the_marks_of_an_axis_are_few_even_and_enclose_the_values(low: float, span: float) -> None:
+    marks = round_marks(low, low + span)
+    steps = np.diff(marks)
+    tolerance = 1e-6 * max(abs(low), span, 1.0)
+    assert 2 <= len(marks) <= 8
+    assert marks[0] <= low + tolerance
+    assert low + span <= marks[-1] + tolerance
+    assert (steps > 0).all()
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
+
+
+def test_a_picture_is_a_png_with_the_images_own_pixels() -> None:
+    image = np.array([[0.0, 1.0, 0.5], [1.0, 0.2, 0.0]], dtype=np.float32)
+    png = base64.b64decode(png_address(image).removeprefix("data:image/png;base64,"))
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = {}, 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", png[at + 8 + length : at + 12 + length]) == (zlib.crc32(kind + body),)
+        chunks[kind] = body
+        at += 12 + length
+    assert struct.unpack(">IIBBBBB", chunks[b"IHDR"]) == (3, 2, 8, 0, 0, 0, 0)
+    assert zlib.decompress(chunks[b"IDAT"]) == bytes([0, 0, 255, 128, 0, 255, 51, 0])
