@@ -138,8 +138,8 @@ def select(
     named, not what they bring with them.
     """
     known = [stage.name for stage in stages]
-    for name in (*names, *filter(None, (first, last))):
-        if name not in known and name != "all":
+    for name in (*(name for name in names if name != "all"), *filter(None, (first, last))):
+        if name not in known:
             raise ConfigError(f"there is no stage '{name}'", mend=f"stages: {', '.join(known)}, or all")
     named = set(known) if "all" in names else set(names)
     chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
