@@ -6,6 +6,7 @@ import platform
 import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -127,10 +128,13 @@ def _require_file(path: Path) -> None:
 
 def library_versions(names: Sequence[str]) -> Mapping[str, str]:
     """Return the versions of the libraries that numbers depend on, Python's among them."""
-    versions = {"python": ".".join(platform.python_version_tuple()[:2])}
-    for name in names:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **{name: _version(name) for name in names}}
+
+
+@cache
+def _version(name: str) -> str:
+    """Look a version up once: its metadata is a text of many kilobytes, and every stage asks."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
