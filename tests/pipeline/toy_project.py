@@ -182,6 +182,25 @@ def total(task):
     task.outputs["total/summary.json"].write_text(json.dumps({"total": value, "share_accuracy": 0.5}))
     return Outcome(figures={"total": value, "share_accuracy": 0.5})
 """,
+    "dag.py": '''
+import json
+
+from pipeline.errors import DataError
+from pipeline.stage import Outcome
+
+
+def work(task):
+    """A node of a made graph: the sum of what it reads and its own value, divided, so that changes may vanish."""
+    total = task.parameters.value + sum(json.loads(path.read_text()) for path in task.inputs.values())
+    for output in task.outputs.values():
+        output.write_text(json.dumps(total // task.parameters.divisor))
+    return Outcome()
+
+
+def check(path):
+    if not isinstance(json.loads(path.read_text()), int):
+        raise DataError("this is no number", where=str(path))
+''',
     "checks.py": """
 import json
 
