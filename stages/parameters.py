@@ -128,7 +128,7 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="Stop training after this time and keep the best; the result then depends on the machine."),
     ] = None
     seed: Annotated[
-        int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, lt=2**63)
+        int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)
     ] = 0
     shards: Annotated[
         int, Meta(description="Threads that share each step; part of the result, unlike the cores found.", ge=1, le=64)
