@@ -128,11 +128,14 @@ class RowFile:
 
     def write(self, positions: NDArray[np.int64], X: NDArray[np.float32]) -> None:
         """Write row i of ``X`` (m, n_pixels) to row ``positions[i]``; neighbours go in one piece."""
-        pieces = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
-        for start, stop in zip(pieces.tolist(), [*pieces[1:].tolist(), len(positions)], strict=False):
-            place = self.first_byte + int(positions[start]) * self.row_bytes
-            if os.pwrite(self.file.fileno(), X[start:stop].data, place) < (stop - start) * self.row_bytes:
+        starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
+        places = (self.first_byte + positions[starts] * self.row_bytes).tolist()
+        ends = [*(starts[1:] * self.row_bytes).tolist(), len(positions) * self.row_bytes]
+        data, descriptor, first = X.reshape(-1).view(np.uint8).data, self.file.fileno(), 0
+        for place, end in zip(places, ends, strict=False):  # no rows, no places
+            if os.pwrite(descriptor, data[first:end], place) < end - first:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.file.name)
+            first = end
 
 
 def divide(labels: Labels, parameters: SplitParameters) -> Division:
