@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,15 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
+from stages.mlp.course import OnStep, make_course
 from stages.mlp.losses import make_loss
 from stages.mlp.network import CHUNK_ROWS, Network
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
-from stages.mlp.schedules import share_of_learning_rate
-from stages.mlp.step import State, Step, Warper
+from stages.mlp.step import State, Warper
 from stages.mlp.team import Barrier, Team, team
 
 Floats = npt.NDArray[np.floating[Any]]
-OnStep = Callable[[int, int, float, int], None]
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
 SAMPLED_ROWS = 1000
@@ -88,7 +87,7 @@ def fit(
     deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds
     candidate = Network(network.architecture)
     with team(recipe.shards) as workers:
-        course = Course(training, workers, X, Y, augment, on_step)
+        course = make_course(training, workers, X, Y, augment, on_step)
         while not (stopped := why_stopped(training, deadline)):
             epoch = course.run_epoch(deadline)
             candidate.parameters[...] = state.averaged if recipe.ema else network.parameters
@@ -107,99 +106,6 @@ def fit(
     network.parameters[...] = training.best_parameters
     network.statistics[...] = training.best_statistics
     return History(tuple(training.epochs), training.best, stopped)
-
-
-class Course:
-    """What runs the epochs of one training: its steps, for the full and for the last batch, and its threads."""
-
-    def __init__(
-        self,
-        training: Training,
-        workers: Team,
-        X: Floats,
-        Y: Floats,
-        augment: Callable[[], Warper] | None,
-        on_step: OnStep | None,
-    ) -> None:
-        recipe = training.recipe
-        self.training, self.workers, self.X, self.Y, self.on_step = training, workers, X, Y, on_step
-        self.barrier = Barrier(recipe.shards)
-        self.warpers = [augment() for _ in range(recipe.shards)] if augment else []
-        last = len(X) % recipe.batch_size
-        sizes = {min(recipe.batch_size, len(X)), last or recipe.batch_size}
-        self.steps = {
-            m: Step(
-                m,
-                training.network,
-                training.state,
-                recipe.update,
-                barrier=self.barrier,
-                shards=recipe.shards,
-                label_smoothing=recipe.label_smoothing,
-                warpers=self.warpers,
-                x_dtype=X.dtype,
-            )
-            for m in sizes
-            if m <= len(X)
-        }
-
-    def run_epoch(self, deadline: float) -> Epoch:
-        """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
-        recipe = self.training.recipe
-        number = len(self.training.epochs) + 1
-        order = generator(recipe.seed, number).permutation(len(self.X))
-        batches = [order[at : at + recipe.batch_size] for at in range(0, len(order), recipe.batch_size)]
-        n_before, n_steps = (number - 1) * len(batches), recipe.epochs * len(batches)
-        for step in self.steps.values():
-            for shard in step.shards:
-                shard.rng = generator(recipe.seed, number, shard.index)
-        for warper in self.warpers:
-            warper.forget()
-        totals = Totals()
-        last = len(batches) - 1
-
-        def train(index: int) -> None:
-            nonlocal last
-            for k, batch in enumerate(batches):
-                # Set by one thread before it waits for the others, read by all afterwards.
-                if index == 0 and monotonic() > deadline:
-                    last = k
-                step = self.steps[len(batch)]
-                share = share_of_learning_rate(recipe.schedule, n_before + k, n_steps, recipe.warm_up)
-                learning_rate = recipe.learning_rate * share
-                step.run(index, self.X, self.Y, batch, learning_rate)
-                if index == 0:
-                    totals.add(step, learning_rate)
-                    self.after_step(step, n_steps)
-                if k == last:
-                    break
-
-        self.workers.run(train, self.barrier)
-        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
-
-    def after_step(self, step: Step, n_steps: int) -> None:
-        """Count the step, and tell how it went."""
-        state = self.training.state
-        state.step += 1
-        if not math.isfinite(step.loss):
-            raise DivergedError(f"the loss is {step.loss} at step {state.step} of {n_steps}")
-        if self.on_step is not None:
-            self.on_step(state.step, n_steps, step.loss, step.n_right)
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over the rows of an epoch."""
-
-    loss: float = 0.0
-    n_right: int = 0
-    n_rows: int = 0
-    learning_rate: float = 0.0
-
-    def add(self, step: Step, learning_rate: float) -> None:
-        """Count ``step``, which is over and was made at this learning rate."""
-        self.loss, self.n_right, self.n_rows = self.loss + step.loss, self.n_right + step.n_right, self.n_rows + step.m
-        self.learning_rate = learning_rate
 
 
 def evaluate(network: Network, X: Floats, Y: Floats, workers: Team) -> tuple[float, float]:
@@ -228,12 +134,6 @@ def why_stopped(training: Training, deadline: float) -> str:
     if n_epochs and monotonic() > deadline:
         return "max_seconds"
     return ""
-
-
-def generator(seed: int, epoch: int, shard: int | None = None) -> np.random.Generator:
-    """The random numbers of an epoch's order, or of what a shard drops and warps in that epoch."""
-    key = (epoch,) if shard is None else (epoch, shard)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def fingerprint(*arrays: Floats) -> str:

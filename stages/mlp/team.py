@@ -97,7 +97,9 @@ class Team:
 
         def guarded(index: int) -> None:
             try:
-                work(index)
+                # A training that diverges is told by its loss, not by warnings.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    work(index)
             except BaseException:
                 barrier.abort()
                 raise

@@ -1,0 +1,182 @@
+"""The course of an epoch: which rows come when, at which learning rate, and what is counted on the way.
+
+There are two: batches shared between threads, and, for the tutorial's way, one row after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.checkpoint import Training
+from stages.mlp.one_by_one import BLOCK_ROWS, OneByOne, suits_one_by_one
+from stages.mlp.recipe import DivergedError, Epoch
+from stages.mlp.schedules import share_of_learning_rate
+from stages.mlp.step import Step, Warper
+from stages.mlp.team import Barrier, Team
+
+Floats = npt.NDArray[np.floating[Any]]
+OnStep = Callable[[int, int, float, int], None]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over the rows of an epoch, and the last step's learning rate."""
+
+    loss: float = 0.0
+    n_right: int = 0
+    n_rows: int = 0
+    learning_rate: float = 0.0
+
+
+class Course(ABC):
+    """What both kinds have in common.
+
+    Parameters
+    ----------
+    training : what is trained, and how far it is
+    X, Y : (m, n_inputs) and one-hot (m, n_classes)
+    on_step : called after every step, as ``fit`` says
+    """
+
+    def __init__(self, training: Training, X: Floats, Y: Floats, on_step: OnStep | None) -> None:
+        self.training, self.X, self.Y, self.on_step = training, X, Y, on_step
+        self.n_epoch_steps = -(-len(X) // training.recipe.batch_size)
+        self.n_steps = training.recipe.epochs * self.n_epoch_steps
+        self.totals = Totals()
+
+    def run_epoch(self, deadline: float) -> Epoch:
+        """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
+        number = len(self.training.epochs) + 1
+        order = generator(self.training.recipe.seed, number).permutation(len(self.X))
+        self.totals = totals = Totals()
+        self.train_on(order, number, deadline)
+        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
+
+    @abstractmethod
+    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
+        """Train on the rows in this ``order``, (m,), as epoch ``number``."""
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of step number ``step``, counted from 0 over all epochs."""
+        recipe = self.training.recipe
+        return recipe.learning_rate * share_of_learning_rate(recipe.schedule, step, self.n_steps, recipe.warm_up)
+
+    def count(self, loss: float, n_right: int, n_rows: int, learning_rate: float) -> None:
+        """A step is over: count it, stop if the loss is not finite, and tell who wants to know."""
+        totals, state = self.totals, self.training.state
+        totals.loss += loss
+        totals.n_right += n_right
+        totals.n_rows += n_rows
+        totals.learning_rate = learning_rate
+        state.step += 1
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss} at step {state.step} of {self.n_steps}")
+        if self.on_step is not None:
+            self.on_step(state.step, self.n_steps, loss, n_right)
+
+
+class SharedCourse(Course):
+    """Batches, each shared between the threads of ``workers``."""
+
+    def __init__(
+        self,
+        training: Training,
+        X: Floats,
+        Y: Floats,
+        on_step: OnStep | None,
+        workers: Team,
+        augment: Callable[[], Warper] | None,
+    ) -> None:
+        super().__init__(training, X, Y, on_step)
+        recipe = training.recipe
+        self.workers = workers
+        self.barrier = Barrier(workers.count)
+        self.warpers = [augment() for _ in range(workers.count)] if augment else []
+        full = min(recipe.batch_size, len(X))
+        self.steps = {
+            m: Step(
+                m,
+                training.network,
+                training.state,
+                recipe.update,
+                barrier=self.barrier,
+                shards=workers.count,
+                label_smoothing=recipe.label_smoothing,
+                warpers=self.warpers,
+                x_dtype=X.dtype,
+            )
+            for m in {full, len(X) % full or full}
+        }
+
+    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
+        recipe = self.training.recipe
+        batches = [order[at : at + recipe.batch_size] for at in range(0, len(order), recipe.batch_size)]
+        for step in self.steps.values():
+            for shard in step.shards:
+                shard.rng = generator(recipe.seed, number, shard.index)
+        for warper in self.warpers:
+            warper.forget()
+        last = len(batches) - 1
+
+        def train(index: int) -> None:
+            nonlocal last
+            for k, batch in enumerate(batches):
+                # Set by one thread before it waits for the others, read by all afterwards.
+                if index == 0 and monotonic() > deadline:
+                    last = k
+                step = self.steps[len(batch)]
+                learning_rate = self.learning_rate((number - 1) * len(batches) + k)
+                step.run(index, self.X, self.Y, batch, learning_rate)
+                if index == 0:
+                    self.count(step.loss, step.n_right, step.m, learning_rate)
+                if k == last:
+                    break
+
+        self.workers.run(train, self.barrier)
+
+
+class OneByOneCourse(Course):
+    """One row after the other, in blocks."""
+
+    def __init__(self, training: Training, X: Floats, Y: Floats, on_step: OnStep | None) -> None:
+        super().__init__(training, X, Y, on_step)
+        self.trainer = OneByOne(training.network, training.recipe.label_smoothing)
+
+    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
+        first_step = (number - 1) * len(order)
+        for at in range(0, len(order), BLOCK_ROWS):
+            rows = order[at : at + BLOCK_ROWS]
+            learning_rates = [self.learning_rate(first_step + at + t) for t in range(len(rows))]
+            after = partial(self.count, n_rows=1, learning_rate=learning_rates[-1])
+            self.trainer.run(self.X[rows], self.Y[rows], learning_rates, after)
+            if monotonic() > deadline:
+                break
+
+
+def make_course(
+    training: Training,
+    workers: Team,
+    X: Floats,
+    Y: Floats,
+    augment: Callable[[], Warper] | None,
+    on_step: OnStep | None,
+) -> Course:
+    """The course that suits the recipe."""
+    if augment is None and suits_one_by_one(training.network.architecture, training.recipe):
+        return OneByOneCourse(training, X, Y, on_step)
+    return SharedCourse(training, X, Y, on_step, workers, augment)
+
+
+def generator(seed: int, epoch: int, shard: int | None = None) -> np.random.Generator:
+    """The random numbers of an epoch's order, or of what a shard drops and warps in that epoch."""
+    key = (epoch,) if shard is None else (epoch, shard)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
