@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DataError, StageError
 from stages.csv_matrix import Labels, Rows, parse_block, without_quotes
 from stages.layout import Layout
-from stages.raw_csv import Block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +40,10 @@ class BadRow:
     problem: str = ""
 
 
-def sift_block(block: Block, layout: Layout, labels: Labels) -> tuple[Rows | None, list[BadRow]]:
-    """The good rows of ``block`` (None: not one) and the bad ones, both in file order.
+def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:
+    """The good rows of ``block`` and the bad ones, both in file order.
+
+    ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
 
     Raises
     ------
@@ -51,19 +52,17 @@ def sift_block(block: Block, layout: Layout, labels: Labels) -> tuple[Rows | Non
     """
     good: list[bytes] = []
     bad: list[BadRow] = []
-    for line, text in enumerate(block.text.split(b"\n")[:-1], start=block.first_line):
+    for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
         sifted = sift_line(text.removesuffix(b"\r"), line, layout, labels)
         if isinstance(sifted, BadRow):
             bad.append(sifted)
         else:
-            good.append(sifted)
-    if not good:
-        return None, bad
-    rows = parse_block(b"\n".join(good) + b"\n", layout, labels)
+            good.append(sifted + b"\n")
+    rows = parse_block(b"".join(good), layout, labels)
     if rows is None or len(rows) != len(good):
         raise StageError(
             "two readers disagree about what is a valid row, so none is believed",
-            where=f"{layout.file}, lines {block.first_line} to {block.first_line + len(good) + len(bad) - 1}",
+            where=f"{layout.file}, lines {first_line} to {first_line + len(good) + len(bad) - 1}",
             mend="report this with the file",
         )
     return rows, bad

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
+from pipeline.errors import ConfigError
 from stages.layout import WHOLE_NUMBER, Label, Layout
 from stages.tables import Pixels, columns_as_array
 
@@ -31,22 +32,36 @@ class Rows:
     Attributes
     ----------
     pixels : uint8 (n_pixels, m), one pixel column a row, as Parquet stores them
-    labels : the label of each row, m of them; None where the file has none
-    ids : the id of each row as it is written, m of them; None where the file has none
+    hashes : uint64 (m,), ``hash_images`` of them
+    labels : the label of each row, m of them; empty where the file has none
+    ids : the id of each row as it is written, m of them; empty where the file has none
     """
 
     pixels: Pixels
-    labels: list[Label] | None
-    ids: list[str] | None
+    hashes: NDArray[np.uint64]
+    labels: list[Label]
+    ids: list[str]
 
     def __len__(self) -> int:
         return len(self.pixels.T)
 
 
 class Labels:
-    """Which texts are labels, and what they mean: whole numbers, or the configured classes."""
+    """Which texts are labels, and what they mean: whole numbers, or the configured classes.
+
+    Raises
+    ------
+    ConfigError
+        The classes are neither all numbers nor all texts.
+    """
 
     def __init__(self, classes: tuple[Label, ...] | None) -> None:
+        if classes is not None and len({type(label) for label in classes}) != 1:
+            raise ConfigError(
+                "ingest.classes must be all whole numbers or all texts",
+                where=f"ingest.classes = {list(classes)[:10]}",
+                mend="put every label in quotes, or none",
+            )
         self.values = None if classes is None else {str(label): label for label in classes}
         self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
         if classes is not None:
@@ -56,7 +71,7 @@ class Labels:
     @property
     def are_texts(self) -> bool:
         """Whether labels are texts rather than whole numbers."""
-        return self.values is not None and any(isinstance(label, str) for label in self.values.values())
+        return self.values is not None and all(isinstance(label, str) for label in self.values.values())
 
     def __call__(self, text: str) -> Label | None:
         """The label that ``text`` stands for, None if it is none."""
@@ -85,22 +100,31 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     n_separators = table.num_rows * len(layout.names) + n_returns
     if len(text) != n_digits + n_letters + n_separators:
         return None
-    ids = texts[layout.id] if layout.id else None
-    if ids is not None and "" in ids:
+    ids = texts[layout.id] if layout.id else []
+    written = texts[layout.label] if layout.label else []
+    values = {text: label for text in set(written) if (label := labels(text)) is not None}
+    if "" in ids or len(values) < len(set(written)):
         return None
-    if layout.label is None:
-        return Rows(pixels, None, ids)
-    values = {value: label for value in set(texts[layout.label]) if (label := labels(value)) is not None}
-    try:
-        return Rows(pixels, [values[value] for value in texts[layout.label]], ids)
-    except KeyError:  # not a label
-        return None
+    return Rows(pixels, hash_images(pixels), labels=[values[text] for text in written], ids=ids)
+
+
+def hash_images(pixels: Pixels) -> NDArray[np.uint64]:
+    """A hash (m,) of each image in ``pixels`` (n_pixels, m): multilinear modulo 2**64, the same in every run.
+
+    Two different images collide with a probability of at most 2**-57, as in Lemire & Kaser, "Strongly
+    universal string hashing is fast", 2014.
+    """
+    multipliers = np.random.default_rng(2026).integers(2**64, size=len(pixels), dtype=np.uint64)
+    hashes: NDArray[np.uint64] = np.einsum("ij,i->j", pixels, multipliers)
+    return hashes
 
 
 def read_table(text: bytes, layout: Layout) -> pa.Table | None:
     """``text`` as pyarrow reads it: pixels as uint8, label and id as text; None if it refuses."""
     is_pixel = set(layout.pixels)
     types = {name: pa.uint8() if name in is_pixel else pa.string() for name in layout.names}
+    if not text:
+        return pa.schema(types).empty_table()
     try:
         return csv.read_csv(
             pa.BufferReader(text),

@@ -43,8 +43,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
             raise DataError(what, where=f"{raw.name}, line 1", mend=MEND_SAMPLE)
         ids: list[str] = []
         for block in raw.blocks():
-            for line, text in enumerate(block.text.splitlines(), start=block.first_line):
-                ids.append(id_of_row(text, raw.name, line))
+            ids += ids_in(block, raw.name, first_line=len(ids) + 2)
             if len(ids) > n_test:
                 break
     if len(ids) != n_test:
@@ -54,19 +53,20 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
 
 
-def id_of_row(text: bytes, file: str, line: int) -> str:
-    """The id in a line of a sample submission."""
+def ids_in(block: bytes, file: str, first_line: int) -> list[str]:
+    """The id in each line of ``block``, whose first line has the number ``first_line`` in the file."""
+    ids: list[str] = []
     try:
-        cells = next(csv.reader([text.decode("utf-8")]), [])
+        for cells in csv.reader(block.decode("utf-8").splitlines(), strict=True):
+            if len(cells) != 2 or not cells[0]:
+                break
+            ids.append(cells[0])
+        else:
+            return ids
     except (UnicodeDecodeError, csv.Error):
-        cells = []
-    if len(cells) != 2 or not cells[0]:
-        raise DataError(
-            f"{file} has a row that is not an id and a label",
-            where=f"{file}, line {line}: {text[:40]!r}",
-            mend=MEND_SAMPLE,
-        )
-    return cells[0]
+        pass  # the same message
+    where = f"{file}, line {first_line + len(ids)}"
+    raise DataError(f"{file} has a row that is not an id and a label", where=where, mend=MEND_SAMPLE)
 
 
 def submission_ids(

@@ -15,19 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
 from stages.bad_rows import EXAMPLES, ROWS_KEPT, BadRow, bad_rows_error, explain, quarantine, sift_block
-from stages.csv_matrix import Labels, Rows, parse_block
+from stages.csv_matrix import Labels, parse_block
 from stages.documents import encode_document
 from stages.ids import read_sample_submission, require_distinct, submission_ids
 from stages.layout import Layout, image_shape, layout_without_header, read_layout, require_agreement
-from stages.profile import Profile, Summary, hash_images
-from stages.raw_csv import Block, RawCsv, open_raw
+from stages.profile import Profile, Summary
+from stages.raw_csv import RawCsv, open_raw
 from stages.sources import SAMPLE_ORIGIN
 from stages.tables import Contract, ImageTable, write_table
 
@@ -91,7 +89,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
             for name, each in raw.items()
         )
     require_no_bad_rows(test, labels, task.report, mend="correct these lines: no row of the test set may be left out")
-    warnings = set_aside_bad_rows(train, labels, task)
+    warnings = list(set_aside_bad_rows(train, labels, task))
     require_classes(train, parameters)
     if test.layout.id is not None:
         require_distinct(test.ids, test.layout.file)
@@ -125,6 +123,11 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         "images": f"{height} x {width}",
         "classes": len(profile.classes),
     }
+    if test.layout.label is not None:
+        warnings.append(f"{test.layout.file} has labels, in column {test.layout.label!r}: they are used for nothing")
+    if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
+        shown = ", ".join(sorted(map(repr, unseen))[:EXAMPLES])
+        warnings.append(f"{len(unseen)} of ingest.classes have no training row and are left out: {shown}")
     return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
 
 
@@ -161,22 +164,18 @@ def convert(
     types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
     kept = [name for name in layout.names if name in types and (keep_label or name != layout.label)]
 
-    def read(block: Block) -> tuple[Rows | None, list[BadRow], NDArray[np.uint64]]:
-        rows = parse_block(block.text, layout, labels)
-        bad_rows: list[BadRow] = []
-        if rows is None:
-            rows, bad_rows = sift_block(block, layout, labels)
-        return rows, bad_rows, hash_images(rows.pixels) if rows is not None else np.empty(0, dtype=np.uint64)
-
     with ImageTable(path, {name: types[name] for name in kept}, layout.pixels) as table:
-        for rows, bad_rows, hashes in map_ahead(read, raw.blocks()):
+        for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
+            rows = parsed
+            bad_rows: list[BadRow] = []
+            if rows is None:
+                rows, bad_rows = sift_block(block, raw.first_line + found.n_rows, layout, labels)
+            columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
+            table.add(rows.pixels, {name: columns[name] for name in kept})
+            found.summary.add(rows)
+            found.ids += rows.ids
             found.n_bad += len(bad_rows)
             found.bad_rows += bad_rows[: ROWS_KEPT - len(found.bad_rows)]
-            if rows is not None:
-                columns: dict[str | None, list[Any]] = {layout.label: rows.labels or [], layout.id: rows.ids or []}
-                table.add(rows.pixels, {name: columns[name] for name in kept})
-                found.summary.add(rows, hashes)
-                found.ids += rows.ids or []
             show_progress()
         classes = tuple(each.label for each in found.summary.class_counts()) if layout.label in kept else ()
         label = layout.label if keep_label else None

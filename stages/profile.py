@@ -14,10 +14,11 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from stages.documents import Count, Document, Label, Positive
-from stages.tables import Pixels
 
 if TYPE_CHECKING:
     from stages.csv_matrix import Rows
+
+MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: an odd number without a pattern
 
 Pixel = Annotated[int, Meta(ge=0, le=255)]
 
@@ -126,17 +127,16 @@ class Summary:
         self.hashes: list[NDArray[np.uint64]] = []
         self.codes: list[NDArray[np.uint64]] = []  # each row's label, as the number of labels seen before it
 
-    def add(self, rows: Rows, hashes: NDArray[np.uint64]) -> None:
-        """Take in a block of rows, and what ``hash_images`` makes of them (m,)."""
+    def add(self, rows: Rows) -> None:
+        """Take in a block of rows."""
         pixels = rows.pixels  # (n_pixels, m)
         np.minimum(self.smallest, pixels.min(axis=1, initial=255), out=self.smallest)
         np.maximum(self.largest, pixels.max(axis=1, initial=0), out=self.largest)
         self.n_blank += int(np.count_nonzero(pixels.min(axis=0) == pixels.max(axis=0)))
-        self.hashes.append(hashes)
-        if rows.labels is not None:
-            self.n_of_class.update(rows.labels)
-            code = {label: index for index, label in enumerate(self.n_of_class)}
-            self.codes.append(np.array([code[label] for label in rows.labels], dtype=np.uint64))
+        self.hashes.append(rows.hashes)
+        self.n_of_class.update(rows.labels)
+        code = {label: index for index, label in enumerate(self.n_of_class)}
+        self.codes.append(np.array([code[label] for label in rows.labels], dtype=np.uint64))
 
     @property
     def n_rows(self) -> int:
@@ -160,24 +160,9 @@ class Summary:
     def n_conflicting(self) -> int:
         """How many further labels there are for images that were seen before under another label."""
         hashes, codes = np.concatenate(self.hashes), np.concatenate(self.codes)
-        labelled = hashes + codes * hash_multipliers(1)
+        labelled = hashes + codes * MIXER
         return len(np.unique(labelled)) - len(np.unique(hashes))
 
     def shared_rows(self, other: Summary) -> NDArray[np.int64]:
         """Which rows' images stand in ``other`` as well, ascending."""
         return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))
-
-
-def hash_images(pixels: Pixels) -> NDArray[np.uint64]:
-    """A hash (m,) of each image in ``pixels`` (n_pixels, m): multilinear modulo 2**64.
-
-    Two different images collide with a probability of at most 2**-57 (Lemire & Kaser, "Strongly universal
-    string hashing is fast", 2014, for the construction).
-    """
-    hashes: NDArray[np.uint64] = np.einsum("ij,i->j", pixels, hash_multipliers(len(pixels)))
-    return hashes
-
-
-def hash_multipliers(n: int) -> NDArray[np.uint64]:
-    """``n`` random multipliers (n,), the same in every run: a constant, written as the seed that gives it."""
-    return np.random.default_rng(2026).integers(2**64, size=n, dtype=np.uint64)

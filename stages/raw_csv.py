@@ -38,14 +38,6 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Whole lines of a CSV, each ended by a line end; ``first_line`` is the number of the first, counted from 1."""
-
-    first_line: int
-    text: bytes
-
-
 @dataclass(slots=True)
 class RawCsv:
     """A raw file that is being read. ``name`` is how messages call it."""
@@ -56,7 +48,7 @@ class RawCsv:
     share_read: Callable[[int], float]  # of the whole file, given how many bytes of text came out so far
     largest: float = math.inf  # bytes of text that it may expand to
     n_bytes: int = 0  # of text that came out so far
-    n_lines: int = 0  # handed out so far
+    first_line: int = 1  # the number of the first line that blocks() gives
     held_back: bytes = b""  # read, but not yet handed out
 
     def read_header(self) -> bytes:
@@ -76,8 +68,8 @@ class RawCsv:
             raise DataError(f"{self.name} is empty", where=self.name, mend=DOWNLOAD_AGAIN)
         line, end, self.held_back = start.partition(b"\n")
         if not end and len(line) >= BLOCK_BYTES:
-            raise self._too_long(1)
-        self.n_lines = 1
+            raise self._too_long()
+        self.first_line = 2
         line = line.removesuffix(b"\r")
         if b"\0" in line:
             raise DataError(
@@ -96,10 +88,12 @@ class RawCsv:
     def put_back(self, line: bytes) -> None:
         """Hand out ``line``, the one that ``read_header`` gave, again as data."""
         self.held_back = line + b"\n" + self.held_back
-        self.n_lines = 0
+        self.first_line = 1
 
-    def blocks(self) -> Iterator[Block]:
-        """The lines that are left. Blank lines at the very end are dropped, and a missing last line end is added.
+    def blocks(self) -> Iterator[bytes]:
+        """The lines that are left, whole and ended, some megabytes at a time.
+
+        Blank lines at the very end of the file are dropped, and a missing last line end is added.
 
         Raises
         ------
@@ -110,22 +104,17 @@ class RawCsv:
         while piece := self._read_piece():
             text += piece
             end = text.rfind(b"\n") + 1
-            content = len(text[:end].rstrip(b"\r\n"))
-            if content:
-                # Line ends after the last content stay back: at the file's end they are nothing, before
-                # further lines they are blank lines, which matter.
-                end = text.index(b"\n", content) + 1
-                yield self._block(text[:end])
+            if text.endswith((b"\n\n", b"\n\r\n"), 0, end):
+                # Blank lines stay back: at the file's end they are nothing, before further lines they matter.
+                content = len(text[:end].rstrip(b"\r\n"))
+                end = text.index(b"\n", content) + 1 if content else 0
+            if end:
+                yield text[:end]
                 text = text[end:]
             if len(text) > BLOCK_BYTES:
-                raise self._too_long(self.n_lines + 1)
+                raise self._too_long()
         if text := text.rstrip(b"\r\n"):
-            yield self._block(text + b"\n")
-
-    def _block(self, text: bytes) -> Block:
-        block = Block(first_line=self.n_lines + 1, text=text)
-        self.n_lines += text.count(b"\n")
-        return block
+            yield text + b"\n"
 
     def _read_piece(self) -> bytes:
         try:
@@ -145,10 +134,10 @@ class RawCsv:
             )
         return piece
 
-    def _too_long(self, line: int) -> DataError:
+    def _too_long(self) -> DataError:
         return DataError(
             f"{self.name} has a line of more than {BLOCK_BYTES:,} bytes",
-            where=f"{self.name}, line {line}",
+            where=f"{self.name}, within {self.n_bytes:,} bytes from the start",
             mend="check that the file is a CSV with one image a line",
         )
 

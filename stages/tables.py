@@ -29,9 +29,21 @@ Pixels = NDArray[np.uint8]
 
 
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer of Parquet with page checksums; the caller hands it one row group at a time."""
-    # Statistics on 785 columns cost a tenth of the writing time, and nobody filters images by pixel5.
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, write_statistics=False)
+    """A writer of Parquet with page checksums; the caller hands it one row group at a time.
+
+    Parquet knows no single bytes: a pixel takes four, three of them zero. Splitting the four into streams of
+    their own makes both the file and the time to write it smallest: half of a dictionary's, for these images.
+    Statistics on 785 columns cost a tenth of the time, and nobody filters images by pixel5.
+    """
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=False,
+        column_encoding=dict.fromkeys(pixel_names(schema), "BYTE_STREAM_SPLIT"),
+        write_statistics=False,
+        write_page_checksum=True,
+    )
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
 from stages import STAGES
+from stages.parameters import IngestParameters
+from stages.sources import find_sources
 
 RunStage = Callable[..., Outcome]
 
@@ -44,5 +47,20 @@ def run_stage(tmp_path: Path) -> RunStage:
             if not artifact.optional or task.outputs[artifact.path].exists():
                 resolve(artifact.check)(task.outputs[artifact.path])
         return outcome
+
+    return run
+
+
+@pytest.fixture
+def ingest(run_stage: RunStage, tmp_path: Path) -> RunStage:
+    """``ingest({"train.csv": text, "test.csv": text}, height=2)``: runs ingest on what is put into data/."""
+
+    def run(files: dict[str, str | bytes], **settings: Any) -> Outcome:
+        data = tmp_path / "data"
+        data.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (data / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        parameters = IngestParameters(**settings)
+        return run_stage("ingest", parameters, sources=find_sources(parameters, tmp_path))
 
     return run
