@@ -92,14 +92,16 @@ def selection_options(command: F) -> F:
 
 def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
     """Bring the stages, the settings and the artifacts of a working folder together."""
+    from pipeline.code_memory import CodeMemory
     from pipeline.config import load_config
-    from pipeline.observe import Project
+    from pipeline.observe import CODE_MEMORY, Project
     from pipeline.store import Store
     from stages import STAGES
     from stages.presets import PRESETS
 
     config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ)
-    return Project(folder, STAGES, config, Store(folder / ARTIFACTS))
+    store = Store(folder / ARTIFACTS)
+    return Project(folder, STAGES, config, store, CodeMemory(store.recall(CODE_MEMORY)))
 
 
 @click.group(cls=ErrorHandlingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -260,8 +262,9 @@ def diff(folder: Path, first: str, second: str, *, as_json: bool) -> None:
     from pipeline import render
     from pipeline.history import compare, find_run, read_runs
 
-    found = read_runs(folder / ARTIFACTS)
-    differences = compare(find_run(found, first), find_run(found, second))
+    store = load_project(folder).store
+    found = read_runs(store.root)
+    differences = compare(find_run(found, first), find_run(found, second), store.code_of)
     render.print_json([asdict(item) for item in differences]) if as_json else render.print_differences(differences)
 
 

@@ -8,15 +8,17 @@ import, followed to the end. Each definition has a digest of its own, so that a 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.errors import StageError
 from pipeline.fingerprint import digest
 
 ENGINE = "pipeline"
+
+Parse = Callable[[str, str, bool], "ModuleCode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,12 @@ class ModuleCode:
     imports: tuple[str, ...]
 
 
-def code_digests(references: Iterable[str]) -> dict[str, str]:
-    """Return the digest of every definition in the closure of ``module:function`` references."""
+def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[str, str]:
+    """Return the digest of every definition in the closure of ``module:function`` references.
+
+    ``parse`` is ``parse_module``, or something that remembers what that gave. Raises StageError for a
+    source that is not Python.
+    """
     waiting = {reference.partition(":")[0] for reference in references}
     packages = {name.partition(".")[0] for name in waiting} | {ENGINE}
     folders = {package: _folder(package) for package in packages}
@@ -45,7 +51,10 @@ def code_digests(references: Iterable[str]) -> dict[str, str]:
         path = _source_path(module, folders)
         if path is None:
             continue
-        code = parse_module(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        try:
+            code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        except (SyntaxError, UnicodeDecodeError) as error:
+            raise StageError(f"the code of {module} cannot be read: {error}", where=str(path)) from error
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
         wanted = {name for name in code.imports if name.partition(".")[0] in packages}
@@ -75,12 +84,8 @@ def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None
     return None
 
 
-@lru_cache(maxsize=256)
 def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - a fact about the file
-    """Parse one module's source into the digests of its definitions and the names it imports.
-
-    A pure function; what it gave is remembered, since the stages share most of their modules.
-    """
+    """Parse one module's source into the digests of its definitions and the names it imports."""
     tree = ast.parse(source)
     keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
         isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)

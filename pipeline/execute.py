@@ -122,7 +122,7 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
 def _require_unchanged(project: Project, job: Job) -> None:
     """Refuse to certify a result if what it was made from changed meanwhile; the message says what."""
     stage = job.stage
-    now = current_work(stage, project.config.parameters[stage.name], find_sources(project, stage))
+    now = current_work(project, stage, find_sources(project, stage))
     reasons = list(differences(job.work, replace(now, inputs=job.work.inputs)))
     for name, expected in job.upstream.items():
         current = project.store.current(name)

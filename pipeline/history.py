@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ FILE_NAME = "runs.jsonl"
 class Run:
     """One run: what was asked, what each stage did, and the figures that came out.
 
-    ``works`` maps a stage to the parts of its work (parameters, sources, inputs, code, libraries) after
-    the run; ``stages`` to what was done with it; ``outcome`` is done, failed or interrupted.
+    ``stages`` maps a stage to what was done with it, ``outcome`` is done, failed or interrupted, and
+    ``changed`` holds the settings that were not at their default, and ``results`` each stage's generation.
+    What these rest on: ``parameters`` by full name, raw ``sources`` and ``inputs`` by name or path with their
+    digests, ``code`` as one digest a stage (the receipt in the generation has them all), ``libraries``
+    with their versions.
     """
 
     id: int
@@ -34,7 +37,12 @@ class Run:
     changed: Mapping[str, Any]
     stages: Mapping[str, str]
     figures: Mapping[str, Any]
-    works: Mapping[str, Any]
+    results: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    sources: Mapping[str, str]
+    inputs: Mapping[str, str]
+    code: Mapping[str, str]
+    libraries: Mapping[str, str]
 
 
 def read_runs(folder: Path) -> tuple[Run, ...]:
@@ -96,27 +104,26 @@ class Difference:
     after: Any
 
 
-def compare(first: Run, second: Run) -> tuple[Difference, ...]:
-    """Return which parameters, raw files, inputs, code and libraries differ, and then how the figures moved."""
-    found: list[Difference] = []
-    for part, kind in (
-        ("parameters", "parameter"),
-        ("sources", "source"),
-        ("inputs", "input"),
-        ("code", "code"),
-        ("libraries", "library"),
-    ):
-        found += _differences(kind, _flat(first.works, part), _flat(second.works, part))
-    return (*found, *_differences("figure", first.figures, second.figures))
+def compare(first: Run, second: Run, code_of: Callable[[str, str], Mapping[str, str] | None]) -> list[Difference]:
+    """Return which parameters, raw files, inputs, code and libraries differ, and then how the figures moved.
 
-
-def _flat(works: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """Join one part of every stage's work; only parameters need the stage in front of their name."""
-    return {
-        f"{stage}.{name}" if part == "parameters" else name: value
-        for stage, work in works.items()
-        for name, value in work.get(part, {}).items()
-    }
+    ``code_of(stage, generation)`` gives the digests of a result's functions, so that changed ones can be
+    named, or None where the result is no longer stored.
+    """
+    found = _differences("parameter", first.parameters, second.parameters)
+    found += _differences("source", first.sources, second.sources)
+    found += _differences("input", first.inputs, second.inputs)
+    functions: dict[str, Difference] = {}
+    for change in _differences("code", first.code, second.code):
+        stage = change.name
+        before, after = (
+            code_of(stage, run.results[stage]) if stage in run.results else None for run in (first, second)
+        )
+        named = _differences("code", before, after) if before and after else [change]
+        functions |= {item.name: item for item in named}
+    found += functions.values()
+    found += _differences("library", first.libraries, second.libraries)
+    return found + _differences("figure", first.figures, second.figures)
 
 
 def _differences(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import platform
 import stat
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.code import code_digests
+from pipeline.code_memory import CodeMemory
 from pipeline.config import Config, plain
 from pipeline.errors import DataError
 from pipeline.fingerprint import digest, file_digests
 from pipeline.plan import Observed
 from pipeline.receipt import Work
-from pipeline.stage import Parameters, Sources, Stage, resolve, upstream
+from pipeline.stage import Sources, Stage, resolve, upstream
 from pipeline.store import Generation, Store
 
+CODE_MEMORY = "code.json"
 NO_SOURCES = Sources((), "")
 
 
@@ -30,6 +32,7 @@ class Project:
     stages: tuple[Stage, ...]
     config: Config
     store: Store
+    memory: CodeMemory = field(default_factory=CodeMemory)
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
@@ -49,7 +52,7 @@ def observe(project: Project, selected: Collection[str]) -> tuple[Observed, ...]
             works[stage.name] = Work(stage.name, {}, {}, {}, {}, {}, ())
             continue
         sources[stage.name] = find_sources(project, stage)
-        works[stage.name] = current_work(stage, project.config.parameters[stage.name], sources[stage.name])
+        works[stage.name] = current_work(project, stage, sources[stage.name])
         stored[stage.name] = [
             item
             for item in store.generations(stage.name)
@@ -86,16 +89,16 @@ def find_sources(project: Project, stage: Stage) -> Sources:
     return found
 
 
-def current_work(stage: Stage, parameters: Parameters, sources: Sources) -> Work:
+def current_work(project: Project, stage: Stage, sources: Sources) -> Work:
     """Fingerprint what a stage would do now, all but its inputs."""
-    values = plain(parameters)
+    values = plain(project.config.parameters[stage.name])
     references = [stage.function, *(artifact.check for artifact in stage.outputs)]
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
         sources=source_digests(sources),
-        code=code_digests(references),
+        code=code_digests(references, project.memory.parse),
         libraries=library_versions(stage.libraries),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )

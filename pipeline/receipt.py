@@ -81,6 +81,7 @@ def to_json(receipt: Receipt) -> bytes:
     """Write a receipt as JSON that a person can read, closed with a seal."""
     body = {"format": FORMAT, **asdict(receipt)}
     body["key"] = receipt.work.key
+    body["figures"] = list(receipt.figures.items())  # pairs keep the order in which the stage told them
     plain = json.loads(json.dumps(body))
     plain["seal"] = digest(["receipt", plain])
     return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
@@ -103,6 +104,7 @@ def from_json(data: bytes) -> Receipt:
         work = body.pop("work")
         work["outputs"] = tuple(work["outputs"])
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
-        return Receipt(work=Work(**work), outputs=outputs, **{**body, "warnings": tuple(body["warnings"])})
+        figures, warnings = dict(body.pop("figures")), tuple(body.pop("warnings"))
+        return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError("it lacks something") from error

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import InterruptError, PipelineError
 from pipeline.execute import Job, execute
+from pipeline.fingerprint import digest
 from pipeline.history import Run, append_run, read_runs
 from pipeline.interrupt import interruptible
 from pipeline.lock import writer_lock
-from pipeline.observe import Project, observe
+from pipeline.observe import CODE_MEMORY, Project, observe
 from pipeline.plan import (
     Action,
     Decision,
@@ -85,6 +86,8 @@ def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool 
     with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
         store.sweep_up()
         observed = observe(project, selection.stages)
+        if project.memory.grown:
+            store.remember(CODE_MEMORY, project.memory.to_bytes())
         plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
         if plan.stale:
             for notice in sorted({item.notice for item in observed if item.notice}):
@@ -141,7 +144,7 @@ def _run_stages(
 def _log(project: Project, result: RunResult, started: str, seconds: float, outcome: str, error: str) -> None:
     """Write a run into the log."""
     earlier = read_runs(project.store.root)
-    works = {done.stage: asdict(done.receipt.work) for done in result.stages if done.receipt}
+    works = [done.receipt.work for done in result.stages if done.receipt]
     append_run(
         project.store.root,
         Run(
@@ -154,6 +157,11 @@ def _log(project: Project, result: RunResult, started: str, seconds: float, outc
             changed=project.config.changed(),
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
-            works=works,
+            results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
+            parameters={f"{work.stage}.{key}": value for work in works for key, value in work.parameters.items()},
+            sources={name: value for work in works for name, value in work.sources.items()},
+            inputs={path: content for work in works for path, content in work.inputs.items()},
+            code={work.stage: digest(work.code) for work in works},
+            libraries={name: version for work in works for name, version in work.libraries.items()},
         ),
     )

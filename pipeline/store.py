@@ -16,7 +16,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +106,11 @@ class Store:
         good = [(item.receipt.finished, item) for item in found if item.receipt and item.receipt.work.stage == stage]
         return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
 
+    def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
+        """Return the digests of the functions that made a stored result, None if it is gone."""
+        receipt = _read(self._inner / stage / generation).receipt
+        return receipt.work.code if receipt else None
+
     def damage(self, generations: Iterable[Generation]) -> dict[Path, tuple[Reason, ...]]:
         """Hash the files of finished results, side by side, and say by folder what is missing or damaged."""
         wanted: dict[Path, tuple[Path, str, str]] = {}
@@ -132,6 +137,14 @@ class Store:
                 problems[folder].append(Reason(ReasonKind.OUTPUT_DAMAGED, subject))
         return {folder: tuple(found) for folder, found in problems.items()}
 
+    def recall(self, name: str) -> bytes:
+        """Return what ``remember`` kept under a name, nothing if there is none."""
+        path = self._inner / name
+        try:
+            return path.read_bytes() if _regular_size(path) is not None else b""
+        except OSError:
+            return b""
+
     # writing ---------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
@@ -149,6 +162,13 @@ class Store:
         with _explained("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
                 _remove(entry)
+
+    def remember(self, name: str, data: bytes) -> None:
+        """Keep something that saves time and that nobody needs; a crash may lose it."""
+        fresh = self._temporary / f"{name}-{uuid4().hex}"
+        with _explained("write the artifacts", fresh):
+            fresh.write_bytes(data)
+            fresh.replace(self._inner / name)
 
     def begin(self, stage: str) -> Path:
         """Return a new folder in which a stage may write."""

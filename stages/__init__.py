@@ -84,6 +84,7 @@ STAGES = (
         function="stages.evaluate:evaluate",
         parameters=EvaluateParameters,
         inputs=(
+            "ingest/profile.json",  # names the source of the data, which the metrics repeat
             "train/model.npz",
             "train/history.parquet",
             "split/X_validation.npy",

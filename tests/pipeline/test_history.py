@@ -13,14 +13,6 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError, StoreError
 from pipeline.history import FILE_NAME, Difference, Run, append_run, compare, find_run, read_runs
 
-WORK = {
-    "parameters": {"exponent": 2},
-    "sources": {},
-    "inputs": {"load/numbers.json": "aa"},
-    "code": {"toy.power": "cc"},
-    "libraries": {"numpy": "2.0"},
-}
-
 
 def make_run(number: int, **changes: object) -> Run:
     run = Run(
@@ -33,7 +25,12 @@ def make_run(number: int, **changes: object) -> Run:
         changed={},
         stages={"power": "run"},
         figures={"power: largest": 25},
-        works={"power": WORK},
+        results={"power": "one"},
+        parameters={"power.exponent": 2},
+        sources={},
+        inputs={"load/numbers.json": "aa"},
+        code={"power": "cc"},
+        libraries={"numpy": "2.0"},
     )
     return replace(run, **changes)
 
@@ -91,22 +88,36 @@ def test_runs_are_found_by_number_and_from_the_end() -> None:
             find_run(runs, text)
 
 
+CODE = {"one": {"toy.power.power": "11", "toy.other": "22"}, "two": {"toy.power.power": "12", "toy.other": "22"}}
+
+
+def code_of(stage: str, generation: str) -> dict[str, str] | None:
+    assert stage == "power"
+    return CODE.get(generation)
+
+
 def test_what_differs_between_two_runs_is_named_part_by_part() -> None:
-    other = {
-        "parameters": {"exponent": 3},
-        "sources": {"numbers": "bb"},
-        "inputs": {"load/numbers.json": "a0"},
-        "code": {"toy.other": "cc"},
-        "libraries": {"numpy": "2.1"},
-    }
-    second = make_run(2, works={"power": other}, figures={"power: largest": 125})
-    assert compare(make_run(1), second) == (
+    second = make_run(
+        2,
+        results={"power": "two"},
+        parameters={"power.exponent": 3},
+        sources={"numbers": "bb"},
+        inputs={"load/numbers.json": "a0"},
+        code={"power": "dd"},
+        libraries={"numpy": "2.1"},
+        figures={"power: largest": 125},
+    )
+    assert compare(make_run(1), second, code_of) == [
         Difference("parameter", "power.exponent", 2, 3),
         Difference("source", "numbers", None, "bb"),
         Difference("input", "load/numbers.json", "aa", "a0"),
-        Difference("code", "toy.other", None, "cc"),
-        Difference("code", "toy.power", "cc", None),
+        Difference("code", "toy.power.power", "11", "12"),
         Difference("library", "numpy", "2.0", "2.1"),
         Difference("figure", "power: largest", 25, 125),
-    )
-    assert compare(second, second) == ()
+    ]
+    assert compare(second, second, code_of) == []
+
+
+def test_changed_code_is_told_even_if_a_result_is_no_longer_stored() -> None:
+    gone = make_run(2, results={"power": "removed"}, code={"power": "dd"})
+    assert compare(make_run(1), gone, code_of) == [Difference("code", "power", "cc", "dd")]
