@@ -116,7 +116,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.0
 
     batch_size: Annotated[int, Meta(description="Rows per step.", ge=1)] = 128
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 10
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 24
     label_smoothing: Annotated[
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0
@@ -137,18 +137,18 @@ class TrainParameters(Parameters, frozen=True):
 
     rotation: Annotated[
         float, Meta(description="Augmentation: largest turn of a training image either way, in degrees.", ge=0.0)
-    ] = 0.0
+    ] = 10.0
     scale: Annotated[
         float, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.", ge=0.0)
-    ] = 0.0
-    shear: Annotated[float, Meta(description="Augmentation: largest slant, in columns per row.", ge=0.0)] = 0.0
+    ] = 0.1
+    shear: Annotated[float, Meta(description="Augmentation: largest slant, in columns per row.", ge=0.0)] = 0.12
     shift: Annotated[
         float, Meta(description="Augmentation: largest movement, as a fraction of the image's smaller side.", ge=0.0)
-    ] = 0.0
+    ] = 0.035
     elastic: Annotated[
         float,
         Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, as such a fraction.", ge=0.0),
-    ] = 0.0
+    ] = 0.045
     smoothness: Annotated[
         float, Meta(description="Augmentation: scale of the elastic deformation's bends, as such a fraction.", gt=0.0)
     ] = 0.18

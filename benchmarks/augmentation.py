@@ -1,0 +1,70 @@
+"""What warping costs: against a dense matrix product, and as a share of a training step.
+
+Alternating runs, medians, on random images: the time does not depend on what they show.
+Run it as: python benchmarks/augmentation.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp.augment import Augmentation, Warp
+
+RUNS = 7
+STRENGTHS = Augmentation(rotation=10, scale=0.1, shear=0.12, shift=0.036, elastic=0.045)
+
+
+def alternate(*jobs: Callable[[], object]) -> list[float]:
+    """The median seconds of each job, run in turns after one warm-up."""
+    times: list[list[float]] = [[] for _ in jobs]
+    for run in range(RUNS + 1):
+        for job, its_times in zip(jobs, times, strict=True):
+            began = perf_counter()
+            job()
+            if run:
+                its_times.append(perf_counter() - began)
+    return [median(its_times) for its_times in times]
+
+
+def against_dense_product(X: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    warp, out = Warp(STRENGTHS, 28, 28), np.empty(X.shape[::-1], X.dtype).T
+    matrix, group = rng.random((784, 784), dtype=np.float32), np.empty((64, 784), np.float32)
+
+    def dense() -> None:
+        for start in range(0, len(X), 64):
+            np.matmul(X[start : start + 64], matrix, out=group)
+
+    with threadpool_limits(1):
+        ours, product = alternate(lambda: warp.warp(X, rng, out), dense)
+    print(f"one core: {ours / len(X) * 1e6:.2f} us an image; bare dense products {product / len(X) * 1e6:.2f} us")
+    print(f"ratio: {product / ours:.1f}")
+
+
+def share_of_a_step(X: np.ndarray, hidden: tuple[int, ...], batch_size: int) -> None:
+    Y = np.eye(10, dtype=np.float32)[np.random.default_rng(0).integers(0, 10, len(X))]
+    recipe = Recipe(epochs=1, batch_size=batch_size)
+    network = Network(Architecture(n_inputs=784, n_classes=10, hidden=hidden))
+    network.initialise(np.random.default_rng(0))
+    job = partial(fit, network, X, Y, recipe)
+    plain, warped = alternate(job, partial(job, augment=lambda: Warp(STRENGTHS, 28, 28)))
+    name = "-".join(map(str, hidden))
+    print(f"{name}, batch {batch_size}, {recipe.shards} threads: {100 * (1 - plain / warped):.1f} % of a training step")
+
+
+def main() -> None:
+    X = np.random.default_rng(0).random((12_800, 784), dtype=np.float32)
+    against_dense_product(X)
+    share_of_a_step(X, (256, 64), 128)
+    share_of_a_step(X, (1024, 512), 256)
+
+
+if __name__ == "__main__":
+    main()
