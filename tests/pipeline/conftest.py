@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +26,20 @@ def fresh_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def fast_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the system has one: these tests force thousands of small files to disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-test-", dir=memory))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def toy(fast_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """A toy project whose package can be imported."""
-    project = Toy(tmp_path)
+    project = Toy(fast_folder)
     monkeypatch.syspath_prepend(str(project.code))
     return project

@@ -6,7 +6,7 @@
     total   powers.npy, parity.json -> total.csv, summary.json
 
 The package is written into a folder of the test's own, under a name of its own, since modules are cached by
-name. A run in this process forgets the package's modules first, so that it sees edited code as a new process would.
+name. Editing it forgets its modules, so that the next run in this process sees the edit as a new process would.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from uuid import uuid4
 import msgspec
 import numpy as np
 
+from pipeline.code_memory import CodeMemory
 from pipeline.config import load_config
 from pipeline.observe import Project, observe
 from pipeline.plan import Action, Decision, Plan, make_plan, select
@@ -397,6 +398,7 @@ class Toy:
         self.package = f"toy_{uuid4().hex[:8]}"
         self.stages = make_stages(self.package)
         self.settings: dict[str, object] = {}
+        self.memory = CodeMemory()  # shared by the runs of this process: parsing is slow and has tests of its own
         for name, source in SOURCES.items():
             path = self.code / self.package / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -425,14 +427,14 @@ class Toy:
         source = path.read_text()
         assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {module}"
         path.write_text(source.replace(old, new))
+        self.forget_modules()
 
     def project(self) -> Project:
         sets = [f"{name}={json.dumps(value)}" for name, value in self.settings.items()]
         config = load_config(self.stages, PRESETS, self.work, sets=sets, environment={})
-        return Project(self.work, self.stages, config, self.store)
+        return Project(self.work, self.stages, config, self.store, self.memory)
 
     def plan(self, *names: str, only: bool = False, force: bool = False) -> Plan:
-        self.forget_modules()
         project = self.project()
         selection = select(self.stages, names or ["all"], only=only, force=force)
         return make_plan(observe(project, selection.stages), selection)
@@ -446,7 +448,6 @@ class Toy:
         watcher: Recorder | None = None,
         wait: bool = True,
     ) -> RunResult:
-        self.forget_modules()
         selection = select(self.stages, names or ["all"], only=only, force=force, first=first)
         return run(self.project(), selection, watcher or Recorder(), wait=wait)
 
