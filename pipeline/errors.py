@@ -59,9 +59,3 @@ class StoreError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
-
-
-class InterruptError(PipelineError):
-    """Ctrl-C or SIGTERM."""
-
-    exit_code = ExitCode.INTERRUPTED

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import DataError, InterruptError, PipelineError, StageError, StoreError
+from pipeline.errors import DataError, PipelineError, StageError, StoreError
 from pipeline.fingerprint import content_digest, file_digests
 from pipeline.observe import Project, current_work, find_sources
 from pipeline.plan import Observed, Reason, ReasonKind, differences
@@ -62,7 +62,7 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
         return store.publish(folder, receipt)
     except BaseException as error:
         store.discard(folder)
-        if isinstance(error, PipelineError) and not isinstance(error, InterruptError):
+        if isinstance(error, PipelineError):
             store.leave_report(stage.name, report)
         raise
     finally:

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM end a run in the same way: as an error that unwinds, so that nothing is left half done."""
+"""Ctrl-C and SIGTERM end a run in the same way: as an exception that unwinds, so that nothing is left half done.
+
+It is KeyboardInterrupt, which is no Exception: a stage, or a library, that catches every Exception does not
+swallow it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.errors import InterruptError
-
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise InterruptError in the main thread on SIGINT and SIGTERM while the block runs."""
+    """Raise KeyboardInterrupt in the main thread on SIGINT and SIGTERM while the block runs."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        raise InterruptError("interrupted; the last good artifacts are in place")
+        raise KeyboardInterrupt
 
     earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

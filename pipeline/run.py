@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import InterruptError, PipelineError
+from pipeline.errors import PipelineError, StoreError
 from pipeline.execute import Job, execute
 from pipeline.fingerprint import digest
 from pipeline.history import Run, append_run, read_runs
@@ -97,16 +97,23 @@ def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool 
         outcome, error = "done", ""
         try:
             _run_stages(project, selection, observed, watcher, result)
-        except (InterruptError, KeyboardInterrupt):
+        except KeyboardInterrupt:
             outcome = "interrupted"
             raise
         except PipelineError as problem:
             outcome, error = "failed", problem.what
             raise
+        except Exception as problem:
+            outcome, error = "failed", f"{type(problem).__name__}: {problem}"
+            raise
         finally:
             if outcome != "done" or result.did_something:
                 seconds = round(time.monotonic() - clock, 3)
-                _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error)
+                try:
+                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error)
+                except StoreError:
+                    if outcome == "done":  # else what went wrong first is what must be told
+                        raise
     return result
 
 
