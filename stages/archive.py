@@ -20,6 +20,12 @@ ALWAYS_ALLOWED_BYTES = 64 * 2**20
 ENCRYPTED = 0x1  # bit 0 of a member's flags
 
 
+def reason_of(error: Exception) -> str:
+    """Why a library could not read a file, on one short line: some quote the file's bytes in full."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(reason.split())[:200]
+
+
 def largest_expansion(compressed_bytes: int) -> int:
     """How many bytes a compressed file of this size may become before it is taken for a bomb."""
     return max(ALWAYS_ALLOWED_BYTES, LARGEST_RATIO * compressed_bytes)
@@ -40,7 +46,7 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
             members = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
         raise DataError(
-            f"the zip {path.name} cannot be read: {error}", where=str(path), mend="download it again"
+            f"the zip {path.name} cannot be read: {reason_of(error)}", where=str(path), mend="download it again"
         ) from error
     found: dict[str, str] = {}
     for info in members:

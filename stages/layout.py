@@ -139,7 +139,15 @@ def header_cells(line: bytes, file: str) -> list[str]:
             raise DataError(
                 f"{file} is separated by {name}, not by commas", where=f"{file}, line 1", mend="save it with commas"
             )
-    return next(csv.reader([text]))
+    try:
+        cells = next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        raise wrong_header(
+            file, f"its quotation marks do not pair, or a name is endless ({error})", "put the quotation marks right"
+        ) from error
+    if not cells:
+        raise wrong_header(file, "the first line is blank", "remove the blank line, or download the file again")
+    return cells
 
 
 def looks_like_data(names: list[str]) -> bool:

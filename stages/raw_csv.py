@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.archive import largest_expansion
+from stages.archive import largest_expansion, reason_of
 
 BLOCK_BYTES = 4 * 2**20  # also the longest line: one of a million pixels, written out, still fits
 
@@ -121,7 +121,7 @@ class RawCsv:
             piece = self.read(BLOCK_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError) as error:
             raise DataError(
-                f"{self.name} is damaged or cut off: {error}",
+                f"{self.name} is damaged or cut off: {reason_of(error)}",
                 where=f"{self.name}, after {self.n_bytes:,} bytes of text",
                 mend=DOWNLOAD_AGAIN,
             ) from error
@@ -155,9 +155,8 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
         try:
             raw = _open(source, stack)
         except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
             raise DataError(
-                f"{source.path.name} cannot be read: {reason}",
+                f"{source.path.name} cannot be read: {reason_of(error)}",
                 where=str(source.path),
                 mend="check the path, or download it again",
             ) from error

@@ -294,7 +294,7 @@ def test_quarantine_refuses_to_drop_more_than_the_configured_share(ingest: Inges
 
 def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:
     test = TEST_CSV.replace(f"\n{TEST[3, 0]},", "\n1.5,", 1)
-    with pytest.raises(DataError, match="1 of the 7 rows of test.csv"):
+    with pytest.raises(DataError, match=r"1 of the 7 rows of test\.csv"):
         ingest({"train.csv": TRAIN_CSV, "test.csv": test}, on_error="quarantine", max_quarantined=1.0)
 
 
