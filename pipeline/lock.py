@@ -24,7 +24,11 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:  # a link or a folder stands there, or the folder may not be written to
-        raise LockError(f"cannot open the lock: {error.strerror}", where=str(path), mend=f"remove {path}") from error
+        raise LockError(
+            f"cannot open the lock: {error.strerror}",
+            where=str(path),
+            mend="see that it is a plain file, in a folder that may be written to",
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -94,6 +94,12 @@ class Store:
             if not stat.S_ISDIR(mode):
                 raise StoreError("a file stands where a stage's folder should be", where=str(place), mend="move it")
             # a folder instead of a link: a copy of artifacts/ that followed links
+            if _regular_size(place / receipts.FILE_NAME) is None:
+                raise StoreError(
+                    f"this folder stands where the results of {stage} should be linked, and no stage made it",
+                    where=str(place),
+                    mend="move it away",
+                )
             return _read(place)
 
     def generations(self, stage: str) -> tuple[Generation, ...]:
@@ -103,7 +109,11 @@ class Store:
             if not _is_folder(self._inner) or not _is_folder(place):
                 return ()
             found = [_read(folder) for folder in sorted(place.iterdir()) if _is_folder(folder)]
-        good = [(item.receipt.finished, item) for item in found if item.receipt and item.receipt.work.stage == stage]
+        good = [
+            (item.receipt.finished, item)
+            for item in found
+            if item.receipt and (stage, item.folder.name) == (item.receipt.work.stage, item.receipt.generation)
+        ]
         return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
 
     def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
@@ -115,7 +125,7 @@ class Store:
         """Hash the files of finished results, side by side, and say by folder what is missing or damaged."""
         wanted: dict[Path, tuple[Path, str, str]] = {}
         problems: dict[Path, list[Reason]] = {}
-        for generation in generations:
+        for generation in {item.folder: item for item in generations}.values():
             found = problems.setdefault(generation.folder, [])
             if generation.receipt is None:
                 found.append(Reason(ReasonKind.RECEIPT_UNREADABLE, generation.problem))
@@ -181,9 +191,10 @@ class Store:
         """Return the folder of a piece of work that outlives a kill, made if it is not there."""
         folder = self._scratch / stage / key[:16]
         with _explained("write the artifacts", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        _own_folder(folder.parent)
-        return _own_folder(folder)
+            for path in (folder.parent, folder):
+                path.mkdir(exist_ok=True)
+                _own_folder(path)
+        return folder
 
     def publish(self, folder: Path, receipt: Receipt) -> Receipt:
         """Make the files in ``folder`` the current result of their stage; return the receipt that stands.
@@ -220,9 +231,10 @@ class Store:
             _remove(link)
             link.symlink_to(Path(".store", stage, generation.name))
             link.replace(place)
-            _sync(self.root)
+            _sync(self.root.resolve())
             self.tidy(stage)
-            shutil.rmtree(self._scratch / stage / generation.name[:16], ignore_errors=True)
+            if _is_folder(self._scratch / stage):
+                shutil.rmtree(self._scratch / stage / generation.name[:16], ignore_errors=True)
 
     def leave_report(self, stage: str, folder: Path) -> None:
         """Put a failed stage's report beside its last good result, which stays as it is."""
@@ -281,14 +293,8 @@ class Store:
     def _keep(self, stage: str, place: Path) -> None:
         """Move a copied folder, which stands in a link's place, to where results are kept."""
         held = _read(place)
-        if held.receipt is None:
-            raise StoreError(
-                f"this folder stands where the results of {stage} should be linked, and no stage made it",
-                where=str(place),
-                mend="move it away",
-            )
-        kept = self._home(stage) / held.receipt.generation
-        if _exists(kept):
+        kept = self._home(stage) / held.receipt.generation if held.receipt else None
+        if kept is None or _exists(kept):
             self._set_aside(place)
         else:
             place.rename(kept)
