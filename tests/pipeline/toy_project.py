@@ -393,9 +393,9 @@ class Recorder:
 class Toy:
     """A toy project in a folder: ``work`` is where its user stands, ``code`` where its package lies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, package: str = "") -> None:
         self.work, self.code = folder / "work", folder / "code"
-        self.package = f"toy_{uuid4().hex[:8]}"
+        self.package = package or f"toy_{uuid4().hex[:8]}"
         self.stages = make_stages(self.package)
         self.settings: dict[str, object] = {}
         self.memory = CodeMemory()  # shared by the runs of this process: parsing is slow and has tests of its own
@@ -458,7 +458,7 @@ class Toy:
             for name in NAMES
             if (self.artifacts / name).is_dir()
             for path in sorted((self.artifacts / name).iterdir())
-            if path.name != "receipt.json"
+            if path.name != "receipt.json" and path.is_file()
         }
 
 
@@ -489,3 +489,13 @@ def in_child(work: Callable[[], object]) -> int:
         except BaseException:  # noqa: BLE001 - whatever it was, a forked test process must not go on
             os._exit(1)
     return os.waitpid(child, 0)[1]
+
+
+def commands(toy: Toy) -> Callable[..., Project]:
+    """What ``pipeline.cli.load_project`` is replaced by, so that the commands work on a toy project."""
+
+    def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
+        config = load_config(toy.stages, PRESETS, folder, preset=preset, sets=sets, environment={})
+        return Project(folder, toy.stages, config, Store(folder / "artifacts"))
+
+    return load_project

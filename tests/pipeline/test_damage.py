@@ -1,0 +1,597 @@
+"""Whatever lies in artifacts/ and whatever the system refuses: a rebuild or a clear error, and nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigging import rig
+from toy_project import NAMES, Recorder, Toy, actions, in_child, oracle, ran, why
+
+from pipeline.errors import LockError, PipelineError, StageError, StoreError
+from pipeline.history import read_runs
+from pipeline.receipt import FORMAT
+
+CREATING = {"open", "mkdir", "symlink", "write"}
+
+
+def everything(folder: Path) -> dict[str, object]:
+    """All that lies below a folder: names, contents, and where links lead."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        content = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else "a folder"
+        found[str(path.relative_to(folder))] = content
+    return found
+
+
+def generation(toy: Toy, stage: str) -> Path:
+    return (toy.artifacts / stage).resolve()
+
+
+def told_in_child(toy: Toy, work: Callable[[], object]) -> str:
+    """Do ``work`` in a child process and return the PipelineError that it raises; anything else fails the test."""
+    place = toy.code / "told"
+
+    def child() -> None:
+        opened = place.open("w")
+        try:
+            work()
+        except PipelineError as error:
+            opened.write(f"{type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001 - told to the parent, where the test fails
+            opened.write(f"NOT OURS {type(error).__name__}: {error}")
+        opened.flush()
+
+    assert in_child(child) == 0
+    return place.read_text()
+
+
+# what is damaged is rebuilt --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.unlink(), "output missing: power/powers.npy"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "output damaged: power/powers.npy"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\x01"), "output damaged: power/powers.npy"),
+        (lambda path: (path.unlink(), path.mkdir()), "output missing: power/powers.npy"),
+        (lambda path: (path.parent / "receipt.json").unlink(), "receipt unreadable: there is none"),
+        (lambda path: (path.parent / "receipt.json").write_text("}"), "receipt unreadable: it is not a receipt"),
+        (
+            lambda path: (path.parent / "receipt.json").write_bytes(b"\xff\x00"),
+            "receipt unreadable: it is not a receipt",
+        ),
+        (lambda path: shutil.rmtree(path.parent), "receipt unreadable: its files are gone"),
+    ],
+    ids=["deleted", "truncated", "changed", "a folder", "no receipt", "no JSON", "no text", "no folder"],
+)
+def test_damage_is_found_named_and_rebuilt_without_rerunning_what_follows(
+    toy: Toy, spoil: Callable[[Path], object], reason: str
+) -> None:
+    toy.run("all")
+    spoil(generation(toy, "power") / "powers.npy")
+    plan = toy.plan()
+    assert why(plan, "power") == [reason]
+    assert list(actions(plan).values()) == ["fresh", "will run", "fresh", "may run"]
+    assert ran(toy.run("all")) == ["power"]
+    assert toy.files() == oracle()
+    assert not toy.plan().stale
+
+
+def test_a_receipt_of_a_newer_version_is_not_believed_and_named(toy: Toy) -> None:
+    toy.run("all")
+    path = generation(toy, "parity") / "receipt.json"
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
+    assert f"it has format {FORMAT + 1}" in why(toy.plan(), "parity")[0]
+    assert ran(toy.run("all")) == ["parity"]
+    assert not toy.plan().stale
+
+
+def test_a_result_whose_folder_bears_another_name_is_not_restored(toy: Toy) -> None:
+    toy.run("all")
+    made = generation(toy, "power")
+    made.rename(made.with_name("0123-4567"))
+    assert ran(toy.run("all")) == ["power"]
+    assert toy.files() == oracle()
+
+
+def test_touching_a_file_reruns_nothing(toy: Toy) -> None:
+    toy.run("all")
+    for path in (toy.raw, generation(toy, "power") / "powers.npy"):
+        os.utime(path, (1, 1))
+    assert not toy.plan().stale
+
+
+# links -----------------------------------------------------------------------------------------------
+
+PLACES = (
+    "power",
+    "total/summary.json",
+    "total/receipt.json",
+    ".store",
+    ".store/tmp",
+    ".store/power",
+    ".store/code.json",
+    ".store/power/GENERATION",
+    ".scratch",
+    ".scratch/total",
+    ".scratch/power",
+    ".lock",
+    "runs.jsonl",
+)
+
+
+@pytest.mark.parametrize("dangling", [False, True], ids=["to the same outside", "to nowhere"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_link_to_the_outside_is_never_written_through_nor_taken_for_fresh(
+    toy: Toy,
+    place: str,
+    dangling: bool,  # noqa: FBT001 - a case's column
+) -> None:
+    toy.run("all")
+    path = toy.artifacts / place.replace("GENERATION", generation(toy, "power").name)
+    outside = toy.work / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("precious")
+    if path.is_symlink():  # a stage's link: put what it shows outside
+        shutil.copytree(path, outside / "moved")
+        path.unlink()
+    elif path.exists():
+        shutil.move(path, outside / "moved")
+    else:
+        (outside / "moved").mkdir()
+    path.symlink_to(outside / ("nothing" if dangling else "moved"))
+    before = everything(outside)
+    toy.settings = {"power.exponent": 3}
+    told: list[str] = []
+    for force in (False, True):
+        try:
+            for stage, action in actions(toy.plan()).items():
+                assert action != "fresh" or toy.files().items() >= {
+                    (name, data) for name, data in oracle(exponent=3).items() if name.startswith(stage)
+                }
+            toy.run("all", force=force)
+        except PipelineError as error:
+            told.append(error.where + error.mend)
+        else:
+            assert toy.files() == oracle(exponent=3)
+        assert everything(outside) == before
+    assert all(told)  # an error, if there was one, said where or how to mend it
+    if path.is_symlink():
+        path.unlink()
+    toy.run("all")
+    assert toy.files() == oracle(exponent=3)
+    assert everything(outside) == before
+
+
+def test_the_artifacts_folder_itself_may_be_a_link(toy: Toy) -> None:
+    disk = toy.work / "big disk"
+    disk.mkdir()
+    toy.artifacts.symlink_to(disk)
+    toy.run("all")
+    assert toy.files() == oracle()
+    assert toy.artifacts.is_symlink()
+    assert not toy.plan().stale
+
+
+# a file where a folder should be ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [".", "power", ".store", ".store/tmp", ".store/power", ".scratch", ".scratch/power"])
+def test_a_file_where_a_folder_should_be_is_named_and_left_alone(toy: Toy, place: str) -> None:
+    path = toy.artifacts / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("precious")
+    with pytest.raises(PipelineError) as caught:
+        toy.run("all")
+    assert str(path) in caught.value.where
+    assert path.read_text() == "precious"
+    path.unlink()
+    toy.run("all")
+    assert toy.files() == oracle()
+
+
+def test_a_folder_that_no_stage_made_is_refused_before_anything_runs(toy: Toy) -> None:
+    (toy.artifacts / "power").mkdir(parents=True)
+    (toy.artifacts / "power" / "thesis.txt").write_text("precious")
+    watcher = Recorder()
+    with pytest.raises(StoreError, match="no stage made it") as caught:
+        toy.run("all", watcher=watcher)
+    assert caught.value.where == str(toy.artifacts / "power")
+    assert watcher.began == []
+    assert (toy.artifacts / "power" / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("place", [".lock", "runs.jsonl"])
+def test_a_folder_where_a_file_should_be_is_a_clear_error(toy: Toy, place: str) -> None:
+    (toy.artifacts / place).mkdir(parents=True)
+    with pytest.raises(PipelineError) as caught:
+        toy.run("all")
+    assert str(toy.artifacts / place) in caught.value.where
+
+
+# the disk --------------------------------------------------------------------------------------------
+
+
+def refuse(number: int, concerned: Callable[[str], bool], first: int = 0) -> None:
+    """Let the system refuse everything concerned from the ``first`` such operation on, in this process for good."""
+    count = 0
+
+    def before(name: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count
+        if concerned(name):
+            count += 1
+            if count > first:
+                raise OSError(number, os.strerror(number), str(arguments[0]))
+
+    rig(before)
+
+
+def test_a_disk_that_fills_up_at_any_write_is_told_of_and_harms_nothing(toy: Toy) -> None:
+    toy.run("all")
+    template = toy.work.rename(toy.work.with_name("template"))
+    toy.settings = {"power.exponent": 3}
+    point, told = 0, ""
+    while True:
+        shutil.rmtree(toy.work, ignore_errors=True)
+        shutil.copytree(template, toy.work, symlinks=True)
+
+        def run_until_full(point: int = point) -> None:
+            refuse(errno.ENOSPC, CREATING.__contains__, point)
+            toy.run("power")
+
+        told = told_in_child(toy, run_until_full)
+        if not told:
+            break
+        assert told.startswith(("StoreError: ", "LockError: ")), f"at write {point}: {told}"
+        assert "the disk is full" in told or "No space left" in told, f"at write {point}: {told}"
+        files = toy.files()
+        assert files["power/powers.npy"] in {oracle()["power/powers.npy"], oracle(exponent=3)["power/powers.npy"]}
+        assert files.keys() == oracle().keys()
+        toy.run("all")
+        assert toy.files() == oracle(exponent=3)
+        point += 1
+    assert point > 8
+
+
+def test_a_limit_on_the_size_of_files_is_a_full_disk(toy: Toy) -> None:
+    toy.run("all")
+    toy.raw.write_text("\n".join(map(str, range(3_000))))
+
+    def run_within_limits() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))
+        toy.run("all")
+
+    told = told_in_child(toy, run_within_limits)
+    assert told.startswith("StoreError: load cannot write its results: the disk is full"), told
+    assert "free some space" in told
+    assert toy.files() == oracle()
+
+
+def read_only() -> None:
+    """Make this process see a file system that nothing can be written to."""
+    access = os.access
+    os.access = lambda path, mode, **options: not mode & os.W_OK and access(path, mode, **options)
+    refuse(errno.EROFS, lambda _: True)
+
+
+def test_reading_commands_write_nothing(toy: Toy) -> None:
+    toy.run("all")
+
+    def look() -> None:
+        read_only()
+        if toy.plan().stale:
+            raise RuntimeError
+
+    assert told_in_child(toy, look) == ""
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["nothing there", "all there"])
+def test_a_read_only_file_system_is_a_clear_error(toy: Toy, made: bool) -> None:  # noqa: FBT001 - a case's column
+    if made:
+        toy.run("all")
+
+    def run() -> None:
+        read_only()
+        toy.run("all", force=True)
+
+    told = told_in_child(toy, run)
+    assert told.startswith("StoreError: cannot make the artifacts folder"), told
+    assert f"where: {toy.artifacts}" in told
+    assert toy.files() == (oracle() if made else {})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root; a read-only file system is tried instead")
+def test_a_folder_without_permission_to_write_is_a_clear_error(toy: Toy) -> None:
+    toy.run("all")
+    folders = [toy.artifacts, *(path for path in toy.artifacts.rglob("*") if stat.S_ISDIR(path.lstat().st_mode))]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        assert not toy.plan().stale
+        with pytest.raises(StoreError, match="cannot make the artifacts folder"):
+            toy.run("all", force=True)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+# copies ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links kept", "links followed"])
+def test_a_copied_folder_is_as_good_in_another_place(toy: Toy, links: bool) -> None:  # noqa: FBT001 - a case's column
+    toy.run("all")
+    toy.settings = {"power.exponent": 3}
+    toy.run("all")
+    original = toy.work
+    toy.work = original.with_name("elsewhere")
+    shutil.copytree(original, toy.work, symlinks=links)
+    shutil.rmtree(original)
+    assert not toy.plan().stale
+    assert ran(toy.run("all")) == []
+    toy.settings = {}
+    assert ran(toy.run("all")) == []
+    assert toy.files() == oracle()
+    toy.settings = {"power.exponent": 1}
+    assert ran(toy.run("all")) == ["power", "total"]
+    assert toy.files() == oracle(exponent=1)
+    toy.settings = {"power.exponent": 3}
+    assert ran(toy.run("all")) == []
+
+
+def test_a_damaged_copy_is_rebuilt_even_if_its_links_were_followed(toy: Toy) -> None:
+    toy.run("all")
+    original = toy.work
+    toy.work = original.with_name("elsewhere")
+    shutil.copytree(original, toy.work)
+    (toy.artifacts / "power" / "powers.npy").write_bytes(b"spoilt")
+    assert why(toy.plan(), "power")[-1] == "output damaged: power/powers.npy"
+    toy.run("all")
+    assert toy.files() == oracle()
+
+
+# sealed provenance -----------------------------------------------------------------------------------
+
+
+def edit_helper(toy: Toy) -> None:
+    """Change the code on disk, but not what this process has imported."""
+    path = toy.code / toy.package / "arithmetic" / "offset.py"
+    path.write_text("OFFSET = 7\n")
+
+
+MEDDLERS: dict[str, tuple[str, Callable[[Toy], object], str]] = {
+    "raw file": ("load", lambda toy: toy.raw.write_text("9\n"), "source changed: numbers"),
+    "another raw file": ("load", lambda toy: toy.raw.unlink(), "source changed: notice; source changed: numbers"),
+    "code": ("power", edit_helper, "code changed: PACKAGE.arithmetic.offset"),
+    "input": (
+        "power",
+        lambda toy: (toy.artifacts / "load" / "numbers.json").write_text("[1, 2, 3, 9]"),
+        "output damaged: load/numbers.json",
+    ),
+    "input deleted": (
+        "total",
+        lambda toy: (toy.artifacts / "power" / "powers.npy").unlink(),
+        "output missing: power/powers.npy",
+    ),
+    "input exchanged": (
+        "total",
+        lambda toy: ((toy.artifacts / "power").unlink(), (toy.artifacts / "power").symlink_to("load")),
+        "input changed: power",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MEDDLERS)
+def test_what_changes_while_a_stage_runs_is_named_and_the_result_is_not_certified(toy: Toy, what: str) -> None:
+    toy.run("all")
+    before = toy.files()
+    stage, meddle, named = MEDDLERS[what]
+    with pytest.raises(StageError, match="something changed while") as caught:
+        toy.run("all", force=True, watcher=Recorder(hooks={stage: lambda: meddle(toy)}))
+    assert caught.value.what == (
+        f"something changed while {stage} ran, so its result is not certified: " + named.replace("PACKAGE", toy.package)
+    )
+    assert caught.value.mend == f"pipeline run {stage}"
+    after = toy.files()
+    assert {name: after[name] for name in before if name.startswith(stage)} == {
+        name: data for name, data in before.items() if name.startswith(stage)
+    }
+    assert read_runs(toy.artifacts)[-1].outcome == "failed"
+    toy.forget_modules()
+    toy.run("all")
+    raw = toy.raw.read_text() if toy.raw.exists() else "7\n8\n"
+    assert toy.files() == oracle(raw, offset=7 if what == "code" else 0)
+
+
+def test_a_comment_added_while_a_stage_runs_changes_nothing(toy: Toy) -> None:
+    path = toy.code / toy.package / "arithmetic" / "offset.py"
+    watcher = Recorder(hooks={"power": lambda: path.write_text(path.read_text() + "# why not\n")})
+    toy.run("all", watcher=watcher)
+    assert toy.files() == oracle()
+
+
+# what a stage does wrong -----------------------------------------------------------------------------
+
+
+def test_a_failing_stage_leaves_its_report_beside_the_last_good_result(toy: Toy) -> None:
+    toy.run("all")
+    toy.settings = {"total.fails": True, "power.exponent": 3}
+    with pytest.raises(PipelineError, match="it was told to fail"):
+        toy.run("all")
+    files = toy.files()
+    assert files.pop("total/report.txt") == b"the sum is 161"
+    assert {name: data for name, data in files.items() if name.startswith("total")} == {
+        name: data for name, data in oracle().items() if name.startswith("total")
+    }
+    last = read_runs(toy.artifacts)[-1]
+    assert (last.outcome, last.error) == ("failed", "it was told to fail")
+    toy.settings = {}
+    toy.run("all")
+    assert toy.files() == oracle()  # the report is gone
+
+
+def test_a_first_failure_leaves_only_its_report_and_nothing_can_build_on_it(toy: Toy) -> None:
+    toy.raw.write_text("one\ntwo\n")
+    with pytest.raises(PipelineError, match="there is no number in it"):
+        toy.run("all")
+    assert toy.files() == {"load/report.txt": b"nothing but words"}
+    assert why(toy.plan(), "load") == ["first run"]
+    with pytest.raises(StageError, match="needs artifacts/load/numbers"):
+        toy.run("power", only=True)
+    toy.raw.write_text("1\n")
+    toy.run("all")
+    assert toy.files() == oracle("1\n")
+
+
+def test_a_report_never_replaces_a_result(toy: Toy) -> None:
+    toy.run("all")
+    toy.edit("total.py", '"report.txt"', '"summary.json"')
+    toy.settings = {"total.fails": True}
+    with pytest.raises(PipelineError, match="it was told to fail"):
+        toy.run("all")
+    assert toy.files() == oracle()
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "what"),
+    [
+        ("parity.py", 'ODD = "odd"', 'ODD = "strange"', "parity/parity.json is not valid: neither odd nor even"),
+        ("parity.py", 'task.outputs["parity/parity.json"]', '(task.scratch / "a")', "parity did not write parity.json"),
+        (
+            "parity.py",
+            "    return Outcome()",
+            "    (task.outputs['parity/parity.json'].parent / 'extra').touch()\n    return Outcome()",
+            "parity wrote files that it does not declare: extra",
+        ),
+        ("parity.py", "    return Outcome()", "    return 1 / 0", "parity failed: ZeroDivisionError: division by zero"),
+        ("parity.py", "    return Outcome()", "    raise MemoryError", "parity ran out of memory"),
+        (
+            "parity.py",
+            "    return Outcome()",
+            "    open('/nowhere/at/all')",
+            "parity failed: No such file or directory",
+        ),
+    ],
+)
+def test_a_stage_that_breaks_its_contract_publishes_nothing(
+    toy: Toy, module: str, old: str, new: str, what: str
+) -> None:
+    toy.run("all")
+    toy.edit(module, old, new)
+    with pytest.raises(StageError) as caught:
+        toy.run("all")
+    assert caught.value.what == what
+    assert toy.files() == oracle()
+    assert list((toy.artifacts / ".store" / "tmp").iterdir()) == []
+
+
+def test_an_optional_output_comes_and_goes(toy: Toy) -> None:
+    toy.run("all")
+    assert toy.files()["load/rejected.txt"] == b"four"
+    toy.raw.write_text("1\n2\n3\n5\n")
+    assert ran(toy.run("all")) == ["load"]
+    assert "load/rejected.txt" not in toy.files()
+    (toy.artifacts / "load" / "numbers.json").unlink()
+    toy.run("all")
+    assert toy.files() == oracle("1 2 3 5")
+
+
+def test_the_scratch_folder_outlives_a_failure_and_goes_with_success(toy: Toy) -> None:
+    toy.settings = {"total.fails": True}
+    with pytest.raises(PipelineError):
+        toy.run("all")
+    assert len(list((toy.artifacts / ".scratch" / "total").rglob("checkpoint"))) == 1
+    toy.edit("total.py", "if task.parameters.fails", "if not task.parameters.fails")
+    toy.run("all")
+    toy.edit("total.py", "if not task.parameters.fails", "if task.parameters.fails")
+    with pytest.raises(PipelineError):
+        toy.run("all", force=True)
+
+
+# interrupts ------------------------------------------------------------------------------------------
+
+DRIVER = """
+import sys
+
+sys.path[:0] = [{tests!r}, {code!r}]
+sys.dont_write_bytecode = True
+import toy_project
+import pipeline.cli
+
+toy = object.__new__(toy_project.Toy)
+toy.stages = toy_project.make_stages({package!r})
+pipeline.cli.load_project = toy_project.commands(toy)
+pipeline.cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupt_ends_a_run_at_once_with_the_last_good_artifacts_in_place(
+    toy: Toy, number: signal.Signals
+) -> None:
+    toy.run("all")
+    driver = DRIVER.format(tests=str(Path(__file__).parent), code=str(toy.code), package=toy.package)
+    settings = ("--set", "total.waits=true", "--set", "total.start=1")
+    command = [sys.executable, "-c", driver, "run", "all", "-C", str(toy.work), *settings]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line == "waiting\n" for line in process.stderr)
+        with pytest.raises(LockError) as caught:
+            toy.run("all", wait=False)
+        assert f"pid {process.pid}" in caught.value.where
+        process.send_signal(number)
+        rest = process.communicate(timeout=30)[1]  # the two seconds are measured in benchmarks/
+    assert process.returncode == 130
+    assert rest == "error: interrupted; the last good artifacts are in place\n"
+    assert toy.files() == oracle()
+    assert list((toy.artifacts / ".store" / "tmp").iterdir()) == []
+    assert read_runs(toy.artifacts)[-1].outcome == "interrupted"
+    toy.run("all", wait=False)
+    assert toy.files() == oracle()
+
+
+def test_a_stage_that_swallows_every_exception_does_not_swallow_an_interrupt(toy: Toy) -> None:
+    def interrupt() -> None:
+        with contextlib.suppress(Exception):  # what a careless stage does
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        toy.run("all", watcher=Recorder(hooks={"power": interrupt}))
+    assert set(toy.files()) == {"load/numbers.json", "load/rejected.txt"}
+
+
+def test_the_handlers_of_the_caller_are_given_back(toy: Toy) -> None:
+    earlier = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    toy.run("all")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == earlier
+
+
+def test_a_run_that_dies_of_a_mistake_of_ours_is_not_logged_as_done(toy: Toy) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    watcher = Recorder()
+    watcher.finished = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        toy.run("all", watcher=watcher)
+    assert read_runs(toy.artifacts)[-1].outcome == "failed"
+    assert json.loads((toy.artifacts / "runs.jsonl").read_text())["error"] == "RuntimeError: a mistake"
+
+
+def test_names_are_those_of_the_stages(toy: Toy) -> None:
+    assert tuple(stage.name for stage in toy.stages) == NAMES
