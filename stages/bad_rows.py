@@ -75,7 +75,7 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> bytes |
         return BadRow(line, shown, "the line is blank")
     unquoted = without_quotes(text + b"\n") if b'"' in text else text + b"\n"
     if unquoted is None:
-        return BadRow(line, shown, "a quotation mark stands within a cell")
+        return BadRow(line, shown, "its quotation marks do not stand around single cells")
     text = unquoted[:-1]
     try:
         cells = text.decode("utf-8").split(",")
