@@ -102,16 +102,20 @@ class Store:
                 )
             return _read(place)
 
-    def generations(self, stage: str) -> tuple[Generation, ...]:
-        """Return all stored results of a stage with a readable receipt, the newest first."""
+    def stored(self, stage: str) -> tuple[Generation, ...]:
+        """Return all stored results of a stage, readable or not."""
         place = self._inner / stage
         with _explained("read the artifacts", place):
             if not _is_folder(self._inner) or not _is_folder(place):
                 return ()
-            found = [_read(folder) for folder in sorted(place.iterdir()) if _is_folder(folder)]
+            folders = sorted(folder for folder in place.iterdir() if _is_folder(folder) and folder.name != FAILED)
+            return tuple(_read(folder) for folder in folders)
+
+    def generations(self, stage: str) -> tuple[Generation, ...]:
+        """Return all stored results of a stage with a readable receipt, the newest first."""
         good = [
             (item.receipt.finished, item)
-            for item in found
+            for item in self.stored(stage)
             if item.receipt and (stage, item.folder.name) == (item.receipt.work.stage, item.receipt.generation)
         ]
         return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))

@@ -34,7 +34,7 @@ def verify(project: Project) -> Iterator[Finding]:
     store = project.store
     for stage in project.stages:
         current = store.current(stage.name)
-        stored = [item for item in store.generations(stage.name) if not current or item.folder != current.folder]
+        stored = [item for item in store.stored(stage.name) if not current or item.folder != current.folder]
         everything = [*([current] if current else []), *stored]
         damage = store.damage(everything)
         for item in everything:
