@@ -272,13 +272,14 @@ class Store:
         _remove(folder)
 
     def disposable(self, stage: str, keep: int) -> list[tuple[Path, int]]:
-        """List with their sizes in bytes the stored results beyond the newest ``keep``, and unfinished work.
+        """List with their sizes in bytes the stored results beyond the newest ``keep``, unreadable and unfinished work.
 
         The current result is never among them.
         """
         current = self.current(stage)
-        stored = [item.folder for item in self.generations(stage)]
-        old = [folder for folder in stored[keep:] if current is None or folder != current.folder]
+        good = [item.folder for item in self.generations(stage)]
+        useless = [item.folder for item in self.stored(stage) if item.folder not in good]
+        old = [folder for folder in (*good[keep:], *useless) if current is None or folder != current.folder]
         unfinished = sorted((self._scratch / stage).iterdir()) if _is_folder(self._scratch / stage) else []
         return [(path, _size(path)) for path in (*old, *unfinished)]
 
