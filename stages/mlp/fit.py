@@ -79,9 +79,10 @@ def fit(
         validation = (X_validation, np.asarray(Y_validation, network.parameters.dtype))
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     state = State(network, recipe.update)
-    work = repr(augment) + fingerprint(network.parameters, Y, X[:: -(-len(X) // SAMPLED_ROWS)])
-    training = Training(network, state, recipe, work, network.parameters.copy(), network.statistics.copy())
+    training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
     if checkpoint is not None:
+        sample = X[:: -(-len(X) // SAMPLED_ROWS)]
+        training.work = repr(augment) + fingerprint(network.parameters, sample, Y)
         load_checkpoint(checkpoint, training)
     began = monotonic() - training.seconds
     deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds

@@ -83,8 +83,8 @@ class Adam(Optimiser):
         np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
         np.multiply(v, self.beta2, out=v)
-        np.square(g, out=g)
-        np.add(v, g, out=v)
+        np.square(g, out=work)
+        np.add(v, work, out=v)
         # w -= learning_rate m_hat / (sqrt(v_hat) + epsilon); sqrt(v_hat) is `root` times that of the kept v.
         root = ((1 - self.beta2) / (1 - self.beta2**step)) ** 0.5
         rate = learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root

@@ -165,13 +165,15 @@ class Step:
                 np.add(averaged, work, out=averaged)
 
     def clip_factor(self, index: int) -> float:
-        """What makes the whole gradient's norm ``clip_norm``, if it is larger; every shard finds the same."""
+        """What makes the whole gradient's norm ``clip_norm``, if it is larger; every shard finds the same.
+
+        Pascanu, Mikolov and Bengio (2013), with PyTorch's 1e-6 for a norm of 0.
+        """
         gradient = self.state.gradient
         self.squares[index] = sum(float(np.vdot(gradient[piece], gradient[piece])) for piece, _ in self.pieces[index])
         self.shards[index].wait()
         norm = sum(self.squares) ** 0.5
-        limit = self.rule.clip_norm or 0.0
-        return limit / norm if norm > limit else 1.0
+        return min(1.0, (self.rule.clip_norm or 0.0) / (norm + 1e-6))
 
 
 def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> list[Layer]:

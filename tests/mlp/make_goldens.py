@@ -1,0 +1,134 @@
+"""What PyTorch in float64 says about small networks; run it, where PyTorch is installed, to write goldens.npz.
+
+``python tests/mlp/make_goldens.py``. A golden holds the parameters, the rows, the loss and its gradient, or
+the parameters after 20 steps of an optimiser, all in the layout of ``Network.parameters``.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PATH = Path(__file__).with_name("goldens.npz")
+SIZES, ROWS, N_STEPS, LEARNING_RATE = (6, 5, 4), 7, 20, 0.05
+
+LOSSES: dict[str, dict[str, Any]] = {
+    **{name: {"activation": name} for name in ("relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid")},
+    "smoothing": {"label_smoothing": 0.1},
+    "batch_norm": {"batch_norm": True, "activation": "tanh"},
+    "two_classes": {"n_classes": 2},
+    "two_classes_smoothing": {"n_classes": 2, "label_smoothing": 0.1},
+}
+OPTIMISERS: dict[str, dict[str, Any]] = {
+    **{name: {"optimiser": name} for name in ("sgd", "momentum", "nesterov", "adam", "adamw")},
+    **{f"{name}_decay": {"optimiser": name, "weight_decay": 0.1} for name in ("sgd", "nesterov", "adam", "adamw")},
+    "clip": {"optimiser": "momentum", "clip_norm": 0.2},
+    "batch_norm": {"optimiser": "momentum", "batch_norm": True, "activation": "tanh"},
+}
+
+
+def shapes(case: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The parameters' shapes, in the order of the flat vector."""
+    n_classes = case.get("n_classes", 3)
+    sizes = (*SIZES, 1 if n_classes == 2 else n_classes)
+    found: dict[str, tuple[int, ...]] = {f"W{i}": pair for i, pair in enumerate(pairwise(sizes), start=1)}
+    found |= {f"b{i}": (n,) for i, n in enumerate(sizes[1:], start=1)}
+    if case.get("batch_norm"):
+        found |= {f"{name}{i}": (n,) for i, n in enumerate(sizes[1:-1], start=1) for name in ("gamma", "beta")}
+    return found
+
+
+def problem(case: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Parameters, (n,), rows, (ROWS, 6), and labels, (ROWS,)."""
+    rng = np.random.default_rng(7)
+    n = sum(int(np.prod(shape)) for shape in shapes(case).values())
+    return {
+        "parameters": rng.standard_normal(n) * 0.7,
+        "X": rng.standard_normal((ROWS, SIZES[0])),
+        "labels": rng.integers(0, case.get("n_classes", 3), ROWS),
+    }
+
+
+def make() -> dict[str, np.ndarray]:
+    """Every golden array by name, ``case/array``."""
+    found = {}
+    for kind, cases in (("loss", LOSSES), ("optimiser", OPTIMISERS)):
+        for name, case in cases.items():
+            given = problem(case)
+            for key, values in {**given, **run(case, given)}.items():
+                found[f"{kind}/{name}/{key}"] = np.asarray(values)
+    return found
+
+
+def run(case: dict[str, Any], given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What PyTorch makes of the case."""
+    import torch
+
+    tensors = {}
+    start = 0
+    for name, shape in shapes(case).items():
+        stop = start + int(np.prod(shape))
+        values = torch.from_numpy(given["parameters"][start:stop].reshape(shape).copy())
+        tensors[name] = values.requires_grad_()
+        start = stop
+    X, labels = torch.from_numpy(given["X"]), torch.from_numpy(given["labels"])
+    if "optimiser" not in case:
+        loss = loss_of(case, tensors, X, labels)
+        loss.backward()
+        gradient = np.concatenate([tensor.grad.numpy().ravel() for tensor in tensors.values()])
+        return {"loss": loss.detach().numpy(), "gradient": gradient}
+    weights = [tensor for name, tensor in tensors.items() if name.startswith("W")]
+    others = [tensor for name, tensor in tensors.items() if not name.startswith("W")]
+    decay = case.get("weight_decay", 0.0)
+    groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    optimiser = {
+        "sgd": lambda: torch.optim.SGD(groups, lr=LEARNING_RATE),
+        "momentum": lambda: torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9),
+        "nesterov": lambda: torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9, nesterov=True),
+        "adam": lambda: torch.optim.Adam(groups, lr=LEARNING_RATE, betas=(0.9, 0.99), eps=1e-8),
+        "adamw": lambda: torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99), eps=1e-8),
+    }[case["optimiser"]]()
+    for _ in range(N_STEPS):
+        optimiser.zero_grad()
+        loss_of(case, tensors, X, labels).backward()
+        if "clip_norm" in case:
+            torch.nn.utils.clip_grad_norm_(list(tensors.values()), case["clip_norm"])
+        optimiser.step()
+    return {"after": np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors.values()])}
+
+
+def loss_of(case: dict[str, Any], tensors: dict[str, Any], X: Any, labels: Any) -> Any:
+    """The mean loss of the batch, as a tensor."""
+    from torch.nn import functional
+
+    activation = {
+        "relu": functional.relu,
+        "leaky_relu": functional.leaky_relu,
+        "elu": functional.elu,
+        "gelu": lambda Z: functional.gelu(Z, approximate="tanh"),
+        "tanh": functional.tanh,
+        "sigmoid": functional.sigmoid,
+    }[case.get("activation", "relu")]
+    A = X
+    n_layers = len(SIZES)
+    for i in range(1, n_layers + 1):
+        A = A @ tensors[f"W{i}"] + tensors[f"b{i}"]
+        if i < n_layers:
+            if case.get("batch_norm"):
+                A = functional.batch_norm(
+                    A, None, None, tensors[f"gamma{i}"], tensors[f"beta{i}"], training=True, eps=1e-5
+                )
+            A = activation(A)
+    smoothing = case.get("label_smoothing", 0.0)
+    if case.get("n_classes") == 2:
+        targets = labels.to(A.dtype) * (1 - smoothing) + smoothing / 2
+        return functional.binary_cross_entropy_with_logits(A[:, 0], targets)
+    return functional.cross_entropy(A, labels, label_smoothing=smoothing)
+
+
+if __name__ == "__main__":
+    np.savez_compressed(PATH, **make())
+    print(f"wrote {PATH.name}: {PATH.stat().st_size:,} bytes")  # noqa: T201

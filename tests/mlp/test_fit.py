@@ -1,0 +1,336 @@
+"""Training: the same weights on every run, whatever breaks it off; the best epoch kept; nothing in float64 unasked."""
+
+from __future__ import annotations
+
+import tracemalloc
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from stages.mlp import Architecture, Augmentation, DivergedError, History, Network, Recipe, Warp, fit, predict_proba
+from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from stages.mlp.optimisers import OPTIMISERS
+from stages.mlp.step import State, Step
+from stages.mlp.team import Barrier
+
+M, HEIGHT, WIDTH, K = 203, 4, 5, 3
+EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu"}
+WARP = partial(Warp, Augmentation(rotation=5, elastic=0.05), HEIGHT, WIDTH)
+RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.02, ema=0.9, label_smoothing=0.1)
+
+
+def problem(dtype: str = "float32", n_classes: int = K) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose class is their brightest row, one-hot."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, n_classes, M)
+    X = rng.random((M, HEIGHT, WIDTH)) * 0.5
+    X[np.arange(M), labels] += 0.4
+    return X.reshape(M, -1).astype(dtype), np.eye(n_classes, dtype=dtype)[labels]
+
+
+def make_network(n_classes: int = K, **settings: object) -> Network:
+    network = Network(Architecture(HEIGHT * WIDTH, n_classes, (9, 6), **settings))
+    network.initialise(np.random.default_rng(1))
+    return network
+
+
+def run(recipe: Recipe = RECIPE, settings: dict | None = None, **options: object) -> tuple[Network, History]:
+    X, Y = problem()
+    network = make_network(**(EVERYTHING if settings is None else settings))
+    options = {"augment": WARP, "X_validation": X[:50], "Y_validation": Y[:50], **options}
+    return network, fit(network, X, Y, recipe, **options)
+
+
+def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> None:
+    first, _ = run()
+    with threadpool_limits(1):
+        second, _ = run()
+    np.testing.assert_array_equal(first.parameters, second.parameters)
+    np.testing.assert_array_equal(first.statistics, second.statistics)
+
+
+def test_another_seed_gives_other_weights() -> None:
+    first, _ = run()
+    second, _ = run(Recipe(epochs=4, batch_size=32, learning_rate=0.02, ema=0.9, label_smoothing=0.1, seed=1))
+    assert not np.array_equal(first.parameters, second.parameters)
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_shards_change_nothing_but_rounding_where_nothing_is_random(shards: int) -> None:
+    settings = {"batch_norm": True, "activation": "tanh", "dtype": "float64"}
+    recipe = {"epochs": 2, "batch_size": 32, "clip_norm": 0.5}
+    one, _ = run(Recipe(**recipe, shards=1), settings, augment=None)
+    many, _ = run(Recipe(**recipe, shards=shards), settings, augment=None)
+    np.testing.assert_allclose(many.parameters, one.parameters, rtol=0, atol=1e-9)
+
+
+def test_more_shards_than_rows_is_fine() -> None:
+    _, history = run(Recipe(epochs=1, batch_size=2, shards=4), {"batch_norm": True})
+    assert history.epochs[0].train_loss > 0
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, epoch: int) -> None:
+    whole, expected = run()
+
+    def killed(step: int, *_: object) -> None:
+        if step == epoch * 7 + 3:  # 7 steps an epoch
+            raise KeyboardInterrupt
+
+    path = tmp_path / "checkpoint.npz"
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint=path, on_step=killed)
+    steps: list[int] = []
+    resumed, history = run(checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == epoch * 7 + 1
+    assert history == expected
+    np.testing.assert_array_equal(resumed.parameters, whole.parameters)
+    np.testing.assert_array_equal(resumed.statistics, whole.statistics)
+
+
+def test_a_checkpoint_of_something_else_or_damaged_is_of_no_use(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    expected, _ = run(Recipe(epochs=2))
+    run(Recipe(epochs=2, seed=5), checkpoint=path)
+    other, _ = run(Recipe(epochs=2), checkpoint=path)
+    np.testing.assert_array_equal(other.parameters, expected.parameters)
+    path.write_bytes(path.read_bytes()[:-300])
+    again, _ = run(Recipe(epochs=2), checkpoint=path)
+    np.testing.assert_array_equal(again.parameters, expected.parameters)
+
+
+def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.npz"
+    run(Recipe(epochs=1), checkpoint=path)
+    before = path.read_bytes()
+
+    def half(file: object, **_: object) -> None:
+        file.write(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez", half)
+    with pytest.raises(OSError, match="no space"):
+        run(Recipe(epochs=1, seed=9), checkpoint=path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_in_any_thread_ends_the_training() -> None:
+    class Broken(Warp):
+        def warp(self, X: np.ndarray, *_: object) -> None:
+            raise FloatingPointError(f"{len(X)} rows")
+
+    with pytest.raises(FloatingPointError, match="rows"):
+        run(Recipe(epochs=1, shards=3), augment=partial(Broken, Augmentation(rotation=5), HEIGHT, WIDTH))
+
+
+def test_every_row_is_trained_on_in_every_epoch() -> None:
+    X, Y = problem()
+    seen: list[np.ndarray] = []
+
+    class Spy:
+        def warp(self, X: np.ndarray, rng: object, out: np.ndarray) -> None:  # noqa: ARG002 - as Warper has it
+            out[...] = X
+            seen.append(X.copy())
+
+        def forget(self) -> None:
+            seen.clear()
+
+    fit(make_network(), X, Y, Recipe(epochs=2, batch_size=32, shards=1), augment=Spy)
+    assert [len(batch) for batch in seen] == [32] * 6 + [11]
+    rows = np.vstack(seen)
+    assert not np.array_equal(rows, X)
+    np.testing.assert_array_equal(rows[np.lexsort(rows.T)], X[np.lexsort(X.T)])
+
+
+def test_the_best_epochs_weights_are_kept() -> None:
+    X, Y = problem()
+    network, history = run(Recipe(epochs=6, batch_size=32, learning_rate=0.2, schedule="constant"))
+    best = max(history.epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss, -epoch.epoch))
+    assert history.best == best.epoch < 6
+    accuracy = np.mean(predict_proba(network, X[:50]).argmax(1) == Y[:50].argmax(1))
+    assert accuracy == best.validation_accuracy
+
+
+def test_patience_stops_when_nothing_gets_better() -> None:
+    recipe = Recipe(epochs=200, batch_size=32, patience=2, schedule="constant", learning_rate=0.05)
+    _, history = run(recipe, augment=None)
+    assert history.stopped == "patience"
+    assert len(history.epochs) == history.best + 2
+
+
+def test_a_time_budget_ends_within_the_epoch_and_resuming_ends_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    steps: list[int] = []
+    recipe = Recipe(epochs=50, batch_size=32, max_seconds=1e-9)
+    network, history = run(recipe, checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    assert (history.stopped, len(history.epochs), steps) == ("max_seconds", 1, [1])
+    again, history = run(recipe, checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    assert (history.stopped, steps) == ("max_seconds", [1])
+    np.testing.assert_array_equal(network.parameters, again.parameters)
+
+
+def test_a_loss_that_is_not_finite_stops() -> None:
+    with pytest.raises(DivergedError, match=r"the loss is .* at step"):
+        run(Recipe(epochs=3, optimiser="sgd", learning_rate=1e30, schedule="constant"), {})
+
+
+def test_averaged_weights_are_what_is_kept() -> None:
+    X, Y = problem()
+    decay = 0.75
+    network = make_network(dtype="float64")
+    averaged = network.parameters.copy()
+
+    def follow(*_: object) -> None:
+        nonlocal averaged
+        averaged = decay * averaged + (1 - decay) * network.parameters
+
+    recipe = Recipe(epochs=1, batch_size=32, ema=decay, shards=1)
+    fit(network, X, Y, recipe, on_step=follow)
+    np.testing.assert_allclose(network.parameters, averaged, rtol=1e-12)
+
+
+def test_weight_decay_leaves_biases_alone() -> None:
+    X, Y = problem()
+    networks = []
+    for weight_decay in (0.0, 0.5):
+        network = make_network(dtype="float64")
+        network.weights["b1"].fill(0.3)
+        before = network.parameters.copy()
+        recipe = Recipe(epochs=1, batch_size=M, optimiser="adamw", weight_decay=weight_decay, schedule="constant")
+        fit(network, X, Y, recipe)
+        networks.append((network, before))
+    (plain, before), (decayed, _) = networks
+    n = sum(W.size for name, W in plain.weights.items() if name.startswith("W"))
+    np.testing.assert_allclose(
+        decayed.parameters[:n] - plain.parameters[:n], -0.5 * Recipe().learning_rate * before[:n], rtol=1e-9, atol=1e-15
+    )
+    np.testing.assert_array_equal(decayed.parameters[n:], plain.parameters[n:])
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_float32_stays_float32(optimiser: str) -> None:
+    recipe = Recipe(optimiser=optimiser, weight_decay=0.1, clip_norm=1.0, ema=0.5, label_smoothing=0.1)
+    for name in ACTIVATIONS:
+        network = make_network(activation=name, dropout=0.1, batch_norm=True)
+        state = State(network, recipe.update)
+        step = Step(8, network, state, recipe.update, barrier=Barrier(1), warpers=[WARP()], label_smoothing=0.1)
+        X, Y = problem()
+        step.run(0, X, Y, np.arange(8), 0.1)
+        arrays = {**vars(step), **vars(state), **{f"{i}": vars(each) for i, each in enumerate(step.layers)}}
+        held = [values for owner in (step, state, *step.layers, *step.losses) for values in vars(owner).values()]
+        found = {str(values.dtype) for values in held if isinstance(values, np.ndarray)}
+        assert found <= {"float32", "bool"}, arrays
+        assert predict_proba(network, X).dtype == network.parameters.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_extreme_logits_give_finite_losses_and_gradients(dtype: str, size: float) -> None:
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        Z, Y = np.array([[size, 0, -size], [0, size, size]], dtype), np.eye(3, dtype=dtype)[[2, 0]]
+        softmax, dZ = SoftmaxCrossEntropy(2, 3, 0.1, dtype), np.empty((2, 3), dtype)
+        assert np.isfinite(softmax.measure(Z.copy(), Y)[0])
+        softmax.gradient(Y, 2, dZ)
+        assert np.isfinite(dZ).all()
+        Z, Y = np.array([[size], [-size]], dtype), np.eye(2, dtype=dtype)[[0, 0]]
+        binary, dZ = BinaryCrossEntropy(2, 0.0, dtype), np.empty((2, 1), dtype)
+        assert binary.measure(Z.copy(), Y)[0] == pytest.approx(1e4)
+        binary.gradient(Y, 2, dZ)
+        assert np.isfinite(dZ).all()
+
+
+@pytest.mark.parametrize("hidden", [(256, 64), (1024, 512)])
+def test_a_step_allocates_next_to_nothing(hidden: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.random((640, 784), dtype=np.float32), np.eye(10, dtype=np.float32)[rng.integers(0, 10, 640)]
+    network = Network(Architecture(784, 10, hidden))
+    network.initialise(rng)
+    peaks: list[int] = []
+
+    def measure(*_: object) -> None:
+        current, peak = tracemalloc.get_traced_memory()
+        peaks.append(peak - before[-1])
+        before.append(current)
+        tracemalloc.reset_peak()
+
+    tracemalloc.start()
+    before = [0]
+    fit(network, X, Y, Recipe(epochs=1, batch_size=128, optimiser="adam"), on_step=measure)
+    tracemalloc.stop()
+    assert max(peaks[1:]) < 64 * 1024
+
+
+def test_two_classes_train_one_logit() -> None:
+    X, Y = problem(n_classes=2)
+    network = make_network(n_classes=2)
+    history = fit(network, X, Y, Recipe(epochs=20, batch_size=32), X_validation=X, Y_validation=Y)
+    assert network.weights["W3"].shape == (6, 1)
+    assert history.best_epoch.validation_accuracy > 0.98
+    probabilities = predict_proba(network, X)
+    assert probabilities.shape == (M, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert np.mean(probabilities.argmax(1) == Y.argmax(1)) == history.best_epoch.validation_accuracy
+
+
+@given(
+    m=st.integers(1, 9),
+    hidden=st.lists(st.integers(1, 5), max_size=3).map(tuple),
+    n_classes=st.integers(2, 4),
+    batch_size=st.integers(1, 10),
+    shards=st.integers(1, 3),
+    batch_norm=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_shape_trains_and_shards_agree(
+    m: int, hidden: tuple[int, ...], n_classes: int, batch_size: int, shards: int, *, batch_norm: bool
+) -> None:
+    rng = np.random.default_rng(m)
+    X, Y = rng.random((m, 3)), np.eye(n_classes)[rng.integers(0, n_classes, m)]
+    trained = []
+    for count in (1, shards):
+        network = Network(Architecture(3, n_classes, hidden, batch_norm=batch_norm, dtype="float64"))
+        network.initialise(np.random.default_rng(m))
+        recipe = Recipe(epochs=2, batch_size=batch_size, shards=count, optimiser="momentum", learning_rate=0.1)
+        fit(network, X, Y, recipe)
+        trained.append(network)
+    # Of a batch of one row, or rows all alike, batch normalisation divides by little more than its epsilon.
+    np.testing.assert_allclose(trained[1].parameters, trained[0].parameters, rtol=0, atol=1e-8)
+    assert predict_proba(trained[1], X).shape == (m, n_classes)
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "message"),
+    [
+        (np.zeros((4, 19), np.float32), np.eye(3)[[0] * 4], "X must have the shape"),
+        (np.zeros((0, 20), np.float32), np.zeros((0, 3)), "X must have the shape"),
+        (np.zeros((4, 20), np.uint8), np.eye(3)[[0] * 4], "X must be of float32"),
+        (np.zeros((4, 20), np.float32), np.eye(4), "Y must have the shape"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(make_network(), X, Y, RECIPE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimiser": "adamm"},
+        {"schedule": "cycle"},
+        {"epochs": 0},
+        {"learning_rate": 0.0},
+        {"ema": 1.0},
+        {"patience": 0},
+        {"weight_decay": -1.0},
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Recipe(**wrong)
