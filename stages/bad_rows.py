@@ -48,7 +48,7 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) ->
     Raises
     ------
     StageError
-        pyarrow does not read the lines that are good by our own rule: a fault of this program.
+        The lines that are good here are not read as such by ``parse_block``: a fault of this program.
     """
     good: list[bytes] = []
     bad: list[BadRow] = []

@@ -18,7 +18,8 @@ from pipeline.errors import DataError
 from pipeline.stage import Source
 from stages.archive import largest_expansion, reason_of
 
-BLOCK_BYTES = 4 * 2**20  # also the longest line: one of a million pixels, written out, still fits
+BLOCK_BYTES = 2**20  # what is parsed at once; its separators' positions take several times that in memory
+LONGEST_LINE = 4 * 2**20  # bytes; an image of a million pixels, written out, still fits
 
 DOWNLOAD_AGAIN = "download the file again"
 
@@ -66,8 +67,10 @@ class RawCsv:
         start = start.removeprefix(b"\xef\xbb\xbf")
         if not start.strip():
             raise DataError(f"{self.name} is empty", where=self.name, mend=DOWNLOAD_AGAIN)
+        while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
+            start += piece
         line, end, self.held_back = start.partition(b"\n")
-        if not end and len(line) >= BLOCK_BYTES:
+        if not end and len(line) > LONGEST_LINE:
             raise self._too_long()
         self.first_line = 2
         line = line.removesuffix(b"\r")
@@ -111,7 +114,7 @@ class RawCsv:
             if end:
                 yield text[:end]
                 text = text[end:]
-            if len(text) > BLOCK_BYTES:
+            if len(text) > LONGEST_LINE:
                 raise self._too_long()
         if text := text.rstrip(b"\r\n"):
             yield text + b"\n"
@@ -136,7 +139,7 @@ class RawCsv:
 
     def _too_long(self) -> DataError:
         return DataError(
-            f"{self.name} has a line of more than {BLOCK_BYTES:,} bytes",
+            f"{self.name} has a line of more than {LONGEST_LINE:,} bytes",
             where=f"{self.name}, within {self.n_bytes:,} bytes from the start",
             mend="check that the file is a CSV with one image a line",
         )

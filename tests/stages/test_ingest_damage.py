@@ -321,6 +321,7 @@ def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
 
 def test_endless_blank_lines_are_refused(monkeypatch: pytest.MonkeyPatch, ingest: Ingest) -> None:
     monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(raw_csv, "LONGEST_LINE", 200)
     with pytest.raises(DataError, match="more than 200 bytes"):
         ingest({"train.csv": TRAIN + "\n" * 1000 + ROWS[0], "test.csv": TEST})
 
