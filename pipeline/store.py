@@ -215,7 +215,7 @@ class Store:
             _sync(folder)
             if _exists(target):
                 stored = _read(target)
-                if stored.receipt and not any(self.damage([stored]).values()):
+                if _is_folder(target) and stored.receipt and not any(self.damage([stored]).values()):
                     self.switch(stage, target)
                     _remove(folder)
                     return stored.receipt
