@@ -64,8 +64,9 @@ class Dense:
 
     def gradient(self, shard: Shard) -> None:
         # Divided by inputs, not by rows of the batch: no sum over shards is needed.
-        part = shard.part(len(self.W))
-        np.matmul(self.X[:, part].T, self.dY, out=self.dW[part])
+        part = shard.part_of_matrix(self.W.shape)
+        if part.stop > part.start:
+            np.matmul(self.X[:, part].T, self.dY, out=self.dW[part])
         if shard.index == shard.count - 1:
             np.matmul(self.ones, self.dY, out=self.db)
 

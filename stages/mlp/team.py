@@ -16,6 +16,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 
+# Weight matrices with fewer values are not divided.
+WORTH_SHARING = 65536
+
+
 class BrokenTeamError(Exception):
     """Another thread failed; its error, not this one, is what the caller sees."""
 
@@ -76,6 +80,16 @@ class Shard:
     def part(self, n: int) -> slice:
         """Which of ``n`` things are this shard's."""
         return slice(n * self.index // self.count, n * (self.index + 1) // self.count)
+
+    def part_of_matrix(self, shape: tuple[int, ...]) -> slice:
+        """Which rows of a weight matrix are this shard's to update: the last shard's, if the matrix is small.
+
+        Two threads that make many short calls get in each other's way at the interpreter's lock, and a
+        small matrix is updated sooner than the lock is passed on.
+        """
+        if shape[0] * shape[1] >= WORTH_SHARING:
+            return self.part(shape[0])
+        return slice(0, shape[0] if self.index == self.count - 1 else 0)
 
     def wait(self) -> None:
         """Wait until every shard has come this far."""

@@ -86,7 +86,8 @@ def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Pat
     assert (rows / "train/model.npz").read_bytes() == whole
 
 
-def test_a_training_that_diverges_says_what_to_lower(rows: Path, run_stage) -> None:
+@pytest.mark.usefixtures("rows")
+def test_a_training_that_diverges_says_what_to_lower(run_stage) -> None:
     with pytest.raises(StageError, match="diverged") as caught:
         run_stage("train", TrainParameters(**{**SMALL, "learning_rate": 1e30}, optimiser="sgd", schedule="constant"))
     assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
@@ -98,7 +99,8 @@ def test_rows_of_another_image_size_are_refused(rows: Path, run_stage) -> None:
         run_stage("train", TrainParameters(**SMALL))
 
 
-def test_a_time_budget_ends_training_with_a_warning(rows: Path, run_stage) -> None:
+@pytest.mark.usefixtures("rows")
+def test_a_time_budget_ends_training_with_a_warning(run_stage) -> None:
     outcome = run_stage("train", TrainParameters(**{**SMALL, "epochs": 50}, max_seconds=1e-9))
     assert outcome.figures["epochs"] == 1
     assert "train.max_seconds" in outcome.warnings[0]

@@ -1,0 +1,252 @@
+"""How fast the network is, beside PyTorch, scikit-learn, its bare matrix products and the tutorial.
+
+``python benchmarks/network.py ZIP [--rounds N]`` (or DIGIT_RECOGNIZER_ZIP in the environment) needs the
+``bench`` extra. All run in one process on the same rows, batches and threads, in turn, N times over; what is
+printed are medians and their ratios beside the targets. A peer that is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import tutorial
+
+from stages.mlp import Architecture, Augmentation, Network, Recipe, Warp, fit
+from stages.mlp.course import generator
+
+try:
+    import torch
+except ImportError:
+    torch = None
+try:
+    from sklearn.neural_network import MLPClassifier
+except ImportError:
+    MLPClassifier = None
+
+THREADS = 2
+LEARNING_RATE = 1e-3
+SMALL, LARGE = ((256, 64), 128), ((1024, 512), 256)
+Timed = Callable[[], tuple[float, float]]  # seconds of one epoch, and the loss or accuracy it came to
+
+
+def ours(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int, augment=None) -> tuple[float, float]:
+    network = Network(Architecture(X.shape[1], Y.shape[1], hidden))
+    network.initialise(np.random.default_rng(0))
+    recipe = Recipe(
+        epochs=1,
+        batch_size=batch_size,
+        learning_rate=LEARNING_RATE,
+        schedule="constant",
+        beta2=0.999,
+        shards=THREADS,
+    )
+    start = time.perf_counter()
+    history = fit(network, X, Y, recipe, augment=augment)
+    return time.perf_counter() - start, history.best_epoch.train_loss
+
+
+def torch_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    sizes = (X.shape[1], *hidden, Y.shape[1])
+    layers = []
+    for n_in, n_out in pairwise(sizes):
+        linear = torch.nn.Linear(n_in, n_out)
+        torch.nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        torch.nn.init.zeros_(linear.bias)
+        layers += [linear, torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    loss_of = torch.nn.CrossEntropyLoss()
+    inputs, labels = torch.from_numpy(X), torch.from_numpy(Y.argmax(axis=1))
+    start = time.perf_counter()
+    order = torch.randperm(len(X))
+    total = torch.zeros(())
+    for at in range(0, len(X), batch_size):
+        batch = order[at : at + batch_size]
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(model(inputs[batch]), labels[batch])
+        loss.backward()
+        optimiser.step()
+        total += loss.detach() * len(batch)
+    return time.perf_counter() - start, float(total) / len(X)
+
+
+def sklearn_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+    model = MLPClassifier(hidden, batch_size=batch_size, learning_rate_init=LEARNING_RATE, alpha=0, random_state=0)
+    labels = Y.argmax(axis=1)
+    with threadpool_limits(THREADS):
+        start = time.perf_counter()
+        model.partial_fit(X, labels, classes=np.arange(Y.shape[1]))
+        return time.perf_counter() - start, model.loss_
+
+
+def products_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+    """Nothing but the matrix products of an epoch, with the threads of BLAS."""
+    sizes = (X.shape[1], *hidden, Y.shape[1])
+    rng = np.random.default_rng(0)
+    A = [rng.random((batch_size, n), dtype=np.float32) for n in sizes]
+    W = [rng.random((n_in, n_out), dtype=np.float32) for n_in, n_out in pairwise(sizes)]
+    dW = [np.empty_like(each) for each in W]
+    with threadpool_limits(THREADS):
+        start = time.perf_counter()
+        for _ in range(len(X) // batch_size):
+            for i, each in enumerate(W):
+                np.matmul(A[i], each, out=A[i + 1])
+            for i in range(len(W) - 1, -1, -1):
+                np.matmul(A[i].T, A[i + 1], out=dW[i])
+                if i:
+                    np.matmul(A[i + 1], W[i].T, out=A[i])
+            for each in A:
+                each.fill(1)
+        return time.perf_counter() - start, float("nan")
+
+
+def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool, weights: list) -> tuple[float, float]:
+    """Train one row at a time, from the same weights in the same order; the weights are appended to ``weights``."""
+    network = Network(Architecture(X.shape[1], Y.shape[1], (256, 64)))
+    network.initialise(np.random.default_rng(0), "tutorial")
+    if transcription:
+        parameters = {
+            name: np.array(values.T if values.ndim == 2 else values[:, None], float)
+            for name, values in network.weights.items()
+        }
+        columns, labels = X.T.astype(float), Y.T.astype(float)
+        start = time.perf_counter()
+        parameters = tutorial.train(columns, labels, parameters, [generator(0, 1).permutation(len(X))], report=0)
+        seconds = time.perf_counter() - start
+        weights.append({name: values.T.reshape(network.weights[name].shape) for name, values in parameters.items()})
+        return seconds, float("nan")
+    recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
+    start = time.perf_counter()
+    history = fit(network, X, Y, recipe)
+    seconds = time.perf_counter() - start
+    weights.append(network.weights)
+    return seconds, history.best_epoch.train_loss
+
+
+def bytes_per_step(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> int:
+    """The most that is allocated, and freed again or not, within any step but the first."""
+    before, most = [0], [0]
+
+    def measure(*_: object) -> None:
+        current, peak = tracemalloc.get_traced_memory()
+        most.append(peak - before[-1])
+        before.append(current)
+        tracemalloc.reset_peak()
+
+    network = Network(Architecture(X.shape[1], Y.shape[1], hidden))
+    network.initialise(np.random.default_rng(0))
+    tracemalloc.start()
+    fit(network, X, Y, Recipe(epochs=1, batch_size=batch_size), on_step=measure)
+    tracemalloc.stop()
+    return max(most[2:])
+
+
+def in_turn(rounds: int, runs: dict[str, Timed]) -> dict[str, tuple[float, float]]:
+    """Medians of the seconds, and the last loss, of each of ``runs``, one after the other ``rounds`` times."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    losses = {}
+    for run in runs.values():
+        run()  # warms up
+    for _ in range(rounds):
+        for name, run in runs.items():
+            taken, losses[name] = run()
+            seconds[name].append(taken)
+    return {name: (median(seconds[name]), losses[name]) for name in runs}
+
+
+def show(figure: str, value: float, target: str, *, reached: bool) -> None:
+    print(f"  {figure:<58} {value:8.2f}   target {target:<10} {'reached' if reached else 'NOT REACHED'}")
+
+
+def load(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """All labelled rows, as rows, in float32."""
+    X, Y, X_validation, Y_validation = tutorial.load_data(path)
+    X, Y = np.hstack([X, X_validation]).T, np.hstack([Y, Y_validation]).T
+    return np.ascontiguousarray(X, np.float32), np.ascontiguousarray(Y, np.float32)
+
+
+def compare(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int, targets: dict[str, float]) -> None:
+    hidden, batch_size = size
+    runs: dict[str, Timed] = {"ours": partial(ours, X, Y, hidden, batch_size)}
+    if torch is not None:
+        runs["PyTorch"] = partial(torch_epoch, X, Y, hidden, batch_size)
+    runs["products"] = partial(products_epoch, X, Y, hidden, batch_size)
+    if MLPClassifier is not None and "scikit-learn" in targets:
+        runs["scikit-learn"] = partial(sklearn_epoch, X, Y, hidden, batch_size)
+    found = in_turn(rounds, runs)
+    print(f"{'-'.join(map(str, hidden))}, batch {batch_size}, Adam, one epoch of {len(X):,} rows")
+    for name, (seconds, loss) in found.items():
+        print(f"  {name:<14} {seconds:7.3f} s" + ("" if np.isnan(loss) else f"   training loss {loss:.4f}"))
+    for name, target in targets.items():
+        if name not in found:
+            print(f"  {name} is not installed")
+        elif name == "products":
+            ratio = found["ours"][0] / found[name][0]
+            show("time, in times that of the matrix products alone", ratio, f"<= {target}", reached=ratio <= target)
+        else:
+            ratio = found[name][0] / found["ours"][0]
+            show(f"times as fast as {name}", ratio, f">= {target}", reached=ratio >= target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("zip", nargs="?", default=os.environ.get("DIGIT_RECOGNIZER_ZIP"))
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    if not options.zip:
+        parser.error("say where Kaggle's zip is")
+    X, Y = load(options.zip)
+
+    compare(X, Y, SMALL, options.rounds, {"PyTorch": 1.25, "products": 1.5, "scikit-learn": 1.7})
+    compare(X, Y, LARGE, max(3, options.rounds // 2), {"PyTorch": 1.15, "products": 1.25})
+
+    weights: list = []
+    found = in_turn(
+        options.rounds,
+        {
+            "ours": partial(seed_rows, X[:3000], Y[:3000], transcription=False, weights=weights),
+            "tutorial": partial(seed_rows, X[:3000], Y[:3000], transcription=True, weights=weights),
+        },
+    )
+    print(f"preset seed, {1e6 * found['ours'][0] / 3000:.0f} against {1e6 * found['tutorial'][0] / 3000:.0f} us a row")
+    ratio = found["tutorial"][0] / found["ours"][0]
+    show("times as fast as the tutorial's transcription", ratio, ">= 4", reached=ratio >= 4)
+    apart = max(float(np.abs(weights[-1][name] - weights[-2][name]).max()) for name in weights[-1])
+    print(f"  largest difference of a weight after 3,000 steps: {apart:.1e}")
+
+    strength = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.04, elastic=0.04)
+    warp = partial(Warp, strength, 28, 28)
+    part = slice(0, 16384)
+    found = in_turn(
+        max(3, options.rounds // 2),
+        {
+            "plain": partial(ours, X[part], Y[part], *LARGE),
+            "augmented": partial(ours, X[part], Y[part], *LARGE, augment=warp),
+        },
+    )
+    share = 100 * (1 - found["plain"][0] / found["augmented"][0])
+    print("augmentation at 1024-512, batch 256")
+    show("per cent of a training step", share, "< 15", reached=share < 15)
+    kib = max(bytes_per_step(X[:4096], Y[:4096], *size) for size in (SMALL, LARGE)) / 1024
+    print("memory")
+    show("KiB allocated in a step after the first", kib, "< 64", reached=kib < 64)
+
+
+if __name__ == "__main__":
+    main()

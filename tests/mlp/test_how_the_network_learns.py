@@ -1,0 +1,75 @@
+"""docs/how-the-network-learns.md quotes lines that stand in the sources, and its worked numbers are right."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from stages.mlp import activations, layers, losses, network, optimisers, schedules, step
+
+PAGE = Path(__file__).parents[2] / "docs/how-the-network-learns.md"
+MODULES = (activations, layers, losses, network, optimisers, schedules, step)
+
+
+def quotations() -> list[tuple[str, str]]:
+    """Every block of code, with the last name in code letters before it that is a function of ours."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = []
+    for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        names = [name for name in re.findall(r"`([\w.]+)`", text[: block.start()]) if source_of(name)]
+        found.append((names[-1], block[1]))
+    return found
+
+
+def source_of(name: str) -> str:
+    """The source of the function or method called ``name``, or nothing."""
+    for module in MODULES:
+        found: object = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if inspect.isfunction(found):
+            return inspect.getsource(found)
+    return ""
+
+
+def squeezed(code: str) -> str:
+    """``code`` without indentation, comments and empty lines."""
+    lines = (line.split("  #")[0].strip() for line in textwrap.dedent(code).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize(("name", "code"), quotations())
+def test_what_is_quoted_stands_in_the_source(name: str, code: str) -> None:
+    assert squeezed(code) in squeezed(source_of(name))
+
+
+def test_there_is_a_quotation_for_every_step_of_learning() -> None:
+    assert {name for name, _ in quotations()} >= {
+        "Dense.forward",
+        "Dense.backward",
+        "Dense.gradient",
+        "ReLU.apply",
+        "ReLU.chain",
+        "SoftmaxCrossEntropy.measure",
+        "SoftmaxCrossEntropy.gradient",
+        "BinaryCrossEntropy.gradient",
+        "BatchNorm.backward",
+        "Dropout.backward",
+        "Network.initialise",
+        "SGD.update",
+        "Momentum.update",
+        "Adam.update",
+        "Step.update",
+        "share_of_learning_rate",
+    }
+
+
+def test_the_worked_numbers_are_right() -> None:
+    failed, attempted = doctest.testfile(str(PAGE), module_relative=False)
+    assert attempted > 40
+    assert failed == 0
