@@ -24,7 +24,7 @@ from stages.csv_matrix import Labels, parse_block
 from stages.documents import encode_document
 from stages.ids import read_sample_submission, require_distinct, submission_ids
 from stages.layout import Layout, image_shape, layout_without_header, read_layout, require_agreement
-from stages.profile import Profile, Summary
+from stages.profile import Profile, Submission, Summary
 from stages.raw_csv import RawCsv, open_raw
 from stages.sources import SAMPLE_ORIGIN
 from stages.tables import Contract, ImageTable, write_table
@@ -70,7 +70,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     with ExitStack() as stack:
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
         layouts = read_layouts(raw["train"], raw["test"], parameters)
-        height, width = image_shape(layouts["train"], parameters)
+        shape = image_shape(layouts["train"], parameters)
         total = sum(each.size for each in raw.values())
 
         def show_progress() -> None:
@@ -97,7 +97,27 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
     submission, ids = submission_ids(test.layout.id, test.ids or None, sample, test.summary.n_rows)
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
-    profile = Profile(
+    profile = make_profile(train, test, shape, submission, task)
+    outputs["ingest/profile.json"].write_bytes(encode_document(profile))
+    figures: dict[str, Figure] = {
+        "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",
+        "images": f"{profile.height} x {profile.width}",
+        "classes": len(profile.classes),
+    }
+    if test.layout.label is not None:
+        warnings.append(f"{test.layout.file} has labels, in column {test.layout.label!r}: they are used for nothing")
+    if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
+        shown = ", ".join(sorted(map(repr, unseen))[:EXAMPLES])
+        warnings.append(f"{len(unseen)} of ingest.classes have no training row and are left out: {shown}")
+    return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
+
+
+def make_profile(
+    train: Found, test: Found, shape: tuple[int, int], submission: Submission, task: Task[IngestParameters]
+) -> Profile:
+    """The profile of both sets, whose images have ``shape`` (height, width)."""
+    height, width = shape
+    return Profile(
         source=task.origin,
         is_sample=task.origin == SAMPLE_ORIGIN,
         height=height,
@@ -105,7 +125,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         n_pixels=height * width,
         pixel_prefix=train.layout.prefix,
         first_pixel=train.layout.first_pixel,
-        label_name=parameters.label,
+        label_name=task.parameters.label,
         id_name=test.layout.id,
         classes=train.summary.class_counts(),
         n_train=train.summary.n_rows,
@@ -117,18 +137,6 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         shared_rows=len(test.summary.shared_rows(train.summary)),
         submission=submission,
     )
-    outputs["ingest/profile.json"].write_bytes(encode_document(profile))
-    figures: dict[str, Figure] = {
-        "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",
-        "images": f"{height} x {width}",
-        "classes": len(profile.classes),
-    }
-    if test.layout.label is not None:
-        warnings.append(f"{test.layout.file} has labels, in column {test.layout.label!r}: they are used for nothing")
-    if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
-        shown = ", ".join(sorted(map(repr, unseen))[:EXAMPLES])
-        warnings.append(f"{len(unseen)} of ingest.classes have no training row and are left out: {shown}")
-    return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
 
 
 def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:
