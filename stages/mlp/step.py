@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -103,6 +105,9 @@ class Step:
         self.pieces = [list(pieces_of(network, shard)) for shard in self.shards]
         self.work = np.empty((shards, PIECE), dtype)
         self.squares = [0.0] * shards
+        # Two threads that make a dozen calls of a microsecond each would wait for the interpreter's lock at
+        # every one of them; so they wait here, once.
+        self.one_at_a_time = Lock()
         self.measured = [(0.0, 0)] * shards  # every shard's sum of losses and number of right rows
         self.loss, self.n_right = 0.0, 0
 
@@ -135,9 +140,10 @@ class Step:
         A = self.X_warped
         for layer in self.layers:
             A = layer.forward(A, shard)
-        loss = self.losses[index]
-        self.measured[index] = loss.measure(A[rows], self.Y[rows])
-        loss.gradient(self.Y[rows], self.m, self.dZ[rows])
+        with self.one_at_a_time:
+            loss = self.losses[index]
+            self.measured[index] = loss.measure(A[rows], self.Y[rows])
+            loss.gradient(self.Y[rows], self.m, self.dZ[rows])
         dA = self.dZ
         for layer in reversed(self.layers):
             dA = layer.backward(dA, shard)
@@ -174,7 +180,7 @@ class Step:
         gradient = self.state.gradient
         self.squares[index] = sum(float(np.vdot(gradient[piece], gradient[piece])) for piece, _ in self.pieces[index])
         self.shards[index].wait()
-        norm = float(sum(self.squares)) ** 0.5
+        norm = sqrt(sum(self.squares))
         return min(1.0, (self.rule.clip_norm or 0.0) / (norm + 1e-6))
 
 

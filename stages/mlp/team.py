@@ -15,7 +15,6 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-
 # Weight matrices with fewer values are not divided.
 WORTH_SHARING = 65536
 
