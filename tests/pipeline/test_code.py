@@ -20,7 +20,7 @@ FOLDERS = [Path(next(iter(package.__path__))) for package in (pipeline, stages)]
 MODULES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py") if path.stat().st_size > 500)
 
 REAL_SOURCES = st.sampled_from(MODULES).map(lambda path: path.read_text(encoding="utf-8"))
-PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def meaning(source: str) -> dict[str, str]:
@@ -149,7 +149,7 @@ def change(node: ast.AST) -> bool:
     return True
 
 
-@settings(PATIENT, max_examples=120)
+@settings(PATIENT, max_examples=60)
 @given(source=REAL_SOURCES, data=st.data())
 def test_a_changed_constant_operator_or_name_always_changes_a_fingerprint(source: str, data: st.DataObject) -> None:
     tree = ast.parse(source)

@@ -177,6 +177,27 @@ def test_a_link_to_the_outside_is_never_written_through_nor_taken_for_fresh(
     assert everything(outside) == before
 
 
+@pytest.mark.parametrize("place", ["power", "power/powers.npy", "power/receipt.json", ".store/power/GENERATION"])
+def test_a_link_to_the_very_same_bytes_outside_is_not_fresh(toy: Toy, place: str) -> None:
+    """What it shows today is right, but nobody knows what it will show tomorrow."""
+    toy.run("all")
+    path = toy.artifacts / place.replace("GENERATION", generation(toy, "power").name)
+    outside = toy.work / "outside"
+    if path.is_symlink():
+        shutil.copytree(path, outside)
+        path.unlink()
+    else:
+        shutil.move(path, outside)
+    path.symlink_to(outside)
+    assert actions(toy.plan())["power"] == ("restore" if place == "power" else "will run")
+    toy.run("all")
+    assert toy.files() == oracle()
+    assert (toy.artifacts / "power" / "powers.npy").resolve().is_relative_to(toy.artifacts.resolve())
+    assert generation(toy, "power").is_relative_to(toy.artifacts.resolve())
+    outside.unlink() if outside.is_file() else shutil.rmtree(outside)
+    assert not toy.plan().stale
+
+
 def test_the_artifacts_folder_itself_may_be_a_link(toy: Toy) -> None:
     disk = toy.work / "big disk"
     disk.mkdir()

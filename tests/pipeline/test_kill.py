@@ -57,11 +57,12 @@ class Scenario:
 
 SCENARIOS = {
     "first run": Scenario((), {}, names=("power",)),
-    "changed parameter": Scenario(({},), {"power.exponent": 3}),
+    "changed parameter": Scenario(({},), {"power.exponent": 3}, names=("power",)),
     "forced": Scenario(({},), {}, names=("power",), force=True),
     "going back": Scenario(({}, {"power.exponent": 3, "total.start": 1}), {}),
     "failing stage": Scenario(({},), {"total.start": 5, "total.fails": True}, fails=True),
     "first run of all": Scenario((), {}),
+    "changed parameter of all": Scenario(({},), {"power.exponent": 3}),
     "all forced": Scenario(({},), {}, force=True),
     "first failure": Scenario((), {"total.fails": True}, fails=True),
     "changed input": Scenario(({}, {"total.start": 1}), {"total.start": 1}, raw="2\n9\n"),

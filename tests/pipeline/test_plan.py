@@ -318,7 +318,7 @@ BECOMES = {
 def test_what_runs_was_announced_and_what_was_announced_runs(toy: Toy, tmp_path: Path) -> None:
     """For random graphs, settings, damages and selections: will implies ran, and ran implies will or may."""
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(graph=graphs(), steps=STEPS)
     def check(graph: list[list[int]], steps: list[tuple[dict[int, tuple[int, int]], int | None, str]]) -> None:
         toy.work = tmp_path / "graph"

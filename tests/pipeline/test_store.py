@@ -156,6 +156,19 @@ def test_a_parameter_changed_and_changed_back_runs_nothing_the_second_time(toy: 
     assert toy.files() == oracle()
 
 
+def test_a_damaged_earlier_result_is_made_again_and_not_restored(toy: Toy) -> None:
+    toy.run("all")
+    earlier = (toy.artifacts / "power").resolve()
+    toy.settings = {"power.exponent": 3}
+    toy.run("all")
+    data = (earlier / "powers.npy").read_bytes()
+    (earlier / "powers.npy").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    toy.settings = {}
+    assert actions(toy.plan())["power"] == "will run"
+    assert ran(toy.run("all")) == ["power"]
+    assert toy.files() == oracle()
+
+
 def test_an_input_changed_and_changed_back_runs_nothing_the_second_time(toy: Toy) -> None:
     toy.run("all")
     toy.raw.write_text("2\n")
