@@ -120,6 +120,9 @@ class TrainParameters(Parameters, frozen=True):
     label_smoothing: Annotated[
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0
+    keep: Annotated[
+        Literal["best", "last"], Meta(description="Whose weights are kept: the best epoch's, or the last one's.")
+    ] = "best"
     patience: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
     ] = None

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError, StageError
+from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.stage import Outcome, Task
 from stages import mlp
 from stages.documents import Classes, decode_document
@@ -28,26 +28,29 @@ if TYPE_CHECKING:
 
 
 def train(task: Task[TrainParameters]) -> Outcome:
-    """Write the best epoch's network and how every epoch went.
+    """Write the best (or last) epoch's network and how every epoch went.
 
     Raises
     ------
     DataError
         The rows, the images and the classes do not fit together.
+    ConfigError
+        Settings contradict each other.
     StageError
-        The training diverged, or the settings contradict each other.
+        The training diverged.
     """
     parameters = task.parameters
     rows = {
         name: np.load(task.inputs[f"{name}.npy"], mmap_mode="r")
         for name in ("split/X_train", "encode/Y_train", "split/X_validation", "encode/Y_validation")
     }
+    recipe = make_recipe(parameters)
     network = make_network(task, rows)
-    history = run(task, network, rows)
+    history = run(task, recipe, network, rows)
 
     mlp.save(network, task.outputs["train/model.npz"])
     write_history(task.outputs["train/history.parquet"], history)
-    best = history.best_epoch
+    kept = history.best_epoch
     warnings: list[str] = []
     if history.stopped == "max_seconds":
         warnings.append(
@@ -56,13 +59,21 @@ def train(task: Task[TrainParameters]) -> Outcome:
         )
     return Outcome(
         {
-            "validation accuracy": best.validation_accuracy or 0.0,
-            "validation loss": best.validation_loss or 0.0,
-            "best epoch": best.epoch,
+            "validation accuracy": kept.validation_accuracy or 0.0,
+            "validation loss": kept.validation_loss or 0.0,
+            f"{parameters.keep} epoch": kept.epoch,
             "epochs": len(history.epochs),
         },
         tuple(warnings),
     )
+
+
+def make_recipe(parameters: TrainParameters) -> Recipe:
+    """How to train, from the settings."""
+    try:
+        return Recipe(**settings(parameters, Recipe))
+    except ValueError as error:
+        raise ConfigError(f"the settings of train contradict each other: {error}", where="[train]") from error
 
 
 def make_network(task: Task[TrainParameters], rows: dict[str, NDArray[np.float32]]) -> Network:
@@ -89,7 +100,7 @@ def make_network(task: Task[TrainParameters], rows: dict[str, NDArray[np.float32
     return network
 
 
-def run(task: Task[TrainParameters], network: Network, rows: dict[str, NDArray[np.float32]]) -> History:
+def run(task: Task[TrainParameters], recipe: Recipe, network: Network, rows: dict[str, NDArray[np.float32]]) -> History:
     """Fit ``network`` in place, telling the person who watches how it goes."""
     parameters = task.parameters
     augmentation = Augmentation(**settings(parameters, Augmentation))
@@ -102,7 +113,7 @@ def run(task: Task[TrainParameters], network: Network, rows: dict[str, NDArray[n
             network,
             rows["split/X_train"],
             rows["encode/Y_train"],
-            Recipe(**settings(parameters, Recipe)),
+            recipe,
             X_validation=rows["split/X_validation"],
             Y_validation=rows["encode/Y_validation"],
             augment=warp if is_warped else None,

@@ -39,9 +39,10 @@ class Training:
     seconds: float = 0.0
 
     def finish(self, epoch: Epoch, candidate: Network) -> None:
-        """Note ``epoch``, and keep the weights of ``candidate`` if none were better."""
+        """Note ``epoch``, and keep the weights of ``candidate`` if none were as good, or if the last are wanted."""
         self.epochs.append(epoch)
-        if self.best == 0 or epoch.validation_accuracy is None or epoch.merit > self.epochs[self.best - 1].merit:
+        is_last_kept = self.recipe.keep == "last" or epoch.validation_accuracy is None
+        if is_last_kept or self.best == 0 or epoch.merit > self.epochs[self.best - 1].merit:
             self.best = epoch.epoch
             self.best_parameters[...] = candidate.parameters
             self.best_statistics[...] = candidate.statistics

@@ -40,7 +40,7 @@ def fit(
     on_step: OnStep | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
-    """Train ``network`` in place and leave in it the weights of the best epoch.
+    """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
 
     Parameters
     ----------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from stages.mlp.optimisers import OPTIMISERS, make_optimiser
 from stages.mlp.schedules import SCHEDULES
@@ -31,6 +33,7 @@ class Recipe:
     clip_norm : the gradient is scaled down to this Euclidean norm if it is longer
     label_smoothing : share of the target that is spread evenly over all classes
     ema : decay of the averaged weights, which are then what is validated and kept; 0 for none
+    keep : whose weights are kept, the best epoch's or the last one's
     patience : stop when so many epochs in a row were no better than the best
     max_seconds : stop after this time and keep the best; the result then depends on the machine's speed
     seed : of order, dropout and augmentation
@@ -51,28 +54,29 @@ class Recipe:
     clip_norm: float | None = None
     label_smoothing: float = 0.0
     ema: float = 0.0
+    keep: str = "best"
     patience: int | None = None
     max_seconds: float | None = None
     seed: int = 0
     shards: int = 2
 
     def __post_init__(self) -> None:
-        if self.optimiser not in OPTIMISERS:
-            raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {self.optimiser!r}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}")
-        for name in ("epochs", "batch_size", "shards"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("warm_up", "momentum", "beta1", "beta2", "label_smoothing", "ema"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "epsilon", "clip_norm", "patience", "max_seconds"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0, not {value}")
-        if self.weight_decay < 0 or self.seed < 0:
-            raise ValueError(f"weight_decay and seed must not be negative, not {self.weight_decay}, {self.seed}")
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("keep", ("best", "last"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        shares = ("warm_up", "momentum", "beta1", "beta2", "label_smoothing", "ema")
+        self._demand(shares, lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
+        self._demand(("epochs", "batch_size", "shards"), lambda value: value >= 1, "at least 1")
+        self._demand(("weight_decay", "seed"), lambda value: value >= 0, "at least 0")
+        positive = ("learning_rate", "epsilon", "clip_norm", "patience", "max_seconds")
+        self._demand(positive, lambda value: value is None or value > 0, "above 0")
+        if self.keep == "last" and self.patience is not None:
+            raise ValueError("patience waits for a better epoch, and so goes with keep = best only")
+
+    def _demand(self, names: tuple[str, ...], holds: Callable[[Any], bool], what: str) -> None:
+        for name in names:
+            if not holds(getattr(self, name)):
+                raise ValueError(f"{name} must be {what}, not {getattr(self, name)}")
 
     @property
     def update(self) -> Update:
@@ -110,7 +114,7 @@ class History:
     """What a training has to tell.
 
     ``best`` is the number of the epoch whose weights were kept (of equal ones the earlier), or the last
-    where there were no validation rows. ``stopped`` is epochs, patience or max_seconds.
+    where there were no validation rows or the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.
     """
 
     epochs: tuple[Epoch, ...]

@@ -158,6 +158,16 @@ def test_the_best_epochs_weights_are_kept() -> None:
     assert accuracy == best.validation_accuracy
 
 
+def test_the_last_epochs_weights_are_kept_if_wanted() -> None:
+    X, Y = problem()
+    recipe = {"epochs": 6, "batch_size": 32, "learning_rate": 0.2, "schedule": "constant"}
+    network, history = run(Recipe(**recipe, keep="last"))
+    _, other = run(Recipe(**recipe))
+    assert history.best == 6 != other.best
+    accuracy = np.mean(predict_proba(network, X[:50]).argmax(1) == Y[:50].argmax(1))
+    assert accuracy == history.epochs[-1].validation_accuracy
+
+
 def test_patience_stops_when_nothing_gets_better() -> None:
     recipe = Recipe(epochs=200, batch_size=32, patience=2, schedule="constant", learning_rate=0.05)
     _, history = run(recipe, augment=None)
@@ -328,6 +338,8 @@ def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message:
         {"learning_rate": 0.0},
         {"ema": 1.0},
         {"patience": 0},
+        {"keep": "first"},
+        {"patience": 2, "keep": "last"},
         {"weight_decay": -1.0},
     ],
 )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import DataError, StageError
+from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
+from stages.mlp import Architecture
+from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
 from stages.parameters import TrainParameters
+from stages.presets import PRESETS
 from stages.schemas import check_history
+from stages.train import Watcher, make_recipe
 
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
 
@@ -117,3 +122,28 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
     history.to_parquet(rows / "train/history.parquet")
     with pytest.raises(DataError, match="train_loss"):
         check_history(rows / "train/history.parquet")
+
+
+@pytest.mark.usefixtures("rows")
+def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_stage) -> None:
+    with pytest.raises(ConfigError, match="patience"):
+        run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
+
+
+def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
+    parameters = TrainParameters(**PRESETS["seed"]["train"])
+    lines: list[str] = []
+    task = SimpleNamespace(parameters=parameters, progress=lambda *_, **__: None, say=lines.append)
+    watcher = Watcher(task, n_rows=30000)
+    for step in range(1, 2001):
+        watcher.step(step, 90000, 0.5, int(step <= 1800))
+    assert lines == [
+        "step 1,000 of 90,000: loss 0.5000, accuracy 100.0% over the last 1,000",
+        "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
+    ]
+    assert parameters.keep == "last"
+    recipe = make_recipe(parameters)
+    assert suits_one_by_one(Architecture(784, 10), recipe)
+    assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
+    assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
+    assert not any(getattr(parameters, name) for name in ("rotation", "scale", "shear", "shift", "elastic"))
