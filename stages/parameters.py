@@ -116,7 +116,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.0
 
     batch_size: Annotated[int, Meta(description="Rows per step.", ge=1)] = 128
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 24
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 40
     label_smoothing: Annotated[
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0
