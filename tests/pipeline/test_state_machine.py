@@ -26,7 +26,6 @@ from rigging import killed_at
 from toy_project import (
     NAMES,
     RAW,
-    SOURCES,
     Toy,
     actions,
     in_child,
@@ -36,6 +35,7 @@ from toy_project import (
     oracle_power,
     oracle_total,
 )
+from toy_sources import SOURCES
 
 from pipeline.errors import StageError
 
