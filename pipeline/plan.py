@@ -183,7 +183,7 @@ def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Ma
     """Raise StageError if an input is missing or damaged and nothing in this plan will make it."""
     for path, content in inputs.items():
         maker = path.partition("/")[0]
-        if content is None and decisions[maker].action is Action.LEFT:
+        if content is None and decisions[maker].action in {Action.LEFT, Action.FRESH, Action.RESTORE}:
             raise StageError(
                 f"{stage.name} needs artifacts/{path}, which is missing or damaged",
                 mend=f"pipeline run {maker}",
