@@ -24,6 +24,7 @@ STAGES = (
             Artifact("ingest/test.parquet", check="stages.schemas:check_test_table"),
             Artifact("ingest/ids.parquet", check="stages.schemas:check_ids"),
             Artifact("ingest/profile.json", check="stages.schemas:check_profile"),
+            Artifact("ingest/source.json", check="stages.schemas:check_source"),
             Artifact("ingest/quarantine.parquet", check="stages.schemas:check_quarantine", optional=True),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
@@ -84,7 +85,7 @@ STAGES = (
         function="stages.evaluate:evaluate",
         parameters=EvaluateParameters,
         inputs=(
-            "ingest/profile.json",  # names the source of the data, which the metrics repeat
+            "ingest/source.json",  # the metrics say where the data came from
             "train/model.npz",
             "train/history.parquet",
             "split/X_validation.npy",
@@ -106,7 +107,13 @@ STAGES = (
         summary="a Kaggle submission for the test set",
         function="stages.submit:submit",
         parameters=SubmitParameters,
-        inputs=("train/model.npz", "split/X_test.npy", "ingest/ids.parquet", "ingest/profile.json"),
+        inputs=(
+            "ingest/ids.parquet",
+            "ingest/profile.json",
+            "ingest/source.json",  # the bundled sample's answers are known
+            "split/X_test.npy",
+            "train/model.npz",
+        ),
         outputs=(Artifact("submit/submission.csv", check="stages.schemas:check_submission"),),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),

@@ -1,4 +1,4 @@
-"""The JSON artifacts of split, encode and evaluate as strict models: what writes and what reads them agree here."""
+"""The JSON artifacts of the stages as strict models: what writes and what reads them agree here."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base: immutable, and refusing keys it doesn't know."""
+
+
+class DataSource(Document, frozen=True):
+    """``ingest/source.json``: where the data came from, and whether that is the bundled sample.
+
+    It stands apart from the profile so that the same data from another place trains nothing anew.
+    """
+
+    source: Annotated[str, Meta(min_length=1)]
+    is_sample: bool
 
 
 class Normaliser(Document, frozen=True):

@@ -14,10 +14,9 @@ from pyarrow import parquet
 
 from pipeline.errors import StageError
 from pipeline.stage import Outcome, Task
-from stages.documents import Classes, ClassMetrics, Images, Label, Metrics, encode_document
+from stages.documents import Classes, ClassMetrics, DataSource, Images, Label, Metrics, encode_document
 from stages.inference import load_predictor
 from stages.report import render_report
-from stages.sources import SAMPLE_ORIGIN
 from stages.tables import read_column, write_table
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     """
     classes = msgspec.json.decode(task.inputs["encode/classes.json"].read_bytes(), type=Classes).classes
     images = msgspec.json.decode(task.inputs["split/images.json"].read_bytes(), type=Images)
+    source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
     X = np.load(task.inputs["split/X_validation.npy"], mmap_mode="r")  # (m, n_pixels)
     actual = np.load(task.inputs["encode/Y_validation.npy"], mmap_mode="r").argmax(axis=1)  # (m,)
     rows = np.load(task.inputs["split/rows_validation.npy"])  # (m,)
@@ -51,7 +51,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
 
     P = predictor.probabilities(X, task.progress)  # (m, n_classes)
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
-    metrics = measure(P, actual, classes, source=task.origin)
+    metrics = measure(P, actual, classes, source)
     task.outputs["evaluate/metrics.json"].write_bytes(encode_document(metrics))
     write_predictions(task.outputs["evaluate/predictions.parquet"], P, actual, rows, classes)
     write_confusion(task.outputs["evaluate/confusion.csv"], confusion, classes)
@@ -71,7 +71,9 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     return Outcome({"validation accuracy": metrics.accuracy, "log loss": metrics.log_loss, "errors": metrics.n_errors})
 
 
-def measure(P: NDArray[np.float32], actual: NDArray[np.int64], classes: tuple[Label, ...], *, source: str) -> Metrics:
+def measure(
+    P: NDArray[np.float32], actual: NDArray[np.int64], classes: tuple[Label, ...], source: DataSource
+) -> Metrics:
     """The metrics of the probabilities ``P`` (m, n_classes) where ``actual`` (m,) are the right classes' indices.
 
     The log loss is the mean of -ln p(right class), p bounded below by 1e-15 so that one certain mistake is
@@ -89,8 +91,8 @@ def measure(P: NDArray[np.float32], actual: NDArray[np.int64], classes: tuple[La
         macro_f1=math.fsum(each.f1 for each in per_class) / len(per_class),
         n_rows=m,
         n_errors=m - n_right,
-        source=source,
-        is_sample=source == SAMPLE_ORIGIN,
+        source=source.source,
+        is_sample=source.is_sample,
         per_class=per_class,
     )
 

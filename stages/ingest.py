@@ -21,7 +21,7 @@ from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
 from stages.bad_rows import EXAMPLES, ROWS_KEPT, BadRow, bad_rows_error, explain, quarantine, sift_block
 from stages.csv_matrix import Labels, parse_block
-from stages.documents import encode_document
+from stages.documents import DataSource, encode_document
 from stages.ids import read_sample_submission, require_distinct, submission_ids
 from stages.layout import Layout, image_shape, layout_without_header, read_layout, require_agreement
 from stages.profile import Profile, Submission, Summary
@@ -56,7 +56,7 @@ class Found:
 
 
 def ingest(task: Task[IngestParameters]) -> Outcome:
-    """Write both sets as Parquet, the test rows' ids, and the profile.
+    """Write both sets as Parquet, the test rows' ids, the profile, and where the data came from.
 
     Raises
     ------
@@ -99,6 +99,8 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
     profile = make_profile(train, test, shape, submission, task)
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
+    source = DataSource(source=task.origin, is_sample=task.origin == SAMPLE_ORIGIN)
+    outputs["ingest/source.json"].write_bytes(encode_document(source))
     figures: dict[str, Figure] = {
         "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",
         "images": f"{profile.height} x {profile.width}",
@@ -118,8 +120,6 @@ def make_profile(
     """The profile of both sets, whose images have ``shape`` (height, width)."""
     height, width = shape
     return Profile(
-        source=task.origin,
-        is_sample=task.origin == SAMPLE_ORIGIN,
         height=height,
         width=width,
         n_pixels=height * width,

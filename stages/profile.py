@@ -60,7 +60,6 @@ class Profile(Document, frozen=True):
 
     Attributes
     ----------
-    source, is_sample : where the data came from, and whether that is the bundled sample
     height, width, n_pixels : the size of an image in pixels
     pixel_prefix, first_pixel : ``pixel`` and 0 where the first pixel column is ``pixel0``
     label_name, id_name : the label column of train, the id column of test (None: it has none)
@@ -71,8 +70,6 @@ class Profile(Document, frozen=True):
     submission : the header that a submission must have
     """
 
-    source: str
-    is_sample: bool
     height: Positive
     width: Positive
     n_pixels: Positive

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pandera.config import config_context
 
 from pipeline.errors import DataError
-from stages.documents import Classes, Document, Images, Metrics, decode_document
+from stages.documents import Classes, DataSource, Document, Images, Metrics, decode_document
 from stages.profile import Profile
 from stages.tables import Contract, open_table, pixel_names, read_contract
 
@@ -78,6 +78,11 @@ def check_ids(path: Path) -> None:
 def check_profile(path: Path) -> None:
     """``Profile``, as profile.py has it: its figures agree with each other."""
     check_document(path, Profile, stage="ingest")
+
+
+def check_source(path: Path) -> None:
+    """``DataSource``: a text and a truth value."""
+    check_document(path, DataSource, stage="ingest")
 
 
 def check_quarantine(path: Path) -> None:

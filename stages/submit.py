@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError
 from pipeline.stage import Figure, Outcome, Task
+from stages.documents import DataSource
 from stages.inference import load_predictor
 from stages.schemas import check_table, read_csv
-from stages.sources import SAMPLE_FOLDER, SAMPLE_ORIGIN
+from stages.sources import SAMPLE_FOLDER
 from stages.tables import open_table
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
     """
     parameters = task.parameters
     profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
+    source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
     id_name = parameters.id_name or profile.submission.id_name
     label_name = parameters.label_name or profile.submission.label_name
     if id_name == label_name:
@@ -88,7 +90,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
     check_written(output, id_name, label_name, ids, allowed=predictor.classes)
 
     figures: dict[str, Figure] = {"rows": len(labels)}
-    if task.origin == SAMPLE_ORIGIN:
+    if source.is_sample:
         figures["sample test score"] = sample_score(output)
     return Outcome(figures)
 

@@ -252,3 +252,13 @@ def test_kaggles_own_zip_becomes_a_submission_of_28000_lines(tmp_path: Path) -> 
     assert metrics["accuracy"] > 0.9
     assert metrics["n_rows"] == 4200
     assert "digit-recognizer.zip" in metrics["source"]
+
+
+def test_the_same_data_from_another_place_trains_nothing_anew(project: Path) -> None:
+    for path in list((project / "data").iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert ran(run(project, "all", *QUICK)) == ["ingest", "evaluate", "submit"]
+    metrics = json.loads((project / "artifacts/evaluate/metrics.json").read_text())
+    assert metrics["source"] == "data/train.csv.gz"
+    assert metrics["is_sample"] is False

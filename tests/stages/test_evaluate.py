@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import DataError, StageError
 from stages import evaluate as module
-from stages.documents import Images, Normaliser, encode_document
+from stages.documents import DataSource, Images, Normaliser, encode_document
 from stages.evaluate import measure, wilson_interval
 from stages.parameters import EvaluateParameters
 from stages.report import png_address, round_marks
@@ -46,7 +46,9 @@ def softmax(Z: np.ndarray) -> np.ndarray:
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``trained(classes)`` writes what evaluate reads, for 200 rows; gives P (200, n_classes) and actual (200,)."""
 
-    def make(classes: tuple = (3, 7, 20)) -> tuple[np.ndarray, np.ndarray]:
+    def make(
+        classes: tuple = (3, 7, 20), source: str = "made", *, is_sample: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         n_rows, rng = 200, np.random.default_rng(0)
         actual = rng.integers(0, len(classes), n_rows)
         Z = rng.normal(size=(n_rows, len(classes)))
@@ -54,8 +56,10 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         P = softmax(Z)
         X = rng.random((n_rows, HEIGHT * WIDTH), dtype=np.float32)
         X[:, 0] = np.arange(n_rows, dtype=np.float32) / 255
-        for folder in ("train", "split", "encode"):
+        for folder in ("ingest", "train", "split", "encode"):
             (tmp_path / folder).mkdir(exist_ok=True)
+        document = DataSource(source=source, is_sample=is_sample)
+        (tmp_path / "ingest/source.json").write_bytes(encode_document(document))
         np.save(tmp_path / "split/X_validation.npy", X)
         np.save(tmp_path / "split/rows_validation.npy", 1000 + np.arange(n_rows)[::-1])
         np.save(tmp_path / "encode/Y_validation.npy", np.eye(len(classes), dtype=np.float32)[actual])
@@ -84,8 +88,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) -> None:
-    P, actual = trained()
-    outcome = run_stage("evaluate", origin="data/train.csv")
+    P, actual = trained(source="data/train.csv")
+    outcome = run_stage("evaluate")
     metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
     predicted = P.argmax(axis=1)
     n_errors = sum(said != right for said, right in zip(predicted, actual, strict=True))
@@ -112,8 +116,8 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
 
 
 def test_the_bundled_sample_is_marked_in_metrics_and_report(tmp_path: Path, trained, run_stage) -> None:
-    trained()
-    run_stage("evaluate", origin="bundled sample")
+    trained(source="bundled sample", is_sample=True)
+    run_stage("evaluate")
     assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_sample"] is True
     assert "not your data" in (tmp_path / "evaluate/report.html").read_text()
 
@@ -163,8 +167,8 @@ class Page(HTMLParser):
 
 
 def test_labels_and_file_names_with_markup_show_as_text(tmp_path: Path, trained, run_stage) -> None:
-    trained(("<script>alert(1)</script>", '"quoted" & more', "b"))
-    run_stage("evaluate", origin="data/<script>.csv")
+    trained(("<script>alert(1)</script>", '"quoted" & more', "b"), source="data/<script>.csv")
+    run_stage("evaluate")
     page = Page((tmp_path / "evaluate/report.html").read_text())
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.text
@@ -224,7 +228,7 @@ def test_probabilities_that_do_not_sum_to_one_are_not_published(
 
 def test_a_certain_mistake_and_an_absent_class_leave_every_figure_finite() -> None:
     P = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], dtype=np.float32)
-    metrics = measure(P, np.array([1, 1]), (0, 1, 2), source="made")
+    metrics = measure(P, np.array([1, 1]), (0, 1, 2), DataSource(source="made", is_sample=False))
     assert metrics.accuracy == 0.0
     assert metrics.log_loss == pytest.approx(-np.log(1e-15))
     assert [each.f1 for each in metrics.per_class] == [0.0, 0.0, 0.0]

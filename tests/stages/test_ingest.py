@@ -144,7 +144,17 @@ def test_the_same_files_give_the_same_bytes(ingest: Ingest, tmp_path: Path) -> N
         ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})
         contents.append({path.name: path.read_bytes() for path in (tmp_path / "ingest").iterdir()})
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 4
+    assert len(contents[0]) == 5
+
+
+def test_where_the_data_came_from_stands_apart_from_what_it_is(ingest: Ingest, tmp_path: Path) -> None:
+    ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})
+    before = (tmp_path / "ingest/profile.json").read_bytes()
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "data" / name).unlink()
+    ingest({"a.zip": zipped({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})})
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes()) == {"source": "data/a.zip", "is_sample": False}
+    assert (tmp_path / "ingest/profile.json").read_bytes() == before
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------------
