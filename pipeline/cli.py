@@ -229,7 +229,7 @@ def verify(folder: Path, *, rerun: bool, as_json: bool) -> None:
     project = load_project(folder)
     findings = list(check(project))
     if rerun and not any(finding.problem for finding in findings):
-        with Terminal(quiet=as_json) as terminal:
+        with Terminal(quiet=True) as terminal:
             findings += verify_by_rerun(project, terminal)
     render.print_json([asdict(item) for item in findings]) if as_json else render.print_findings(findings)
     if any(finding.problem for finding in findings):

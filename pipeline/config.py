@@ -6,15 +6,17 @@ defaults < preset < pipeline.toml < environment (PIPELINE_TRAIN_EPOCHS=5) < --se
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, nearest
 from pipeline.stage import Parameters, Stage
 
 FILE_NAME = "pipeline.toml"
@@ -54,11 +56,11 @@ class Config:
         return plain(self.parameters[stage])
 
     def changed(self) -> dict[str, Any]:
-        """Return the settings that are not at their default, by full name."""
+        """Return the settings that neither the defaults nor the preset gave, by full name."""
         return {
             name: self.values(name.partition(".")[0])[name.partition(".")[2]]
             for name, origin in self.origins.items()
-            if origin != DEFAULT
+            if origin not in {DEFAULT, f"preset {self.preset}"}
         }
 
 
@@ -77,7 +79,7 @@ def load_config(
     layers: list[Setting] = []
     if chosen is not None:
         if chosen not in presets:
-            raise ConfigError(f"there is no preset '{chosen}'", mend=_nearest(chosen, presets, "presets"))
+            raise ConfigError(f"there is no preset '{chosen}'", mend=nearest(chosen, presets, "presets"))
         layers += _from_tables(presets[chosen], f"preset {chosen}")
     layers += _from_tables(tables, FILE_NAME)
     layers += _from_environment(environment, stages)
@@ -95,7 +97,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
             raise ConfigError(
                 f"{setting.stage} has no setting '{setting.key}'",
                 where=f"{setting.name} in {setting.origin}",
-                mend=_nearest(setting.key, keys, f"settings of {setting.stage}"),
+                mend=nearest(setting.key, keys, f"settings of {setting.stage}"),
             )
         winners[setting.name] = setting
     parameters: dict[str, Parameters] = {}
@@ -110,6 +112,13 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
 
 def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     """Check types and bounds strictly: "5" is not 5, and True is not 1."""
+    for item in given.values():
+        if isinstance(item.value, float) and not math.isfinite(item.value):
+            raise ConfigError(
+                f"{item.name} must be a finite number, not {item.value}",
+                where=item.origin,
+                mend=_advice(stage, item.key),
+            )
     try:
         return msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:
@@ -120,16 +129,29 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             names = ", ".join(f"{item.name} in {item.origin}" for item in given.values())
             raise ConfigError(f"the settings of {stage.name} do not fit together: {reason}", where=names) from error
         raise ConfigError(
-            f"{setting.name} cannot be {setting.value!r}: {reason[0].lower()}{reason[1:]}",
+            f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,
             mend=_advice(stage, key),
         ) from error
 
 
+def _plain_reason(reason: str) -> str:
+    """Put the reasons of msgspec into words that are not those of its types."""
+    words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+    words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
+    plain_words = "".join(
+        re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], part) if index % 2 else part
+        for index, part in enumerate(reason.split("`"))  # every second part stood between backticks
+    )
+    return plain_words[0].lower() + plain_words[1:]
+
+
 def _advice(stage: Stage, key: str) -> str:
-    """Say what a setting means and what it is when nobody sets it."""
-    default = msgspec.to_builtins(getattr(stage.parameters(), key))
-    return f"{describe(stage.parameters)[key]} (default: {toml_text(default)})"
+    """Say what a setting means, what it may be if that is a short list, and what it is when nobody sets it."""
+    kind = get_type_hints(stage.parameters)[key]
+    choices = f" One of {', '.join(map(str, get_args(kind)))}." if get_origin(kind) is Literal else ""
+    default = toml_text(msgspec.to_builtins(getattr(stage.parameters(), key)))
+    return f"{describe(stage.parameters)[key]}{choices} (default: {default})"
 
 
 def describe(model: type[Parameters]) -> dict[str, str]:
@@ -161,7 +183,9 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
     except FileNotFoundError:
         return {}, None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path)) from error
+        raise ConfigError(
+            f"{FILE_NAME} is not valid TOML: {error}", where=str(path), mend='texts need quotes: optimiser = "adam"'
+        ) from error
     except OSError as error:
         raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
     preset = content.pop("preset", None)
@@ -170,8 +194,13 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
     names = [stage.name for stage in stages]
     for name, table in content.items():
         if name not in names:
+            is_table = isinstance(table, dict)
             raise ConfigError(
-                f"there is no stage '{name}'", where=f"[{name}] in {FILE_NAME}", mend=_nearest(name, names, "stages")
+                f"there is no stage '{name}'" if is_table else f"the key '{name}' stands outside every table",
+                where=f"[{name}] in {FILE_NAME}" if is_table else f"{name} in {FILE_NAME}",
+                mend=nearest(name, [*names, "preset"], "tables")
+                if is_table or difflib.get_close_matches(name, ["preset"])
+                else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
             )
         if not isinstance(table, dict):
             raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, mend=f"write [{name}] and its keys below")
@@ -193,9 +222,13 @@ def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -
         stage, _, key = variable.removeprefix(PREFIX).lower().partition("_")
         if stage in names:
             yield Setting(stage, key, _parse_value(environment[variable]), f"environment {variable}")
+        elif not key and difflib.get_close_matches(stage, ["preset"], cutoff=0.75):
+            raise ConfigError(
+                f"{variable} means nothing", where="the environment", mend=f"did you mean {PREFIX}PRESET?"
+            )
         elif key and difflib.get_close_matches(stage, names, n=1, cutoff=0.75):
             raise ConfigError(
-                f"there is no stage '{stage}'", where=f"environment {variable}", mend=_nearest(stage, names, "stages")
+                f"there is no stage '{stage}'", where=f"environment {variable}", mend=nearest(stage, names, "stages")
             )
 
 
@@ -207,7 +240,7 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
         raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", mend="for example --set train.epochs=5")
     names = [item.name for item in stages]
     if stage not in names:
-        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=_nearest(stage, names, "stages"))
+        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=nearest(stage, names, "stages"))
     return Setting(stage, key, _parse_value(value), "--set")
 
 
@@ -220,10 +253,3 @@ def _parse_value(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text.strip()
     return parsed["value"] if parsed.keys() == {"value"} else text.strip()
-
-
-def _nearest(word: str, known: Iterable[str], what: str) -> str:
-    """Name the nearest known word, or else all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"{what}: {', '.join(known)}"

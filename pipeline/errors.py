@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -59,3 +60,12 @@ class StoreError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
+
+
+def nearest(word: str, known: Iterable[str], what: str) -> str:
+    """Name the known word that is nearest to a mistyped one, or else all of them."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"{what}: {', '.join(known)}"

@@ -22,11 +22,16 @@ SHOWN = 5  # changes named in a message
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on."""
+    """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on.
+
+    ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now.
+    """
 
     observed: Observed
     work: Work
     upstream: Mapping[str, Receipt]
+    origin: str
+    notice: str
 
     @property
     def stage(self) -> Stage:
@@ -54,8 +59,8 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
             outputs=outputs,
             figures=dict(outcome.figures),
             warnings=tuple(outcome.warnings),
-            origin=task.origin,
-            notice=job.observed.notice or _joined(receipt.notice for receipt in job.upstream.values()),
+            origin=job.origin,
+            notice=job.notice,
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
         )
@@ -80,16 +85,12 @@ def _task(
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
         parameters=project.config.parameters[stage.name],
         sources=find_sources(project, stage),
-        origin=job.observed.origin or _joined(receipt.origin for receipt in job.upstream.values()),
+        origin=job.origin,
         scratch=store.scratch(stage.name, job.work.key),
         report=report,
         progress=progress,
         say=say,
     )
-
-
-def _joined(texts: Iterator[str]) -> str:
-    return ", ".join(sorted({text for text in texts if text}))
 
 
 def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:

@@ -22,7 +22,8 @@ class Run:
     """One run: what was asked, what each stage did, and the figures that came out.
 
     ``stages`` maps a stage to what was done with it, ``outcome`` is done, failed or interrupted, and
-    ``changed`` holds the settings that were not at their default, and ``results`` each stage's generation.
+    ``changed`` holds the settings that neither the defaults nor the ``preset`` gave, and ``results`` each
+    stage's generation.
     What these rest on: ``parameters`` by full name, raw ``sources`` and ``inputs`` by name or path with their
     digests, ``code`` as one digest a stage (the receipt in the generation has them all), ``libraries``
     with their versions.
@@ -34,6 +35,7 @@ class Run:
     command: str
     outcome: str
     error: str
+    preset: str
     changed: Mapping[str, Any]
     stages: Mapping[str, str]
     figures: Mapping[str, Any]

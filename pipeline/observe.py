@@ -16,7 +16,7 @@ from pipeline.config import Config, plain
 from pipeline.errors import DataError
 from pipeline.fingerprint import digest, file_digests
 from pipeline.plan import Observed
-from pipeline.receipt import Work
+from pipeline.receipt import LOCATION, Work
 from pipeline.stage import Sources, Stage, resolve, upstream
 from pipeline.store import Generation, Store
 
@@ -105,7 +105,10 @@ def current_work(project: Project, stage: Stage, sources: Sources) -> Work:
 
 
 def source_digests(sources: Sources) -> dict[str, str]:
-    """Hash the raw files by name, wherever they lie; a notice counts, so that a sample never passes for real data."""
+    """Hash the raw files by name.
+
+    Where they lie counts too, since results tell of it: a sample never passes for real data.
+    """
     for source in sources.files:
         _require_file(source.path)
     try:
@@ -116,7 +119,7 @@ def source_digests(sources: Sources) -> dict[str, str]:
         source.name: digest([source.member, files[source.path]]) if source.member else files[source.path]
         for source in sources.files
     }
-    return {**named, "notice": digest(sources.notice)} if sources.notice else named
+    return {**named, LOCATION: digest([sources.origin, sources.notice])} if named else {}
 
 
 def _require_file(path: Path) -> None:

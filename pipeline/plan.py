@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, StageError, nearest
 from pipeline.receipt import Receipt, Work
 from pipeline.stage import Stage, upstream
+
+SHOWN = 5  # missing inputs named in a message
 
 
 class Action(Enum):
@@ -138,9 +140,9 @@ def select(
     named, not what they bring with them.
     """
     known = [stage.name for stage in stages]
-    for name in (*(name for name in names if name != "all"), *filter(None, (first, last))):
-        if name not in known:
-            raise ConfigError(f"there is no stage '{name}'", mend=f"stages: {', '.join(known)}, or all")
+    for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
+        if name not in words:
+            raise ConfigError(f"there is no stage '{name}'", mend=nearest(name, words, "stages"))
     named = set(known) if "all" in names else set(names)
     chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
     if first is not None:
@@ -180,14 +182,22 @@ def known_inputs(stage: Stage, decisions: Mapping[str, Decision]) -> dict[str, s
 
 
 def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision]) -> None:
-    """Raise StageError if an input is missing or damaged and nothing in this plan will make it."""
-    for path, content in inputs.items():
-        maker = path.partition("/")[0]
-        if content is None and decisions[maker].action in {Action.LEFT, Action.FRESH, Action.RESTORE}:
-            raise StageError(
-                f"{stage.name} needs artifacts/{path}, which is missing or damaged",
-                mend=f"pipeline run {maker}",
-            )
+    """Raise StageError if inputs are missing or damaged and nothing in this plan will make them."""
+    made = {Action.RUN, Action.MAY_RUN}
+    lacking = [
+        path
+        for path, content in inputs.items()
+        if content is None and decisions[path.partition("/")[0]].action not in made
+    ]
+    if lacking:
+        named = ", ".join(f"artifacts/{path}" for path in lacking[:SHOWN])
+        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        makers = {path.partition("/")[0] for path in lacking}
+        last = [name for name in decisions if name in makers][-1]  # making the last makes what it needs
+        raise StageError(
+            f"{stage.name} needs {named}{more}: missing or damaged",
+            mend=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",
+        )
 
 
 def decide(

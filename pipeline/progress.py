@@ -66,7 +66,7 @@ class Terminal:
         if self._bars is not None and self._bars.task_ids and result.action is Action.RUN:
             task = self._bars.task_ids[-1]
             total = self._bars.tasks[-1].total or 1
-            self._bars.update(task, total=total, completed=total, note=figures, rate=f"{result.seconds:.1f} s")
+            self._bars.update(task, total=total, completed=total, note=figures, rate="")
         else:
             self.say(f"{text}; {figures}" if figures else text)
 
@@ -75,13 +75,16 @@ class Terminal:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
+            from rich.table import Column
 
             self._bars = RichProgress(
-                TextColumn("{task.description:<9}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.fields[rate]:>16}"),
-                TimeRemainingColumn(compact=True),
-                TextColumn("{task.fields[note]}"),
+                # a narrow terminal cuts the note, and nothing else
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=9)),
+                BarColumn(bar_width=10, table_column=Column(no_wrap=True, min_width=10)),
+                TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True, min_width=13, justify="right")),
+                TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(min_width=5)),
+                TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+                expand=True,
                 console=Console(stderr=True),
             )
             self._bars.start()
@@ -98,11 +101,14 @@ class _BarProgress:
     def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars, self._task = bars, task
         self._started = self._drawn = time.monotonic()
+        self._first: float | None = None  # where a stage that was killed before goes on
 
     def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
         now = time.monotonic()
         if now - self._drawn < 0.1 and done < total:
             return
         self._drawn = now
-        rate = done / max(now - self._started, 1e-9)
+        if self._first is None:
+            self._first, self._started = done, now
+        rate = (done - self._first) / max(now - self._started, 1e-9)
         self._bars.update(self._task, total=total, completed=done, note=note, rate=f"{rate:,.0f} {unit}/s")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, nearest
 from pipeline.observe import Project
 from pipeline.receipt import Receipt
 from pipeline.store import Generation
@@ -18,33 +18,34 @@ class Step:
     """One stage of a chain: the files of it that were used, and its receipt.
 
     ``receipt`` is None where the result that was used is no longer stored; ``current`` says whether it
-    is the one that lies in artifacts/ now.
+    is the one that lies in artifacts/ now, and ``damage`` what is wrong with its files.
     """
 
     stage: str
     files: tuple[str, ...]
     receipt: Receipt | None
     current: bool
+    damage: tuple[str, ...] = ()
 
 
 def trace(project: Project, path: Path) -> tuple[Step, ...]:
-    """Follow an artifact to the raw files, the artifact's own stage first.
+    """Follow an artifact, or all that a stage made, to the raw files; the artifact's own stage comes first.
 
     Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made.
     """
-    known = {artifact.path for stage in project.stages for artifact in stage.outputs}
-    wanted = path.as_posix().removeprefix("./")
-    name = wanted.removeprefix(project.store.root.name + "/")
-    if name not in known:
-        inside = "/".join(path.parts[-2:])
-        if inside not in known:
-            raise ConfigError(f"no stage makes '{wanted}'", mend=f"artifacts: {', '.join(sorted(known))}")
-        name = inside
-    stage = name.partition("/")[0]
+    known = {artifact.path: stage.name for stage in project.stages for artifact in stage.outputs}
+    wanted = "/".join(path.parts[-2:]) if len(path.parts) > 1 else path.name
+    wanted = wanted.removeprefix(project.store.root.name + "/")
+    names = [name for name, maker in known.items() if wanted in {name, maker}]
+    if not names:
+        raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, [*known, *set(known.values())], "artifacts"))
+    stage = known[names[0]]
     current = project.store.current(stage)
-    if current is None or current.receipt is None or current.receipt.content(name) is None:
-        raise DataError(f"artifacts/{name} has not been made", mend=f"pipeline run {stage}")
-    return tuple(_chain(project, {stage: {name: current.receipt.content(name) or ""}}))
+    receipt = current.receipt if current else None
+    made = {name: content for name in names if receipt and (content := receipt.content(name))}
+    if not made:
+        raise DataError(f"artifacts/{names[0]} has not been made", mend=f"pipeline run {stage}")
+    return tuple(_chain(project, {stage: made}))
 
 
 def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
@@ -55,7 +56,9 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
             continue
         current = project.store.current(stage.name)
         found = _find(project, stage.name, current, files)
-        yield Step(stage.name, tuple(sorted(files)), found, bool(current and found and current.receipt == found))
+        is_current = bool(current and found and current.receipt == found)
+        damage = project.store.damage([current])[current.folder] if current and is_current else ()
+        yield Step(stage.name, tuple(sorted(files)), found, is_current, tuple(str(reason) for reason in damage))
         for path, content in found.work.inputs.items() if found else ():
             used.setdefault(path.partition("/")[0], {})[path] = content
 
@@ -79,6 +82,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "stage": step.stage,
         "stored": True,
         "current": step.current,
+        "damage": list(step.damage),
         "key": receipt.work.key,
         "files": {path: receipt.content(path) for path in step.files},
         "parameters": dict(receipt.work.parameters),

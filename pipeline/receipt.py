@@ -16,6 +16,7 @@ from pipeline.fingerprint import digest
 from pipeline.stage import Figure
 
 FORMAT = 1
+LOCATION = "location"  # among the sources of a work: where they lie
 FILE_NAME = "receipt.json"
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, toml_text
-from pipeline.plan import Action, Plan, Reason
-from pipeline.receipt import Receipt
+from pipeline.plan import Action, Plan, Reason, ReasonKind
+from pipeline.receipt import LOCATION, Receipt
 from pipeline.stage import Stage, upstream
 
 if TYPE_CHECKING:
@@ -32,9 +32,14 @@ DONE = {
 
 
 def reasons_text(reasons: Sequence[Reason]) -> str:
-    """Join the first reasons, and say how many more there are."""
-    text = "; ".join(str(reason) for reason in reasons[:SHOWN])
-    return f"{text}; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else text
+    """Put reasons into a few words: what a person did first, and changed inputs only if there is nothing else."""
+    told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
+    made_anew = sorted({reason.subject.partition("/")[0] for reason in reasons if reason not in told})
+    texts = [str(reason) for reason in told]
+    if made_anew and not told:
+        texts = [f"{', '.join(made_anew)} changed"]
+    text = "; ".join(texts[:SHOWN])
+    return f"{text}; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else text
 
 
 def figure_text(name: str, value: object) -> str:
@@ -140,13 +145,8 @@ def result_data(result: RunResult, folder: str) -> dict[str, Any]:
             }
             for done in result.stages
         ],
-        "notices": notices(result),
+        "notices": result.notices,
     }
-
-
-def notices(result: RunResult) -> list[str]:
-    """Return what must be said of where the data came from, once each."""
-    return sorted({done.receipt.notice for done in result.stages if done.receipt and done.receipt.notice})
 
 
 def print_result(result: RunResult, stages: Sequence[Stage], folder: str, *, quiet: bool) -> None:
@@ -158,7 +158,7 @@ def print_result(result: RunResult, stages: Sequence[Stage], folder: str, *, qui
     for done in result.stages:
         for warning in done.receipt.warnings if done.receipt else ():
             tell(f"warning: {warning}")
-    for notice in notices(result):
+    for notice in result.notices:
         tell(banner(notice))
 
 
@@ -197,7 +197,7 @@ def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> lis
 
 def banner(text: str) -> str:
     """Frame what must not be overlooked."""
-    rule = "=" * min(len(text), 78)
+    rule = "=" * max(len(line) for line in text.splitlines())
     return f"{rule}\n{text}\n{rule}"
 
 
@@ -254,10 +254,13 @@ def print_steps(steps: Sequence[Step]) -> None:
         for path, content in receipt.work.inputs.items():
             echo(f"  from   {path}  {content[:12]}")
         for name, value in receipt.work.sources.items():
-            echo(f"  raw    {name}  {value[:12]}" + (f"  {receipt.origin}" if name != "notice" else ""))
+            echo(f"  raw    {name}  {receipt.origin if name == LOCATION else value[:12]}")
         settings = ", ".join(f"{key}={toml_text(value)}" for key, value in receipt.work.parameters.items())
         echo(f"  with   {settings or 'no settings'}")
         echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
+    for step in steps:
+        for problem in step.damage:
+            tell(f"warning: {problem}; what lies there is not what this tells of. mend: pipeline run {step.stage}")
 
 
 def print_runs(runs: Sequence[Run]) -> None:
@@ -268,12 +271,10 @@ def print_runs(runs: Sequence[Run]) -> None:
             run.started.replace("T", " ").partition("+")[0],
             run.outcome,
             f"{run.seconds:.1f}",
-            ", ".join(name for name, action in run.stages.items() if action == "run") or "nothing",
-            ", ".join(f"{name}={toml_text(value)}" for name, value in run.changed.items()) or "defaults",
+            _span([name for name, action in run.stages.items() if action == "run"]) or "nothing",
+            _settings(run),
             ", ".join(
-                figure_text(name.partition(": ")[2], value)
-                for name, value in run.figures.items()
-                if name.endswith("accuracy")
+                sorted({_figure(name, value) for name, value in run.figures.items() if name.endswith("accuracy")})
             ),
         )
         for run in runs
@@ -283,19 +284,38 @@ def print_runs(runs: Sequence[Run]) -> None:
     )
 
 
+def _span(stages: Sequence[str]) -> str:
+    """Name the stages that ran, in their order, the long way only if it is short."""
+    return ", ".join(stages) if len(stages) < 3 else f"{stages[0]} ... {stages[-1]}"
+
+
+def _settings(run: Run) -> str:
+    changed = [f"{name}={toml_text(value)}" for name, value in run.changed.items()]
+    return ", ".join([f"preset {run.preset}", *changed] if run.preset else changed) or "defaults"
+
+
+def _figure(name: str, value: object) -> str:
+    """Write a figure that is named ``stage: name`` without its stage."""
+    return figure_text(name.partition(": ")[2], value)
+
+
 def print_differences(differences: Sequence[Difference]) -> None:
     """Print in what two runs differ."""
     if not differences:
         echo("The two runs differ in nothing.")
         return
-    rows = [(item.kind, item.name, _cell(item.before), _cell(item.after)) for item in differences]
+    rows = [(item.kind, item.name, _cell(item, item.before), _cell(item, item.after)) for item in differences]
     print_table(("what", "name", "before", "after"), rows)
 
 
-def _cell(value: object) -> str:
+def _cell(difference: Difference, value: object) -> str:
     """Write a value as short as it can be told: digests by their first digits."""
-    text = "-" if value is None else toml_text(value)
-    return text.strip('"')[:12] if isinstance(value, str) and len(value) == 64 else text
+    if value is None:
+        return "-"
+    if difference.kind == "figure":
+        return figure_text(difference.name, value).removeprefix(f"{difference.name} ")
+    text = toml_text(value).strip('"')
+    return text[:12] if difference.kind in {"source", "input", "code"} else text
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,14 @@ from pipeline.plan import (
     Observed,
     Reason,
     Selection,
+    ancestors,
     decide,
     known_inputs,
     make_plan,
     require_inputs,
 )
-from pipeline.receipt import Receipt
-from pipeline.stage import Progress
+from pipeline.receipt import Receipt, Work
+from pipeline.stage import Progress, Stage
 
 
 class Watcher(Protocol):
@@ -63,6 +65,7 @@ class RunResult:
     """What became of a run, filled as it goes, so that an interrupted one can be told of too."""
 
     stages: list[StageResult] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @property
     def did_something(self) -> bool:
@@ -135,9 +138,7 @@ def _run_stages(
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
             work = replace(item.work, inputs={path: content for path, content in inputs.items() if content})
-            above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in inputs}
-            job = Job(item, work, {maker: found for maker, found in above.items() if found})
-            receipt = execute(project, job, progress, watcher.say)
+            receipt = execute(project, _job(project, item, work, decisions), progress, watcher.say)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
@@ -146,6 +147,29 @@ def _run_stages(
         done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
         result.stages.append(done)
         watcher.finished(done)
+    result.notices += sorted(
+        {receipt.notice for receipt in _roots(project, project.stages, decisions) if receipt.notice}
+    )
+
+
+def _job(project: Project, item: Observed, work: Work, decisions: Mapping[str, Decision]) -> Job:
+    """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
+    above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}
+    before = ancestors(item.stage.name, project.stages)
+    roots = _roots(project, [stage for stage in project.stages if stage.name in before], decisions)
+    return Job(
+        observed=item,
+        work=work,
+        upstream={maker: receipt for maker, receipt in above.items() if receipt},
+        origin=item.origin or ", ".join(receipt.origin for receipt in roots),
+        notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),
+    )
+
+
+def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, Decision]) -> list[Receipt]:
+    """Return the receipts of the stages that read raw files: they know where the data lies now."""
+    found = [decisions[stage.name].receipt for stage in project.stages if stage.sources and stage in stages]
+    return [receipt for receipt in found if receipt is not None]
 
 
 def _log(project: Project, result: RunResult, started: str, seconds: float, outcome: str, error: str) -> None:
@@ -161,6 +185,7 @@ def _log(project: Project, result: RunResult, started: str, seconds: float, outc
             command=" ".join(["pipeline", *sys.argv[1:]]),
             outcome=outcome,
             error=error,
+            preset=project.config.preset or "",
             changed=project.config.changed(),
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,

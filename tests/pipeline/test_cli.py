@@ -189,7 +189,7 @@ def test_only_says_which_command_makes_what_is_missing(invoke: Invoke) -> None:
     result = invoke("run", "total", "--only")
     assert result.exit_code == 1
     assert "total needs artifacts/power/powers.npy" in result.stderr
-    assert "mend:  pipeline run power" in result.stderr
+    assert "mend:  pipeline run parity" in result.stderr
 
 
 def test_config_shows_every_setting_with_its_origin(invoke: Invoke) -> None:
@@ -215,7 +215,7 @@ def test_why_goes_down_to_the_raw_file(toy: Toy, invoke: Invoke) -> None:
     steps = json.loads(invoke("why", "artifacts/total/total.csv", "--json").stdout)
     assert [step["stage"] for step in steps] == ["total", "parity", "power", "load"]
     assert steps[2]["parameters"] == {"exponent": 3}
-    assert list(steps[3]["sources"]) == ["numbers"]
+    assert list(steps[3]["sources"]) == ["location", "numbers"]
     assert all(step["current"] for step in steps)
     shown = invoke("why", "artifacts/total/total.csv")
     assert shown.exit_code == 0

@@ -143,7 +143,7 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
         ("", ("power.exponent",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
         ("", (), {"PIPELINE_POWR_EXPONENT": "1"}, "there is no stage 'powr'", "PIPELINE_POWR_EXPONENT", "'power'"),
         ("", (), {"PIPELINE_POWER_EXPONNET": "1"}, "no setting 'exponnet'", "PIPELINE_POWER_EXPONNET", "'exponent'"),
-        ("", (), {"PIPELINE_POWER_EXPONENT": "many"}, "cannot be 'many'", "PIPELINE_POWER_EXPONENT", "default: 2"),
+        ("", (), {"PIPELINE_POWER_EXPONENT": "many"}, 'cannot be "many"', "PIPELINE_POWER_EXPONENT", "default: 2"),
     ],
 )
 def test_every_mistake_is_told_with_its_place_and_what_was_probably_meant(

@@ -28,7 +28,7 @@ def edit_helper(toy: Toy) -> None:
 
 MEDDLERS: dict[str, tuple[str, Callable[[Toy], object], str]] = {
     "raw file": ("load", lambda toy: toy.raw.write_text("9\n"), "source changed: numbers"),
-    "another raw file": ("load", lambda toy: toy.raw.unlink(), "source changed: notice; source changed: numbers"),
+    "another raw file": ("load", lambda toy: toy.raw.unlink(), "source changed: location; source changed: numbers"),
     "code": ("power", edit_helper, "code changed: PACKAGE.arithmetic.offset"),
     "input": (
         "power",

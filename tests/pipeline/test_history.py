@@ -22,6 +22,7 @@ def make_run(number: int, **changes: object) -> Run:
         command="pipeline run all",
         outcome="done",
         error="",
+        preset="",
         changed={},
         stages={"power": "run"},
         figures={"power: largest": 25},

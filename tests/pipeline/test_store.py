@@ -196,11 +196,12 @@ def test_forcing_everything_runs_everything_and_changes_nothing(toy: Toy) -> Non
     assert not toy.plan().stale
 
 
-def test_a_setting_that_is_not_in_the_key_reruns_nothing(toy: Toy) -> None:
+def test_the_same_raw_file_in_another_place_reruns_only_the_stage_that_tells_where_it_lay(toy: Toy) -> None:
     toy.run("all")
     (toy.work / "same.txt").write_text(RAW)
     toy.settings = {"load.path": "same.txt"}
-    assert not toy.plan().stale
+    assert why(toy.plan(), "load") == ["source changed: location"]
+    assert [done.action.name for done in toy.run("all").stages] == ["RUN", "FRESH", "FRESH", "FRESH"]
     (toy.work / "same.txt").write_text("2\n")
     assert why(toy.plan(), "load") == ["source changed: numbers"]
 
