@@ -17,6 +17,8 @@ from pipeline.errors import DataError
 LARGEST_RATIO = 200
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
 
+WEB_PAGE = "a failed download or a missing login leaves such a page"
+
 ENCRYPTED = 0x1  # bit 0 of a member's flags
 
 
@@ -41,15 +43,8 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
     DataError
         It is no zip, is damaged, holds one of the files twice, or what it holds cannot be trusted.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
-    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the zip {path.name} cannot be read: {reason_of(error)}", where=str(path), mend="download it again"
-        ) from error
     found: dict[str, str] = {}
-    for info in members:
+    for info in directory_of(path):
         inside = PurePosixPath(info.filename.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] == ("/",):
             raise untrusted(path, f"its member {info.filename[:80]!r} has a path that leads out of the folder")
@@ -69,6 +64,43 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
             )
         found[inside.name] = info.filename
     return found
+
+
+def list_members(path: Path) -> list[str]:
+    """The names of the files in the zip at ``path``, in its own order."""
+    return [info.filename for info in directory_of(path) if not info.is_dir()]
+
+
+def directory_of(path: Path) -> list[zipfile.ZipInfo]:
+    """What the zip at ``path`` says that it holds, but for what macOS adds.
+
+    Raises
+    ------
+    DataError
+        It is no zip, or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
+    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
+        what, mend = why_unreadable(path, error)
+        raise DataError(f"the zip {path.name} {what}", where=str(path), mend=mend) from error
+
+
+def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
+    """What is wrong with a file that is no readable zip, and what mends it."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return f"cannot be read: {reason_of(error)}", "check the path"
+    if not start:
+        return "is empty", "download it again"
+    if start.startswith(b"PK"):
+        return f"is cut off or damaged: {reason_of(error)}", "download it again, in full"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "is a web page, not a zip", f"download it again: {WEB_PAGE}"
+    return "is not a zip", "download it again, or remove it"
 
 
 def untrusted(path: Path, what: str) -> DataError:

@@ -7,6 +7,9 @@ Each of train, test and sample_submission is looked for in this order:
 3. ``data/train.csv`` and ``data/test.csv``, each also as ``.csv.gz``; they win over a zip beside them;
 4. the one zip in ``data/`` that holds both.
 
+With none of these, the bundled sample is taken; but never where ``data/`` holds tables or zips under other names,
+for then somebody means them.
+
 The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
 nothing heavy and reads no data: a zip's directory at most.
 """
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +33,12 @@ SAMPLE_FOLDER = Path(__file__).parent / "sample"
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
 PAIR = ("train", "test")
 
-PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/ (pipeline fetch does)"
+PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
+SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")  # of files that could be meant, whatever they are called
+EXAMPLES = 5
+LONGEST_NAME = 80  # characters of a name that are shown
 
 
 def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
@@ -40,27 +49,23 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     ConfigError
         A configured path does not exist, or only one of the two sets is configured and found.
     DataError
-        One of train and test is missing, two zips could be meant, a zip cannot be trusted, or a file is a
-        folder, a pipe, or may not be read.
+        One of train and test is missing, two zips could be meant, a zip cannot be trusted, data/ holds only
+        tables that are called otherwise, or a file is a folder, a pipe, or may not be read.
     """
     configured = {name: path for name in FILE_NAMES if (path := getattr(parameters, name)) is not None}
     files = {name: configured_file(name, path, folder) for name, path in configured.items()}
     data = folder / "data"
     if parameters.archive is not None:
         archive = configured_file("archive", parameters.archive, folder).path
-        found = require_pair(members_of(archive), where=str(archive))
+        found = require_pair(members_of(archive), archive)
     elif set(PAIR) <= set(files):
         found = {}
     else:
+        require_folder(data)
         found = files_in(data) or zip_in(data)
 
     if not files.keys() & set(PAIR) and not found:
-        if "sample_submission" in files:
-            raise ConfigError(
-                "ingest.sample_submission is set, but there is no data that it belongs to",
-                where=str(data),
-                mend=PUT_FILES,
-            )
+        require_nothing_meant(files, data)
         return sample()
     for name in PAIR:
         if name in found:
@@ -86,6 +91,14 @@ def configured_file(name: str, path: str, folder: Path) -> Source:
     return Source(name, file)
 
 
+def require_folder(data: Path) -> None:
+    """``data`` is a folder that may be read, or is not there at all."""
+    if os.path.lexists(data) and not os.access(data / ".", os.R_OK | os.X_OK):
+        raise DataError(
+            f"{data.name} is not a folder that you may read", where=str(data), mend=f"make it a folder, and {PUT_FILES}"
+        )
+
+
 def files_in(data: Path) -> dict[str, Source]:
     """``train.csv`` and ``test.csv`` in ``data``, plain or gzipped, as far as they are there."""
     found = {}
@@ -109,17 +122,61 @@ def zip_in(data: Path) -> dict[str, Source]:
     if not zips:
         return {}
     if len(zips) == 1:
-        return require_pair(members_of(zips[0]), where=str(zips[0]))
+        return require_pair(members_of(zips[0]), zips[0])
     holding = [members for path in zips if set(PAIR) <= (members := members_of(path)).keys()]
     if len(holding) == 1:
         return holding[0]
-    names = ", ".join(path.name for path in zips[:5])
-    count = "none" if not holding else f"{len(holding)}"
+    if not holding:
+        raise DataError(
+            f"none of the {len(zips)} zips in data/ holds both train.csv and test.csv: {listed(zips, data)}",
+            where=str(data),
+            mend="unzip them, and set ingest.train and ingest.test to the two CSV files",
+        )
     raise DataError(
-        f"of the {len(zips)} zips in data/, {count} hold both train.csv and test.csv: {names}",
+        f"of the {len(zips)} zips in data/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
         where=str(data),
         mend="leave one of them, or set ingest.archive to the one that is meant",
     )
+
+
+def other_tables(data: Path) -> list[Path]:
+    """What lies in ``data`` or one of its folders and could be meant, though it is not called as it should be."""
+    return sorted(
+        path
+        for pattern in ("*", "*/*")
+        for path in data.glob(pattern)
+        if path.name.lower().endswith(TABLE_ENDINGS)
+        and not any(part.startswith(".") for part in path.relative_to(data).parts)
+        and not path.is_dir()
+    )
+
+
+def require_nothing_meant(files: dict[str, Source], data: Path) -> None:
+    """Nothing is configured and nothing lies in ``data`` that somebody may take the sample's results for."""
+    if files:
+        raise ConfigError(
+            "ingest.sample_submission is set, but there is no data that it belongs to", where=str(data), mend=PUT_FILES
+        )
+    if others := other_tables(data):
+        raise DataError(
+            f"{data.name}/ holds no train.csv and test.csv, but {listed(others, data)}",
+            where=str(data),
+            mend=f"name them data/train.csv and data/test.csv (or .csv.gz), or {SET_PATHS}",
+        )
+
+
+def listed(paths: Sequence[Path], data: Path) -> str:
+    """The first few of ``paths``, as seen from ``data``."""
+    more = f" and {len(paths) - EXAMPLES} more" if len(paths) > EXAMPLES else ""
+    return ", ".join(path.relative_to(data).as_posix() for path in paths[:EXAMPLES]) + more
+
+
+def unread_zips(sources: Sources, parameters: IngestParameters) -> tuple[Path, ...]:
+    """The zips in ``data/`` that are not read, since train.csv lies beside them."""
+    train = sources["train"]
+    if parameters.train is not None or train.member is not None:
+        return ()
+    return tuple(sorted(train.path.parent.glob("*.zip")))
 
 
 def members_of(path: Path) -> dict[str, Source]:
@@ -131,13 +188,18 @@ def members_of(path: Path) -> dict[str, Source]:
     return {name: Source(name, path, members[file]) for name, file in FILE_NAMES.items() if file in members}
 
 
-def require_pair(members: dict[str, Source], where: str) -> dict[str, Source]:
-    """``members`` as they are, if both train.csv and test.csv are among them."""
+def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
+    """``members`` of the zip at ``path`` as they are, if both train.csv and test.csv are among them."""
     if missing := [FILE_NAMES[name] for name in PAIR if name not in members]:
+        from stages.archive import list_members
+
+        held = list_members(path)
+        more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
+        shown = (", ".join(name[:LONGEST_NAME] for name in held[:EXAMPLES]) + more) or "nothing"
         raise DataError(
-            f"the zip holds no {' and no '.join(missing)}",
-            where=where,
-            mend="download the competition's zip again, or put train.csv and test.csv themselves into data/",
+            f"the zip {path.name} holds no {' and no '.join(missing)}; it holds {shown}",
+            where=str(path),
+            mend="unzip it, and set ingest.train and ingest.test to the two CSV files",
         )
     return members
 
@@ -194,5 +256,9 @@ def sample() -> Sources:
         files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
         origin=SAMPLE_ORIGIN,
         # The same words whatever else lies there: they are part of what the engine fingerprints.
-        notice=f"No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8. To use your own, {PUT_FILES}.",
+        notice=(
+            "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
+            "To use your own, put train.csv and test.csv,\n"
+            "or the competition's zip, into data/."
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -58,6 +59,8 @@ def test_with_nothing_there_the_sample_is_used_and_said_loudly(tmp_path: Path) -
     sources = find(tmp_path)
     assert sources.origin == SAMPLE_ORIGIN
     assert "BUNDLED SAMPLE" in sources.notice
+    assert max(len(line) for line in sources.notice.splitlines()) <= 76
+    assert len(sources.notice.splitlines()) <= 3
     assert [file.path for file in sources.files] == [SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"]
 
 
@@ -192,6 +195,65 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
     assert "chmod" in error.value.mend
 
 
+def test_a_data_that_is_a_file_is_refused_unless_other_paths_are_set(tmp_path: Path) -> None:
+    put(tmp_path, "data", *BOTH)
+    with pytest.raises(DataError, match="data is not a folder"):
+        find(tmp_path)
+    assert find(tmp_path, train="train.csv", test="test.csv").origin == "train.csv"
+
+
+# --- files that lie in data/ under other names -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Train.csv",
+        "mnist_train.csv.gz",
+        "digit-recognizer.ZIP",
+        "digit-recognizer/train.csv",
+        "folder/some.zip",
+        "sample_submission.csv",
+        "folder.zip/train.csv",
+    ],
+)
+def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path: Path, name: str) -> None:
+    put(tmp_path / "data", name)
+    with pytest.raises(DataError, match=rf"no train\.csv and test\.csv, but {re.escape(name)}\n") as error:
+        find(tmp_path)
+    for word in ("data/train.csv", "ingest.train", "ingest.test", "ingest.archive"):
+        assert word in error.value.mend
+
+
+def test_of_many_tables_under_other_names_five_are_shown(tmp_path: Path) -> None:
+    put(tmp_path / "data", *(f"{number}.csv" for number in range(8)))
+    with pytest.raises(DataError, match=r"but 0\.csv, 1\.csv, 2\.csv, 3\.csv, 4\.csv and 3 more\n"):
+        find(tmp_path)
+
+
+def test_what_is_no_table_leaves_the_sample_in_place(tmp_path: Path) -> None:
+    put(tmp_path / "data", "README.md", ".hidden.csv", ".folder/train.csv", "notes.txt", "pictures/7.png")
+    assert find(tmp_path).origin == SAMPLE_ORIGIN
+
+
+def test_a_zip_under_other_names_shows_what_it_holds(tmp_path: Path) -> None:
+    put(tmp_path / "data", "fashion.zip")
+    members = ["fashion-mnist_train.csv", "fashion-mnist_test.csv", *(f"{number}.gz" for number in range(5))]
+    (tmp_path / "data/fashion.zip").write_bytes(zipped(*members))
+    with pytest.raises(DataError, match=r"holds fashion-mnist_train\.csv, fashion-mnist_test\.csv, .* and 2") as error:
+        find(tmp_path)
+    assert error.value.mend == "unzip it, and set ingest.train and ingest.test to the two CSV files"
+
+
+def test_a_zip_for_each_file_is_to_be_unzipped(tmp_path: Path) -> None:
+    put(tmp_path / "data", "test.csv.zip", "train.csv.zip")
+    for name in BOTH:
+        (tmp_path / f"data/{name}.zip").write_bytes(zipped(name))
+    with pytest.raises(DataError, match=r"none of the 2 zips .*: test\.csv\.zip, train\.csv\.zip") as error:
+        find(tmp_path)
+    assert error.value.mend.startswith("unzip them")
+
+
 # --- zips that lie ---------------------------------------------------------------------------------------------------
 
 
@@ -213,11 +275,12 @@ def link() -> bytes:
 
 
 BAD_ZIPS = {
-    "no zip": (b"nothing of the kind", "cannot be read"),
-    "cut off": (zipped()[:-30], "cannot be read"),
-    "empty": (b"", "cannot be read"),
+    "no zip": (b"nothing of the kind", r"a\.zip is not a zip"),
+    "a web page": (b"\n<!DOCTYPE html><html></html>", r"a\.zip is a web page"),
+    "cut off": (zipped()[:-30], r"a\.zip is cut off or damaged"),
+    "empty": (b"", r"a\.zip is empty"),
     "without test.csv": (zipped("train.csv"), r"holds no test\.csv"),
-    "without either": (zipped("a.txt"), r"holds no train\.csv and no test\.csv"),
+    "without either": (zipped("a.txt"), r"holds no train\.csv and no test\.csv; it holds a\.txt\n"),
     "two train.csv": (zipped(*BOTH, "b/train.csv"), r"holds train\.csv twice"),
     "the same name twice": (zipped(*BOTH, "train.csv"), r"holds train\.csv twice"),
     "climbs out": (zipped(*BOTH, "../../etc/cron.d/x"), "leads out of the folder"),
