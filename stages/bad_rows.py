@@ -62,7 +62,7 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) ->
     if rows is None or len(rows) != len(good):
         raise StageError(
             "two readers disagree about what is a valid row, so none is believed",
-            where=f"{layout.file}, lines {first_line} to {first_line + len(good) + len(bad) - 1}",
+            where=f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}",
             mend="report this with the file",
         )
     return rows, bad
@@ -173,6 +173,6 @@ def bad_rows_error(faults: pd.DataFrame, n_bad: int, n_rows: int, layout: Layout
         shown.append(f"and {n_bad - len(shown):,} more lines")
     return DataError(
         f"{n_bad:,} of the {n_rows:,} rows of {layout.file} are not valid",
-        where="\n    ".join([layout.file, *shown]),
+        where="\n    ".join([layout.file.path, *shown]),
         mend=mend,
     )

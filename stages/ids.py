@@ -13,6 +13,7 @@ from pipeline.stage import Source
 from stages.layout import WHOLE_NUMBER, header_cells
 from stages.profile import Submission
 from stages.raw_csv import open_raw
+from stages.wording import FileName
 
 KAGGLE = Submission(id_name="ImageId", label_name="Label")
 
@@ -23,7 +24,7 @@ MEND_SAMPLE = "put the sample_submission.csv that came with this test set there,
 class SampleSubmission:
     """A competition's sample submission: its header, and its ids as they are written, in its order."""
 
-    file: str
+    file: FileName
     header: Submission
     ids: list[str]
 
@@ -40,7 +41,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
         header = header_cells(raw.read_header(), raw.name)
         if len(header) != 2:
             what = f"{raw.name} has {len(header)} columns, not an id and a label"
-            raise DataError(what, where=f"{raw.name}, line 1", mend=MEND_SAMPLE)
+            raise DataError(what, where=f"{raw.name.path}, line 1", mend=MEND_SAMPLE)
         ids: list[str] = []
         for block in raw.blocks():
             ids += ids_in(block, raw.name, first_line=len(ids) + 2)
@@ -53,7 +54,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
 
 
-def ids_in(block: bytes, file: str, first_line: int) -> list[str]:
+def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
     """The id in each line of ``block``, whose first line has the number ``first_line`` in the file."""
     ids: list[str] = []
     try:
@@ -65,7 +66,7 @@ def ids_in(block: bytes, file: str, first_line: int) -> list[str]:
             return ids
     except (UnicodeDecodeError, csv.Error):
         pass  # the same message
-    where = f"{file}, line {first_line + len(ids)}"
+    where = f"{file.path}, line {first_line + len(ids)}"
     raise DataError(f"{file} has a row that is not an id and a label", where=where, mend=MEND_SAMPLE)
 
 
@@ -95,7 +96,7 @@ def submission_ids(
     return header, pa.array(ids, type=pa.string())
 
 
-def require_distinct(ids: list[str], file: str) -> None:
+def require_distinct(ids: list[str], file: FileName) -> None:
     """No id stands twice.
 
     Raises
@@ -108,11 +109,11 @@ def require_distinct(ids: list[str], file: str) -> None:
         rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
         raise DataError(
             f"{file} has {len(doubled):,} ids that stand more than once, e.g. {doubled[0][:40]!a}",
-            where=f"{file}, data rows {' and '.join(rows)}",
+            where=f"{file.path}, data rows {' and '.join(rows)}",
             mend="give every row an id of its own",
         )
 
 
-def another_test_set(file: str, what: str) -> DataError:
+def another_test_set(file: FileName, what: str) -> DataError:
     """The error for a sample submission that does not fit the test set."""
-    return DataError(f"{file} belongs to another test set: {what}", where=file, mend=MEND_SAMPLE)
+    return DataError(f"{file} belongs to another test set: {what}", where=file.path, mend=MEND_SAMPLE)

@@ -189,7 +189,9 @@ def convert(
         label = layout.label if keep_label else None
         table.describe(Contract(rows=found.summary.n_rows, label=label, id=layout.id, classes=classes))
     if not found.n_rows:
-        raise DataError(f"{layout.file} has a header, but no rows", where=layout.file, mend="download the file again")
+        raise DataError(
+            f"{layout.file} has a header, but no rows", where=layout.file.path, mend="download the file again"
+        )
     return found
 
 
@@ -255,13 +257,13 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
     file, classes = train.layout.file, train.summary.class_counts()
     if len(classes) < 2:
         what = f"every row of {file} has the label {classes[0].label!r}" if classes else f"{file} has no valid row"
-        raise DataError(f"{what}: there is nothing to tell apart", where=file, mend="add rows of other classes")
+        raise DataError(f"{what}: there is nothing to tell apart", where=file.path, mend="add rows of other classes")
     few = [each for each in classes if each.rows < parameters.min_rows_per_class]
     if few:
         shown = ", ".join(f"{each.label!r} has {each.rows}" for each in few[:EXAMPLES])
         raise DataError(
             f"{len(few)} of the {len(classes)} classes have fewer than {parameters.min_rows_per_class} rows, so they "
             f"cannot stand in training and validation: {shown}{', ...' if len(few) > EXAMPLES else ''}",
-            where=f"{file}, column {train.layout.label}",
+            where=f"{file.path}, column {train.layout.label}",
             mend="add rows of these classes or remove them, or set ingest.min_rows_per_class = 1",
         )

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
+from stages.wording import FileName
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
@@ -39,7 +40,7 @@ class Layout:
     prefix, first_pixel : ``pixel`` and 0 for ``pixel0``
     """
 
-    file: str
+    file: FileName
     names: tuple[str, ...]
     label: str | None
     id: str | None
@@ -48,7 +49,7 @@ class Layout:
     first_pixel: int
 
 
-def read_layout(line: bytes, file: str, parameters: IngestParameters) -> Layout:
+def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> Layout:
     """The layout that the header ``line`` of ``file`` declares.
 
     Raises
@@ -92,7 +93,7 @@ def read_layout(line: bytes, file: str, parameters: IngestParameters) -> Layout:
     )
 
 
-def require_ascending(names: list[str], prefix: str, numbers: dict[int, int], file: str) -> None:
+def require_ascending(names: list[str], prefix: str, numbers: dict[int, int], file: FileName) -> None:
     """The pixel columns, by their index in ``names``, are numbered without a gap in ascending order."""
     for (before, number), (index, after) in pairwise(numbers.items()):
         expected = f"{prefix}{number + 1}"
@@ -104,13 +105,13 @@ def require_ascending(names: list[str], prefix: str, numbers: dict[int, int], fi
             raise wrong_header(file, what, "put the column back", index)
 
 
-def wrong_header(file: str, what: str, mend: str, column: int | None = None) -> DataError:
+def wrong_header(file: FileName, what: str, mend: str, column: int | None = None) -> DataError:
     """The error for a header that breaks the contract, at ``column`` counted from 0."""
-    place = f"{file}, line 1" + (f", column {column + 1}" if column is not None else "")
+    place = f"{file.path}, line 1" + (f", column {column + 1}" if column is not None else "")
     return DataError(f"the header of {file} is not as it must be: {what}", where=place, mend=mend)
 
 
-def layout_without_header(line: bytes, file: str, label: str | None) -> Layout:
+def layout_without_header(line: bytes, file: FileName, label: str | None) -> Layout:
     """The layout of a file without a header, from its first line: the label, if any, then pixels from 0."""
     n_columns = len(header_cells(line, file))
     pixels = tuple(f"pixel{index}" for index in range(n_columns - (label is not None)))
@@ -118,7 +119,7 @@ def layout_without_header(line: bytes, file: str, label: str | None) -> Layout:
     return Layout(file=file, names=names, label=label, id=None, pixels=pixels, prefix="pixel", first_pixel=0)
 
 
-def header_cells(line: bytes, file: str) -> list[str]:
+def header_cells(line: bytes, file: FileName) -> list[str]:
     """The cells of a first line.
 
     Raises
@@ -131,13 +132,15 @@ def header_cells(line: bytes, file: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file} is not UTF-8 text",
-            where=f"{file}, line 1, byte {error.start + 1}",
+            where=f"{file.path}, line 1, byte {error.start + 1}",
             mend="save it as UTF-8 (it may be Latin-1 or Windows-1252)",
         ) from error
     for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if separator in text and text.count(separator) > text.count(","):
             raise DataError(
-                f"{file} is separated by {name}, not by commas", where=f"{file}, line 1", mend="save it with commas"
+                f"{file} is separated by {name}, not by commas",
+                where=f"{file.path}, line 1",
+                mend="save it with commas",
             )
     try:
         cells = next(csv.reader([text], strict=True), [])
@@ -169,7 +172,7 @@ def require_agreement(train: Layout, test: Layout) -> None:
     if train.label is None:
         raise DataError(
             f"{train.file} has no label column; its first columns are {', '.join(train.names[:3])}",
-            where=f"{train.file}, line 1",
+            where=f"{train.file.path}, line 1",
             mend="set ingest.label to the label column's name",
         )
     if train.pixels != test.pixels:
@@ -178,7 +181,7 @@ def require_agreement(train: Layout, test: Layout) -> None:
         what = f"{a} and {b} pixels" if a != b else f"pixels {first[0]!r} and {first[1]!r}" if first else ""
         raise DataError(
             f"{train.file} and {test.file} do not belong together: their images have {what}",
-            where=f"{test.file}, line 1",
+            where=f"{test.file.path}, line 1",
             mend="put the two files of one competition there",
         )
 
@@ -200,7 +203,7 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
             last = train.pixels[-1]
             raise DataError(
                 f"{train.file} has {n_pixels} pixels an image, {train.pixels[0]} to {last}, which is not a square",
-                where=f"{train.file}, line 1",
+                where=f"{train.file.path}, line 1",
                 mend="set ingest.height and ingest.width, or see whether a column is missing at the end",
             )
         return side, side

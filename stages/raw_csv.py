@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,12 +17,16 @@ from dataclasses import dataclass
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.archive import largest_expansion, reason_of
+from stages.archive import WEB_PAGE, largest_expansion, reason_of
+from stages.wording import FileName
 
 BLOCK_BYTES = 2**20  # what is parsed at once; its separators' positions take several times that in memory
 LONGEST_LINE = 4 * 2**20  # bytes; an image of a million pixels, written out, still fits
 
 DOWNLOAD_AGAIN = "download the file again"
+
+PRINTABLE = bytes(range(32, 127))
+NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
 
 # What a file that is no CSV begins with, and what to say about it.
 IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
@@ -33,7 +38,7 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
     (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
     (b"PAR1", "is a Parquet file", "export it as CSV"),
-    (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: a failed download or a missing login leaves such a page"),
+    (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: {WEB_PAGE}"),
     (b"{", "is JSON", "export it as CSV"),
     (b"[", "is JSON", "export it as CSV"),
 )
@@ -41,9 +46,9 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
 
 @dataclass(slots=True)
 class RawCsv:
-    """A raw file that is being read. ``name`` is how messages call it."""
+    """A raw file that is being read. ``name`` is what messages call it."""
 
-    name: str
+    name: FileName
     size: int  # bytes on disk
     read: Callable[[int], bytes]
     share_read: Callable[[int], float]  # of the whole file, given how many bytes of text came out so far
@@ -63,10 +68,10 @@ class RawCsv:
         start = self._read_piece()
         for magic, what, mend in IMPOSTORS:
             if start.startswith(magic):
-                raise DataError(f"{self.name} {what}", where=f"{self.name}, its first bytes", mend=mend)
+                raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
         start = start.removeprefix(b"\xef\xbb\xbf")
         if not start.strip():
-            raise DataError(f"{self.name} is empty", where=self.name, mend=DOWNLOAD_AGAIN)
+            raise DataError(f"{self.name} is empty", where=self.name.path, mend=DOWNLOAD_AGAIN)
         while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
             start += piece
         line, end, self.held_back = start.partition(b"\n")
@@ -74,16 +79,16 @@ class RawCsv:
             raise self._too_long()
         self.first_line = 2
         line = line.removesuffix(b"\r")
-        if b"\0" in line:
-            raise DataError(
-                f"{self.name} holds NUL bytes: it is damaged, or is UTF-16",
-                where=f"{self.name}, line 1",
-                mend="save it as UTF-8",
-            )
+        if NO_TEXT.search(line) or (not is_utf8(line) and NO_TEXT.search(start, 0, 1024)):
+            if 3 * line.count(b"\0") > len(line) and not line.replace(b"\0", b"").strip(PRINTABLE):
+                what, mend = "is encoded as UTF-16", "save it as UTF-8"
+            else:
+                what, mend = "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
+            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
         if b"\r" in line:
             raise DataError(
                 f"{self.name} ends its lines with a carriage return alone",
-                where=f"{self.name}, line 1",
+                where=f"{self.name.path}, line 1",
                 mend="save it with line feeds (Unix) or CR LF (Windows)",
             )
         return line
@@ -125,14 +130,14 @@ class RawCsv:
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError) as error:
             raise DataError(
                 f"{self.name} is damaged or cut off: {reason_of(error)}",
-                where=f"{self.name}, after {self.n_bytes:,} bytes of text",
+                where=self.name.path,
                 mend=DOWNLOAD_AGAIN,
             ) from error
         self.n_bytes += len(piece)
         if self.n_bytes > self.largest:
             raise DataError(
                 f"{self.name} expands to over {self.largest:,} bytes, too much for its size: no table of images does",
-                where=self.name,
+                where=self.name.path,
                 mend=DOWNLOAD_AGAIN,
             )
         return piece
@@ -140,9 +145,18 @@ class RawCsv:
     def _too_long(self) -> DataError:
         return DataError(
             f"{self.name} has a line of more than {LONGEST_LINE:,} bytes",
-            where=f"{self.name}, within {self.n_bytes:,} bytes from the start",
+            where=f"{self.name.path}, within {self.n_bytes:,} bytes from the start",
             mend="check that the file is a CSV with one image a line",
         )
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether ``text`` can be read as UTF-8."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -172,7 +186,7 @@ def _open(source: Source, stack: ExitStack) -> RawCsv:
         info = archive.getinfo(source.member)
         member = stack.enter_context(archive.open(info))
         return RawCsv(
-            name=f"{source.path.name}:{source.member}",
+            name=FileName(f"{source.path.name}: {source.member}", f"{source.path}: {source.member}"),
             size=info.compress_size,
             read=member.read,
             share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
@@ -180,7 +194,7 @@ def _open(source: Source, stack: ExitStack) -> RawCsv:
         )
     file = stack.enter_context(source.path.open("rb"))
     size = source.path.stat().st_size
-    name = source.path.name
+    name = FileName(source.path.name, str(source.path))
     if file.peek(2)[:2] == b"\x1f\x8b":
         unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
         return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))

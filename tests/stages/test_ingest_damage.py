@@ -22,6 +22,7 @@ from pipeline.errors import DataError, PipelineError
 from pipeline.stage import Outcome
 from stages import archive, raw_csv
 from stages.tables import read_column, read_pixel_blocks
+from stages.wording import FileName
 
 Ingest = Callable[..., Outcome]
 
@@ -106,7 +107,7 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "one class only": (relabelled(*[1] * 12), "nothing to tell apart", "train.csv"),
     "a class with a single row": (relabelled(*[0, 1] * 5, 0, 2), "2 has 1", "column label"),
     "UTF-16": (TRAIN.encode("utf-16"), "UTF-16", "first bytes"),
-    "UTF-16 without its mark": (TRAIN.encode("utf-16-le"), "NUL bytes", "line 1"),
+    "UTF-16 without its mark": (TRAIN.encode("utf-16-le"), "UTF-16", "first bytes"),
     "Latin-1 in the header": (renamed("label", "étiquette").encode("latin-1"), "not UTF-8", "line 1, byte 1"),
     "Latin-1 in a row": (changed(3, 0, "é").encode("latin-1"), "1 of the 12", "line 4: the line is not UTF-8"),
     "old Macintosh line ends": (TRAIN.replace("\n", "\r"), "carriage return", "line 1"),
@@ -115,10 +116,13 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "a PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG image", "first bytes"),
     "a web page": ("<!DOCTYPE html><html></html>\n", "web page", "first bytes"),
     "a zip under the name of a CSV": (b"PK\x03\x04" + bytes(50), "is a zip", "first bytes"),
-    "something else altogether": (bytes(range(1, 9)) + b"\n", "named like a pixel", "line 1"),
+    "something else altogether": (bytes(range(1, 9)) + b"\n", "is damaged, or not a CSV", "first bytes"),
+    "random bytes": (np.random.default_rng(0).bytes(5000), "is damaged, or not a CSV", "first bytes"),
+    "a NUL byte in the header": (renamed("pixel5", "pix\0l5"), "is damaged, or not a CSV", "first bytes"),
+    "a table of something else": ("name,age\na,3\n", "named like a pixel", "line 1"),
     "semicolons": (TRAIN.replace(",", ";"), "semicolons", "line 1"),
     "tabs": (TRAIN.replace(",", "\t"), "tabs", "line 1"),
-    "a truncated gzip": (gzip.compress(TRAIN.encode())[:-20], "damaged or cut off", "train.csv, after"),
+    "a truncated gzip": (gzip.compress(TRAIN.encode())[:-20], "damaged or cut off", "train.csv"),
     "a gzip with a flipped bit": (gzip.compress(TRAIN.encode())[:-8] + bytes(8), "damaged or cut off", "train.csv"),
 }
 
@@ -132,6 +136,23 @@ def test_a_bad_training_file_is_answered_with_one_clear_error(
     assert what in error.value.what
     assert where in error.value.where
     assert_is_short(error.value)
+
+
+@pytest.mark.parametrize("where", ["data/train.csv, line 1, column 9", "data/a.zip: train.csv, line 1, column 9"])
+def test_an_error_names_the_file_by_its_path_from_the_working_folder(
+    ingest: Ingest, tmp_path: Path, where: str
+) -> None:
+    bad = renamed("pixel7", "pixel6")
+    files: dict[str, str | bytes] = {"train.csv": bad, "test.csv": TEST}
+    with pytest.raises(DataError) as error:
+        ingest({"a.zip": zip_of_both(bad)} if "a.zip" in where else files)
+    assert error.value.where == f"{tmp_path}/{where}"
+
+
+def test_a_truncated_gzip_states_no_position(ingest: Ingest, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv.gz": gzip.compress(TRAIN.encode())[:-20], "test.csv": TEST})
+    assert error.value.where == f"{tmp_path}/data/train.csv.gz"
 
 
 def assert_is_short(error: PipelineError) -> None:
@@ -306,7 +327,7 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize("start", [b"", HEADER.encode() + b"\n"], ids=["as header", "as row"])
 def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
     file = io.BufferedReader(Endless(start))
-    raw = raw_csv.RawCsv("train.csv", 0, file.read, lambda _: 0.0)
+    raw = raw_csv.RawCsv(FileName("train.csv", "data/train.csv"), 0, file.read, lambda _: 0.0)
 
     def read_it_all() -> None:
         raw.read_header()
@@ -403,10 +424,10 @@ def test_a_damaged_gzip_is_refused_or_harmless(ingest: Ingest, tmp_path: Path, c
     assert table in (None, strictly_read(TRAIN.encode()))
 
 
-def zip_of_both() -> bytes:
+def zip_of_both(train: str = TRAIN) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, text in (("train.csv", TRAIN), ("test.csv", TEST)):
+        for name, text in (("train.csv", train), ("test.csv", TEST)):
             file.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 

@@ -1,0 +1,26 @@
+"""How messages speak of files and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """What messages call a raw file: its ``name`` in a sentence, its ``path`` as it was given where one looks it up."""
+
+    name: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``2 rows``, ``1,000 rows``."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def is_or_are(n: int) -> str:
+    """The verb for ``n`` things."""
+    return "is" if n == 1 else "are"
