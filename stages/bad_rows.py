@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DataError, StageError
 from stages.csv_matrix import Labels, Rows, parse_block, without_quotes
 from stages.layout import Layout
+from stages.wording import counted, is_or_are
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
 FAULTS_KEPT = 100_000
 ROWS_AT_ONCE = 1000
 FEW_ROWS_AT_ONCE = 50  # where most cells are at fault, pandera needs a kilobyte for each
+NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 LONGEST_VALUE = 40  # characters of a cell that are shown
 
 
@@ -82,7 +84,7 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> bytes |
     except UnicodeDecodeError:
         return BadRow(line, shown, "the line is not UTF-8")
     if len(cells) != len(layout.names):
-        return BadRow(line, shown, f"the line has {len(cells)} cells, not {len(layout.names)}")
+        return BadRow(line, shown, f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")
     values = dict(zip(layout.names, cells, strict=True))
     is_good = row_pattern(layout).fullmatch(text) and (layout.label is None or labels(values[layout.label]) is not None)
     return text if is_good else BadRow(line, text.decode())
@@ -161,8 +163,13 @@ def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> list[dict[str, 
     return []
 
 
-def bad_rows_error(faults: pd.DataFrame, n_bad: int, n_rows: int, layout: Layout, mend: str) -> DataError:
-    """The error for ``n_bad`` of ``n_rows`` rows that are not valid; it shows the first few of ``faults``."""
+def bad_rows_error(
+    faults: pd.DataFrame, n_bad: int, n_rows: int, layout: Layout, *, mend: str, more: str = ""
+) -> DataError:
+    """The error for ``n_bad`` of ``n_rows`` rows that are not valid; it shows the first few of ``faults``.
+
+    ``faults`` are all that there are, or those of the first bad rows; ``more`` ends the first sentence.
+    """
     n_of_line = faults["line"].value_counts()
     shown = []
     for fault in faults.drop_duplicates("line").head(EXAMPLES).to_dict("records"):
@@ -170,9 +177,21 @@ def bad_rows_error(faults: pd.DataFrame, n_bad: int, n_rows: int, layout: Layout
         cell = f", column {fault['column']}: {fault['value']!a} is" if fault["column"] else ":"
         shown.append(f"line {fault['line']}{cell} {fault['rule']}{f' (and {n_more} more here)' if n_more else ''}")
     if n_bad > len(shown):
-        shown.append(f"and {n_bad - len(shown):,} more lines")
+        shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
+    n_explained = len(n_of_line)
+    kept = "every fault is" if n_explained == n_bad else f"the faults of the first {n_explained:,} of them are"
     return DataError(
-        f"{n_bad:,} of the {n_rows:,} rows of {layout.file} are not valid",
+        f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
         where="\n    ".join([layout.file.path, *shown]),
-        mend=mend,
+        mend=f"{mend}; {kept} in artifacts/ingest/failures.parquet",
     )
+
+
+def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
+    """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
+    if layout.label is None:
+        return []
+    index = layout.names.index(layout.label)
+    labels = [row.text.split(",")[index] for row in bad_rows if not row.problem]
+    texts = [label for label in labels if any(map(str.isalpha, label)) and label.lower() not in NO_LABELS]
+    return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

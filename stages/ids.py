@@ -13,7 +13,7 @@ from pipeline.stage import Source
 from stages.layout import WHOLE_NUMBER, header_cells
 from stages.profile import Submission
 from stages.raw_csv import open_raw
-from stages.wording import FileName
+from stages.wording import FileName, counted
 
 KAGGLE = Submission(id_name="ImageId", label_name="Label")
 
@@ -40,7 +40,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     with open_raw(source) as raw:
         header = header_cells(raw.read_header(), raw.name)
         if len(header) != 2:
-            what = f"{raw.name} has {len(header)} columns, not an id and a label"
+            what = f"{raw.name} has {counted(len(header), 'column')}, not an id and a label"
             raise DataError(what, where=f"{raw.name.path}, line 1", mend=MEND_SAMPLE)
         ids: list[str] = []
         for block in raw.blocks():
@@ -48,8 +48,10 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
             if len(ids) > n_test:
                 break
     if len(ids) != n_test:
-        what = f"at least {len(ids):,}" if len(ids) > n_test else f"{len(ids):,}"
-        raise another_test_set(raw.name, f"it has {what} rows, and the test set has {n_test:,}")
+        at_least = "at least " if len(ids) > n_test else ""
+        raise another_test_set(
+            raw.name, f"it has {at_least}{counted(len(ids), 'row')}, and the test set has {n_test:,}"
+        )
     require_distinct(ids, raw.name)
     return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
 
@@ -85,7 +87,8 @@ def submission_ids(
     """
     if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
         raise another_test_set(
-            sample.file, f"{len(differing):,} ids stand in one of them only, e.g. {min(differing)[:40]!a}"
+            sample.file,
+            f"{counted(len(differing), 'id stands', 'ids stand')} in one of them only, e.g. {min(differing)[:40]!a}",
         )
     header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
     if sample is not None:
@@ -107,8 +110,9 @@ def require_distinct(ids: list[str], file: FileName) -> None:
     if len(set(ids)) < len(ids):
         doubled = [each for each, count in Counter(ids).items() if count > 1]
         rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
+        n_doubled = counted(len(doubled), "id that stands", "ids that stand")
         raise DataError(
-            f"{file} has {len(doubled):,} ids that stand more than once, e.g. {doubled[0][:40]!a}",
+            f"{file} has {n_doubled} more than once, e.g. {doubled[0][:40]!a}",
             where=f"{file.path}, data rows {' and '.join(rows)}",
             mend="give every row an id of its own",
         )

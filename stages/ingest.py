@@ -6,6 +6,8 @@ A block that is not plainly right is sifted line by line (``bad_rows``); everyth
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,21 +21,34 @@ import pyarrow as pa
 
 from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
-from stages.bad_rows import EXAMPLES, ROWS_KEPT, BadRow, bad_rows_error, explain, quarantine, sift_block
+from stages.bad_rows import (
+    EXAMPLES,
+    LONGEST_VALUE,
+    ROWS_KEPT,
+    BadRow,
+    bad_rows_error,
+    explain,
+    quarantine,
+    sift_block,
+    text_labels,
+)
 from stages.csv_matrix import Labels, parse_block
 from stages.documents import DataSource, encode_document
-from stages.ids import read_sample_submission, require_distinct, submission_ids
-from stages.layout import Layout, image_shape, layout_without_header, read_layout, require_agreement
+from stages.ids import KAGGLE, read_sample_submission, require_distinct, submission_ids
+from stages.layout import Label, Layout, image_shape, layout_without_header, read_layout, require_agreement
 from stages.profile import Profile, Submission, Summary
 from stages.raw_csv import RawCsv, open_raw
-from stages.sources import SAMPLE_ORIGIN
+from stages.sources import SAMPLE_ORIGIN, unread_zips
 from stages.tables import Contract, ImageTable, write_table
+from stages.wording import counted, is_or_are
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
 
 # More threads parse faster than one thread writes, and each holds a block.
 N_THREADS = min(4, os.cpu_count() or 1)
+
+LARGEST_ADVISED_SHARE = 0.2  # where more rows are bad, it is not the rows that are to be mended
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,6 +60,7 @@ class Found:
 
     layout: Layout
     summary: Summary
+    first_line: int  # the number in the file of the first row's line
     n_bad: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -53,6 +69,13 @@ class Found:
     def n_rows(self) -> int:
         """The rows of the file, good and bad."""
         return self.summary.n_rows + self.n_bad
+
+    def lines_labelled(self, label: Label) -> list[int]:
+        """The numbers in the file of the first few lines with this label, if all bad rows were kept."""
+        lines = [self.first_line + int(row) for row in self.summary.rows_labelled(label)[:EXAMPLES]]
+        for bad in self.bad_rows:  # ascending, so each moves those down that stand behind it
+            lines = [line + (bad.line <= line) for line in lines]
+        return lines
 
 
 def ingest(task: Task[IngestParameters]) -> Outcome:
@@ -88,7 +111,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
             )
             for name, each in raw.items()
         )
-    require_no_bad_rows(test, labels, task.report, mend="correct these lines: no row of the test set may be left out")
+    require_no_bad_rows(test, labels, task.report, "correct these lines: no row of the test set may be left out")
     warnings = list(set_aside_bad_rows(train, labels, task))
     require_classes(train, parameters)
     if test.layout.id is not None:
@@ -106,11 +129,18 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         "images": f"{profile.height} x {profile.width}",
         "classes": len(profile.classes),
     }
+    warnings += [
+        f"data/{name} lies beside the CSV files and is not read" for name in unread_zips(task.sources, parameters)
+    ]
+    if sample is not None and test.layout.id is None and submission != KAGGLE:
+        names = f"{submission.id_name},{submission.label_name}"
+        warnings.append(f"the submission's header is {names} and its ids are unchecked: both as in {sample.file}")
     if test.layout.label is not None:
         warnings.append(f"{test.layout.file} has labels, in column {test.layout.label!r}: they are used for nothing")
     if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
         shown = ", ".join(sorted(map(repr, unseen))[:EXAMPLES])
-        warnings.append(f"{len(unseen)} of ingest.classes have no training row and are left out: {shown}")
+        verbs = "has no training row and is" if len(unseen) == 1 else "have no training row and are"
+        warnings.append(f"{len(unseen)} of ingest.classes {verbs} left out: {shown}")
     return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
 
 
@@ -154,7 +184,7 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
         }
         train.put_back(lines["train"])
         test.put_back(lines["test"])
-    require_agreement(layouts["train"], layouts["test"])
+    require_agreement(layouts["train"], layouts["test"], parameters.label)
     return layouts
 
 
@@ -168,7 +198,7 @@ def convert(
     DataError
         The file is damaged, or holds no row at all.
     """
-    found = Found(layout, Summary(len(layout.pixels)))
+    found = Found(layout, Summary(len(layout.pixels)), raw.first_line)
     types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
     kept = [name for name in layout.names if name in types and (keep_label or name != layout.label)]
 
@@ -207,7 +237,7 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             yield waiting.popleft().result()
 
 
-def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str) -> None:
+def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str, more: str = "") -> None:
     """Every row of a file is valid; if not, its faults are left in failures.parquet.
 
     Raises
@@ -218,7 +248,7 @@ def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str) -
     if found.n_bad:
         faults = explain(found.bad_rows, found.layout, labels)
         write_table(report / "failures.parquet", faults.to_dict("list"))
-        raise bad_rows_error(faults, found.n_bad, found.n_rows, found.layout, mend)
+        raise bad_rows_error(faults, found.n_bad, found.n_rows, found.layout, mend=mend, more=more)
 
 
 def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
@@ -234,16 +264,34 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     parameters, file = task.parameters, train.layout.file
     share = train.n_bad / train.n_rows
     if parameters.on_error == "stop":
-        mend = 'correct these lines, or set ingest.on_error = "quarantine" to go on without them'
-        require_no_bad_rows(train, labels, task.report, f"{mend}; all are in artifacts/ingest/failures.parquet")
+        require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters))
     if share > parameters.max_quarantined or train.n_bad > ROWS_KEPT:
-        mend = f"correct them, or raise ingest.max_quarantined = {share:.3f}; over {ROWS_KEPT:,} are never set aside"
-        require_no_bad_rows(train, labels, task.report, f"{mend}; all are in artifacts/ingest/failures.parquet")
+        limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else f"{ROWS_KEPT:,}"
+        more = f" ({share:.2%}), and at most {limit} may be set aside"
+        require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters), more)
     faults = explain(train.bad_rows, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad_rows, faults))
-    return (
-        f"{train.n_bad:,} of the {train.n_rows:,} rows of {file} ({share:.2%}) are set aside in quarantine.parquet",
-    )
+    are_set_aside = f"{is_or_are(train.n_bad)} set aside in quarantine.parquet"
+    return (f"{train.n_bad:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}",)
+
+
+def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:
+    """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
+    texts = text_labels(train.bad_rows, train.layout) if parameters.classes is None else []
+    share = train.n_bad / train.n_rows
+    if texts and share > LARGEST_ADVISED_SHARE:
+        shown = ", ".join(json.dumps(text[:LONGEST_VALUE], ensure_ascii=False) for text in texts[:EXAMPLES])
+        return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
+    if share > LARGEST_ADVISED_SHARE:
+        return "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
+    mend = "correct these lines"
+    if train.n_bad <= ROWS_KEPT:
+        mend += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
+        if share > parameters.max_quarantined:
+            rounded = math.ceil(1000 * share) / 1000
+            mend += f"{' and' if parameters.on_error == 'stop' else ', or set'} ingest.max_quarantined = {rounded}"
+        mend += " to go on without them"
+    return mend
 
 
 def require_classes(train: Found, parameters: IngestParameters) -> None:
@@ -260,10 +308,18 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
         raise DataError(f"{what}: there is nothing to tell apart", where=file.path, mend="add rows of other classes")
     few = [each for each in classes if each.rows < parameters.min_rows_per_class]
     if few:
-        shown = ", ".join(f"{each.label!r} has {each.rows}" for each in few[:EXAMPLES])
+        shown = []
+        for each in few[:EXAMPLES]:
+            lines = train.lines_labelled(each.label)
+            more = f" and {each.rows - len(lines):,} more" if each.rows > len(lines) else ""
+            shown.append(f"label {each.label!r} in line{'s' * (each.rows > 1)} {', '.join(map(str, lines))}{more}")
+        if len(few) > EXAMPLES:
+            shown.append(f"and {counted(len(few) - EXAMPLES, 'more class', 'more classes')}")
+        has, fewest = "has" if len(few) == 1 else "have", parameters.min_rows_per_class
         raise DataError(
-            f"{len(few)} of the {len(classes)} classes have fewer than {parameters.min_rows_per_class} rows, so they "
-            f"cannot stand in training and validation: {shown}{', ...' if len(few) > EXAMPLES else ''}",
-            where=f"{file.path}, column {train.layout.label}",
-            mend="add rows of these classes or remove them, or set ingest.min_rows_per_class = 1",
+            f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
+            "too few for training and validation",
+            where="\n    ".join([f"{file.path}, column {train.layout.label}", *shown]),
+            mend="correct the label if it is wrong, or else add rows of the class or remove its rows; "
+            f"to go on all the same, set ingest.min_rows_per_class = {min(each.rows for each in few)}",
         )

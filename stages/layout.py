@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
-from stages.wording import FileName
+from stages.wording import FileName, counted
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
@@ -161,24 +161,32 @@ def looks_like_data(names: list[str]) -> bool:
     return any(after != before + 1 for before, after in pairwise(numbers))
 
 
-def require_agreement(train: Layout, test: Layout) -> None:
-    """Train and test have the same pixels, and train has a label.
+def require_agreement(train: Layout, test: Layout, label: str) -> None:
+    """Train and test have the same pixels, and train has a column called ``label``.
 
     Raises
     ------
     DataError
         They do not.
     """
+    if train.label is None and test.label is not None:
+        raise DataError(
+            f"{train.file} and {test.file} are swapped: the labels are in {test.file}",
+            where=f"{test.file.path}, line 1",
+            mend="give each the other's name",
+        )
     if train.label is None:
         raise DataError(
-            f"{train.file} has no label column; its first columns are {', '.join(train.names[:3])}",
+            f"{train.file} has no label column {label!r}; its first columns are {', '.join(train.names[:3])}",
             where=f"{train.file.path}, line 1",
-            mend="set ingest.label to the label column's name",
+            mend=f"its header must have the column {label!r}; if it is called otherwise, set ingest.label to its name",
         )
     if train.pixels != test.pixels:
         a, b = len(train.pixels), len(test.pixels)
         first = next((pair for pair in zip(train.pixels, test.pixels, strict=False) if pair[0] != pair[1]), None)
-        what = f"{a} and {b} pixels" if a != b else f"pixels {first[0]!r} and {first[1]!r}" if first else ""
+        what = (
+            f"{a:,} and {counted(b, 'pixel')}" if a != b else f"pixels {first[0]!r} and {first[1]!r}" if first else ""
+        )
         raise DataError(
             f"{train.file} and {test.file} do not belong together: their images have {what}",
             where=f"{test.file.path}, line 1",
@@ -200,9 +208,9 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
     if height is None and width is None:
         side = math.isqrt(n_pixels)
         if side * side != n_pixels:
-            last = train.pixels[-1]
+            named = f"{counted(n_pixels, 'pixel')} an image, {train.pixels[0]} to {train.pixels[-1]}"
             raise DataError(
-                f"{train.file} has {n_pixels} pixels an image, {train.pixels[0]} to {last}, which is not a square",
+                f"{train.file} has {named}, which is not a square",
                 where=f"{train.file.path}, line 1",
                 mend="set ingest.height and ingest.width, or see whether a column is missing at the end",
             )

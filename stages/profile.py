@@ -14,6 +14,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from stages.documents import Count, Document, Label, Positive
+from stages.wording import counted
 
 if TYPE_CHECKING:
     from stages.csv_matrix import Rows
@@ -98,19 +99,23 @@ class Profile(Document, frozen=True):
     def suspicions(self) -> tuple[str, ...]:
         """What looks wrong without being so: one sentence each."""
         (smallest, largest), (_, largest_test) = self.train.pixel_range, self.test.pixel_range
+        n_shared, n_twice, n_conflicting = self.shared_rows, self.train.duplicate_rows, self.conflicting_labels
         n_blank = self.train.blank_images + self.test.blank_images
         found = (
-            (self.shared_rows, "{:,} test images stand in the training set too: a score on them proves nothing"),
-            (self.train.duplicate_rows, "{:,} training images repeat an earlier one: a split may part them"),
-            (self.conflicting_labels, "{:,} training images stand there again under another label"),
-            (n_blank, "{:,} images are blank"),
+            (
+                n_shared,
+                f"{counted(n_shared, 'test image')} found in the training set too: a score on them proves little",
+            ),
+            (n_twice, f"{counted(n_twice, 'training image')} found in an earlier row too: a split may part them"),
+            (n_conflicting, f"{counted(n_conflicting, 'training image')} found again under another label"),
+            (n_blank, f"{counted(n_blank, 'blank image')} found"),
             (largest < 128, f"the training pixels go from {smallest} to {largest} only: see split.normalise"),
             (
                 max(largest, largest_test) > 2 * min(largest, largest_test),
                 f"the test pixels go up to {largest_test}, the training pixels up to {largest}",
             ),
         )
-        return tuple(sentence.format(count) for count, sentence in found if count)
+        return tuple(sentence for is_found, sentence in found if is_found)
 
 
 class Summary:
@@ -153,6 +158,10 @@ class Summary:
     def class_counts(self) -> tuple[ClassCount, ...]:
         """Every label with its number of rows, in ascending order."""
         return tuple(ClassCount(label=label, rows=rows) for label, rows in sorted(self.n_of_class.items()))
+
+    def rows_labelled(self, label: Label) -> NDArray[np.int64]:
+        """Which rows have this label, ascending; rows count from 0."""
+        return np.flatnonzero(np.concatenate(self.codes) == list(self.n_of_class).index(label))
 
     def n_conflicting(self) -> int:
         """How many further labels there are for images that were seen before under another label."""

@@ -171,12 +171,12 @@ def listed(paths: Sequence[Path], data: Path) -> str:
     return ", ".join(path.relative_to(data).as_posix() for path in paths[:EXAMPLES]) + more
 
 
-def unread_zips(sources: Sources, parameters: IngestParameters) -> tuple[Path, ...]:
-    """The zips in ``data/`` that are not read, since train.csv lies beside them."""
+def unread_zips(sources: Sources, parameters: IngestParameters) -> tuple[str, ...]:
+    """The names of the zips in ``data/`` that are not read, since train.csv lies beside them."""
     train = sources["train"]
     if parameters.train is not None or train.member is not None:
         return ()
-    return tuple(sorted(train.path.parent.glob("*.zip")))
+    return tuple(sorted(path.name for path in train.path.parent.glob("*.zip")))
 
 
 def members_of(path: Path) -> dict[str, Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
 from stages import STAGES
 from stages.parameters import IngestParameters
 from stages.sources import find_sources
+
+sys.path.insert(0, str(Path(__file__).parent))  # small_csv is shared by the tests of this folder
 
 RunStage = Callable[..., Outcome]
 
@@ -40,7 +43,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             scratch=folder / "scratch" / name,
             report=folder / "report" / name,
             progress=lambda done, total, *, unit="rows", note="": None,  # noqa: ARG005 - the protocol's names
-            say=lambda line: None,  # noqa: ARG005
+            say=lambda line: None,  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)
         for artifact in stage.outputs:

@@ -210,6 +210,19 @@ def test_ids_stand_in_the_order_of_the_test_rows_not_of_the_sample_submission(in
     assert ids(tmp_path) == ("id", numbers)
 
 
+def test_a_header_that_an_unchecked_sample_submission_brings_is_told(ingest: Ingest) -> None:
+    files = {"train.csv": TRAIN_CSV, "test.csv": TEST_CSV}
+    usual = as_csv(["ImageId", "Label"], range(1, 8), [0] * 7)
+    assert not ingest({**files, "sample_submission.csv": usual}).warnings
+    (warning,) = ingest({**files, "sample_submission.csv": usual.replace("ImageId,Label", "Number,Answer")}).warnings
+    assert "Number,Answer" in warning
+
+
+def test_a_zip_beside_the_csv_files_is_not_read_and_that_is_told(ingest: Ingest) -> None:
+    outcome = ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV, "a.zip": b""})
+    assert outcome.warnings == ("data/a.zip lies beside the CSV files and is not read",)
+
+
 def test_files_without_headers_are_read_as_label_and_pixels(ingest: Ingest, tmp_path: Path) -> None:
     ingest({"train.csv": as_csv(None, LABELS, TRAIN), "test.csv": as_csv(None, TEST)}, has_header=False)
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
@@ -305,15 +318,34 @@ def test_quarantine_goes_on_without_the_bad_rows_and_keeps_them_with_reasons(ing
     assert "2 of the 30 rows" in outcome.warnings[0]
 
 
-def test_quarantine_refuses_to_drop_more_than_the_configured_share(ingest: Ingest) -> None:
-    with pytest.raises(DataError, match="2 of the 30 rows") as error:
-        ingest({"train.csv": damaged_train(), "test.csv": TEST_CSV}, on_error="quarantine")
-    assert "ingest.max_quarantined" in error.value.mend
+def test_quarantine_refuses_to_drop_more_than_the_configured_share_and_says_which_would_do(ingest: Ingest) -> None:
+    files = {"train.csv": damaged_train(), "test.csv": TEST_CSV}
+    what = r"2 of the 30 rows of train\.csv are not valid \(6\.67%\), and at most 1\.00% may be set aside"
+    with pytest.raises(DataError, match=what) as error:
+        ingest(files, on_error="quarantine")
+    assert "correct these lines, or set ingest.max_quarantined = 0.067 to go on without them;" in error.value.mend
+    ingest(files, on_error="quarantine", max_quarantined=0.067)
+
+
+def test_quarantine_is_not_advised_where_so_many_rows_are_bad_that_the_file_must_be(ingest: Ingest) -> None:
+    lines = TRAIN_CSV.splitlines()
+    train = "\n".join([*lines[:23], *(f"{line},1" for line in lines[23:])]) + "\n"
+    for on_error in ("stop", "quarantine"):
+        with pytest.raises(DataError, match="8 of the 30 rows") as error:
+            ingest({"train.csv": train, "test.csv": TEST_CSV}, on_error=on_error)
+        assert "quarantine" not in error.value.mend
+        assert "download it again" in error.value.mend
+
+
+def test_one_bad_row_of_many_may_be_set_aside(ingest: Ingest) -> None:
+    files = {"train.csv": damaged_train().replace(",256", ",25"), "test.csv": TEST_CSV}
+    outcome = ingest(files, on_error="quarantine", max_quarantined=0.04)
+    assert outcome.warnings == ("1 of the 30 rows of train.csv (3.33%) is set aside in quarantine.parquet",)
 
 
 def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:
     test = TEST_CSV.replace(f"\n{TEST[3, 0]},", "\n1.5,", 1)
-    with pytest.raises(DataError, match=r"1 of the 7 rows of test\.csv"):
+    with pytest.raises(DataError, match=r"1 of the 7 rows of test\.csv is not valid"):
         ingest({"train.csv": TRAIN_CSV, "test.csv": test}, on_error="quarantine", max_quarantined=1.0)
 
 

@@ -1,0 +1,132 @@
+"""Labels that cannot be meant, and files that do not belong together: what is said, and what mends it."""
+
+from __future__ import annotations
+
+import pytest
+from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed, without_column
+
+from pipeline.errors import DataError, PipelineError
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+def test_labels_that_are_texts_are_to_be_listed(ingest: Ingest) -> None:
+    rows = [f"{('cat', 'a dog', 'größer')[index % 3]},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    assert error.value.mend.startswith('set ingest.classes = ["cat", "a dog", "größer"], every label that there is;')
+
+
+def test_of_many_text_labels_the_first_are_shown(ingest: Ingest) -> None:
+    rows = [f"label{index},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST}, on_error="quarantine")
+    assert '["label0", "label1", "label2", "label3", "label4", ...], every label' in error.value.mend
+
+
+def test_labels_that_are_missing_or_decimal_are_not_taken_for_texts(ingest: Ingest) -> None:
+    for label in ("NaN", "1.0", ""):
+        rows = [f"{label},{row.split(',', 1)[1]}" for row in ROWS]
+        with pytest.raises(DataError) as error:
+            ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+        assert "ingest.classes" not in error.value.mend
+
+
+def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
+    lines = changed(9, 0, "7").splitlines()
+    lines[3] += ",1"  # set aside, and it still counts as a line
+    lines[11] += ",1"
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join(lines) + "\n", "test.csv": TEST}, on_error="quarantine", max_quarantined=0.2)
+    assert "label 7 in line 10" in error.value.where
+    assert error.value.mend.startswith("correct the label")
+    assert error.value.mend.endswith("set ingest.min_rows_per_class = 1")
+
+
+def test_an_odd_label_is_shown_by_its_line_without_a_header(ingest: Ingest) -> None:
+    train = changed(9, 0, "7").split("\n", 1)[1]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST.split("\n", 1)[1]}, has_header=False)
+    assert "label 7 in line 9" in error.value.where
+
+
+# --- train and test, and the sample submission -----------------------------------------------------------------------
+
+
+def test_train_and_test_of_different_width_are_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match="16 and 15 pixels"):
+        ingest({"train.csv": TRAIN, "test.csv": without_column(TEST, 15)})
+
+
+def test_swapped_files_are_told_so(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"train\.csv and test\.csv are swapped: the labels are in test\.csv"):
+        ingest({"train.csv": TEST, "test.csv": TRAIN})
+
+
+def test_a_label_column_that_neither_file_has_may_be_called_otherwise(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"train\.csv has no label column 'digit'") as error:
+        ingest({"train.csv": TEST, "test.csv": TEST}, label="digit")
+    assert error.value.mend.startswith("its header must have the column 'digit'")
+    assert "ingest.label" in error.value.mend
+
+
+def test_images_that_are_not_square_ask_for_their_size(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match="15 pixels an image, pixel0 to pixel14, which is not a square") as error:
+        ingest({"train.csv": without_column(TRAIN, 16), "test.csv": without_column(TEST, 15)})
+    assert "ingest.height" in error.value.mend
+
+
+def test_train_and_test_with_other_names_are_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match="'pixel0' and 'px0'"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST.replace("pixel", "px")})
+
+
+def test_a_test_set_without_rows_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"test\.csv has a header, but no rows"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST.splitlines()[0] + "\n"})
+
+
+def test_a_size_that_does_not_fit_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(PipelineError, match="images of 3 x 5 have 15 pixels"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, height=3)
+
+
+def test_classes_of_two_kinds_are_refused(ingest: Ingest) -> None:
+    with pytest.raises(PipelineError, match="all whole numbers or all texts"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=(0, "1"))
+
+
+def with_ids(*ids: object) -> str:
+    return "\n".join(f"{each},{line}" for each, line in zip(["id", *ids], TEST.splitlines(), strict=True)) + "\n"
+
+
+BAD_SUBMISSIONS = {
+    "too few rows": ("ImageId,Label\n1,0\n", TEST, "it has 1 row, and the test set has 5"),
+    "too many rows": ("ImageId,Label\n" + "".join(f"{n},0\n" for n in range(9)), TEST, "belongs to another test set"),
+    "other ids": ("id,l\n" + "".join(f"{n},0\n" for n in range(5)), with_ids(9, 1, 2, 3, 4), "to another test set"),
+    "doubled ids": ("ImageId,Label\n" + "1,0\n" * 5, TEST, "1 id that stands more than once"),
+    "one column": ("ImageId\n1\n2\n3\n4\n5\n", TEST, "1 column, not an id and a label"),
+    "a ragged row": ("ImageId,Label\n1,0\n2\n3,0\n4,0\n5,0\n", TEST, "not an id and a label"),
+    "no id": ("ImageId,Label\n1,0\n,0\n3,0\n4,0\n5,0\n", TEST, "not an id and a label"),
+    "another file": ("<html>", TEST, "web page"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sample", "test", "what"), BAD_SUBMISSIONS.values(), ids=BAD_SUBMISSIONS.keys())
+def test_a_sample_submission_that_does_not_fit_is_refused(ingest: Ingest, sample: str, test: str, what: str) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": TRAIN, "test.csv": test, "sample_submission.csv": sample})
+    assert what in error.value.what
+    assert "sample_submission.csv" in error.value.what
+    assert_is_short(error.value)
+
+
+def test_test_ids_that_stand_twice_are_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"test\.csv has 1 id that stands more than once"):
+        ingest({"train.csv": TRAIN, "test.csv": with_ids(1, 2, 3, 2, 5)})
+
+
+def test_an_empty_test_id_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match="1 of the 5 rows") as error:
+        ingest({"train.csv": TRAIN, "test.csv": with_ids(1, 2, "", 4, 5)})
+    assert "line 4, column id: '' is not an id" in error.value.where
