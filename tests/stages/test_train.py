@@ -18,7 +18,7 @@ from stages.model_check import check_model
 from stages.parameters import TrainParameters
 from stages.presets import PRESETS
 from stages.schemas import check_history
-from stages.train import Watcher, make_recipe
+from stages.train import Watcher, make_recipe, usual_batch_size
 
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
 
@@ -134,7 +134,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
     parameters = TrainParameters(**PRESETS["seed"]["train"])
     lines: list[str] = []
     task = SimpleNamespace(parameters=parameters, progress=lambda *_, **__: None, say=lines.append)
-    watcher = Watcher(task, n_rows=30000)
+    watcher = Watcher(task, n_rows=30000, batch_size=1)
     for step in range(1, 2001):
         watcher.step(step, 90000, 0.5, int(step <= 1800))
     assert lines == [
@@ -142,8 +142,25 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
         "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
     ]
     assert parameters.keep == "last"
-    recipe = make_recipe(parameters)
+    recipe = make_recipe(parameters, n_rows=30000)
     assert suits_one_by_one(Architecture(784, 10), recipe)
     assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
     assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
     assert not any(getattr(parameters, name) for name in ("rotation", "scale", "shear", "shift", "elastic"))
+
+
+def test_a_training_that_goes_on_says_where_it_does() -> None:
+    lines: list[str] = []
+    task = SimpleNamespace(parameters=TrainParameters(), progress=lambda *_, **__: None, say=lines.append)
+    for first in (1, 31):
+        watcher = Watcher(task, n_rows=300, batch_size=10)
+        for step in (first, first + 1):
+            watcher.step(step, 60, 0.5, 1)
+    assert lines == ["train: goes on after step 30 of 60, where an earlier run was ended"]
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(1, 16), (700, 17), (1294, 32), (5120, 128), (42000, 128)])
+def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, expected: int) -> None:
+    assert usual_batch_size(n_rows) == expected
+    assert make_recipe(TrainParameters(), n_rows).batch_size == expected
+    assert make_recipe(TrainParameters(batch_size=50), n_rows).batch_size == 50
