@@ -97,7 +97,7 @@ def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
     if not start:
         return "is empty", "download it again"
     if start.startswith(b"PK"):
-        return f"is cut off or damaged: {reason_of(error)}", "download it again, in full"
+        return "begins as a zip does, but is cut off or damaged", "download it again, in full"
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "is a web page, not a zip", f"download it again: {WEB_PAGE}"
     return "is not a zip", "download it again, or remove it"

@@ -315,11 +315,13 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
             shown.append(f"label {each.label!r} in line{'s' * (each.rows > 1)} {', '.join(map(str, lines))}{more}")
         if len(few) > EXAMPLES:
             shown.append(f"and {counted(len(few) - EXAMPLES, 'more class', 'more classes')}")
+        least = min(each.rows for each in few)
+        unstratified = " and split.stratify = false" if least == 1 else ""  # a single row cannot be divided
         has, fewest = "has" if len(few) == 1 else "have", parameters.min_rows_per_class
         raise DataError(
             f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
             "too few for training and validation",
             where="\n    ".join([f"{file.path}, column {train.layout.label}", *shown]),
             mend="correct the label if it is wrong, or else add rows of the class or remove its rows; "
-            f"to go on all the same, set ingest.min_rows_per_class = {min(each.rows for each in few)}",
+            f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
         )

@@ -173,7 +173,7 @@ def require_agreement(train: Layout, test: Layout, label: str) -> None:
         raise DataError(
             f"{train.file} and {test.file} are swapped: the labels are in {test.file}",
             where=f"{test.file.path}, line 1",
-            mend="give each the other's name",
+            mend="give each the other's name, or swap ingest.train and ingest.test if they are set",
         )
     if train.label is None:
         raise DataError(

@@ -20,6 +20,7 @@ from pipeline.errors import DataError
 from stages.documents import Classes, DataSource, Document, Images, Metrics, decode_document
 from stages.profile import Profile
 from stages.tables import Contract, open_table, pixel_names, read_contract
+from stages.wording import counted
 
 BLOCK_ROWS = 4096
 EXAMPLES = 5
@@ -50,7 +51,8 @@ def check_image_table(path: Path) -> Contract:
         contract = read_contract(file)
         pixels = pixel_names(file.schema_arrow)
         if not pixels or file.metadata.num_rows != contract.rows:
-            raise damaged(path, f"{file.metadata.num_rows} rows of {len(pixels)} pixels, not {contract.rows}", "ingest")
+            size = f"{counted(file.metadata.num_rows, 'row')} of {counted(len(pixels), 'pixel')}"
+            raise damaged(path, f"{size}, not {contract.rows}", "ingest")
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=pixels)
             if empty := [name for name, column in zip(pixels, table.columns, strict=True) if column.null_count]:
@@ -70,7 +72,7 @@ def check_ids(path: Path) -> None:
     """ids.parquet: one column, numbers or texts, no id twice and none empty."""
     ids = read_table(path, stage="ingest")
     if ids.shape[1] != 1:
-        raise damaged(path, f"{ids.shape[1]} columns, not 1", "ingest")
+        raise damaged(path, f"{counted(ids.shape[1], 'column')}, not 1", "ingest")
     filled = pa.Check(lambda column: column.astype(str) != "", error="not empty")
     check_table(path, ids, pa.DataFrameSchema({ids.columns[0]: pa.Column(checks=filled, unique=True)}), stage="ingest")
 
@@ -111,7 +113,7 @@ def check_pixels(path: Path) -> None:
             shown = ", ".join(
                 f"row {first_row + row} column {column}: {block[row, column]}" for row, column in cells[:5]
             )
-            raise damaged(path, f"{len(cells)} values in one block lie outside [0, 1]: {shown}", "split")
+            raise damaged(path, f"{counted(len(cells), 'value')} of one block outside [0, 1]: {shown}", "split")
 
 
 def check_labels(path: Path) -> None:
@@ -259,7 +261,8 @@ def check_submission(path: Path) -> None:
     """Two columns, no empty cell, no id twice."""
     submission = read_csv(path, stage="submit")
     if submission.shape[1] != 2 or not len(submission):
-        raise damaged(path, f"{len(submission)} rows of {submission.shape[1]} columns, not some rows of 2", "submit")
+        size = f"{counted(len(submission), 'row')} of {counted(submission.shape[1], 'column')}"
+        raise damaged(path, f"{size}, not some rows of 2", "submit")
     id_name, label_name = submission.columns
     filled = pa.Check.str_length(min_value=1)
     schema = pa.DataFrameSchema({id_name: pa.Column(str, filled, unique=True), label_name: pa.Column(str, filled)})

@@ -93,10 +93,12 @@ def configured_file(name: str, path: str, folder: Path) -> Source:
 
 def require_folder(data: Path) -> None:
     """``data`` is a folder that may be read, or is not there at all."""
-    if os.path.lexists(data) and not os.access(data / ".", os.R_OK | os.X_OK):
-        raise DataError(
-            f"{data.name} is not a folder that you may read", where=str(data), mend=f"make it a folder, and {PUT_FILES}"
-        )
+    if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
+        return
+    what, mend = "is not a folder", f"make it a folder and {PUT_FILES}"
+    if data.is_dir():
+        what, mend = "may not be read by you", f"chmod u+rx {data}"
+    raise DataError(f"{data.name} {what}", where=str(data), mend=f"{mend}, or {SET_PATHS}")
 
 
 def files_in(data: Path) -> dict[str, Source]:

@@ -24,6 +24,7 @@ from pipeline.errors import DataError, StageError
 from pipeline.stage import Outcome, Task
 from stages.documents import Images, Normaliser, encode_document
 from stages.tables import read_column, read_pixel_blocks
+from stages.wording import counted
 
 if TYPE_CHECKING:
     from stages.parameters import SplitParameters
@@ -161,11 +162,11 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
     if (n_rows < 2).any():
         single = classes[n_rows < 2]
         raise DataError(
-            f"{len(single)} of the classes have a single row each, which cannot lie in both parts: "
+            f"{counted(len(single), 'class has', 'classes have')} one row only, which cannot lie in both parts: "
             + ", ".join(repr(label.item()) for label in single[:5])
             + (", ..." if len(single) > 5 else ""),
             where=f"ingest/train.parquet, row {int(np.flatnonzero(labels == single[0])[0])}",
-            mend="pipeline run split --set split.stratify=false, or give these classes more rows",
+            mend="pipeline run split --set split.stratify=false, or add rows of such a class",
         )
     quota = validation_quota(n_rows, parameters.validation)  # (n_classes,)
     shuffled = class_of_row[order]

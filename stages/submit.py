@@ -19,6 +19,7 @@ from stages.inference import load_predictor
 from stages.schemas import check_table, read_csv
 from stages.sources import SAMPLE_FOLDER
 from stages.tables import open_table
+from stages.wording import counted
 
 if TYPE_CHECKING:
     from stages.parameters import SubmitParameters
@@ -74,7 +75,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
     X = np.load(task.inputs["split/X_test.npy"], mmap_mode="r")  # (m, n_pixels)
     if len(ids) != len(X):
         raise StageError(
-            f"there are {len(ids)} ids and {len(X)} test images",
+            f"there are {counted(len(ids), 'id')} and {counted(len(X), 'test image')}",
             where="ingest/ids.parquet and split/X_test.npy",
             mend="pipeline run submit",
         )

@@ -40,7 +40,7 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
         ingest({"train.csv": "\n".join(lines) + "\n", "test.csv": TEST}, on_error="quarantine", max_quarantined=0.2)
     assert "label 7 in line 10" in error.value.where
     assert error.value.mend.startswith("correct the label")
-    assert error.value.mend.endswith("set ingest.min_rows_per_class = 1")
+    assert error.value.mend.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
 
 
 def test_an_odd_label_is_shown_by_its_line_without_a_header(ingest: Ingest) -> None:

@@ -144,7 +144,7 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
         (schemas.check_report, "report.html", PAGE.replace(POLICY, ""), "no content security policy"),
         (schemas.check_report, "report.html", PAGE.replace("data:", "//elsewhere/"), "refers to '//elsewhere/"),
         (schemas.check_submission, "submission.csv", "ImageId,Label\n", "0 rows of 2 columns"),
-        (schemas.check_submission, "submission.csv", "Label\n1\n", "1 rows of 1 columns"),
+        (schemas.check_submission, "submission.csv", "Label\n1\n", "1 row of 1 column, not"),
         (schemas.check_submission, "submission.csv", "ImageId,Label\n1,3\n1,4\n", "ImageId line .: '1' fails"),
         (schemas.check_submission, "submission.csv", "ImageId,Label\n1,\n", "Label line 0: '' fails"),
         (schemas.check_submission, "submission.csv", b"", "not a readable CSV file"),

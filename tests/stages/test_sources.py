@@ -277,7 +277,7 @@ def link() -> bytes:
 BAD_ZIPS = {
     "no zip": (b"nothing of the kind", r"a\.zip is not a zip"),
     "a web page": (b"\n<!DOCTYPE html><html></html>", r"a\.zip is a web page"),
-    "cut off": (zipped()[:-30], r"a\.zip is cut off or damaged"),
+    "cut off": (zipped()[:-30], r"a\.zip begins as a zip does, but is cut off"),
     "empty": (b"", r"a\.zip is empty"),
     "without test.csv": (zipped("train.csv"), r"holds no test\.csv"),
     "without either": (zipped("a.txt"), r"holds no train\.csv and no test\.csv; it holds a\.txt\n"),
