@@ -32,7 +32,7 @@ class Optimiser:
 class SGD(Optimiser):
     """w -= learning_rate g."""
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
         np.multiply(g, learning_rate, out=g)
         np.subtract(w, g, out=w)
 
@@ -44,7 +44,7 @@ class Momentum(Optimiser):
     n_state: ClassVar[int] = 1
     momentum: float = 0.9
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
         v = state[0]
         np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)
@@ -55,7 +55,7 @@ class Momentum(Optimiser):
 class Nesterov(Momentum):
     """v = momentum v + g; w -= learning_rate (g + momentum v). Sutskever and others (2013)."""
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
         v = state[0]
         np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)

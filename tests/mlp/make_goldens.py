@@ -131,4 +131,4 @@ def loss_of(case: dict[str, Any], tensors: dict[str, Any], X: Any, labels: Any) 
 
 if __name__ == "__main__":
     np.savez_compressed(PATH, **make())
-    print(f"wrote {PATH.name}: {PATH.stat().st_size:,} bytes")  # noqa: T201
+    print(f"wrote {PATH.name}: {PATH.stat().st_size:,} bytes")  # noqa: T201 - for who runs it

@@ -66,7 +66,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
         told: list[tuple] = []
         with team(2) as workers:
             more = () if kind is OneByOneCourse else (workers, None)
-            kind(training, X, Y, lambda *said: told.append(said), *more).run_epoch(np.inf)  # noqa: B023
+            kind(training, X, Y, lambda *said: told.append(said), *more).run_epoch(np.inf)  # noqa: B023 - called within the loop
         networks.append(network)
         losses.append(told)
     np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
@@ -104,6 +104,6 @@ def test_a_loss_that_is_told_is_that_before_the_step() -> None:
     y = Y[generator(0, 1).permutation(4)[:1]]
     expected = float(np.log(np.exp(Z).sum()) - (Z * y).sum())
     told: list[float] = []
-    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_right: told.append(loss))  # noqa: ARG005
+    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_right: told.append(loss))  # noqa: ARG005 - fit's names
     assert told[0] == pytest.approx(expected, rel=1e-12)
     assert len(told) == 4

@@ -81,7 +81,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         }
         pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
         (tmp_path / "train/model.npz").write_bytes(b"")
-        monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor(classes, P))  # noqa: ARG005
+        monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor(classes, P))  # noqa: ARG005 - as it is called
         return P, actual
 
     return make
@@ -201,7 +201,7 @@ def test_the_learning_curves_leave_out_what_is_not_finite(tmp_path: Path, traine
 
 def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     P, _ = trained()
-    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005
+    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005 - as it is called
     with pytest.raises(StageError, match=r"\(3, 7, 21\) are not those of the labels \(3, 7, 20\)"):
         run_stage("evaluate")
 
@@ -221,7 +221,7 @@ def test_probabilities_that_do_not_sum_to_one_are_not_published(
 ) -> None:
     P, _ = trained()
     predictor = TablePredictor((3, 7, 20), P * np.float32(0.9))
-    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: predictor)  # noqa: ARG005
+    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: predictor)  # noqa: ARG005 - as it is called
     with pytest.raises(DataError, match="do not sum to 1"):
         run_stage("evaluate")
 
