@@ -53,7 +53,7 @@ class SplitParameters(Parameters, frozen=True):
     validation: Annotated[
         float, Meta(description="Share of the labelled rows that is held out for validation.", gt=0.0, lt=1.0)
     ] = 0.1
-    seed: Annotated[int, Meta(description="Seed of the random division.", ge=0)] = 42
+    seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
     train_rows: Annotated[Count | None, Meta(description="Use only the first so many training rows.")] = None
     validation_rows: Annotated[Count | None, Meta(description="Use only the first so many validation rows.")] = None
@@ -61,6 +61,9 @@ class SplitParameters(Parameters, frozen=True):
         Literal["range", "min_max"],
         Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
     ] = "range"
+    dtype: Annotated[
+        Literal["float32", "float64"], Meta(description="Type of the normalised pixels; float64 takes twice the space.")
+    ] = "float32"
 
 
 class EncodeParameters(Parameters, frozen=True):

@@ -104,8 +104,10 @@ def check_quarantine(path: Path) -> None:
 
 
 def check_pixels(path: Path) -> None:
-    """X: float32 (m, n_pixels) in C order, every value in [0, 1]."""
-    X = load_array(path, stage="split", dtype=np.float32, n_dimensions=2)
+    """X: float32 or float64 (m, n_pixels) in C order, every value in [0, 1]."""
+    X = load_array(path, stage="split", dtype=None, n_dimensions=2)
+    if X.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise damaged(path, f"pixels are {X.dtype}, not float32 or float64", "split")
     for first_row in range(0, len(X), BLOCK_ROWS):
         block = X[first_row : first_row + BLOCK_ROWS]
         if not (block.min(initial=0.0) >= 0.0 and block.max(initial=1.0) <= 1.0):  # false for NaN too

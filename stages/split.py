@@ -8,6 +8,7 @@ memory does not grow with the number of rows. The normaliser is fitted on traini
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Labels = NDArray[np.int64] | NDArray[np.str_]
 Pixels = NDArray[np.uint8]
+Numbers = NDArray[np.floating[Any]]
 BLOCK_ROWS = 1024
 
 
@@ -66,7 +68,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
     profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
     n_pixels, n_test = profile.height * profile.width, profile.n_test
     labels = as_labels(read_column(train_table, profile.label_name))  # (m,)
-    n_rows = len(labels) + n_test
+    n_rows, dtype = len(labels) + n_test, np.dtype(parameters.dtype)
 
     whole = divide(labels, parameters)
     division = Division(whole.train[: parameters.train_rows], whole.validation[: parameters.validation_rows])
@@ -75,7 +77,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
     parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context(RowFile(task.outputs[f"split/X_{name}.npy"], len(rows), n_pixels))
+            name: stack.enter_context(RowFile(task.outputs[f"split/X_{name}.npy"], (len(rows), n_pixels), dtype))
             for name, rows in parts.items()
         }
         n_done = 0
@@ -87,7 +89,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
             for first_row, block in numbered_blocks(table, n_pixels):
                 for name, position in positions.items():
                     target = position[first_row : first_row + len(block)]
-                    files[name].write(target[target >= 0], normalise(block[target >= 0], normaliser))
+                    files[name].write(target[target >= 0], normalise(block[target >= 0], normaliser, dtype))
                 n_done += len(block)
                 task.progress(n_done, n_rows)
 
@@ -108,18 +110,17 @@ def split(task: Task[SplitParameters]) -> Outcome:
 
 
 class RowFile:
-    """A new .npy file of float32 (n_rows, n_pixels) whose rows are written in any order.
+    """A new .npy file of numbers (n_rows, n_pixels) whose rows are written in any order.
 
     A memory map would need fewer words, but every page that it touches counts as the process's memory.
     """
 
-    def __init__(self, path: Path, n_rows: int, n_pixels: int) -> None:
-        self.row_bytes = n_pixels * np.dtype(np.float32).itemsize
+    def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self.row_bytes = shape[1] * dtype.itemsize
         self.file = path.open("w+b", buffering=0)
-        shape = {"descr": dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": (n_rows, n_pixels)}
-        write_array_header_1_0(self.file, shape)
+        write_array_header_1_0(self.file, {"descr": dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
         self.first_byte = self.file.tell()
-        self.file.truncate(self.first_byte + n_rows * self.row_bytes)
+        self.file.truncate(self.first_byte + shape[0] * self.row_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +128,7 @@ class RowFile:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def write(self, positions: NDArray[np.int64], X: NDArray[np.float32]) -> None:
+    def write(self, positions: NDArray[np.int64], X: Numbers) -> None:
         """Write row i of ``X`` (m, n_pixels) to row ``positions[i]``; neighbours go in one piece."""
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
         places = (self.first_byte + positions[starts] * self.row_bytes).tolist()
@@ -142,8 +143,9 @@ class RowFile:
 def divide(labels: Labels, parameters: SplitParameters) -> Division:
     """Divide the rows of ``labels`` (m,) at random, by ``parameters.seed`` alone.
 
-    Stratified, the number of validation rows of a class is its share of ``validation``, rounded down or up
-    (the largest remainders up, so that the total comes out right), and every class has a row in both parts.
+    Not stratified, the rows are those of scikit-learn's ``train_test_split(random_state=seed)``, which the
+    tutorial used. Stratified, the number of validation rows of a class is its share of ``validation``, rounded
+    down or up (the largest remainders up, so that the total comes out right), and every class has a row in both.
 
     Raises
     ------
@@ -153,11 +155,11 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
     m = len(labels)
     if m < 2:
         raise DataError("there are fewer than two labelled rows, so none can be held out", where="ingest/train.parquet")
-    order = np.random.default_rng(parameters.seed).permutation(m)  # (m,)
     if not parameters.stratify:
-        n_validation = min(max(round(m * parameters.validation), 1), m - 1)
-        return Division(train=order[n_validation:], validation=order[:n_validation])
-
+        n_validation = min(math.ceil(m * parameters.validation), m - 1)
+        old = np.random.RandomState(parameters.seed).permutation(m)
+        return Division(train=old[n_validation:], validation=old[:n_validation])
+    order = np.random.default_rng(parameters.seed).permutation(m)  # (m,)
     classes, class_of_row, n_rows = np.unique(labels, return_inverse=True, return_counts=True)
     if (n_rows < 2).any():
         single = classes[n_rows < 2]
@@ -216,10 +218,10 @@ def fit_normaliser(kind: str, table: Path, rows: NDArray[np.int64], *, n_rows: i
     return Normaliser(kind="min_max", offset=float(lowest), scale=float(highest - lowest))
 
 
-def normalise(pixels: Pixels, normaliser: Normaliser) -> NDArray[np.float32]:
-    """``pixels`` (m, n_pixels) as float32 in [0, 1]; what lies outside the fitted range is clipped."""
-    X = np.subtract(pixels, np.float32(normaliser.offset), dtype=np.float32)  # (m, n_pixels)
-    X /= np.float32(normaliser.scale)
+def normalise(pixels: Pixels, normaliser: Normaliser, dtype: np.dtype[Any]) -> Numbers:
+    """``pixels`` (m, n_pixels) as numbers in [0, 1]; what lies outside the fitted range is clipped."""
+    X: Numbers = np.subtract(pixels, normaliser.offset, dtype=dtype)  # (m, n_pixels)
+    X /= dtype.type(normaliser.scale)
     return np.clip(X, 0.0, 1.0, out=X)
 
 

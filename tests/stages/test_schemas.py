@@ -103,7 +103,7 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
     [
         (schemas.check_pixels, "X.npy", pixels(r3=np.nan), "row 3 column 2: nan"),
         (schemas.check_pixels, "X.npy", pixels(r9=1.001, r2=-0.1), r"2 values .*row 2 column 2: -0.1.*row 9"),
-        (schemas.check_pixels, "X.npy", pixels().astype(np.float64), "float64, not float32"),
+        (schemas.check_pixels, "X.npy", pixels().astype(np.float16), "float16, not float32 or float64"),
         (schemas.check_pixels, "X.npy", pixels().ravel(), r"shape \(40,\)"),
         (schemas.check_pixels, "X.npy", np.asfortranarray(pixels()), "C order"),
         (schemas.check_pixels, "X.npy", b"\x93NUMPY and nothing", "not a readable .npy file"),

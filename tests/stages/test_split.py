@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def load(folder: Path, name: str) -> np.ndarray:
 @given(
     counts=st.lists(st.integers(2, 60), min_size=1, max_size=8),
     share=st.floats(0.01, 0.99),
-    seed=st.integers(0, 2**32),
+    seed=st.integers(0, 2**32 - 1),
 )
 def test_a_stratified_division_is_disjoint_complete_and_true_to_every_class(
     counts: list[int], share: float, seed: int
@@ -68,7 +69,14 @@ def test_a_plain_division_is_disjoint_complete_and_of_the_right_size(m: int, sha
     labels = np.zeros(m, dtype=np.int64)
     division = divide(labels, SplitParameters(validation=share, seed=seed, stratify=False))
     assert sorted([*division.train, *division.validation]) == list(range(m))
-    assert len(division.validation) == min(max(round(m * share), 1), m - 1)
+    assert len(division.validation) == min(math.ceil(m * share), m - 1)
+
+
+def test_a_plain_division_is_that_of_the_tutorial() -> None:
+    # train_test_split(range(20), test_size=0.1, random_state=42) of scikit-learn 1.7
+    division = divide(np.zeros(20, dtype=np.int64), SplitParameters(stratify=False))
+    assert division.validation.tolist() == [0, 17]
+    assert division.train.tolist() == [15, 1, 8, 5, 11, 3, 18, 16, 13, 2, 9, 19, 4, 12, 7, 10, 14, 6]
 
 
 def test_quotas_add_up_to_the_share_of_all_rows() -> None:
@@ -104,6 +112,13 @@ def test_every_image_keeps_its_own_label_and_row_number(tmp_path: Path, ingested
         "n_validation": 60,
         "n_test": N_TEST,
     }
+
+
+def test_in_float64_a_pixel_is_exactly_what_the_tutorial_makes_of_it(
+    tmp_path: Path, ingested: tuple, run_stage
+) -> None:
+    run_stage("split", SplitParameters(dtype="float64"))
+    np.testing.assert_array_equal(load(tmp_path, "X_train"), ingested[0][load(tmp_path, "rows_train")] / 255)
 
 
 @pytest.mark.usefixtures("ingested")
