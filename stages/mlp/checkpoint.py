@@ -76,7 +76,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "seconds": training.seconds,
     }
     with replacing(path) as file:
-        np.savez(file, header=np.array(json.dumps(header)), **training.arrays())  # type: ignore[arg-type]
+        np.savez(file, header=np.array(json.dumps(header)), **training.arrays())  # type: ignore[arg-type]  # the stubs take no arrays by name
 
 
 def load_checkpoint(path: Path, training: Training) -> bool:

@@ -50,7 +50,7 @@ def explode_at(point: int) -> Callable[[str, tuple[Any, ...]], None]:
         if count == point:
             if name == "write":
                 descriptor, data = arguments
-                os.pwrite_unrigged(descriptor, data[: len(data) // 2], os.fstat(descriptor).st_size)  # type: ignore[attr-defined]
+                os.pwrite_unrigged(descriptor, data[: len(data) // 2], os.fstat(descriptor).st_size)  # type: ignore[attr-defined]  # the name is made here
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
 
@@ -59,7 +59,7 @@ def explode_at(point: int) -> Callable[[str, tuple[Any, ...]], None]:
 
 def killed_at(point: int, work: Callable[[], object]) -> bool:
     """Do ``work`` in a child that is killed at a point; False if it ended before."""
-    os.pwrite_unrigged = os.pwrite  # type: ignore[attr-defined]
+    os.pwrite_unrigged = os.pwrite  # type: ignore[attr-defined]  # the name is made here
 
     def child() -> None:
         rig(explode_at(point))

@@ -241,7 +241,7 @@ def test_a_run_that_dies_of_a_mistake_of_ours_is_not_logged_as_done(toy: Toy) ->
         raise RuntimeError("a mistake")
 
     watcher = Recorder()
-    watcher.finished = fail  # type: ignore[method-assign]
+    watcher.finished = fail  # type: ignore[method-assign]  # that is what rigging is
     with pytest.raises(RuntimeError):
         toy.run("all", watcher=watcher)
     assert read_runs(toy.artifacts)[-1].outcome == "failed"
