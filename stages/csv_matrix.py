@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from stages.layout import WHOLE_NUMBER, Label, Layout
+from stages.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
 from stages.tables import Pixels
+from stages.wording import shortened
 
 COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
 
@@ -47,7 +48,7 @@ class Labels:
     Raises
     ------
     ConfigError
-        The classes are neither all numbers nor all texts.
+        The classes are neither all numbers nor all texts, or one has a control character in it.
     """
 
     def __init__(self, classes: tuple[Label, ...] | None) -> None:
@@ -57,11 +58,17 @@ class Labels:
                 where=f"ingest.classes = {list(classes)[:10]}",
                 mend="put every label in quotes, or none",
             )
+        if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
+            raise ConfigError(
+                "a label with a control character in it cannot be told apart by eye",
+                where=f"ingest.classes: {shortened(str(unseen[0]))!a}",
+                mend="give the class another label, in the file too",
+            )
         self.values = None if classes is None else {str(label): label for label in classes}
         self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
         if classes is not None:
             more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
-            self.rule = f"none of ingest.classes: {', '.join(map(str, classes[:10]))}{more}"
+            self.rule = f"none of ingest.classes: {', '.join(shortened(str(label)) for label in classes[:10])}{more}"
 
     @property
     def are_texts(self) -> bool:
@@ -104,7 +111,7 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     ids = leading[layout.id] if layout.id else []
     written = leading[layout.label] if layout.label else []
     values = {cell: label for cell in set(written) if (label := labels(cell)) is not None}
-    if "" in ids or len(values) < len(set(written)):
+    if not all(map(is_id, ids)) or len(values) < len(set(written)):
         return None
     columns = np.ascontiguousarray(pixels.T)
     return Rows(columns, hash_images(columns), labels=[values[cell] for cell in written], ids=ids)
@@ -126,7 +133,8 @@ def parse_pixels(characters: Pixels, ends: NDArray[np.int64], widths: NDArray[np
     hundreds = characters[ends - 3] - np.uint8(ZERO)
     hundreds[widths == 3] = 0
     first_digits = np.where(widths == 3, tens, hundreds)
-    totals = values.ravel()[longer] + np.uint16(10) * tens + np.uint16(100) * hundreds
+    # whole arrays of 16 bits: with scalars NumPy 2.1 goes on with 8 in threads, where 256 wraps to 0
+    totals = values.ravel()[longer] + 10 * tens.astype(np.uint16) + 100 * hundreds.astype(np.uint16)
     are_digits = values.max() <= 9 and (tens <= 9).all() and (hundreds <= 2).all()
     if not are_digits or (first_digits == 0).any() or (totals > 255).any():
         return None

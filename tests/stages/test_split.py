@@ -64,7 +64,7 @@ def test_a_stratified_division_is_disjoint_complete_and_true_to_every_class(
     assert (n_held_out < counts).all()
 
 
-@given(m=st.integers(2, 200), share=st.floats(0.01, 0.99), seed=st.integers(0, 2**32))
+@given(m=st.integers(2, 200), share=st.floats(0.01, 0.99), seed=st.integers(0, 2**32 - 1))
 def test_a_plain_division_is_disjoint_complete_and_of_the_right_size(m: int, share: float, seed: int) -> None:
     labels = np.zeros(m, dtype=np.int64)
     division = divide(labels, SplitParameters(validation=share, seed=seed, stratify=False))
