@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandera.config
 import pytest
 
 from pipeline.errors import DataError
@@ -173,6 +174,6 @@ def test_a_thousand_failures_make_a_short_message(tmp_path: Path) -> None:
 
 
 def test_checks_stay_on_where_pandera_is_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas.pa.config.CONFIG, "validation_enabled", False)
+    monkeypatch.setattr(pandera.config.CONFIG, "validation_enabled", False)
     with pytest.raises(DataError, match="fails"):
         schemas.check_submission(write(tmp_path / "submission.csv", "ImageId,Label\n1,3\n1,4\n"))
