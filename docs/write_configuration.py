@@ -1,0 +1,49 @@
+"""Write docs/configuration.md from the settings' own models: python docs/write_configuration.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config import describe, plain, toml_text
+from stages import STAGES
+from stages.presets import PRESETS
+
+HEAD = """\
+# Every setting
+
+Made by `docs/write_configuration.py` from `stages/parameters.py`; a test sees that it is current.
+
+Settings come from five places, the later winning: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
+`PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
+`--set train.epochs=5`. Values are TOML; in the last two quotes around a text may be left out, and `none` unsets a
+value. `pipeline config` shows what holds, and where each value came from.
+"""
+
+
+def page() -> str:
+    lines = [HEAD]
+    for stage in STAGES:
+        lines += [f"## [{stage.name}]", ""]
+        defaults = plain(stage.parameters())
+        if not defaults:
+            lines += ["It has no settings.", ""]
+            continue
+        lines += ["| key | default | meaning |", "|---|---|---|"]
+        for key, meaning in describe(stage.parameters).items():
+            lines.append(f"| `{key}` | `{toml_text(defaults[key])}` | {meaning} |")
+        if stage.not_in_key:
+            names = ", ".join(f"`{name}`" for name in stage.not_in_key)
+            lines += ["", f"{names} say where files lie: what counts is what is in them, and where that is."]
+        lines.append("")
+    lines += ["## Presets", ""]
+    for name, tables in PRESETS.items():
+        lines += [f"`{name}`:", "", "```toml"]
+        for stage_name, table in tables.items():
+            lines.append(f"[{stage_name}]")
+            lines += [f"{'# ' * (value is None)}{key} = {toml_text(value)}" for key, value in table.items()]
+        lines += ["```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("configuration.md").write_text(page(), encoding="utf-8")
