@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.layout import WHOLE_NUMBER, header_cells
+from stages.layout import WHOLE_NUMBER, header_cells, is_id
 from stages.profile import Submission
 from stages.raw_csv import open_raw
 from stages.wording import FileName, counted
@@ -61,7 +61,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
     ids: list[str] = []
     try:
         for cells in csv.reader(block.decode("utf-8").splitlines(), strict=True):
-            if len(cells) != 2 or not cells[0]:
+            if len(cells) != 2 or not is_id(cells[0]):
                 break
             ids.append(cells[0])
         else:

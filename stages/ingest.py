@@ -22,10 +22,11 @@ import pyarrow as pa
 from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
 from stages.bad_rows import (
+    BYTES_KEPT,
     EXAMPLES,
-    LONGEST_VALUE,
     ROWS_KEPT,
     BadRow,
+    BadRows,
     bad_rows_error,
     explain,
     quarantine,
@@ -40,7 +41,7 @@ from stages.profile import Profile, Submission, Summary
 from stages.raw_csv import RawCsv, open_raw
 from stages.sources import SAMPLE_ORIGIN, unread_zips
 from stages.tables import Contract, ImageTable, write_table
-from stages.wording import counted, is_or_are
+from stages.wording import counted, is_or_are, shortened
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
@@ -56,24 +57,23 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class Found:
-    """What one file turned out to hold. ``bad_rows`` are the first of ``n_bad``, as many as are ever explained."""
+    """What one file turned out to hold."""
 
     layout: Layout
     summary: Summary
     first_line: int  # the number in the file of the first row's line
-    n_bad: int = 0
-    bad_rows: list[BadRow] = field(default_factory=list)
+    bad: BadRows = field(default_factory=BadRows)
     ids: list[str] = field(default_factory=list)
 
     @property
     def n_rows(self) -> int:
         """The rows of the file, good and bad."""
-        return self.summary.n_rows + self.n_bad
+        return self.summary.n_rows + self.bad.n
 
     def lines_labelled(self, label: Label) -> list[int]:
         """The numbers in the file of the first few lines with this label, if all bad rows were kept."""
         lines = [self.first_line + int(row) for row in self.summary.rows_labelled(label)[:EXAMPLES]]
-        for bad in self.bad_rows:  # ascending, so each moves those down that stand behind it
+        for bad in self.bad.kept:  # ascending, so each moves those down that stand behind it
             lines = [line + (bad.line <= line) for line in lines]
         return lines
 
@@ -160,7 +160,7 @@ def make_profile(
         classes=train.summary.class_counts(),
         n_train=train.summary.n_rows,
         n_test=test.summary.n_rows,
-        n_quarantined=train.n_bad,
+        n_quarantined=train.bad.n,
         train=train.summary.image_set(train.layout.pixels),
         test=test.summary.image_set(test.layout.pixels),
         conflicting_labels=train.summary.n_conflicting(),
@@ -212,8 +212,7 @@ def convert(
             table.add(rows.pixels, {name: columns[name] for name in kept})
             found.summary.add(rows)
             found.ids += rows.ids
-            found.n_bad += len(bad_rows)
-            found.bad_rows += bad_rows[: ROWS_KEPT - len(found.bad_rows)]
+            found.bad.add(bad_rows)
             show_progress()
         classes = tuple(each.label for each in found.summary.class_counts()) if layout.label in kept else ()
         label = layout.label if keep_label else None
@@ -245,10 +244,10 @@ def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str, m
     DataError
         A row is not; the error shows the first few.
     """
-    if found.n_bad:
-        faults = explain(found.bad_rows, found.layout, labels)
-        write_table(report / "failures.parquet", faults.to_dict("list"))
-        raise bad_rows_error(faults, found.n_bad, found.n_rows, found.layout, mend=mend, more=more)
+    if found.bad.n:
+        faults = explain(found.bad.kept, found.layout, labels)
+        write_table(report / "failures.parquet", faults.table.to_dict("list"))
+        raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, mend=mend, more=more)
 
 
 def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
@@ -259,33 +258,34 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     DataError
         They are not to be set aside, or are too many.
     """
-    if not train.n_bad:
+    if not train.bad.n:
         return ()
     parameters, file = task.parameters, train.layout.file
-    share = train.n_bad / train.n_rows
+    share = train.bad.n / train.n_rows
     if parameters.on_error == "stop":
         require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters))
-    if share > parameters.max_quarantined or train.n_bad > ROWS_KEPT:
-        limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else f"{ROWS_KEPT:,}"
+    if share > parameters.max_quarantined or not train.bad.are_all_kept:
+        limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
+        limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else limit
         more = f" ({share:.2%}), and at most {limit} may be set aside"
         require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters), more)
-    faults = explain(train.bad_rows, train.layout, labels)
-    write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad_rows, faults))
-    are_set_aside = f"{is_or_are(train.n_bad)} set aside in quarantine.parquet"
-    return (f"{train.n_bad:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}",)
+    faults = explain(train.bad.kept, train.layout, labels)
+    write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
+    are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
+    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}",)
 
 
 def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
-    texts = text_labels(train.bad_rows, train.layout) if parameters.classes is None else []
-    share = train.n_bad / train.n_rows
+    texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
+    share = train.bad.n / train.n_rows
     if texts and share > LARGEST_ADVISED_SHARE:
-        shown = ", ".join(json.dumps(text[:LONGEST_VALUE], ensure_ascii=False) for text in texts[:EXAMPLES])
+        shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
         return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
     if share > LARGEST_ADVISED_SHARE:
         return "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
     mend = "correct these lines"
-    if train.n_bad <= ROWS_KEPT:
+    if train.bad.are_all_kept:
         mend += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
         if share > parameters.max_quarantined:
             rounded = math.ceil(1000 * share) / 1000

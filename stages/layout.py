@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PIXEL_COLUMN = re.compile(r"(.*?)(\d+)", re.ASCII)
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as decimal digits, within int64
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+ID_RULE = "not an id: it is empty, or has a control character in it"
 
 Label = int | str
 
@@ -224,3 +226,8 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
             mend="set them so that their product is the number of pixels",
         )
     return height, width
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` may be an id: it is not empty, and nobody sees it otherwise than it is."""
+    return text != "" and not CONTROL_CHARACTER.search(text)

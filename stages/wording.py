@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_SHOWN = 40  # characters of a name or value from a file
+
 
 @dataclass(frozen=True, slots=True)
 class FileName:
@@ -24,3 +26,8 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 def is_or_are(n: int) -> str:
     """The verb for ``n`` things."""
     return "is" if n == 1 else "are"
+
+
+def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
+    """``text``, or its beginning and ``...``: what stands in a file may be of any length."""
+    return text if len(text) <= longest else f"{text[:longest]}..."

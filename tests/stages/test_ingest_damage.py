@@ -30,8 +30,7 @@ from small_csv import (
 )
 
 from pipeline.errors import DataError
-from stages import archive, raw_csv
-from stages import ingest as ingest_module
+from stages import archive, bad_rows, raw_csv
 from stages.wording import FileName
 
 # What is wrong, train.csv, and what the message says; the last in its ``where``.
@@ -171,6 +170,7 @@ def test_many_faults_are_counted_shown_in_part_and_kept_in_failures(ingest: Inge
     faults = pq.read_table(tmp_path / "report/ingest/failures.parquet").to_pylist()
     assert [fault["line"] for fault in faults] == list(range(2, 10))
     assert faults[0] == {
+        "file": "train.csv",
         "line": 2,
         "column": "pixel0",
         "value": "999",
@@ -209,7 +209,7 @@ def test_the_message_says_exactly_what_failures_holds(
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert error.value.mend.endswith("; every fault is in artifacts/ingest/failures.parquet")
-    monkeypatch.setattr(ingest_module, "ROWS_KEPT", 6)
+    monkeypatch.setattr(bad_rows, "ROWS_KEPT", 6)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.mend
