@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import DataError
+from stages.wording import shortened
 
 # deflate cannot do more than 1,032 : 1; images as text do 5 to 30 : 1. Small files may be as regular as they like.
 LARGEST_RATIO = 200
@@ -47,20 +48,23 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
     for info in directory_of(path):
         inside = PurePosixPath(info.filename.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] == ("/",):
-            raise untrusted(path, f"its member {info.filename[:80]!r} has a path that leads out of the folder")
+            raise untrusted(path, f"its member {shortened(info.filename)!r} has a path that leads out of the folder")
         if info.is_dir() or inside.name not in names:
             continue
         if inside.name in found:
-            raise untrusted(path, f"it holds {inside.name} twice: {found[inside.name]!r} and {info.filename[:80]!r}")
+            raise untrusted(
+                path,
+                f"it holds {inside.name} twice: {shortened(found[inside.name])!r} and {shortened(info.filename)!r}",
+            )
         if info.flag_bits & ENCRYPTED:
-            raise untrusted(path, f"its member {info.filename!r} is locked with a password")
+            raise untrusted(path, f"its member {shortened(info.filename)!r} is locked with a password")
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise untrusted(path, f"its member {info.filename!r} is a link, not a file")
+            raise untrusted(path, f"its member {shortened(info.filename)!r} is a link, not a file")
         if info.file_size > largest_expansion(info.compress_size):
             raise untrusted(
                 path,
-                f"its member {info.filename!r} would grow from {info.compress_size:,} to {info.file_size:,} bytes, "
-                f"more than {LARGEST_RATIO} times: no table of images does",
+                f"its member {shortened(info.filename)!r} would grow from {info.compress_size:,} "
+                f"to {info.file_size:,} bytes, more than {LARGEST_RATIO} times: no table of images does",
             )
         found[inside.name] = info.filename
     return found
@@ -82,7 +86,7 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
-    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
+    except Exception as error:  # zipfile meets damage with errors of every kind
         what, mend = why_unreadable(path, error)
         raise DataError(f"the zip {path.name} {what}", where=str(path), mend=mend) from error
 

@@ -10,7 +10,6 @@ import gzip
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,8 +22,12 @@ from stages.wording import FileName
 BLOCK_BYTES = 2**20  # what is parsed at once; its separators' positions take several times that in memory
 LONGEST_LINE = 4 * 2**20  # bytes; an image of a million pixels, written out, still fits
 
+LONGEST_GZIP_HEADER = 2**16  # bytes
+GZIP_NAME = 0x08  # the flag of a header with a file name, which Python reads byte by byte
+
 DOWNLOAD_AGAIN = "download the file again"
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PRINTABLE = bytes(range(32, 127))
 NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
 
@@ -67,9 +70,9 @@ class RawCsv:
         """
         start = self._read_piece()
         for magic, what, mend in IMPOSTORS:
-            if start.startswith(magic):
+            if start.startswith(magic) or start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(magic):
                 raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
-        start = start.removeprefix(b"\xef\xbb\xbf")
+        start = start.removeprefix(BYTE_ORDER_MARK)
         if not start.strip():
             raise DataError(f"{self.name} is empty", where=self.name.path, mend=DOWNLOAD_AGAIN)
         while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
@@ -109,25 +112,29 @@ class RawCsv:
             A line is longer than a block, or the file is cut off, damaged, or a bomb.
         """
         text, self.held_back = self.held_back, b""
+        n_blank = 0  # lines that stay back: at the file's end they are nothing, before further lines they matter
         while piece := self._read_piece():
             text += piece
-            end = text.rfind(b"\n") + 1
-            if text.endswith((b"\n\n", b"\n\r\n"), 0, end):
-                # Blank lines stay back: at the file's end they are nothing, before further lines they matter.
-                content = len(text[:end].rstrip(b"\r\n"))
-                end = text.index(b"\n", content) + 1 if content else 0
-            if end:
-                yield text[:end]
-                text = text[end:]
+            lines = text[: text.rfind(b"\n") + 1]
+            rows = lines.rstrip(b"\r\n")
+            text = text[len(lines) :]
+            if rows:
+                yield from blank_lines(n_blank)
+                end = lines.index(b"\n", len(rows)) + 1
+                n_blank = lines.count(b"\n", end)
+                yield lines[:end]
+            else:
+                n_blank += lines.count(b"\n")
             if len(text) > LONGEST_LINE:
                 raise self._too_long()
         if text := text.rstrip(b"\r\n"):
+            yield from blank_lines(n_blank)
             yield text + b"\n"
 
     def _read_piece(self) -> bytes:
         try:
             piece = self.read(BLOCK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError) as error:
+        except Exception as error:  # zlib, bz2, lzma and zipfile each have errors of their own
             raise DataError(
                 f"{self.name} is damaged or cut off: {reason_of(error)}",
                 where=self.name.path,
@@ -148,6 +155,12 @@ class RawCsv:
             where=f"{self.name.path}, within {self.n_bytes:,} bytes from the start",
             mend="check that the file is a CSV with one image a line",
         )
+
+
+def blank_lines(n: int) -> Iterator[bytes]:
+    """``n`` blank lines, a block at a time."""
+    for start in range(0, n, BLOCK_BYTES):
+        yield b"\n" * min(BLOCK_BYTES, n - start)
 
 
 def is_utf8(text: bytes) -> bool:
@@ -171,7 +184,7 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
     with ExitStack() as stack:
         try:
             raw = _open(source, stack)
-        except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
+        except Exception as error:  # zipfile meets damage with errors of every kind
             raise DataError(
                 f"{source.path.name} cannot be read: {reason_of(error)}",
                 where=str(source.path),
@@ -185,8 +198,9 @@ def _open(source: Source, stack: ExitStack) -> RawCsv:
         archive = stack.enter_context(zipfile.ZipFile(source.path))
         info = archive.getinfo(source.member)
         member = stack.enter_context(archive.open(info))
+        member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
         return RawCsv(
-            name=FileName(f"{source.path.name}: {source.member}", f"{source.path}: {source.member}"),
+            name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
             size=info.compress_size,
             read=member.read,
             share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
@@ -196,6 +210,10 @@ def _open(source: Source, stack: ExitStack) -> RawCsv:
     size = source.path.stat().st_size
     name = FileName(source.path.name, str(source.path))
     if file.peek(2)[:2] == b"\x1f\x8b":
+        start = file.read(LONGEST_GZIP_HEADER)
+        file.seek(0)
+        if len(start) == LONGEST_GZIP_HEADER and start[3] & GZIP_NAME and b"\0" not in start[10:]:
+            raise gzip.BadGzipFile("the file name in its gzip header does not end")
         unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
         return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))
     return RawCsv(name, size, file.read, lambda n_bytes: n_bytes / max(size, 1))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source, Sources
+from stages.wording import shortened
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
@@ -38,7 +39,6 @@ SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to 
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")  # of files that could be meant, whatever they are called
 EXAMPLES = 5
-LONGEST_NAME = 80  # characters of a name that are shown
 
 
 def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
@@ -197,7 +197,7 @@ def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
 
         held = list_members(path)
         more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
-        shown = (", ".join(name[:LONGEST_NAME] for name in held[:EXAMPLES]) + more) or "nothing"
+        shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
         raise DataError(
             f"the zip {path.name} holds no {' and no '.join(missing)}; it holds {shown}",
             where=str(path),
