@@ -13,7 +13,7 @@ from pipeline.stage import Source
 from stages.layout import WHOLE_NUMBER, header_cells, is_id
 from stages.profile import Submission
 from stages.raw_csv import open_raw
-from stages.wording import FileName, counted
+from stages.wording import FileName, counted, shortened
 
 KAGGLE = Submission(id_name="ImageId", label_name="Label")
 
@@ -86,10 +86,9 @@ def submission_ids(
         The sample submission has other ids than the test set.
     """
     if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
-        raise another_test_set(
-            sample.file,
-            f"{counted(len(differing), 'id stands', 'ids stand')} in one of them only, e.g. {min(differing)[:40]!a}",
-        )
+        example = shortened(min(differing))
+        n_differing = counted(len(differing), "id stands", "ids stand")
+        raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!a}")
     header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
     if sample is not None:
         header = sample.header
@@ -112,7 +111,7 @@ def require_distinct(ids: list[str], file: FileName) -> None:
         rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
         n_doubled = counted(len(doubled), "id that stands", "ids that stand")
         raise DataError(
-            f"{file} has {n_doubled} more than once, e.g. {doubled[0][:40]!a}",
+            f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!a}",
             where=f"{file.path}, data rows {' and '.join(rows)}",
             mend="give every row an id of its own",
         )

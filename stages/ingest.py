@@ -133,12 +133,14 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         f"data/{name} lies beside the CSV files and is not read" for name in unread_zips(task.sources, parameters)
     ]
     if sample is not None and test.layout.id is None and submission != KAGGLE:
-        names = f"{submission.id_name},{submission.label_name}"
+        names = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
         warnings.append(f"the submission's header is {names} and its ids are unchecked: both as in {sample.file}")
     if test.layout.label is not None:
-        warnings.append(f"{test.layout.file} has labels, in column {test.layout.label!r}: they are used for nothing")
+        warnings.append(
+            f"{test.layout.file} has labels, in column {shortened(test.layout.label)!r}: they are used for nothing"
+        )
     if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
-        shown = ", ".join(sorted(map(repr, unseen))[:EXAMPLES])
+        shown = ", ".join(shortened(label) for label in sorted(map(repr, unseen))[:EXAMPLES])
         verbs = "has no training row and is" if len(unseen) == 1 else "have no training row and are"
         warnings.append(f"{len(unseen)} of ingest.classes {verbs} left out: {shown}")
     return Outcome(figures, warnings=(*warnings, *profile.suspicions()))
@@ -304,7 +306,11 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
     """
     file, classes = train.layout.file, train.summary.class_counts()
     if len(classes) < 2:
-        what = f"every row of {file} has the label {classes[0].label!r}" if classes else f"{file} has no valid row"
+        what = (
+            f"every row of {file} has the label {shortened(repr(classes[0].label))}"
+            if classes
+            else f"{file} has no valid row"
+        )
         raise DataError(f"{what}: there is nothing to tell apart", where=file.path, mend="add rows of other classes")
     few = [each for each in classes if each.rows < parameters.min_rows_per_class]
     if few:
@@ -312,7 +318,9 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
         for each in few[:EXAMPLES]:
             lines = train.lines_labelled(each.label)
             more = f" and {each.rows - len(lines):,} more" if each.rows > len(lines) else ""
-            shown.append(f"label {each.label!r} in line{'s' * (each.rows > 1)} {', '.join(map(str, lines))}{more}")
+            shown.append(
+                f"label {shortened(repr(each.label))} in line{'s' * (each.rows > 1)} {', '.join(map(str, lines))}{more}"
+            )
         if len(few) > EXAMPLES:
             shown.append(f"and {counted(len(few) - EXAMPLES, 'more class', 'more classes')}")
         least = min(each.rows for each in few)
@@ -321,7 +329,7 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
         raise DataError(
             f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
             "too few for training and validation",
-            where="\n    ".join([f"{file.path}, column {train.layout.label}", *shown]),
+            where="\n    ".join([f"{file.path}, column {shortened(train.layout.label or '')}", *shown]),
             mend="correct the label if it is wrong, or else add rows of the class or remove its rows; "
             f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
         )

@@ -16,12 +16,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
-from stages.wording import FileName, counted
+from stages.wording import FileName, counted, shortened
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
 
-PIXEL_COLUMN = re.compile(r"(.*?)(\d+)", re.ASCII)
+PIXEL_COLUMN = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
 WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # as decimal digits, within int64
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ID_RULE = "not an id: it is empty, or has a control character in it"
@@ -61,10 +61,15 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
     """
     names = header_cells(line, file)
     if looks_like_data(names):
-        raise wrong_header(file, "it holds numbers, not the names of columns", "set ingest.has_header = false")
+        mend = "set ingest.has_header = false"
+        if not all(map(WHOLE_NUMBER.fullmatch, names)):
+            mend += ", and list the labels in ingest.classes if they are texts"
+        raise wrong_header(file, "it holds numbers, not the names of columns", mend)
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
         column = len(names) - 1 - names[::-1].index(doubled[0])
-        raise wrong_header(file, f"{doubled[0]!r} stands in it twice", "give every column a name of its own", column)
+        raise wrong_header(
+            file, f"{shortened(doubled[0])!r} stands in it twice", "give every column a name of its own", column
+        )
     special = [names.index(name) for name in (parameters.label, parameters.id) if name in names]
     numbered = {
         index: (match[1], int(match[2]))
@@ -72,17 +77,21 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
         if index not in special and (match := PIXEL_COLUMN.fullmatch(name))
     }
     if not numbered:
-        what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {names[0][:40]!r}"
+        what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
         raise wrong_header(file, what, "check that this is the right file")
     prefix = Counter(prefix for prefix, _ in numbered.values()).most_common(1)[0][0]
     for index, name in enumerate(names):
         if index not in special and numbered.get(index, ("", 0))[0] != prefix:
-            hint = get_close_matches(name, [parameters.label, parameters.id, f"{prefix}{index}"], n=1)
-            mend = f"rename it{f' to {hint[0]}' if hint else ''} or remove it, or set ingest.label or ingest.id to it"
-            raise wrong_header(file, f"{name[:40]!r} is neither the label, the id, nor a pixel", mend, index)
+            before = numbered.get(index - 1)
+            expected = f"{prefix}{before[1] + 1 if before else numbered[min(numbered)][1]}"
+            missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
+            hint = get_close_matches(shortened(name), missing, n=1)
+            to = f" to {shortened(hint[0])}" if hint else ""
+            mend = f"rename it{to} or remove it, or set ingest.label or ingest.id to it"
+            raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", mend, index)
     require_ascending(names, prefix, {index: number for index, (_, number) in numbered.items()}, file)
     if special and max(special) > min(numbered):
-        what = f"{names[max(special)]!r} stands after the first pixel"
+        what = f"{shortened(names[max(special)])!r} stands after the first pixel"
         raise wrong_header(file, what, "put label and id before the pixels", max(special))
     return Layout(
         file=file,
@@ -98,12 +107,13 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
 def require_ascending(names: list[str], prefix: str, numbers: dict[int, int], file: FileName) -> None:
     """The pixel columns, by their index in ``names``, are numbered without a gap in ascending order."""
     for (before, number), (index, after) in pairwise(numbers.items()):
-        expected = f"{prefix}{number + 1}"
+        expected = shortened(f"{prefix}{number + 1}")
+        name = shortened(names[index])
         if after <= number or (after > number + 1 and number + 1 in numbers.values()):
-            what = f"{names[index]!r} stands after {names[before]!r}, where {expected!r} must stand"
+            what = f"{name!r} stands after {shortened(names[before])!r}, where {expected!r} must stand"
             raise wrong_header(file, what, "put the columns in ascending order", index)
         if after != number + 1:
-            what = f"{expected!r} is missing, {names[index]!r} stands in its place"
+            what = f"{expected!r} is missing, {name!r} stands in its place"
             raise wrong_header(file, what, "put the column back", index)
 
 
@@ -114,9 +124,21 @@ def wrong_header(file: FileName, what: str, mend: str, column: int | None = None
 
 
 def layout_without_header(line: bytes, file: FileName, label: str | None) -> Layout:
-    """The layout of a file without a header, from its first line: the label, if any, then pixels from 0."""
+    """The layout of a file without a header, from its first line: the label, if any, then pixels from 0.
+
+    Raises
+    ------
+    ConfigError
+        The label is called like a pixel.
+    """
     n_columns = len(header_cells(line, file))
     pixels = tuple(f"pixel{index}" for index in range(n_columns - (label is not None)))
+    if label in pixels:
+        raise ConfigError(
+            f"ingest.label is {label!r}, which is what a pixel of a file without a header is called",
+            where="ingest.label",
+            mend="set ingest.label to another name, or remove the setting",
+        )
     names = pixels if label is None else (label, *pixels)
     return Layout(file=file, names=names, label=label, id=None, pixels=pixels, prefix="pixel", first_pixel=0)
 
@@ -156,11 +178,12 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
 
 
 def looks_like_data(names: list[str]) -> bool:
-    """Whether a first line holds values: nothing but numbers, and not a count from the first to the last."""
-    if not all(WHOLE_NUMBER.fullmatch(name) for name in names):
-        return False
-    numbers = [int(name) for name in names]
-    return any(after != before + 1 for before, after in pairwise(numbers))
+    """Whether a first line holds values: numbers, but for an id and a label, that are no count to the last."""
+    numbers = [int(name) for name in names if WHOLE_NUMBER.fullmatch(name)]
+    n_steps, n_words = sum(after == before + 1 for before, after in pairwise(numbers)), len(names) - len(numbers)
+    if n_words:  # then these may be the names of columns of which one is missing or stands twice
+        return n_words <= 2 < len(numbers) and 2 * n_steps < len(numbers)
+    return n_steps < len(numbers) - 1
 
 
 def require_agreement(train: Layout, test: Layout, label: str) -> None:
@@ -178,16 +201,21 @@ def require_agreement(train: Layout, test: Layout, label: str) -> None:
             mend="give each the other's name, or swap ingest.train and ingest.test if they are set",
         )
     if train.label is None:
+        named, columns = shortened(label), ", ".join(map(shortened, train.names[:3]))
         raise DataError(
-            f"{train.file} has no label column {label!r}; its first columns are {', '.join(train.names[:3])}",
+            f"{train.file} has no label column {named!r}; its first columns are {columns}",
             where=f"{train.file.path}, line 1",
-            mend=f"its header must have the column {label!r}; if it is called otherwise, set ingest.label to its name",
+            mend=f"its header must have the column {named!r}; if it is called otherwise, set ingest.label to its name",
         )
     if train.pixels != test.pixels:
         a, b = len(train.pixels), len(test.pixels)
         first = next((pair for pair in zip(train.pixels, test.pixels, strict=False) if pair[0] != pair[1]), None)
         what = (
-            f"{a:,} and {counted(b, 'pixel')}" if a != b else f"pixels {first[0]!r} and {first[1]!r}" if first else ""
+            f"{a:,} and {counted(b, 'pixel')}"
+            if a != b
+            else f"pixels {shortened(first[0])!r} and {shortened(first[1])!r}"
+            if first
+            else ""
         )
         raise DataError(
             f"{train.file} and {test.file} do not belong together: their images have {what}",
@@ -210,7 +238,9 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
     if height is None and width is None:
         side = math.isqrt(n_pixels)
         if side * side != n_pixels:
-            named = f"{counted(n_pixels, 'pixel')} an image, {train.pixels[0]} to {train.pixels[-1]}"
+            named = (
+                f"{counted(n_pixels, 'pixel')} an image, {shortened(train.pixels[0])} to {shortened(train.pixels[-1])}"
+            )
             raise DataError(
                 f"{train.file} has {named}, which is not a square",
                 where=f"{train.file.path}, line 1",

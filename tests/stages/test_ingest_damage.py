@@ -29,7 +29,7 @@ from small_csv import (
     zip_of_both,
 )
 
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from stages import archive, bad_rows, raw_csv
 from stages.wording import FileName
 
@@ -39,10 +39,22 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "nothing but line ends": ("\n\n\n", "is empty", "train.csv"),
     "header only": (HEADER + "\n", "no rows", "train.csv"),
     "no header where one is expected": ("\n".join(ROWS) + "\n", "holds numbers", "line 1"),
+    "no header, and labels that are texts": (
+        "\n".join(ROWS).replace("0,", "cat,", 1) + "\n",
+        "holds numbers",
+        "line 1",
+    ),
     "a doubled column": (renamed("pixel7", "pixel6"), "'pixel6' stands in it twice", "line 1, column 9"),
     "a missing column": (without_column(TRAIN, 6), "'pixel5' is missing", "line 1, column 7"),
     "an extra column": (renamed("label,", "label,weight,"), "'weight' is neither", "line 1, column 2"),
     "a misnamed pixel": (renamed("pixel5", "pixle5"), "'pixle5' is neither", "line 1, column 7"),
+    "a pixel of too many digits": (renamed("pixel5", "pixel" + "5" * 5000), "...' is neither", "line 1, column 7"),
+    "a name without an end": (renamed("pixel5", "x" * 5000), "...' is neither", "line 1, column 7"),
+    "an endless name that stands twice": (
+        HEADER.replace("pixel5", "pixel1" + "2" * 5000).replace("pixel6", "pixel1" + "2" * 5000) + "\n",
+        "...' stands in it twice",
+        "column 8",
+    ),
     "a misnamed label": (renamed("label", "lable"), "'lable' is neither", "line 1, column 1"),
     "no label column": (without_column(TRAIN, 0), "no label column", "line 1"),
     "columns in another order": (renamed("pixel5,pixel6", "pixel6,pixel5"), "'pixel6' stands after", "column 7"),
@@ -88,6 +100,7 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "JSON": ('{"label": 1}\n', "is JSON", "first bytes"),
     "a PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG image", "first bytes"),
     "a web page": ("<!DOCTYPE html><html></html>\n", "web page", "first bytes"),
+    "a web page after a blank line": ("\r\n \n<html></html>\n", "web page", "first bytes"),
     "a zip under the name of a CSV": (b"PK\x03\x04" + bytes(50), "is a zip", "first bytes"),
     "something else altogether": (bytes(range(1, 9)) + b"\n", "is damaged, or not a CSV", "first bytes"),
     "random bytes": (np.random.default_rng(0).bytes(5000), "is damaged, or not a CSV", "first bytes"),
@@ -151,6 +164,18 @@ def test_a_label_that_is_not_plainly_a_number_is_refused(ingest: Ingest, cell: s
         ingest({"train.csv": changed(4, 0, cell), "test.csv": TEST})
     assert "line 5" in error.value.where
     assert_is_short(error.value)
+
+
+def test_a_misnamed_pixel_is_told_the_number_after_the_one_before_it(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": renamed("pixel3", "pxel3"), "test.csv": TEST})
+    assert error.value.mend.startswith("rename it to pixel3 or remove it")
+
+
+def test_a_label_called_like_a_pixel_of_a_file_without_header_is_refused(ingest: Ingest) -> None:
+    files: dict[str, str | bytes] = {"train.csv": "\n".join(ROWS) + "\n", "test.csv": TEST.split("\n", 1)[1]}
+    with pytest.raises(ConfigError, match="what a pixel of a file without a header is called"):
+        ingest(files, has_header=False, label="pixel0")
 
 
 def test_a_text_label_is_told_how_to_be_allowed(ingest: Ingest) -> None:
@@ -257,11 +282,38 @@ def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
 
 
-def test_endless_blank_lines_are_refused(monkeypatch: pytest.MonkeyPatch, ingest: Ingest) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=ascii)
+@pytest.mark.parametrize("block_bytes", [*range(len(ROWS[-1]) + 1, len(ROWS[-1]) + 5), 200])
+def test_blank_lines_at_the_end_are_dropped_however_many(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, block_bytes: int, end: str
+) -> None:
+    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(raw_csv, "LONGEST_LINE", 200)
+    outcome = ingest({"train.csv": TRAIN + end * 1000, "test.csv": TEST})
+    assert outcome.figures["rows"] == "12 + 5 to predict"
+
+
+def test_blank_lines_before_a_row_are_bad_rows_however_many(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 200)
     monkeypatch.setattr(raw_csv, "LONGEST_LINE", 200)
-    with pytest.raises(DataError, match="more than 200 bytes"):
-        ingest({"train.csv": TRAIN + "\n" * 1000 + ROWS[0], "test.csv": TEST})
+    with pytest.raises(DataError, match=r"1,001 of the 1,013 rows") as error:
+        ingest({"train.csv": TRAIN.replace(ROWS[0], ROWS[0] + ",1") + "\n" * 1000 + ROWS[0], "test.csv": TEST})
+    assert "line 2: the line has 18 cells" in error.value.where
+    assert "line 14: the line is blank" in error.value.where
+
+
+def test_a_gzip_header_without_an_end_is_refused(ingest: Ingest) -> None:
+    endless = b"\x1f\x8b\x08\x08" + bytes(6) + b"x" * 200_000
+    with pytest.raises(DataError, match="the file name in its gzip header does not end"):
+        ingest({"train.csv.gz": endless, "test.csv": TEST})
+
+
+def test_a_gzip_with_a_file_name_is_read(ingest: Ingest) -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile("train.csv", "wb", fileobj=packed) as file:
+        file.write(TRAIN.encode())
+    assert packed.getvalue()[3] == 8
+    assert ingest({"train.csv.gz": packed.getvalue(), "test.csv": TEST}).figures["classes"] == 3
 
 
 def test_a_gzip_bomb_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
