@@ -23,8 +23,11 @@ class ErrorHandlingGroup(click.Group):
     """Ends every command with one block on standard error and an exit code, never with a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        from pipeline.interrupt import interruptible
+
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except PipelineError as error:

@@ -17,6 +17,7 @@ from pipeline.errors import StageError
 from pipeline.fingerprint import digest
 
 ENGINE = "pipeline"
+INSTALLED = {"site-packages", "dist-packages"}  # what lies beside a package there is not the project's own
 
 Parse = Callable[[str, str, bool], "ModuleCode"]
 
@@ -41,8 +42,8 @@ def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[
     source that is not Python.
     """
     waiting = {reference.partition(":")[0] for reference in references}
-    packages = {name.partition(".")[0] for name in waiting} | {ENGINE}
-    folders = {package: _folder(package) for package in packages}
+    folders = {package: _folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
+    beside = {folder.parent for folder in folders.values() if folder and folder.parent.name not in INSTALLED}
     done: dict[str, list[str]] = {}
     seen: set[str] = set()
     while waiting:
@@ -57,8 +58,14 @@ def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[
             raise StageError(f"the code of {module} cannot be read: {error}", where=str(path)) from error
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
-        wanted = {name for name in code.imports if name.partition(".")[0] in packages}
-        waiting |= wanted - seen
+        for name in set(code.imports) - seen:
+            package = name.partition(".")[0]
+            if package not in folders:  # a module or a package of the project's own that lies beside the stages
+                folders[package] = next(
+                    (at / package for at in beside if _source_path(package, {package: at / package})), None
+                )
+            if folders[package] is not None:
+                waiting.add(name)
     # a package may define a function that is called like one of its modules: both count
     return {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
 

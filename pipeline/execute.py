@@ -15,6 +15,7 @@ from pipeline.fingerprint import content_digest, file_digests
 from pipeline.observe import Project, current_work, find_sources
 from pipeline.plan import Observed, Reason, ReasonKind, differences
 from pipeline.receipt import Output, Receipt, Work
+from pipeline.source_import import import_from_source
 from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
 
 SHOWN = 5  # changes named in a message
@@ -49,11 +50,18 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
     folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
     clock = time.monotonic()
     try:
+        _certify(project, job, _changed_work(project, job))  # earlier stages took their time
         task = _task(project, job, folder, report, progress, say)
-        with _explained(stage):
-            outcome: Outcome = resolve(stage.function)(task)
-            outputs = _read_back(stage, folder)
-        _require_unchanged(project, job)
+        import_from_source(stage.function)
+        try:
+            with _explained(stage):
+                outcome: Outcome = resolve(stage.function)(task)
+                outputs = _read_back(stage, folder)
+        except BaseException:
+            if _changed_work(project, job):  # then its checkpoints are not of the work that they are filed under
+                store.forget_scratch(stage.name, job.work.key)
+            raise
+        _certify(project, job, [*_changed_work(project, job), *_changed_inputs(project, job)])
         receipt = Receipt(
             work=job.work,
             outputs=outputs,
@@ -120,24 +128,35 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
         raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, mend=error.mend) from error
 
 
-def _require_unchanged(project: Project, job: Job) -> None:
-    """Refuse to certify a result if what it was made from changed meanwhile; the message says what."""
-    stage = job.stage
-    now = current_work(project, stage, find_sources(project, stage))
-    reasons = list(differences(job.work, replace(now, inputs=job.work.inputs)))
+def _changed_work(project: Project, job: Job) -> list[Reason]:
+    """Fingerprint raw files and code once more, and name what is not as it was planned with."""
+    now = current_work(project, job.stage, find_sources(project, job.stage))
+    return list(differences(job.work, replace(now, inputs=job.work.inputs)))
+
+
+def _changed_inputs(project: Project, job: Job) -> list[Reason]:
+    """Name the inputs that were switched or damaged since they were planned with."""
+    reasons: list[Reason] = []
     for name, expected in job.upstream.items():
         current = project.store.current(name)
         if current is None or current.receipt != expected:
             reasons.append(Reason(ReasonKind.INPUT_CHANGED, name))
         else:
             reasons += project.store.damage([current])[current.folder]
-    if reasons:
-        named = "; ".join(str(reason) for reason in reasons[:SHOWN])
-        more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
-        raise StageError(
-            f"something changed while {stage.name} ran, so its result is not certified: {named}{more}",
-            mend=f"pipeline run {stage.name}",
-        )
+    return reasons
+
+
+def _certify(project: Project, job: Job, reasons: list[Reason]) -> None:
+    """Refuse a result if what it was made from changed meanwhile; its checkpoints go too."""
+    if not reasons:
+        return
+    project.store.forget_scratch(job.stage.name, job.work.key)
+    named = "; ".join(str(reason) for reason in reasons[:SHOWN])
+    more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+    raise StageError(
+        f"something changed while {job.stage.name} ran, so its result is not certified: {named}{more}",
+        mend=f"pipeline run {job.stage.name}",
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,9 @@ def trace(project: Project, path: Path) -> tuple[Step, ...]:
     Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made.
     """
     known = {artifact.path: stage.name for stage in project.stages for artifact in stage.outputs}
-    wanted = "/".join(path.parts[-2:]) if len(path.parts) > 1 else path.name
-    wanted = wanted.removeprefix(project.store.root.name + "/")
+    places = (project.store.root, project.folder / path)
+    root, place = (Path(os.path.abspath(at)) for at in places)  # noqa: PTH100 - resolve() follows the stages' links
+    wanted = place.relative_to(root).as_posix() if place.is_relative_to(root) else path.as_posix()
     names = [name for name, maker in known.items() if wanted in {name, maker}]
     if not names:
         raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, [*known, *set(known.values())], "artifacts"))

@@ -107,5 +107,5 @@ def from_json(data: bytes) -> Receipt:
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
         figures, warnings = dict(body.pop("figures")), tuple(body.pop("warnings"))
         return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError("it lacks something") from error

@@ -200,6 +200,11 @@ class Store:
                 _own_folder(path)
         return folder
 
+    def forget_scratch(self, stage: str, key: str) -> None:
+        """Remove the checkpoints of a piece of work."""
+        with _explained("remove a checkpoint", self._scratch):
+            _remove(self._scratch / stage / key[:16])
+
     def publish(self, folder: Path, receipt: Receipt) -> Receipt:
         """Make the files in ``folder`` the current result of their stage; return the receipt that stands.
 

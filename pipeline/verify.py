@@ -35,6 +35,8 @@ def verify(project: Project) -> Iterator[Finding]:
     for stage in project.stages:
         current = store.current(stage.name)
         stored = [item for item in store.stored(stage.name) if not current or item.folder != current.folder]
+        if current is None:
+            yield Finding(stage.name, "current", 0, "it has not been made")
         everything = [*([current] if current else []), *stored]
         damage = store.damage(everything)
         for item in everything:
@@ -75,10 +77,11 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
             result = run(scratch, Selection((stage.name,)), watcher)
             again = result.stages[-1].receipt
             before = receipts[stage.name].outputs
+            after = again.outputs if again else {}
             differing = sorted(
                 name
-                for name in before
-                if again is None or name not in again.outputs or again.outputs[name].content != before[name].content
+                for name in before.keys() | after.keys()
+                if name not in before or name not in after or after[name].bytes != before[name].bytes
             )
             problem = f"a rerun gives another {', '.join(differing)}" if differing else ""
             yield Finding(stage.name, "rerun", len(before), problem)

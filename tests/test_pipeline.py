@@ -171,6 +171,24 @@ def test_why_leads_from_the_submission_to_the_raw_files(project: Path) -> None:
     assert steps[1]["parameters"]["epochs"] == 2
 
 
+def test_why_takes_a_stage_and_speaks_of_nobody_elses_files(project: Path, tmp_path: Path) -> None:
+    steps = json.loads(invoke(project, "why", "submit", "--json").stdout)
+    assert steps[0]["files"].keys() == {"submit/submission.csv"}
+    elsewhere = str(tmp_path / "elsewhere/artifacts/submit/submission.csv")
+    assert "no stage makes" in invoke(project, "why", elsewhere, code=2).stderr
+
+
+def test_why_warns_if_the_file_is_not_what_it_tells_of(project: Path) -> None:
+    (project / "artifacts/submit/submission.csv").write_text("edited")
+    assert "output damaged" in invoke(project, "why", "artifacts/submit/submission.csv").stderr
+
+
+def test_verify_does_not_pass_what_is_missing(project: Path, tmp_path: Path) -> None:
+    (project / "artifacts/submit").unlink()
+    assert "has not been made" in invoke(project, "verify", code=1).stdout
+    invoke(tmp_path, "verify", code=1)
+
+
 def test_runs_are_listed_and_compared(project: Path) -> None:
     run(project, "all", "--set", "train.epochs=3")
     listed = json.loads(invoke(project, "runs", "--json").stdout)

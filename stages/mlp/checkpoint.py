@@ -105,8 +105,9 @@ def load_checkpoint(path: Path, training: Training) -> bool:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of ``path`` at once when it is complete, or not at all."""
     temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)  # what a killed run left; and a link is never written through
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
     finally:

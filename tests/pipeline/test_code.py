@@ -299,3 +299,14 @@ def test_comments_docstrings_and_layout_rerun_nothing(toy: Toy) -> None:
         source = ast.unparse(tree).replace("from __future__ import annotations\n", "")
         path.write_text(f"# a comment\n\n\n{header}{source}  # and another\n")
     assert not toy.plan().stale
+
+
+def test_a_module_that_lies_beside_the_packages_is_the_projects_own(toy: Toy) -> None:
+    (toy.code / "beside.py").write_text("FACTOR = 1\n")
+    power = toy.code / toy.package / "power.py"
+    power.write_text(power.read_text() + "\nimport beside\n")
+    reference = f"{toy.package}.power:power"
+    first = code_digests([reference])
+    (toy.code / "beside.py").write_text("FACTOR = 2\n")
+    second = code_digests([reference])
+    assert {name for name in first if first[name] != second[name]} == {"beside"}

@@ -70,6 +70,12 @@ def test_what_changes_while_a_stage_runs_is_named_and_the_result_is_not_certifie
     assert toy.files() == oracle(raw, offset=7 if what == "code" else 0)
 
 
+def test_code_edited_before_its_stage_begins_is_refused_too_and_leaves_no_checkpoint(toy: Toy) -> None:
+    with pytest.raises(StageError, match="something changed while power ran"):
+        toy.run("all", watcher=Recorder(hooks={"load": lambda: edit_helper(toy)}))
+    assert list((toy.artifacts / ".scratch" / "power").glob("*")) == []
+
+
 def test_a_comment_added_while_a_stage_runs_changes_nothing(toy: Toy) -> None:
     path = toy.code / toy.package / "arithmetic" / "offset.py"
     watcher = Recorder(hooks={"power": lambda: path.write_text(path.read_text() + "# why not\n")})

@@ -130,3 +130,9 @@ def test_a_sealed_receipt_that_lacks_something_is_refused(missing: str) -> None:
 def test_a_receipt_says_what_it_published_by_the_path_of_the_artifact() -> None:
     assert RECEIPT.content("power/powers.npy") == "ee"
     assert RECEIPT.content("power/other.npy") is None
+
+
+@pytest.mark.parametrize("depth", [900, 3000])
+def test_a_deeply_nested_receipt_is_refused_and_not_choked_on(depth: int) -> None:
+    with pytest.raises(StoreError):
+        from_json(b'{"format": 1, "seal": "x", "a": ' + b"[" * depth + b"]" * depth + b"}")
