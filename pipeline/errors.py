@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FREE_SPACE = "free some space (pipeline clean shows what could go) and run again"
 
 
 class ExitCode(IntEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import DataError, PipelineError, StageError, StoreError
+from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError
 from pipeline.fingerprint import content_digest, file_digests
 from pipeline.observe import Project, current_work, find_sources
 from pipeline.plan import Observed, Reason, ReasonKind, differences
@@ -43,7 +42,7 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
     """Run a stage in a folder of its own and publish the result.
 
     Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
-    files, settings or code changed while it ran. Nothing is published then, and the report that the
+    files or code changed since they were planned with. Nothing is published then, and the report that the
     stage may have written about its failure is left in artifacts/<stage>/.
     """
     store, stage = project.store, job.stage
@@ -169,11 +168,8 @@ def _explained(stage: Stage) -> Iterator[None]:
     except MemoryError as error:
         raise StageError(f"{stage.name} ran out of memory") from error
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StoreError(
-                f"{stage.name} cannot write its results: the disk is full",
-                mend="free some space (pipeline clean shows what could go) and run again",
-            ) from error
+        if error.errno in DISK_FULL:
+            raise StoreError(f"{stage.name} cannot write its results: the disk is full", mend=FREE_SPACE) from error
         raise StageError(f"{stage.name} failed: {error.strerror or error}", where=str(error.filename or "")) from error
     except Exception as error:
         raise StageError(

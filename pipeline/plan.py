@@ -165,14 +165,18 @@ def make_plan(observed: Sequence[Observed], selection: Selection) -> Plan:
     """Decide for every stage, assuming nothing of results that are not there yet."""
     decisions: dict[str, Decision] = {}
     for item in observed:
-        name = item.stage.name
-        if name not in selection.stages:
-            decisions[name] = Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
-            continue
-        inputs = known_inputs(item.stage, decisions)
-        require_inputs(item.stage, inputs, decisions)
-        decisions[name] = decide(item, inputs, decisions, forced=name in selection.forced)
+        decisions[item.stage.name] = decide_next(item, selection, decisions)
     return Plan(tuple(decisions.values()))
+
+
+def decide_next(item: Observed, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:
+    """Decide for a stage, given the decisions on all that stand before it; raises StageError for lacking inputs."""
+    name = item.stage.name
+    if name not in selection.stages:
+        return Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
+    inputs = known_inputs(item.stage, decisions)
+    require_inputs(item.stage, inputs, decisions)
+    return decide(item, inputs, decisions, forced=name in selection.forced)
 
 
 def known_inputs(stage: Stage, decisions: Mapping[str, Decision]) -> dict[str, str | None]:

@@ -24,12 +24,11 @@ from pipeline.plan import (
     Reason,
     Selection,
     ancestors,
-    decide,
+    decide_next,
     known_inputs,
     make_plan,
-    require_inputs,
 )
-from pipeline.receipt import Receipt, Work
+from pipeline.receipt import Receipt
 from pipeline.stage import Progress, Stage
 
 
@@ -126,19 +125,15 @@ def _run_stages(
     """Decide again for each stage when its turn comes, now that its inputs are known, and do it."""
     decisions: dict[str, Decision] = {}
     for item in observed:
-        stage, name = item.stage, item.stage.name
-        if name not in selection.stages:
-            decisions[name] = Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
+        name = item.stage.name
+        decision = decisions[name] = decide_next(item, selection, decisions)
+        if decision.action is Action.LEFT:
             continue
-        inputs = known_inputs(stage, decisions)
-        require_inputs(stage, inputs, decisions)
-        decision = decide(item, inputs, decisions, forced=name in selection.forced)
         clock = time.monotonic()
         receipt = decision.receipt
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
-            work = replace(item.work, inputs={path: content for path, content in inputs.items() if content})
-            receipt = execute(project, _job(project, item, work, decisions), progress, watcher.say)
+            receipt = execute(project, _job(project, item, decisions), progress, watcher.say)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
@@ -152,14 +147,15 @@ def _run_stages(
     )
 
 
-def _job(project: Project, item: Observed, work: Work, decisions: Mapping[str, Decision]) -> Job:
+def _job(project: Project, item: Observed, decisions: Mapping[str, Decision]) -> Job:
     """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
+    inputs = known_inputs(item.stage, decisions)
     above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}
     before = ancestors(item.stage.name, project.stages)
     roots = _roots(project, [stage for stage in project.stages if stage.name in before], decisions)
     return Job(
         observed=item,
-        work=work,
+        work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
         notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),

@@ -23,7 +23,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline import receipt as receipts
-from pipeline.errors import StoreError
+from pipeline.errors import DISK_FULL, FREE_SPACE, StoreError
 from pipeline.fingerprint import file_digests
 from pipeline.plan import Reason, ReasonKind
 from pipeline.receipt import Receipt
@@ -48,8 +48,8 @@ def _explained(doing: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         mend = f"make {path} writable, or work in another folder with -C"
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            reason, mend = "the disk is full", "free some space (pipeline clean shows what could go) and run again"
+        if error.errno in DISK_FULL:
+            reason, mend = "the disk is full", FREE_SPACE
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
             mend = "move away the file that stands where a folder should be"
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), mend=mend) from error
@@ -83,7 +83,7 @@ class Store:
             except FileNotFoundError:
                 return None
             if stat.S_ISLNK(mode):
-                target = Path(os.readlink(place))  # noqa: PTH115 - Path.readlink does the same, slower to read here
+                target = place.readlink()
                 if target.parent != Path(".store", stage) or not _is_folder(self._inner / stage):
                     return Generation(place, None, "it is a link to somewhere else")
                 if not _is_folder(self.root / target):
