@@ -115,8 +115,8 @@ def with_pipeline() -> Any:
     from stages import STAGES
     from stages.ingest import ingest
     from stages.parameters import IngestParameters
+    from stages.raw.sources import find_sources
     from stages.schemas import check_train_table  # noqa: F401 - the engine imports the checks as well
-    from stages.sources import find_sources
 
     stage = STAGES[0]
 

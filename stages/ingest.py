@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
-from stages.bad_rows import (
+from stages.documents import DataSource, encode_document
+from stages.raw.bad_rows import (
     BYTES_KEPT,
     EXAMPLES,
     ROWS_KEPT,
@@ -33,13 +34,12 @@ from stages.bad_rows import (
     sift_block,
     text_labels,
 )
-from stages.csv_matrix import Labels, parse_block
-from stages.documents import DataSource, encode_document
-from stages.ids import KAGGLE, read_sample_submission, require_distinct, submission_ids
-from stages.layout import Label, Layout, image_shape, layout_without_header, read_layout, require_agreement
-from stages.profile import Profile, Submission, Summary
-from stages.raw_csv import RawCsv, open_raw
-from stages.sources import SAMPLE_ORIGIN, unread_zips
+from stages.raw.csv_matrix import Labels, parse_block
+from stages.raw.ids import KAGGLE, read_sample_submission, require_distinct, submission_ids
+from stages.raw.layout import Label, Layout, image_shape, layout_without_header, read_layout, require_agreement
+from stages.raw.profile import Profile, Submission, Summary
+from stages.raw.sources import SAMPLE_ORIGIN, unread_zips
+from stages.raw.streams import RawCsv, open_raw
 from stages.tables import Contract, ImageTable, write_table
 from stages.wording import counted, is_or_are, shortened
 

@@ -18,7 +18,7 @@ from pandera.config import config_context
 
 from pipeline.errors import DataError
 from stages.documents import Classes, DataSource, Document, Images, Metrics, decode_document
-from stages.profile import Profile
+from stages.raw.profile import Profile
 from stages.tables import Contract, open_table, pixel_names, read_contract
 from stages.wording import counted
 

@@ -16,8 +16,8 @@ from pipeline.errors import ConfigError, StageError
 from pipeline.stage import Figure, Outcome, Task
 from stages.documents import DataSource
 from stages.inference import load_predictor
+from stages.raw.sources import SAMPLE_FOLDER
 from stages.schemas import check_table, read_csv
-from stages.sources import SAMPLE_FOLDER
 from stages.tables import open_table
 from stages.wording import counted
 

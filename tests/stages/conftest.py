@@ -12,7 +12,7 @@ import pytest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
 from stages import STAGES
 from stages.parameters import IngestParameters
-from stages.sources import find_sources
+from stages.raw.sources import find_sources
 
 sys.path.insert(0, str(Path(__file__).parent))  # small_csv is shared by the tests of this folder
 

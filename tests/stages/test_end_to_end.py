@@ -13,7 +13,7 @@ import pytest
 
 from stages import STAGES
 from stages.parameters import IngestParameters, TrainParameters
-from stages.sources import find_sources
+from stages.raw.sources import find_sources
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.stage import Outcome
-from stages import raw_csv, tables
+from stages import tables
 from stages.parameters import IngestParameters
-from stages.sources import find_sources
+from stages.raw import streams
+from stages.raw.sources import find_sources
 from stages.tables import read_column, read_pixel_blocks
 
 Ingest = Callable[..., Outcome]
@@ -121,7 +122,7 @@ def test_columns_carry_the_names_and_types_that_a_person_expects(ingest: Ingest,
 def test_rows_keep_their_order_over_many_blocks_and_row_groups(
     ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
     monkeypatch.setattr(tables, "ROWS_PER_GROUP", 4)
     ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})
     assert pq.ParquetFile(tmp_path / "ingest/train.parquet").num_row_groups == 8
@@ -133,7 +134,7 @@ def test_rows_keep_their_order_over_many_blocks_and_row_groups(
 def test_blank_lines_at_the_end_are_harmless_wherever_a_block_ends(
     ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bytes: int
 ) -> None:
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", n_bytes)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", n_bytes)
     ingest({"train.csv": TRAIN_CSV + "\n\r\n" * 30, "test.csv": TEST_CSV})
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
 

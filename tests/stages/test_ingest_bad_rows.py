@@ -10,8 +10,8 @@ import pytest
 from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
 
 from pipeline.errors import ConfigError, DataError
-from stages import bad_rows
-from stages.bad_rows import BadRow, BadRows
+from stages.raw import bad_rows
+from stages.raw.bad_rows import BadRow, BadRows
 
 DECIMALS = [row.replace(",", ",0.") for row in ROWS]  # 16 bad cells each
 MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"

@@ -30,7 +30,7 @@ from small_csv import (
 )
 
 from pipeline.errors import ConfigError, DataError
-from stages import archive, bad_rows, raw_csv
+from stages.raw import archive, bad_rows, streams
 from stages.wording import FileName
 
 # What is wrong, train.csv, and what the message says; the last in its ``where``.
@@ -213,7 +213,7 @@ def test_a_file_of_nothing_but_wrong_cells_is_answered_shortly(ingest: Ingest) -
 
 
 def test_a_bad_row_names_its_line_in_a_later_block(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
     train = changed(11, 1, "256").replace(ROWS[4], ROWS[4] + ",1")
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
@@ -269,7 +269,7 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize("start", [b"", HEADER.encode() + b"\n"], ids=["as header", "as row"])
 def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
     file = io.BufferedReader(Endless(start))
-    raw = raw_csv.RawCsv(FileName("train.csv", "data/train.csv"), 0, file.read, lambda _: 0.0)
+    raw = streams.RawCsv(FileName("train.csv", "data/train.csv"), 0, file.read, lambda _: 0.0)
 
     def read_it_all() -> None:
         raw.read_header()
@@ -287,15 +287,15 @@ def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
 def test_blank_lines_at_the_end_are_dropped_however_many(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch, block_bytes: int, end: str
 ) -> None:
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(raw_csv, "LONGEST_LINE", 200)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 200)
     outcome = ingest({"train.csv": TRAIN + end * 1000, "test.csv": TEST})
     assert outcome.figures["rows"] == "12 + 5 to predict"
 
 
 def test_blank_lines_before_a_row_are_bad_rows_however_many(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(raw_csv, "LONGEST_LINE", 200)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 200)
     with pytest.raises(DataError, match=r"1,001 of the 1,013 rows") as error:
         ingest({"train.csv": TRAIN.replace(ROWS[0], ROWS[0] + ",1") + "\n" * 1000 + ROWS[0], "test.csv": TEST})
     assert "line 2: the line has 18 cells" in error.value.where
@@ -318,7 +318,7 @@ def test_a_gzip_with_a_file_name_is_read(ingest: Ingest) -> None:
 
 def test_a_gzip_bomb_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "ALWAYS_ALLOWED_BYTES", 1_000_000)
-    monkeypatch.setattr(raw_csv, "BLOCK_BYTES", 100_000)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 100_000)
     bomb = gzip.compress(HEADER.encode() + b"\n" + b"0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n" * 100_000)
     with pytest.raises(DataError, match=r"expands to over \d,\d{3},\d{3} bytes") as error:
         ingest({"train.csv": bomb, "test.csv": TEST})

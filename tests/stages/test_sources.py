@@ -16,9 +16,9 @@ import pytest
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Sources
-from stages import archive
 from stages.parameters import IngestParameters
-from stages.sources import SAMPLE_FOLDER, SAMPLE_ORIGIN, find_sources
+from stages.raw import archive
+from stages.raw.sources import SAMPLE_FOLDER, SAMPLE_ORIGIN, find_sources
 
 BOTH = ("train.csv", "test.csv")
 ALL = (*BOTH, "sample_submission.csv")
@@ -317,7 +317,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_finding_the_sources_imports_nothing_heavy(tmp_path: Path) -> None:
     put(tmp_path / "data", "digit-recognizer.zip")
     code = (
-        "import sys; from pathlib import Path; from stages.sources import find_sources; "
+        "import sys; from pathlib import Path; from stages.raw.sources import find_sources; "
         "from stages.parameters import IngestParameters; find_sources(IngestParameters(), Path(sys.argv[1])); "
         "print(*{'numpy', 'pandas', 'pandera', 'pyarrow'} & set(sys.modules))"
     )

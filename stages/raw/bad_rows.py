@@ -15,9 +15,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, StageError
-from stages.csv_matrix import Labels, Rows, parse_block, without_quotes
-from stages.layout import ID_RULE, Layout, is_id
-from stages.raw_csv import is_utf8
+from stages.raw.csv_matrix import Labels, Rows, parse_block, without_quotes
+from stages.raw.layout import ID_RULE, Layout, is_id
+from stages.raw.streams import is_utf8
 from stages.wording import counted, is_or_are, shortened
 
 if TYPE_CHECKING:

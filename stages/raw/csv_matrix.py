@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from stages.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
+from stages.raw.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
 from stages.tables import Pixels
 from stages.wording import shortened
 

@@ -17,7 +17,7 @@ from stages.documents import Count, Document, Label, Positive
 from stages.wording import counted
 
 if TYPE_CHECKING:
-    from stages.csv_matrix import Rows
+    from stages.raw.csv_matrix import Rows
 
 MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: an odd number without a pattern
 

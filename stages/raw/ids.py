@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.layout import WHOLE_NUMBER, header_cells, is_id
-from stages.profile import Submission
-from stages.raw_csv import open_raw
+from stages.raw.layout import WHOLE_NUMBER, header_cells, is_id
+from stages.raw.profile import Submission
+from stages.raw.streams import open_raw
 from stages.wording import FileName, counted, shortened
 
 KAGGLE = Submission(id_name="ImageId", label_name="Label")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stages.parameters import IngestParameters
 
 SAMPLE_ORIGIN = "bundled sample"
-SAMPLE_FOLDER = Path(__file__).parent / "sample"
+SAMPLE_FOLDER = Path(__file__).parents[1] / "sample"
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
 PAIR = ("train", "test")
 
@@ -183,7 +183,7 @@ def unread_zips(sources: Sources, parameters: IngestParameters) -> tuple[str, ..
 
 def members_of(path: Path) -> dict[str, Source]:
     """The files of the zip at ``path``, by what they are."""
-    from stages.archive import find_members  # zipfile costs 10 ms, and most plans see no zip
+    from stages.raw.archive import find_members  # zipfile costs 10 ms, and most plans see no zip
 
     require_readable(path)
     members = find_members(path, tuple(FILE_NAMES.values()))
@@ -193,7 +193,7 @@ def members_of(path: Path) -> dict[str, Source]:
 def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
     """``members`` of the zip at ``path`` as they are, if both train.csv and test.csv are among them."""
     if missing := [FILE_NAMES[name] for name in PAIR if name not in members]:
-        from stages.archive import list_members
+        from stages.raw.archive import list_members
 
         held = list_members(path)
         more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.archive import WEB_PAGE, largest_expansion, reason_of
+from stages.raw.archive import WEB_PAGE, largest_expansion, reason_of
 from stages.wording import FileName
 
 BLOCK_BYTES = 2**20  # what is parsed at once; its separators' positions take several times that in memory
