@@ -140,7 +140,7 @@ class TrainParameters(Parameters, frozen=True):
         int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)
     ] = 0
     shards: Annotated[
-        int, Meta(description="Threads that share each step; part of the result, unlike the cores found.", ge=1, le=64)
+        int, Meta(description="Processes that share each step; part of the result, unlike the cores found.", ge=1, le=64)
     ] = 2
     report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
 

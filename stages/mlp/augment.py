@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# Fields are drawn this many at a time: NumPy's price for a call, and the interpreter's lock that two
-# training threads share, are then paid once for all of them.
+# Fields are drawn this many at a time: NumPy's price for a call is then paid once for all of them.
 FIELDS = 16
 
 # A wave that the Gaussian dims below this share of its height adds nothing that one could see.
@@ -60,7 +59,7 @@ class Augmentation:
 
 
 class Warp:
-    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one thread.
+    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one worker.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The course of an epoch: which rows come when, at which learning rate, and what is counted on the way.
 
-There are two: batches shared between threads, and, for the tutorial's way, one row after the other.
+There are two: batches shared between workers, and, for the tutorial's way, one row after the other.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.checkpoint import Training
+from stages.mlp.memory import shared_zeros
 from stages.mlp.one_by_one import BLOCK_ROWS, OneByOne, suits_one_by_one
 from stages.mlp.recipe import DivergedError, Epoch
 from stages.mlp.schedules import share_of_learning_rate
 from stages.mlp.step import Step, Warper
-from stages.mlp.team import Barrier, Team
+from stages.mlp.team import Team
 
 Floats = npt.NDArray[np.floating[Any]]
 OnStep = Callable[[int, int, float, int], None]
@@ -85,7 +86,7 @@ class Course(ABC):
 
 
 class SharedCourse(Course):
-    """Batches, each shared between the threads of ``workers``."""
+    """Batches, each shared between ``workers``."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class SharedCourse(Course):
         super().__init__(training, X, Y, on_step)
         recipe = training.recipe
         self.workers = workers
-        self.barrier = Barrier(workers.count)
+        self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
         self.warpers = [augment() for _ in range(workers.count)] if augment else []
         full = min(recipe.batch_size, len(X))
         self.steps = {
@@ -108,8 +109,7 @@ class SharedCourse(Course):
                 training.network,
                 training.state,
                 recipe.update,
-                barrier=self.barrier,
-                shards=workers.count,
+                workers=workers,
                 label_smoothing=recipe.label_smoothing,
                 warpers=self.warpers,
                 x_dtype=X.dtype,
@@ -125,23 +125,23 @@ class SharedCourse(Course):
                 shard.rng = generator(recipe.seed, number, shard.index)
         for warper in self.warpers:
             warper.forget()
-        last = len(batches) - 1
+        self.last[0] = len(batches) - 1
 
         def train(index: int) -> None:
-            nonlocal last
             for k, batch in enumerate(batches):
-                # Set by one thread before it waits for the others, read by all afterwards.
+                # Set by one worker before it waits for the others, read by all afterwards.
                 if index == 0 and monotonic() > deadline:
-                    last = k
+                    self.last[0] = k
                 step = self.steps[len(batch)]
-                learning_rate = self.learning_rate((number - 1) * len(batches) + k)
-                step.run(index, self.X, self.Y, batch, learning_rate)
+                n_before = (number - 1) * len(batches) + k
+                learning_rate = self.learning_rate(n_before)
+                step.run(index, self.X, self.Y, batch, n_before + 1, learning_rate)
                 if index == 0:
                     self.count(step.loss, step.n_right, step.m, learning_rate)
-                if k == last:
+                if k == self.last[0]:
                     break
 
-        self.workers.run(train, self.barrier)
+        self.workers.run(train)
 
 
 class OneByOneCourse(Course):

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
 from stages.mlp.course import OnStep, make_course
 from stages.mlp.losses import make_loss
+from stages.mlp.memory import shared_zeros
 from stages.mlp.network import CHUNK_ROWS, Network
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 from stages.mlp.step import State, Warper
-from stages.mlp.team import Barrier, Team, team
+from stages.mlp.team import Kind, Team, make_team
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -39,6 +40,7 @@ def fit(
     checkpoint: Path | None = None,
     on_step: OnStep | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    workers: Kind | None = None,
 ) -> History:
     """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
 
@@ -52,6 +54,7 @@ def fit(
     on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
         and the number of its rows that were right
     on_epoch : called after every epoch
+    workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here
 
     Raises
     ------
@@ -87,14 +90,14 @@ def fit(
     began = monotonic() - training.seconds
     deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds
     candidate = Network(network.architecture)
-    with team(recipe.shards) as workers:
-        course = make_course(training, workers, X, Y, augment, on_step)
+    with make_team(recipe.shards, workers) as team:
+        course = make_course(training, team, X, Y, augment, on_step)
         while not (stopped := why_stopped(training, deadline)):
             epoch = course.run_epoch(deadline)
             candidate.parameters[...] = state.averaged if recipe.ema else network.parameters
             candidate.statistics[...] = network.statistics
             if validation is not None:
-                loss, accuracy = evaluate(candidate, *validation, workers)
+                loss, accuracy = evaluate(candidate, *validation, team)
                 epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
                 if not math.isfinite(loss):
                     raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
@@ -109,20 +112,21 @@ def fit(
     return History(tuple(training.epochs), training.best, stopped)
 
 
-def evaluate(network: Network, X: Floats, Y: Floats, workers: Team) -> tuple[float, float]:
+def evaluate(network: Network, X: Floats, Y: Floats, team: Team) -> tuple[float, float]:
     """Mean loss (without label smoothing) and accuracy on the rows (m, n_inputs) with one-hot ``Y``, (m, n_classes)."""
     architecture = network.architecture
     chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
-    results = [(0.0, 0)] * len(chunks)
+    results = shared_zeros((len(chunks), 2), np.float64)  # sum of losses, number of right rows
 
     def measure(index: int) -> None:
-        for k in range(index, len(chunks), workers.count):
+        for k in range(index, len(chunks), team.count):
             Z = network.logits(X[chunks[k]])
             loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
             results[k] = loss.measure(Z, Y[chunks[k]])
 
-    workers.run(measure, Barrier(workers.count))
-    return sum(loss for loss, _ in results) / len(X), sum(right for _, right in results) / len(X)
+    team.run(measure)
+    loss, n_right = (results.sum(axis=0) / len(X)).tolist()
+    return loss, n_right
 
 
 def why_stopped(training: Training, deadline: float) -> str:

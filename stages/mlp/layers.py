@@ -2,7 +2,7 @@
 
 A layer is made for batches of exactly ``m`` rows and owns the buffers that this takes, so that a training
 step allocates nothing. Every array that is handed around is the whole batch; ``shard.rows`` says which part
-of it the calling thread works on. ``forward`` keeps what ``backward`` needs, and stands right above it.
+of it the calling worker works on. ``forward`` keeps what ``backward`` needs, and stands right above it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from stages.mlp.memory import shared_zeros
 from stages.mlp.team import Shard
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 class Layer(Protocol):
-    """What a training step asks of a layer. With several shards, each thread calls it for its own rows."""
+    """What a training step asks of a layer. With several shards, each worker calls it for its own rows."""
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         """(m, n_in) -> (m, n_out). The input may be overwritten."""
@@ -46,8 +47,8 @@ class Dense:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.ones = np.ones(m, W.dtype)
         self.X = self.dY = np.empty((0, 0), W.dtype)  # the whole batch's, kept from forward and backward
-        self.Y = np.empty((m, n_out), W.dtype)
-        self.dX = np.empty((0 if first else m, n_in), W.dtype)
+        self.Y = shared_zeros((m, n_out), W.dtype)
+        self.dX = shared_zeros((0 if first else m, n_in), W.dtype)
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         self.X = X
@@ -100,8 +101,8 @@ class BatchNorm:
         self.Xhat = np.empty((m, n), dtype)
         self.work = np.empty((m, n), dtype)
         # Row by row what each shard found; (shards, n).
-        self.means, self.squares = np.empty((2, shards, n), dtype)
-        self.dgammas, self.dbetas = np.empty((2, shards, n), dtype)
+        self.means, self.squares = shared_zeros((2, shards, n), dtype)
+        self.dgammas, self.dbetas = shared_zeros((2, shards, n), dtype)
         # Every shard's own copy of the batch's figures; (shards, n).
         self.centre, self.scale, self.small = np.empty((3, shards, n), dtype)
 
@@ -190,7 +191,7 @@ class Dropout:
     def __init__(self, m: int, n: int, rate: float, dtype: npt.DTypeLike) -> None:
         self.rate = rate
         self.mask = np.empty((m, n), dtype)
-        self.Y = np.empty((m, n), dtype)
+        self.Y = shared_zeros((m, n), dtype)
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         mask = self.mask[shard.rows]

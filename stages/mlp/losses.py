@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Loss(Protocol):
-    """Made for ``m`` rows with buffers of its own. One instance serves one thread."""
+    """Made for ``m`` rows with buffers of its own. One instance serves one worker."""
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.

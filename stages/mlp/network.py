@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.layers import BatchNorm
-from stages.mlp.team import Barrier, team
+from stages.mlp.memory import shared_zeros
+from stages.mlp.team import Threads
 
 Floats = npt.NDArray[np.floating[Any]]
 Initialisation = Literal["he", "tutorial"]
@@ -118,9 +119,9 @@ class Network:
 
     def __init__(self, architecture: Architecture, images: Images | None = None) -> None:
         self.architecture, self.images = architecture, images
-        self.parameters = np.zeros(flat_size(architecture.shapes), architecture.dtype)
+        self.parameters = shared_zeros(flat_size(architecture.shapes), architecture.dtype)
         self.weights = views(self.parameters, architecture.shapes)
-        self.statistics = np.zeros(flat_size(architecture.statistics_shapes), architecture.dtype)
+        self.statistics = shared_zeros(flat_size(architecture.statistics_shapes), architecture.dtype)
         self.averages = views(self.statistics, architecture.statistics_shapes)
         for name, values in (self.weights | self.averages).items():
             if name.startswith(("gamma", "variance")):
@@ -150,6 +151,10 @@ class Network:
             W[...] = rng.standard_normal(W.shape) * deviation
             self.weights[f"b{i}"].fill(0)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied as what it is made of, so that the views stay views and the memory stays shared."""
+        return rebuild, (self.architecture, self.images, self.parameters, self.statistics)
+
     def logits(self, X: Floats) -> Floats:
         """(m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
         activation = ACTIVATIONS[self.architecture.activation]
@@ -164,6 +169,14 @@ class Network:
                     Z += self.weights[f"beta{i}"]
                 activation.apply(Z, np.empty((activation.n_buffers, *Z.shape), Z.dtype))
         return Z
+
+
+def rebuild(architecture: Architecture, images: Images | None, parameters: Floats, statistics: Floats) -> Network:
+    """A network with these values."""
+    network = Network(architecture, images)
+    network.parameters[...] = parameters
+    network.statistics[...] = statistics
+    return network
 
 
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
@@ -201,8 +214,8 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
                 np.exp(Z, out=Z)
                 np.divide(Z, Z.sum(axis=1, keepdims=True), out=probabilities[chunk])
 
-    with team(threads) as workers:
-        workers.run(predict, Barrier(threads))
+    with Threads(threads) as workers:
+        workers.run(predict)
     return probabilities
 
 

@@ -37,7 +37,7 @@ class Recipe:
     patience : stop when so many epochs in a row were no better than the best
     max_seconds : stop after this time and keep the best; the result then depends on the machine's speed
     seed : of order, dropout and augmentation
-    shards : threads that share a step; their number has an effect on rounding, dropout and augmentation
+    shards : workers that share a step; their number has an effect on rounding, dropout and augmentation
     """
 
     epochs: int = 10

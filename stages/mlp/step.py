@@ -1,8 +1,9 @@
-"""One training step: forward, loss, backward, update, shared between threads.
+"""One training step: forward, loss, backward, update, shared between workers.
 
-Each thread takes its rows of the batch forward and backward. When all are done, each computes the gradient
+Each worker takes its rows of the batch forward and backward. When all are done, each computes the gradient
 of its part of every weight matrix, from all rows, and updates that part at once. So gradients are never
-summed over threads, and the threads wait for each other twice a step.
+summed over workers, and the workers wait for each other twice a step. What one of them writes and another
+reads lies in shared arrays.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,20 +19,21 @@ import numpy.typing as npt
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
 from stages.mlp.losses import make_loss
+from stages.mlp.memory import shared_zeros
 from stages.mlp.network import Network, views
 from stages.mlp.optimisers import Optimiser
-from stages.mlp.team import Barrier, Shard
+from stages.mlp.team import Shard, Team
 
 Floats = npt.NDArray[np.floating[Any]]
 
 # The optimiser takes so many parameters at a time: its five vectors of them, 2.5 MB in float32, stay in a
-# core's share of the third-level cache. Smaller pieces would stay in the second, but then two threads make so
-# many short calls that what they wait for the interpreter's lock is several times what that saves.
+# core's share of the third-level cache. Smaller pieces would stay in the second, but NumPy's price for so many
+# short calls is higher than what that saves.
 PIECE = 131072
 
 
 class Warper(Protocol):
-    """Writes changed copies of training images; ``augment.Warp`` is one. An instance serves one thread."""
+    """Writes changed copies of training images; ``augment.Warp`` is one. An instance serves one worker."""
 
     def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
@@ -57,9 +58,10 @@ class State:
 
     def __init__(self, network: Network, update: Update) -> None:
         n, dtype = network.parameters.size, network.parameters.dtype
-        self.gradient = np.zeros(n, dtype)
-        self.memory = np.zeros((update.optimiser.n_state, n), dtype)
-        self.averaged = network.parameters.copy() if update.ema else np.empty(0, dtype)
+        self.gradient = shared_zeros(n, dtype)
+        self.memory = shared_zeros((update.optimiser.n_state, n), dtype)
+        self.averaged = shared_zeros(n if update.ema else 0, dtype)
+        self.averaged[...] = network.parameters[: len(self.averaged)]
         self.step = 0
 
 
@@ -70,6 +72,7 @@ class Step:
     ----------
     network, state : what is changed
     update : how
+    workers : by whom; there is a shard for each
     warpers : one a shard, or none
     x_dtype : of the rows that ``run`` is given
     """
@@ -81,8 +84,7 @@ class Step:
         state: State,
         update: Update,
         *,
-        barrier: Barrier,
-        shards: int = 1,
+        workers: Team,
         label_smoothing: float = 0.0,
         warpers: Sequence[Warper] = (),
         x_dtype: npt.DTypeLike = np.float32,
@@ -90,40 +92,39 @@ class Step:
         architecture = network.architecture
         dtype, n_inputs = network.parameters.dtype, architecture.n_inputs
         self.m, self.network, self.state, self.rule, self.warpers = m, network, state, update, warpers
-        self.shards = [Shard(i, shards, m, barrier) for i in range(shards)]
-        self.layers = make_layers(m, network, state.gradient, shards)
+        self.shards = [Shard(i, m, workers) for i in range(workers.count)]
+        self.layers = make_layers(m, network, state.gradient, workers.count)
         rows = [shard.rows for shard in self.shards]
         self.losses = [
             make_loss(part.stop - part.start, architecture.n_classes, label_smoothing, dtype) for part in rows
         ]
-        self.taken = np.empty((m, n_inputs), x_dtype)
-        self.X = self.taken if x_dtype == dtype else np.empty((m, n_inputs), dtype)
+        self.taken = shared_zeros((m, n_inputs), x_dtype)
+        self.X = self.taken if x_dtype == dtype else shared_zeros((m, n_inputs), dtype)
         # Warping writes column by column, and a matrix product reads either order.
-        self.X_warped = np.empty((n_inputs, m), dtype).T if warpers else self.X
+        self.X_warped = shared_zeros((n_inputs, m), dtype).T if warpers else self.X
         self.Y = np.empty((m, architecture.n_classes), dtype)
-        self.dZ = np.empty((m, architecture.sizes[-1]), dtype)
+        self.dZ = shared_zeros((m, architecture.sizes[-1]), dtype)
         self.pieces = [list(pieces_of(network, shard)) for shard in self.shards]
-        self.work = np.empty((shards, PIECE), dtype)
-        self.squares = [0.0] * shards
-        # Two threads that make a dozen calls of a microsecond each would wait for the interpreter's lock at
-        # every one of them; so they wait here, once.
-        self.one_at_a_time = Lock()
-        self.measured = [(0.0, 0)] * shards  # every shard's sum of losses and number of right rows
+        self.work = np.empty((workers.count, PIECE), dtype)
+        self.squares = shared_zeros(workers.count, np.float64)
+        self.measured = shared_zeros((workers.count, 2), np.float64)  # sum of losses and number of right rows
         self.loss, self.n_right = 0.0, 0
 
-    def run(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64], learning_rate: float) -> None:
-        """Shard ``index``'s share of one step on the rows ``batch`` of ``X`` and ``Y``.
+    def run(
+        self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64], number: int, learning_rate: float
+    ) -> None:
+        """Shard ``index``'s share of step ``number``, from 1, on the rows ``batch`` of ``X`` and ``Y``.
 
         Afterwards ``loss`` and ``n_right`` tell shard 0 how the batch went before the step.
         """
         self.forward_and_backward(index, X, Y, batch)
         self.shards[index].wait()
         if index == 0:
-            self.loss = sum(loss for loss, _ in self.measured)
-            self.n_right = sum(right for _, right in self.measured)
+            self.loss, right = self.measured.sum(axis=0).tolist()
+            self.n_right = int(right)
         for layer in self.layers:
             layer.gradient(self.shards[index])
-        self.update(index, learning_rate)
+        self.update(index, number, learning_rate)
         self.shards[index].wait()
 
     def forward_and_backward(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64]) -> None:
@@ -140,20 +141,18 @@ class Step:
         A = self.X_warped
         for layer in self.layers:
             A = layer.forward(A, shard)
-        with self.one_at_a_time:
-            loss = self.losses[index]
-            self.measured[index] = loss.measure(A[rows], self.Y[rows])
-            loss.gradient(self.Y[rows], self.m, self.dZ[rows])
+        loss = self.losses[index]
+        self.measured[index] = loss.measure(A[rows], self.Y[rows])
+        loss.gradient(self.Y[rows], self.m, self.dZ[rows])
         dA = self.dZ
         for layer in reversed(self.layers):
             dA = layer.backward(dA, shard)
 
-    def update(self, index: int, learning_rate: float) -> None:
-        """Move this shard's part of the parameters."""
+    def update(self, index: int, number: int, learning_rate: float) -> None:
+        """Move this shard's part of the parameters, in step ``number``, from 1."""
         rule, state, w = self.rule, self.state, self.network.parameters
         pieces = self.pieces[index]
         factor = self.clip_factor(index) if rule.clip_norm is not None else 1.0
-        step = state.step + 1
         for piece, decays in pieces:
             parameters, g = w[piece], state.gradient[piece]
             work = self.work[index, : len(g)]
@@ -165,7 +164,7 @@ class Step:
                 else:
                     np.multiply(parameters, rule.weight_decay, out=work)
                     np.add(g, work, out=g)
-            rule.optimiser.update(parameters, g, state.memory[:, piece], work, step, learning_rate)
+            rule.optimiser.update(parameters, g, state.memory[:, piece], work, number, learning_rate)
             if rule.ema:
                 averaged = state.averaged[piece]
                 np.subtract(parameters, averaged, out=work)
@@ -180,7 +179,7 @@ class Step:
         gradient = self.state.gradient
         self.squares[index] = sum(float(np.vdot(gradient[piece], gradient[piece])) for piece, _ in self.pieces[index])
         self.shards[index].wait()
-        norm = sqrt(sum(self.squares))
+        norm = sqrt(self.squares.sum())
         return min(1.0, (self.rule.clip_norm or 0.0) / (norm + 1e-6))
 
 

@@ -13,7 +13,7 @@ from stages.mlp.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from stages.mlp.network import Architecture, Network
 from stages.mlp.recipe import Recipe
 from stages.mlp.step import State, Step
-from stages.mlp.team import Barrier, Shard
+from stages.mlp.team import Shard, Threads
 
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
@@ -36,7 +36,7 @@ def assert_gradients_agree(layer: Layer, X: np.ndarray, parameters: dict[str, np
     """The layer's backward and gradient, against differences of sum(output * weights)."""
     m = len(X)
     weights = np.random.default_rng(1).standard_normal((m, n_out))
-    shard = Shard(0, 1, m, Barrier(1))
+    shard = Shard(0, m, Threads(1))
 
     def value() -> float:
         shard.rng = np.random.default_rng(2)  # a dropout mask that is held
@@ -170,7 +170,7 @@ def whole_network(activation: str, n_classes: int, *, dropout: float, batch_norm
     network.parameters[...] = rng.standard_normal(network.parameters.shape) * 0.5
     X, Y = rng.standard_normal((7, 6)), np.eye(n_classes)[rng.integers(0, n_classes, 7)]
     state = State(network, Recipe().update)
-    step = Step(7, network, state, Recipe().update, barrier=Barrier(1), label_smoothing=0.1, x_dtype=X.dtype)
+    step = Step(7, network, state, Recipe().update, workers=Threads(1), label_smoothing=0.1, x_dtype=X.dtype)
 
     def loss() -> float:
         step.shards[0].rng = np.random.default_rng(5)

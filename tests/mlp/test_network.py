@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import importlib
+import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -18,6 +21,19 @@ def test_the_examples_in_the_docstrings(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"stages.mlp.{name}"))
     assert attempted > 0
     assert failed == 0
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])  # noqa: S301 - our own bytes
+def test_a_copy_has_the_same_values_and_its_own_views(again: Callable[[Network], Network]) -> None:
+    network = Network(Architecture(4, 3, (5,), batch_norm=True))
+    network.initialise(np.random.default_rng(0))
+    network.averages["mean1"].fill(3)
+    other = again(network)
+    np.testing.assert_array_equal(other.parameters, network.parameters)
+    np.testing.assert_array_equal(other.statistics, network.statistics)
+    other.parameters.fill(7)
+    assert (other.weights["W1"] == 7).all()
+    assert not (network.weights["W1"] == 7).any()
 
 
 def test_parameters_are_one_vector_with_the_weights_first() -> None:

@@ -10,7 +10,7 @@ from stages.mlp.checkpoint import Training
 from stages.mlp.course import OneByOneCourse, SharedCourse, generator, make_course
 from stages.mlp.one_by_one import BLOCK_ROWS
 from stages.mlp.step import State
-from stages.mlp.team import team
+from stages.mlp.team import Threads
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -64,7 +64,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
         network.initialise(np.random.default_rng(1))
         training = Training(network, State(network, recipe.update), recipe, "", network.parameters, network.statistics)
         told: list[tuple] = []
-        with team(2) as workers:
+        with Threads(2) as workers:
             more = () if kind is OneByOneCourse else (workers, None)
             kind(training, X, Y, lambda *said: told.append(said), *more).run_epoch(np.inf)  # noqa: B023 - called within the loop
         networks.append(network)
@@ -76,7 +76,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
 def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     X, Y = rows(3, 5, 3)
     network = Network(Architecture(5, 3))
-    with team(1) as workers:
+    with Threads(1) as workers:
 
         def course(recipe: Recipe) -> type:
             training = Training(network, State(network, recipe.update), recipe, "", network.parameters, np.empty(0))

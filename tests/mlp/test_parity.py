@@ -11,7 +11,7 @@ import pytest
 
 from stages.mlp import Architecture, Network, Recipe
 from stages.mlp.step import State, Step
-from stages.mlp.team import Barrier, team
+from stages.mlp.team import Kind, make_team
 
 
 def load_script() -> ModuleType:
@@ -29,7 +29,7 @@ with np.load(script.PATH) as file:
     GOLDENS = dict(file)
 
 
-def prepare(kind: str, name: str, shards: int) -> tuple[dict, Network, State, Step, np.ndarray]:
+def prepare(kind: str, name: str, shards: int, workers: Kind) -> tuple[dict, Network, State, Step, np.ndarray]:
     case = getattr(script, {"loss": "LOSSES", "optimiser": "OPTIMISERS"}[kind])[name]
     golden = {key.rpartition("/")[2]: values for key, values in GOLDENS.items() if key.startswith(f"{kind}/{name}/")}
     n_classes = case.get("n_classes", 3)
@@ -47,39 +47,36 @@ def prepare(kind: str, name: str, shards: int) -> tuple[dict, Network, State, St
         network,
         state,
         recipe.update,
-        barrier=Barrier(shards),
-        shards=shards,
+        workers=make_team(shards, workers),
         label_smoothing=case.get("label_smoothing", 0.0),
         x_dtype=np.float64,
     )
     return golden, network, state, step, np.eye(n_classes)[golden["labels"]]
 
 
-def run_steps(step: Step, golden: dict, Y: np.ndarray, n_steps: int, state: State, learning_rate: float) -> None:
+def run_steps(step: Step, golden: dict, Y: np.ndarray, n_steps: int, learning_rate: float) -> None:
     def work(index: int) -> None:
-        for _ in range(n_steps):
-            step.run(index, golden["X"], Y, np.arange(len(Y)), learning_rate)
-            if index == 0:
-                state.step += 1
+        for k in range(n_steps):
+            step.run(index, golden["X"], Y, np.arange(len(Y)), k + 1, learning_rate)
 
-    with team(len(step.shards)) as workers:
-        workers.run(work, step.shards[0]._barrier)
+    with step.shards[0]._workers as workers:
+        workers.run(work)
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize(("shards", "workers"), [(1, "threads"), (3, "threads"), (3, "processes")])
 @pytest.mark.parametrize("name", script.LOSSES)
-def test_loss_and_every_gradient_to_1e_10(name: str, shards: int) -> None:
-    golden, _, state, step, Y = prepare("loss", name, shards)
-    run_steps(step, golden, Y, 1, state, 0.0)
+def test_loss_and_every_gradient_to_1e_10(name: str, shards: int, workers: Kind) -> None:
+    golden, _, state, step, Y = prepare("loss", name, shards, workers)
+    run_steps(step, golden, Y, 1, 0.0)
     assert step.loss / len(Y) == pytest.approx(float(golden["loss"]), rel=0, abs=1e-10)
     np.testing.assert_allclose(state.gradient, golden["gradient"], rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize(("shards", "workers"), [(1, "threads"), (2, "threads"), (2, "processes")])
 @pytest.mark.parametrize("name", script.OPTIMISERS)
-def test_twenty_steps_of_every_optimiser_to_1e_9(name: str, shards: int) -> None:
-    golden, network, state, step, Y = prepare("optimiser", name, shards)
-    run_steps(step, golden, Y, script.N_STEPS, state, script.LEARNING_RATE)
+def test_twenty_steps_of_every_optimiser_to_1e_9(name: str, shards: int, workers: Kind) -> None:
+    golden, network, _, step, Y = prepare("optimiser", name, shards, workers)
+    run_steps(step, golden, Y, script.N_STEPS, script.LEARNING_RATE)
     assert np.abs(golden["after"] - golden["parameters"]).max() > 0.01
     np.testing.assert_allclose(network.parameters, golden["after"], rtol=0, atol=1e-9)
 
