@@ -73,8 +73,15 @@ class Receipt:
         return f"{self.work.key[:16]}-{content[:16]}"
 
     def content(self, path: str) -> str | None:
-        """Return the content digest of an artifact (``split/X_train.npy``), or None if it was not written."""
-        output = self.outputs.get(path.partition("/")[2])
+        """Return the content digest of an artifact (``split/X_train.npy``), or None if it was not written.
+
+        A receipt may be read like an artifact (``split/receipt.json``): what counts of it is what was done and
+        what came out, not when and how fast.
+        """
+        name = path.partition("/")[2]
+        if name == FILE_NAME:
+            return digest([self.work.key, {file: output.content for file, output in self.outputs.items()}])
+        output = self.outputs.get(name)
         return output.content if output else None
 
 

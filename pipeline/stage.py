@@ -117,6 +117,9 @@ class Stage:
     Functions are named ``module:function`` and imported only when they are called, so that planning
     costs no imports. ``sources`` names a function ``(parameters, folder) -> Sources``.
     ``not_in_key`` lists parameters that say where or how fast, but not what: changing one reruns nothing.
+    ``inputs`` are artifacts, and receipts (``train/receipt.json``) where a stage tells how its inputs were
+    made: it then runs again when they were made otherwise, even if they came out the same, and may use all of
+    a receipt but its ``finished``, ``seconds``, ``figures``, ``warnings``, ``origin`` and ``notice``.
     """
 
     name: str

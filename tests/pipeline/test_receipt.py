@@ -132,6 +132,14 @@ def test_a_receipt_says_what_it_published_by_the_path_of_the_artifact() -> None:
     assert RECEIPT.content("power/other.npy") is None
 
 
+def test_a_receipt_that_is_read_counts_by_what_was_done_and_made_and_not_by_the_time() -> None:
+    content = RECEIPT.content("power/receipt.json")
+    assert replace(RECEIPT, finished="later", seconds=9.0, origin="elsewhere").content("power/receipt.json") == content
+    otherwise = replace(RECEIPT, work=replace(WORK, parameters={"exponent": 3}))
+    other_result = replace(RECEIPT, outputs={"powers.npy": Output(size=3, bytes="dd", content="ff")})
+    assert len({content, otherwise.content("power/receipt.json"), other_result.content("power/receipt.json")}) == 3
+
+
 @pytest.mark.parametrize("depth", [900, 3000])
 def test_a_deeply_nested_receipt_is_refused_and_not_choked_on(depth: int) -> None:
     with pytest.raises(StoreError):
