@@ -133,6 +133,8 @@ def with_pipeline() -> Any:
             report=out,
             progress=lambda *_, **__: None,
             say=print,
+            pieces=None,  # ingest makes none, and has no jobs to give away
+            workers=None,
         )
         ingest(task)
         for artifact in stage.outputs:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError
-from pipeline.fingerprint import content_digest, file_digests
 from pipeline.observe import Project, current_work, find_sources
+from pipeline.pieces import StagePieces, fingerprint_files
 from pipeline.plan import Observed, Reason, ReasonKind, differences
 from pipeline.receipt import Output, Receipt, Work
 from pipeline.source_import import import_from_source
 from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
+from pipeline.workers import LocalWorkers
 
 SHOWN = 5  # changes named in a message
 
@@ -24,7 +25,8 @@ SHOWN = 5  # changes named in a message
 class Job:
     """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on.
 
-    ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now.
+    ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now. A ``forced`` stage makes
+    everything anew, pieces included.
     """
 
     observed: Observed
@@ -32,6 +34,7 @@ class Job:
     upstream: Mapping[str, Receipt]
     origin: str
     notice: str
+    forced: bool = False
 
     @property
     def stage(self) -> Stage:
@@ -48,9 +51,14 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
     store, stage = project.store, job.stage
     folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
     clock = time.monotonic()
+
+    def certify() -> None:
+        _certify(project, job, [*_changed_work(project, job), *_changed_inputs(project, job)])
+
     try:
         _certify(project, job, _changed_work(project, job))  # earlier stages took their time
-        task = _task(project, job, folder, report, progress, say)
+        pieces = StagePieces(store, job.work, certify, forced=job.forced)
+        task = _task(project, job, folder, report, progress, say, pieces)
         import_from_source(stage.function)
         try:
             with _explained(stage):
@@ -60,7 +68,7 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
             if _changed_work(project, job):  # then its checkpoints are not of the work that they are filed under
                 store.forget_scratch(stage.name, job.work.key)
             raise
-        _certify(project, job, [*_changed_work(project, job), *_changed_inputs(project, job)])
+        certify()
         receipt = Receipt(
             work=job.work,
             outputs=outputs,
@@ -70,6 +78,7 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
             notice=job.notice,
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
+            pieces=tuple(sorted(pieces.used)),
         )
         return store.publish(folder, receipt)
     except BaseException as error:
@@ -82,7 +91,13 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
 
 
 def _task(
-    project: Project, job: Job, folder: Path, report: Path, progress: Progress, say: Callable[[str], None]
+    project: Project,
+    job: Job,
+    folder: Path,
+    report: Path,
+    progress: Progress,
+    say: Callable[[str], None],
+    pieces: StagePieces,
 ) -> Task[Parameters]:
     """Hand a stage its files, by the folders in which they lie and not by links that may be switched."""
     stage, store = job.stage, project.store
@@ -97,6 +112,8 @@ def _task(
         report=report,
         progress=progress,
         say=say,
+        pieces=pieces,
+        workers=LocalWorkers(progress, say),
     )
 
 
@@ -109,14 +126,11 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
         raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
     if surplus := written - declared:
         raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
-    digests = file_digests(folder / name for name in written)
+    outputs = fingerprint_files(folder)
     for artifact in stage.outputs:
         if artifact.file_name in written:
             check_file(stage, artifact.path, folder / artifact.file_name)
-    return {
-        path.name: Output(size=path.stat().st_size, bytes=value, content=content_digest(path))
-        for path, value in sorted(digests.items())
-    }
+    return outputs
 
 
 def check_file(stage: Stage, artifact: str, path: Path) -> None:

@@ -19,6 +19,7 @@ from pipeline.plan import Observed
 from pipeline.receipt import LOCATION, Work
 from pipeline.stage import Sources, Stage, resolve, upstream
 from pipeline.store import Generation, Store
+from pipeline.workers import Execution
 
 CODE_MEMORY = "code.json"
 NO_SOURCES = Sources((), "")
@@ -26,13 +27,14 @@ NO_SOURCES = Sources((), "")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A working folder with its stages, its settings and its artifacts."""
+    """A working folder with its stages, its settings and its artifacts; ``execution`` says where jobs are done."""
 
     folder: Path
     stages: tuple[Stage, ...]
     config: Config
     store: Store
     memory: CodeMemory = field(default_factory=CodeMemory)
+    execution: Execution = field(default_factory=Execution)
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)

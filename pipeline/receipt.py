@@ -55,7 +55,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The proof of a finished stage; ``outputs`` maps a file's name to what was published."""
+    """The proof of a finished stage; ``outputs`` maps a file's name to what was published.
+
+    ``pieces`` are the keys of the finished pieces that the result was made of. A piece has a receipt too, whose
+    work is the stage's with the piece's own description in the place of the parameters.
+    """
 
     work: Work
     outputs: Mapping[str, Output]
@@ -65,6 +69,7 @@ class Receipt:
     notice: str
     finished: str
     seconds: float
+    pieces: tuple[str, ...] = ()
 
     @property
     def generation(self) -> str:
@@ -113,6 +118,7 @@ def from_json(data: bytes) -> Receipt:
         work["outputs"] = tuple(work["outputs"])
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
         figures, warnings = dict(body.pop("figures")), tuple(body.pop("warnings"))
-        return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
+        pieces = tuple(body.pop("pieces", ()))
+        return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, pieces=pieces, **body)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError("it lacks something") from error

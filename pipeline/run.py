@@ -133,7 +133,8 @@ def _run_stages(
         receipt = decision.receipt
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
-            receipt = execute(project, _job(project, item, decisions), progress, watcher.say)
+            job = _job(project, item, decisions, forced=name in selection.forced)
+            receipt = execute(project, job, progress, watcher.say)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
@@ -147,7 +148,7 @@ def _run_stages(
     )
 
 
-def _job(project: Project, item: Observed, decisions: Mapping[str, Decision]) -> Job:
+def _job(project: Project, item: Observed, decisions: Mapping[str, Decision], *, forced: bool) -> Job:
     """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
     inputs = known_inputs(item.stage, decisions)
     above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}
@@ -159,6 +160,7 @@ def _job(project: Project, item: Observed, decisions: Mapping[str, Decision]) ->
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
         notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),
+        forced=forced,
     )
 
 

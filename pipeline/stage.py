@@ -6,7 +6,8 @@ and a stage's function is handed a ``Task`` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -82,6 +83,62 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
+class Pieces(Protocol):
+    """Finished pieces of a stage's work, which outlive a killed run, and settings that do not concern them.
+
+    A piece is known by a ``description`` of plain data: everything that it depends on besides the stage's code,
+    libraries, inputs and raw files, which the engine adds. Equal descriptions must mean equal files.
+    """
+
+    def find(self, description: Mapping[str, Any]) -> Path | None:
+        """Return the folder of a finished piece, whole and undamaged, or None."""
+
+    def make(self, description: Mapping[str, Any]) -> AbstractContextManager[Path]:
+        """Give a folder to write a piece's files in; it is kept when the block ends well, and else is not.
+
+        Raises StageError at the end if inputs or code have changed since the stage began.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a job finds where it is done: in this process, in another one, or on another machine.
+
+    Attributes
+    ----------
+    arrays : artifact path -> array, memory-mapped wherever its file can be seen
+    scratch : a folder for checkpoints, None where nothing outlives the job
+    progress : tells how far the job is
+    say : shows one line to the person who watches
+    """
+
+    arrays: Mapping[str, Any]
+    scratch: Path | None
+    progress: Progress
+    say: Callable[[str], None]
+
+
+class Workers(Protocol):
+    """Who does independent jobs: processes of this machine or of a cluster, as the user asked for."""
+
+    def run(
+        self,
+        function: str,
+        jobs: Mapping[str, Any],
+        *,
+        arrays: Mapping[str, Path],
+        scratch: Path,
+        cores: int,
+        most: int,
+    ) -> Iterator[tuple[str, Any]]:
+        """Call ``function`` (``module:function``) with each job and a ``Workplace``, and yield results as they come.
+
+        ``jobs`` maps names to what the function is given; both jobs and results must be plain data that can be
+        pickled. A job keeps ``cores`` cores busy; ``most`` so many are done at the same time, 0 for as many as
+        the machine has cores for. An error of a job ends all of them and is raised here.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Task(Generic[P]):
     """Everything that a stage's function may use: it reads ``inputs`` and writes ``outputs``.
@@ -97,6 +154,8 @@ class Task(Generic[P]):
     report : a folder whose files are left in artifacts/<stage>/ if, and only if, the stage fails
     progress : tells how far the stage is
     say : shows one line to the person who watches
+    pieces : finished pieces of this or earlier work
+    workers : does independent jobs side by side
     """
 
     inputs: Mapping[str, Path]
@@ -108,6 +167,8 @@ class Task(Generic[P]):
     report: Path
     progress: Progress
     say: Callable[[str], None]
+    pieces: Pieces
+    workers: Workers
 
 
 @dataclass(frozen=True, slots=True)

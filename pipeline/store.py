@@ -1,7 +1,8 @@
-"""The only file that writes below artifacts/: generations, an atomic switch, and receipts.
+"""The only file that writes below artifacts/: generations, an atomic switch, receipts, and pieces of results.
 
     artifacts/train               -> .store/train/<generation>      the current result, a link
     artifacts/.store/train/<generation>/                            files and receipt.json, never changed again
+    artifacts/.store/train/pieces/<key>/                            finished pieces of results, each with its receipt
     artifacts/.store/tmp/                                           what is being written; emptied by the next writer
     artifacts/.scratch/train/<key>/                                 checkpoints of unfinished work
 
@@ -16,19 +17,20 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from pipeline import receipt as receipts
-from pipeline.errors import DISK_FULL, FREE_SPACE, StoreError
+from pipeline.disk import exists, explained, is_folder, own_folder, regular_size, remove, size_of, sync, write
+from pipeline.errors import StoreError
 from pipeline.fingerprint import file_digests
 from pipeline.plan import Reason, ReasonKind
 from pipeline.receipt import Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
+PIECES = "pieces"  # the folder of a stage's finished pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +40,6 @@ class Generation:
     folder: Path
     receipt: Receipt | None
     problem: str = ""
-
-
-@contextmanager
-def _explained(doing: str, path: Path) -> Iterator[None]:
-    """Turn the system's errors into one that says what could not be done and where."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        mend = f"make {path} writable, or work in another folder with -C"
-        if error.errno in DISK_FULL:
-            reason, mend = "the disk is full", FREE_SPACE
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            mend = "move away the file that stands where a folder should be"
-        raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), mend=mend) from error
 
 
 class Store:
@@ -77,16 +64,16 @@ class Store:
     def current(self, stage: str) -> Generation | None:
         """Return the current result of a stage, None where there is none."""
         place = self.folder(stage)
-        with _explained("read the artifacts", place):
+        with explained("read the artifacts", place):
             try:
                 mode = place.lstat().st_mode
             except FileNotFoundError:
                 return None
             if stat.S_ISLNK(mode):
                 target = place.readlink()
-                if target.parent != Path(".store", stage) or not _is_folder(self._inner / stage):
+                if target.parent != Path(".store", stage) or not is_folder(self._inner / stage):
                     return Generation(place, None, "it is a link to somewhere else")
-                if not _is_folder(self.root / target):
+                if not is_folder(self.root / target):
                     return Generation(place, None, "its files are gone")
                 if target.name == FAILED:
                     return None
@@ -94,7 +81,7 @@ class Store:
             if not stat.S_ISDIR(mode):
                 raise StoreError("a file stands where a stage's folder should be", where=str(place), mend="move it")
             # a folder instead of a link: a copy of artifacts/ that followed links
-            if _regular_size(place / receipts.FILE_NAME) is None:
+            if regular_size(place / receipts.FILE_NAME) is None:
                 raise StoreError(
                     f"this folder stands where the results of {stage} should be linked, and no stage made it",
                     where=str(place),
@@ -105,11 +92,11 @@ class Store:
     def stored(self, stage: str) -> tuple[Generation, ...]:
         """Return all stored results of a stage, readable or not."""
         place = self._inner / stage
-        with _explained("read the artifacts", place):
-            if not _is_folder(self._inner) or not _is_folder(place):
+        with explained("read the artifacts", place):
+            if not is_folder(self._inner) or not is_folder(place):
                 return ()
-            folders = sorted(folder for folder in place.iterdir() if _is_folder(folder) and folder.name != FAILED)
-            return tuple(_read(folder) for folder in folders)
+            folders = sorted(folder for folder in place.iterdir() if is_folder(folder))
+            return tuple(_read(folder) for folder in folders if folder.name not in {FAILED, PIECES})
 
     def generations(self, stage: str) -> tuple[Generation, ...]:
         """Return all stored results of a stage with a readable receipt, the newest first."""
@@ -119,6 +106,14 @@ class Store:
             if item.receipt and (stage, item.folder.name) == (item.receipt.work.stage, item.receipt.generation)
         ]
         return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
+
+    def pieces(self, stage: str) -> tuple[Generation, ...]:
+        """Return all finished pieces of a stage's results, readable or not."""
+        place = self._inner / stage / PIECES
+        with explained("read the artifacts", place):
+            if not is_folder(place.parent) or not is_folder(place):
+                return ()
+            return tuple(_read(folder) for folder in sorted(place.iterdir()) if is_folder(folder))
 
     def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
         """Return the digests of the functions that made a stored result, None if it is gone."""
@@ -137,14 +132,14 @@ class Store:
             for name, output in generation.receipt.outputs.items():
                 path = generation.folder / name
                 subject = f"{generation.receipt.work.stage}/{name}"
-                size = _regular_size(path)
+                size = regular_size(path)
                 if size is None:
                     found.append(Reason(ReasonKind.OUTPUT_MISSING, subject))
                 elif size != output.size:
                     found.append(Reason(ReasonKind.OUTPUT_DAMAGED, subject))
                 else:
                     wanted[path] = (generation.folder, subject, output.bytes)
-        with _explained("read the artifacts", self.root):
+        with explained("read the artifacts", self.root):
             digests = file_digests(wanted)
         for path, (folder, subject, expected) in wanted.items():
             if digests[path] != expected:
@@ -155,7 +150,7 @@ class Store:
         """Return what ``remember`` kept under a name, nothing if there is none."""
         path = self._inner / name
         try:
-            return path.read_bytes() if _regular_size(path) is not None else b""
+            return path.read_bytes() if regular_size(path) is not None else b""
         except OSError:
             return b""
 
@@ -163,30 +158,30 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders, needed before the lock can be taken; raises StoreError where that cannot be."""
-        with _explained("make the artifacts folder", self.root):
+        with explained("make the artifacts folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self._inner, self._temporary, self._scratch):
                 folder.mkdir(exist_ok=True)
-                _own_folder(folder)
+                own_folder(folder)
             if not os.access(self._temporary, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._temporary))
 
     def sweep_up(self) -> None:
         """Remove what killed runs left unfinished; checkpoints stay."""
-        with _explained("clean up after an earlier run", self._temporary):
+        with explained("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
-                _remove(entry)
+                remove(entry)
 
     def remember(self, name: str, data: bytes) -> None:
         """Keep something that saves time and that nobody needs; a crash may lose it."""
         fresh = self._temporary / f"{name}-{uuid4().hex}"
-        with _explained("write the artifacts", fresh):
+        with explained("write the artifacts", fresh):
             fresh.write_bytes(data)
             fresh.replace(self._inner / name)
 
     def begin(self, stage: str) -> Path:
         """Return a new folder in which a stage may write."""
-        with _explained("write the artifacts", self._temporary):
+        with explained("write the artifacts", self._temporary):
             folder = self._temporary / f"{stage}-{uuid4().hex}"
             folder.mkdir()
             return folder
@@ -194,16 +189,16 @@ class Store:
     def scratch(self, stage: str, key: str) -> Path:
         """Return the folder of a piece of work that outlives a kill, made if it is not there."""
         folder = self._scratch / stage / key[:16]
-        with _explained("write the artifacts", folder):
+        with explained("write the artifacts", folder):
             for path in (folder.parent, folder):
                 path.mkdir(exist_ok=True)
-                _own_folder(path)
+                own_folder(path)
         return folder
 
     def forget_scratch(self, stage: str, key: str) -> None:
         """Remove the checkpoints of a piece of work."""
-        with _explained("remove a checkpoint", self._scratch):
-            _remove(self._scratch / stage / key[:16])
+        with explained("remove a checkpoint", self._scratch):
+            remove(self._scratch / stage / key[:16])
 
     def publish(self, folder: Path, receipt: Receipt) -> Receipt:
         """Make the files in ``folder`` the current result of their stage; return the receipt that stands.
@@ -213,41 +208,61 @@ class Store:
         stage = receipt.work.stage
         home = self._home(stage)
         target = home / receipt.generation
-        with _explained("publish the artifacts", folder):
-            for name in receipt.outputs:
-                _sync(folder / name)
-            _write(folder / receipts.FILE_NAME, receipts.to_json(receipt))
-            _sync(folder)
-            if _exists(target):
+        with explained("publish the artifacts", folder):
+            _seal(folder, receipt)
+            if exists(target):
                 stored = _read(target)
-                if _is_folder(target) and stored.receipt and not any(self.damage([stored]).values()):
+                if is_folder(target) and stored.receipt and not any(self.damage([stored]).values()):
                     self.switch(stage, target)
-                    _remove(folder)
+                    remove(folder)
                     return stored.receipt
                 self._set_aside(target)
             folder.rename(target)
-            _sync(home)
+            sync(home)
             self.switch(stage, target)
             return receipt
+
+    def find_piece(self, stage: str, key: str) -> Path | None:
+        """Return the folder of a finished piece, None if there is none; one that is damaged is removed."""
+        folder = self._inner / stage / PIECES / key
+        if not all(is_folder(place) for place in (folder.parent.parent, folder.parent, folder)):
+            return None
+        piece = _read(folder)
+        if piece.receipt and piece.receipt.work.key == key and not any(self.damage([piece]).values()):
+            return folder
+        self.forget(folder)
+        return None
+
+    def publish_piece(self, folder: Path, receipt: Receipt) -> None:
+        """Keep the files in ``folder`` as a finished piece, in the place of one that has the same key."""
+        home = self._home(receipt.work.stage) / PIECES
+        with explained("publish the artifacts", folder):
+            home.mkdir(exist_ok=True)
+            target = own_folder(home) / receipt.work.key
+            _seal(folder, receipt)
+            if exists(target):
+                self._set_aside(target)
+            folder.rename(target)
+            sync(home)
 
     def switch(self, stage: str, generation: Path) -> None:
         """Make a stored result the current one: one rename of a link."""
         place = self.folder(stage)
-        with _explained("publish the artifacts", place):
+        with explained("publish the artifacts", place):
             if place.is_dir() and not place.is_symlink():
                 self._keep(stage, place)
             link = self._temporary / f"link-{stage}"
-            _remove(link)
+            remove(link)
             link.symlink_to(Path(".store", stage, generation.name))
             link.replace(place)
-            _sync(self.root.resolve())
+            sync(self.root.resolve())
             self.tidy(stage)
-            if _is_folder(self._scratch / stage):
+            if is_folder(self._scratch / stage):
                 shutil.rmtree(self._scratch / stage / generation.name[:16], ignore_errors=True)
 
     def leave_report(self, stage: str, folder: Path) -> None:
         """Put a failed stage's report beside its last good result, which stays as it is."""
-        with _explained("write the report of the failure", folder):
+        with explained("write the report of the failure", folder):
             files = [path for path in sorted(folder.iterdir()) if path.is_file()]
             current = self.current(stage)
             if files and current is not None and current.receipt is not None:
@@ -257,7 +272,7 @@ class Store:
                         path.replace(current.folder / path.name)
             elif files:
                 home = self._home(stage)
-                _remove(home / FAILED)
+                remove(home / FAILED)
                 folder.rename(home / FAILED)
                 self.switch(stage, home / FAILED)
 
@@ -267,44 +282,48 @@ class Store:
         if current is None or current.receipt is None:
             return
         known = {*current.receipt.outputs, receipts.FILE_NAME}
-        with _explained("clean up after an earlier run", current.folder):
+        with explained("clean up after an earlier run", current.folder):
             for entry in current.folder.iterdir():
                 if entry.name not in known:
-                    _remove(entry)
+                    remove(entry)
 
     def discard(self, folder: Path) -> None:
         """Remove what a stage wrote and may not publish."""
-        _remove(folder)
+        remove(folder)
 
     def disposable(self, stage: str, keep: int) -> list[tuple[Path, int]]:
         """List with their sizes in bytes the stored results beyond the newest ``keep``, unreadable and unfinished work.
 
-        The current result is never among them.
+        The current result is never among them, nor are the pieces that it or one of the newest was made of.
         """
         current = self.current(stage)
-        good = [item.folder for item in self.generations(stage)]
+        generations = self.generations(stage)
+        good = [item.folder for item in generations]
         useless = [item.folder for item in self.stored(stage) if item.folder not in good]
         old = [folder for folder in (*good[keep:], *useless) if current is None or folder != current.folder]
-        unfinished = sorted((self._scratch / stage).iterdir()) if _is_folder(self._scratch / stage) else []
-        return [(path, _size(path)) for path in (*old, *unfinished)]
+        kept = [item.receipt for item in (current, *generations[:keep]) if item and item.receipt]
+        used = {key for receipt in kept for key in receipt.pieces}
+        old += [piece.folder for piece in self.pieces(stage) if piece.folder.name not in used]
+        unfinished = sorted((self._scratch / stage).iterdir()) if is_folder(self._scratch / stage) else []
+        return [(path, size_of(path)) for path in (*old, *unfinished)]
 
     def forget(self, path: Path) -> None:
         """Remove a stored result or a checkpoint for good: out of sight first, so that no half of it is ever seen."""
-        with _explained("remove an earlier result", path):
+        with explained("remove an earlier result", path):
             self._set_aside(path)
 
     def _home(self, stage: str) -> Path:
         """Return the folder of a stage's generations, made if it is not there."""
         home = self._inner / stage
-        with _explained("write the artifacts", home):
+        with explained("write the artifacts", home):
             home.mkdir(exist_ok=True)
-        return _own_folder(home)
+        return own_folder(home)
 
     def _keep(self, stage: str, place: Path) -> None:
         """Move a copied folder, which stands in a link's place, to where results are kept."""
         held = _read(place)
         kept = self._home(stage) / held.receipt.generation if held.receipt else None
-        if kept is None or _exists(kept):
+        if kept is None or exists(kept):
             self._set_aside(place)
         else:
             place.rename(kept)
@@ -312,13 +331,21 @@ class Store:
     def _set_aside(self, path: Path) -> None:
         away = self._temporary / f"old-{uuid4().hex}"
         path.rename(away)
-        _remove(away)
+        remove(away)
+
+
+def _seal(folder: Path, receipt: Receipt) -> None:
+    """Force what a receipt names to disk, and then the receipt itself: it is the last file of a folder."""
+    for name in receipt.outputs:
+        sync(folder / name)
+    write(folder / receipts.FILE_NAME, receipts.to_json(receipt))
+    sync(folder)
 
 
 def _read(folder: Path) -> Generation:
     """Read the receipt in a folder; what is wrong with it is told, not raised."""
     path = folder / receipts.FILE_NAME
-    if _regular_size(path) is None:
+    if regular_size(path) is None:
         return Generation(folder, None, "there is none")
     try:
         return Generation(folder, receipts.from_json(path.read_bytes()))
@@ -326,64 +353,3 @@ def _read(folder: Path) -> Generation:
         return Generation(folder, None, error.what)
     except OSError as error:
         return Generation(folder, None, error.strerror or str(error))
-
-
-def _own_folder(path: Path) -> Path:
-    """Return ``path`` if it is a folder itself: a link could lead out of artifacts/."""
-    if not _is_folder(path):
-        raise StoreError("a link stands where a folder should be", where=str(path), mend="remove it")
-    return path
-
-
-def _size(folder: Path) -> int:
-    """Add up the sizes of the files below a folder, in bytes."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
-
-
-def _exists(path: Path) -> bool:
-    return os.path.lexists(path)
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path is a folder itself, and not a link to one."""
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _regular_size(path: Path) -> int | None:
-    """Return a file's size, or None if it is not there, or is a link or anything but a plain file."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a new file and force it to disk; refuses to follow a link."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder, if it is there."""
-    if _is_folder(path):
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -45,6 +45,12 @@ def verify(project: Project) -> Iterator[Finding]:
                 problems = list(_schema_problems(stage, item))
             name = "current" if item is current else item.folder.name
             yield Finding(stage.name, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
+        pieces = store.pieces(stage.name)
+        damage = store.damage(pieces)
+        for item in pieces:
+            problem = "; ".join(str(reason) for reason in damage[item.folder])
+            files = len(item.receipt.outputs) if item.receipt else 0
+            yield Finding(stage.name, f"piece {item.folder.name[:16]}", files, problem)
 
 
 def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:

@@ -25,6 +25,7 @@ from stages.mlp.step import Step, Warper
 from stages.mlp.team import Team
 
 Floats = npt.NDArray[np.floating[Any]]
+Rows = npt.NDArray[np.int64]
 OnStep = Callable[[int, int, float, int], None]
 
 
@@ -45,19 +46,23 @@ class Course(ABC):
     ----------
     training : what is trained, and how far it is
     X, Y : (m, n_inputs) and one-hot (m, n_classes)
+    rows : those of their rows that are trained on, (m_rows,), or all
     on_step : called after every step, as ``fit`` says
     """
 
-    def __init__(self, training: Training, X: Floats, Y: Floats, on_step: OnStep | None) -> None:
-        self.training, self.X, self.Y, self.on_step = training, X, Y, on_step
-        self.n_epoch_steps = -(-len(X) // training.recipe.batch_size)
+    def __init__(self, training: Training, X: Floats, Y: Floats, rows: Rows | None, on_step: OnStep | None) -> None:
+        self.training, self.X, self.Y, self.rows, self.on_step = training, X, Y, rows, on_step
+        self.n_rows = len(X) if rows is None else len(rows)
+        self.n_epoch_steps = -(-self.n_rows // training.recipe.batch_size)
         self.n_steps = training.recipe.epochs * self.n_epoch_steps
         self.totals = Totals()
 
     def run_epoch(self, deadline: float) -> Epoch:
         """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
         number = len(self.training.epochs) + 1
-        order = generator(self.training.recipe.seed, number).permutation(len(self.X))
+        order = generator(self.training.recipe.seed, number).permutation(self.n_rows)
+        if self.rows is not None:
+            order = self.rows[order]
         self.totals = totals = Totals()
         self.train_on(order, number, deadline)
         return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
@@ -93,16 +98,17 @@ class SharedCourse(Course):
         training: Training,
         X: Floats,
         Y: Floats,
+        rows: Rows | None,
         on_step: OnStep | None,
         workers: Team,
         augment: Callable[[], Warper] | None,
     ) -> None:
-        super().__init__(training, X, Y, on_step)
+        super().__init__(training, X, Y, rows, on_step)
         recipe = training.recipe
         self.workers = workers
         self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
         self.warpers = [augment() for _ in range(workers.count)] if augment else []
-        full = min(recipe.batch_size, len(X))
+        full = min(recipe.batch_size, self.n_rows)
         self.steps = {
             m: Step(
                 m,
@@ -114,7 +120,7 @@ class SharedCourse(Course):
                 warpers=self.warpers,
                 x_dtype=X.dtype,
             )
-            for m in {full, len(X) % full or full}
+            for m in {full, self.n_rows % full or full}
         }
 
     def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
@@ -147,8 +153,8 @@ class SharedCourse(Course):
 class OneByOneCourse(Course):
     """One row after the other, in blocks."""
 
-    def __init__(self, training: Training, X: Floats, Y: Floats, on_step: OnStep | None) -> None:
-        super().__init__(training, X, Y, on_step)
+    def __init__(self, training: Training, X: Floats, Y: Floats, rows: Rows | None, on_step: OnStep | None) -> None:
+        super().__init__(training, X, Y, rows, on_step)
         self.trainer = OneByOne(training.network, training.recipe.label_smoothing)
 
     def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
@@ -167,13 +173,14 @@ def make_course(
     workers: Team,
     X: Floats,
     Y: Floats,
+    rows: Rows | None,
     augment: Callable[[], Warper] | None,
     on_step: OnStep | None,
 ) -> Course:
     """The course that suits the recipe."""
     if augment is None and suits_one_by_one(training.network.architecture, training.recipe):
-        return OneByOneCourse(training, X, Y, on_step)
-    return SharedCourse(training, X, Y, on_step, workers, augment)
+        return OneByOneCourse(training, X, Y, rows, on_step)
+    return SharedCourse(training, X, Y, rows, on_step, workers, augment)
 
 
 def generator(seed: int, epoch: int, shard: int | None = None) -> np.random.Generator:

@@ -34,6 +34,7 @@ def fit(
     Y: Floats,
     recipe: Recipe,
     *,
+    rows: npt.NDArray[np.int64] | None = None,
     X_validation: Floats | None = None,
     Y_validation: Floats | None = None,
     augment: Callable[[], Warper] | None = None,
@@ -47,6 +48,7 @@ def fit(
     Parameters
     ----------
     X, Y : (m, n_inputs) and one-hot (m, n_classes). ``X`` may be memory-mapped: rows are read batch by batch.
+    rows : train on these rows of ``X`` and ``Y`` only, (m_rows,), as if there were no others; nothing is copied
     X_validation, Y_validation : the same of rows that are only looked at
     augment : makes what warps training rows; called once a shard
     checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
@@ -80,18 +82,21 @@ def fit(
     if X_validation is not None and Y_validation is not None:
         check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
         validation = (X_validation, np.asarray(Y_validation, network.parameters.dtype))
+    if rows is not None and not len(rows):
+        raise ValueError("there are no rows to train on")
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     state = State(network, recipe.update)
     training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
     if checkpoint is not None:
-        sample = X[:: -(-len(X) // SAMPLED_ROWS)]
-        training.work = repr(augment) + fingerprint(network.parameters, sample, Y)
+        sampled = np.arange(len(X)) if rows is None else rows
+        sample = X[sampled[:: -(-len(sampled) // SAMPLED_ROWS)]]
+        training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
         load_checkpoint(checkpoint, training)
     began = monotonic() - training.seconds
     deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds
     candidate = Network(network.architecture)
     with make_team(recipe.shards, workers) as team:
-        course = make_course(training, team, X, Y, augment, on_step)
+        course = make_course(training, team, X, Y, rows, augment, on_step)
         while not (stopped := why_stopped(training, deadline)):
             epoch = course.run_epoch(deadline)
             candidate.parameters[...] = state.averaged if recipe.ema else network.parameters
@@ -141,7 +146,7 @@ def why_stopped(training: Training, deadline: float) -> str:
     return ""
 
 
-def fingerprint(*arrays: Floats) -> str:
+def fingerprint(*arrays: npt.NDArray[Any]) -> str:
     """A checksum of shapes, types and values."""
     parts = [f"{array.dtype}{array.shape}{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}" for array in arrays]
     return " ".join(parts)

@@ -375,3 +375,21 @@ def test_a_network_that_was_copied_trains_like_the_first() -> None:
     for each in (network, copied):
         fit(each, X, Y, Recipe(epochs=1, batch_size=32))
     np.testing.assert_array_equal(network.parameters, copied.parameters)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 1, "optimiser": "sgd", "schedule": "constant"}])
+def test_training_on_chosen_rows_is_training_on_a_copy_of_them(options: dict[str, object]) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.random((90, 5), dtype=np.float32)
+    Y = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 90)]
+    rows = np.flatnonzero(rng.random(90) < 0.7)
+    recipe = Recipe(**{"epochs": 2, "batch_size": 16, **options})
+    trained = []
+    for chosen in ({"rows": rows}, None):
+        network = Network(Architecture(n_inputs=5, n_classes=3, hidden=(8,)))
+        network.initialise(np.random.default_rng(0))
+        history = fit(network, X, Y, recipe, rows=rows) if chosen else fit(network, X[rows], Y[rows], recipe)
+        trained.append((network.parameters.tobytes(), history))
+    assert trained[0] == trained[1]
+    with pytest.raises(ValueError, match="no rows to train on"):
+        fit(network, X, Y, recipe, rows=rows[:0])

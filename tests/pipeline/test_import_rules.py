@@ -19,11 +19,11 @@ STAGES = Path(next(iter(stages.__path__)))
 # Each module of the engine may import those that stand before it, and no others.
 LAYERS = (
     ("errors",),
-    ("stage", "fingerprint", "interrupt", "lock", "source_import"),
-    ("code", "config", "receipt", "history"),
+    ("stage", "fingerprint", "interrupt", "lock", "source_import", "disk"),
+    ("code", "config", "receipt", "history", "workers"),
     ("code_memory", "plan"),
     ("store", "render"),
-    ("observe", "progress"),
+    ("observe", "progress", "pieces"),
     ("execute", "provenance", "clean"),
     ("run",),
     ("verify",),
@@ -85,7 +85,9 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         opens = any(isinstance(func, ast.Attribute) and ast.unparse(func) == "os.open" for func in called)
         if names & WRITING or opens:
             writers.add(name)
-    assert writers == {"pipeline.store", "pipeline.lock", "pipeline.history"}
+    assert writers == {"pipeline.store", "pipeline.disk", "pipeline.lock", "pipeline.history"}
+    users = {name for name, source in modules(ENGINE, "pipeline").items() if "pipeline.disk" in imports(name, source)}
+    assert users == {"pipeline.store"}
 
 
 @pytest.mark.parametrize(("name", "source"), modules(STAGES, "stages").items(), ids=lambda text: text[:30])

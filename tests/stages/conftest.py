@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from pipeline.fingerprint import digest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
+from pipeline.workers import LocalWorkers
 from stages import STAGES
 from stages.parameters import IngestParameters
 from stages.raw.sources import find_sources
@@ -17,6 +21,30 @@ from stages.raw.sources import find_sources
 sys.path.insert(0, str(Path(__file__).parent))  # small_csv is shared by the tests of this folder
 
 RunStage = Callable[..., Outcome]
+
+
+class FolderPieces:
+    """Finished pieces in a folder, without the engine's care; ``made`` lists what was described, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made: list[dict[str, Any]] = []
+
+    def find(self, description: Mapping[str, Any]) -> Path | None:
+        folder = self.folder / digest(description)
+        return folder if folder.exists() else None
+
+    @contextmanager
+    def make(self, description: Mapping[str, Any]) -> Iterator[Path]:
+        unfinished = self.folder / "unfinished"
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(self.folder / digest(description))
+        self.made.append(dict(description))
+
+
+def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Take a stage's progress and show nothing."""
 
 
 @pytest.fixture
@@ -30,6 +58,7 @@ def run_stage(tmp_path: Path) -> RunStage:
         folder: Path = tmp_path,
         origin: str = "made in a test",
         sources: Sources | None = None,
+        pieces: FolderPieces | None = None,
     ) -> Outcome:
         stage: Stage = next(each for each in STAGES if each.name == name)
         for below in (name, f"scratch/{name}", f"report/{name}"):
@@ -42,8 +71,10 @@ def run_stage(tmp_path: Path) -> RunStage:
             origin=sources.origin if sources else origin,
             scratch=folder / "scratch" / name,
             report=folder / "report" / name,
-            progress=lambda done, total, *, unit="rows", note="": None,  # noqa: ARG005 - the protocol's names
+            progress=silent,
             say=lambda line: None,  # noqa: ARG005 - the protocol's name
+            pieces=pieces or FolderPieces(folder / "pieces" / uuid4().hex),
+            workers=LocalWorkers(silent, lambda line: None),  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)
         for artifact in stage.outputs:
