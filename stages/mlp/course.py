@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.checkpoint import Training
-from stages.mlp.memory import shared_zeros
+from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.one_by_one import BLOCK_ROWS, OneByOne, suits_one_by_one
 from stages.mlp.recipe import DivergedError, Epoch
 from stages.mlp.schedules import share_of_learning_rate
+from stages.mlp.shuffle import Window, rows_of_window, shuffled
 from stages.mlp.step import Step, Warper
 from stages.mlp.team import Team
 
@@ -56,11 +57,13 @@ class Course(ABC):
         self.n_epoch_steps = -(-self.n_rows // training.recipe.batch_size)
         self.n_steps = training.recipe.epochs * self.n_epoch_steps
         self.totals = Totals()
+        row_bytes = X.shape[1] * X.dtype.itemsize
+        self.window = rows_of_window(training.recipe.window_mib * 2**20, row_bytes, training.recipe.batch_size)
 
     def run_epoch(self, deadline: float) -> Epoch:
         """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
         number = len(self.training.epochs) + 1
-        order = generator(self.training.recipe.seed, number).permutation(self.n_rows)
+        order = shuffled(self.n_rows, self.window, generator(self.training.recipe.seed, number))
         if self.rows is not None:
             order = self.rows[order]
         self.totals = totals = Totals()
@@ -107,8 +110,10 @@ class SharedCourse(Course):
         recipe = training.recipe
         self.workers = workers
         self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
+        is_read_in_windows = isinstance(X, np.memmap) and self.n_rows > self.window
+        self.rows_in_memory = Window(X, Y, self.window) if is_read_in_windows else None
         self.warpers = [augment() for _ in range(workers.count)] if augment else []
-        full = min(recipe.batch_size, self.n_rows)
+        self.full = full = min(recipe.batch_size, self.n_rows)
         self.steps = {
             m: Step(
                 m,
@@ -125,29 +130,38 @@ class SharedCourse(Course):
 
     def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
         recipe = self.training.recipe
-        batches = [order[at : at + recipe.batch_size] for at in range(0, len(order), recipe.batch_size)]
         for step in self.steps.values():
             for shard in step.shards:
                 shard.rng = generator(recipe.seed, number, shard.index)
         for warper in self.warpers:
             warper.forget()
-        self.last[0] = len(batches) - 1
+        self.last[0] = self.n_epoch_steps - 1
 
         def train(index: int) -> None:
-            for k, batch in enumerate(batches):
+            for k, (X, Y, batch) in enumerate(self.batches(order, index)):
                 # Set by one worker before it waits for the others, read by all afterwards.
                 if index == 0 and monotonic() > deadline:
                     self.last[0] = k
                 step = self.steps[len(batch)]
-                n_before = (number - 1) * len(batches) + k
+                n_before = (number - 1) * self.n_epoch_steps + k
                 learning_rate = self.learning_rate(n_before)
-                step.run(index, self.X, self.Y, batch, n_before + 1, learning_rate)
+                step.run(index, X, Y, batch, n_before + 1, learning_rate)
                 if index == 0:
                     self.count(step.loss, step.n_right, step.m, learning_rate)
                 if k == self.last[0]:
                     break
 
         self.workers.run(train)
+
+    def batches(self, order: Rows, index: int) -> Iterator[tuple[Floats, Floats, Rows]]:
+        """Where the rows and the labels of each batch are, and which of them, for worker ``index``."""
+        size = self.training.recipe.batch_size
+        for first in range(0, len(order), self.window):
+            X, Y, places = self.X, self.Y, order[first : first + self.window]
+            if self.rows_in_memory is not None:
+                X, Y, places = self.rows_in_memory.load(places, self.steps[self.full].shards[index])
+            for start in range(0, len(places), size):
+                yield X, Y, places[start : start + size]
 
 
 class OneByOneCourse(Course):
@@ -164,6 +178,8 @@ class OneByOneCourse(Course):
             learning_rates = [self.learning_rate(first_step + at + t) for t in range(len(rows))]
             after = partial(self.count, n_rows=1, learning_rate=learning_rates[-1])
             self.trainer.run(self.X[rows], self.Y[rows], learning_rates, after)
+            if at % (1024 * BLOCK_ROWS) == 0:
+                forget_pages(self.X)
             if monotonic() > deadline:
                 break
 

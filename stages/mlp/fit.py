@@ -16,8 +16,8 @@ import numpy.typing as npt
 from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
 from stages.mlp.course import OnStep, make_course
 from stages.mlp.losses import make_loss
-from stages.mlp.memory import shared_zeros
-from stages.mlp.network import CHUNK_ROWS, Network
+from stages.mlp.memory import forget_pages, shared_zeros
+from stages.mlp.network import CHUNK_ROWS, KEPT_CHUNKS, Network
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 from stages.mlp.step import State, Warper
 from stages.mlp.team import Kind, Team, make_team
@@ -128,6 +128,8 @@ def evaluate(network: Network, X: Floats, Y: Floats, team: Team) -> tuple[float,
             Z = network.logits(X[chunks[k]])
             loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
             results[k] = loss.measure(Z, Y[chunks[k]])
+            if k % KEPT_CHUNKS == 0:
+                forget_pages(X)
 
     team.run(measure)
     loss, n_right = (results.sum(axis=0) / len(X)).tolist()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.layers import BatchNorm
-from stages.mlp.memory import shared_zeros
+from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.team import Threads
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -24,6 +24,9 @@ Initialisation = Literal["he", "tutorial"]
 # Prediction goes through this many rows at a time, whatever the number of threads: bounded memory, and
 # the same rounding everywhere.
 CHUNK_ROWS = 512
+
+# After so many chunks the memory that a mapped file was read into is given back.
+KEPT_CHUNKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,8 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
 
     def predict(index: int) -> None:
-        for chunk in chunks[index::threads]:
+        for k in range(index, len(chunks), threads):
+            chunk = chunks[k]
             Z = network.logits(X[chunk])
             if architecture.n_classes == 2:
                 probabilities[chunk, 1:] = np.exp(-np.logaddexp(0, -Z))
@@ -213,6 +217,8 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
                 Z -= Z.max(axis=1, keepdims=True)
                 np.exp(Z, out=Z)
                 np.divide(Z, Z.sum(axis=1, keepdims=True), out=probabilities[chunk])
+            if k % KEPT_CHUNKS == 0:
+                forget_pages(X)
 
     with Threads(threads) as workers:
         workers.run(predict)

@@ -37,6 +37,7 @@ class Recipe:
     patience : stop when so many epochs in a row were no better than the best
     max_seconds : stop after this time and keep the best; the result then depends on the machine's speed
     seed : of order, dropout and augmentation
+    window_mib : a training set of more than so many MiB is shuffled in windows of this size (shuffle.py)
     shards : workers that share a step; their number has an effect on rounding, dropout and augmentation
     """
 
@@ -58,6 +59,7 @@ class Recipe:
     patience: int | None = None
     max_seconds: float | None = None
     seed: int = 0
+    window_mib: int = 512
     shards: int = 2
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class Recipe:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         shares = ("warm_up", "momentum", "beta1", "beta2", "label_smoothing", "ema")
         self._demand(shares, lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
-        self._demand(("epochs", "batch_size", "shards"), lambda value: value >= 1, "at least 1")
+        self._demand(("epochs", "batch_size", "window_mib", "shards"), lambda value: value >= 1, "at least 1")
         self._demand(("weight_decay", "seed"), lambda value: value >= 0, "at least 0")
         positive = ("learning_rate", "epsilon", "clip_norm", "patience", "max_seconds")
         self._demand(positive, lambda value: value is None or value > 0, "above 0")

@@ -66,7 +66,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
         told: list[tuple] = []
         with Threads(2) as workers:
             more = () if kind is OneByOneCourse else (workers, None)
-            kind(training, X, Y, lambda *said: told.append(said), *more).run_epoch(np.inf)  # noqa: B023 - called within the loop
+            kind(training, X, Y, None, lambda *said: told.append(said), *more).run_epoch(np.inf)  # noqa: B023 - called within the loop
         networks.append(network)
         losses.append(told)
     np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
@@ -80,7 +80,7 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
 
         def course(recipe: Recipe) -> type:
             training = Training(network, State(network, recipe.update), recipe, "", network.parameters, np.empty(0))
-            return type(make_course(training, workers, X, Y, None, None))
+            return type(make_course(training, workers, X, Y, None, None, None))
 
         assert course(SEED) is OneByOneCourse
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
