@@ -33,7 +33,12 @@ def page() -> str:
             lines.append(f"| `{key}` | `{toml_text(defaults[key])}` | {meaning} |")
         if stage.not_in_key:
             names = ", ".join(f"`{name}`" for name in stage.not_in_key)
-            lines += ["", f"{names} say where files lie: what counts is what is in them, and where that is."]
+            meaning = (
+                "say where files lie: what counts is what is in them, and where that is."
+                if stage.sources
+                else "says how fast, and not what: changing it reruns nothing."
+            )
+            lines += ["", f"{names} {meaning}"]
         lines.append("")
     lines += ["## Presets", ""]
     for name, tables in PRESETS.items():

@@ -65,6 +65,7 @@ STAGES = (
         summary="the NumPy network",
         function="stages.train:train",
         parameters=TrainParameters,
+        not_in_key=("processes",),
         inputs=(
             "split/X_train.npy",
             "split/X_validation.npy",
@@ -76,6 +77,7 @@ STAGES = (
         outputs=(
             Artifact("train/model.npz", check="stages.model_check:check_model"),
             Artifact("train/history.parquet", check="stages.schemas:check_history"),
+            Artifact("train/folds.npy", check="stages.schemas:check_folds"),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),

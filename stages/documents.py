@@ -44,7 +44,7 @@ class Images(Document, frozen=True):
     width: Positive
     normaliser: Normaliser
     n_train: Positive
-    n_validation: Positive
+    n_validation: Count
     n_test: Count
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.mlp import ModelFileError, load
+from stages.mlp import ModelFileError, load_members
 from stages.schemas import damaged
 
 
 def check_model(path: Path) -> None:
-    """model.npz: a network whose weights are finite and have the shapes that its own header says."""
+    """model.npz: a network or an ensemble, with finite weights of the shapes that its own header says."""
     try:
-        network = load(path)
+        networks = load_members(path)
     except ModelFileError as error:
         raise damaged(path, str(error), "train") from error
-    if network.images is None or len(network.images.classes) != network.architecture.n_classes:
+    if any(each.images is None or len(each.images.classes) != each.architecture.n_classes for each in networks):
         raise damaged(path, "it does not name its classes", "train")

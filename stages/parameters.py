@@ -51,7 +51,8 @@ class SplitParameters(Parameters, frozen=True):
     """How the labelled rows are divided, and how pixels become numbers in [0, 1]."""
 
     validation: Annotated[
-        float, Meta(description="Share of the labelled rows that is held out for validation.", gt=0.0, lt=1.0)
+        float,
+        Meta(description="Share of the labelled rows held out for validation; 0 only with folds.", ge=0.0, lt=1.0),
     ] = 0.1
     seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
@@ -127,8 +128,9 @@ class TrainParameters(Parameters, frozen=True):
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0
     keep: Annotated[
-        Literal["best", "last"], Meta(description="Whose weights are kept: the best epoch's, or the last one's.")
-    ] = "best"
+        Literal["best", "last"] | None,
+        Meta(description="Weights of which epoch are kept; none: with folds the last, else the best."),
+    ] = None
     patience: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
     ] = None
@@ -140,8 +142,28 @@ class TrainParameters(Parameters, frozen=True):
         int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)
     ] = 0
     shards: Annotated[
-        int, Meta(description="Processes that share each step; part of the result, unlike the cores found.", ge=1, le=64)
+        int,
+        Meta(description="Processes that share each step; part of the result, unlike the cores found.", ge=1, le=64),
     ] = 2
+    folds: Annotated[
+        int,
+        Meta(
+            description="Parts of the training rows, each unseen by the members that it judges; 1: none.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 1
+    members: Annotated[
+        int, Meta(description="Networks per fold, which differ by their seeds; their probabilities are averaged.", ge=1)
+    ] = 1
+    processes: Annotated[
+        Count | None,
+        Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),
+    ] = None
+    window_mib: Annotated[
+        int,
+        Meta(description="A training set of more than so many MiB is read and shuffled in windows of this size.", ge=1),
+    ] = 512
     report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
 
     rotation: Annotated[

@@ -119,12 +119,10 @@ def check_pixels(path: Path) -> None:
 
 
 def check_labels(path: Path) -> None:
-    """Labels: int64 or text (m,), at least one."""
+    """Labels: int64 or text (m,); none where no rows are held out."""
     labels = load_array(path, stage="split", dtype=None, n_dimensions=1)
     if labels.dtype != np.int64 and labels.dtype.kind != "U":
         raise damaged(path, f"labels are {labels.dtype}, not int64 or text", "split")
-    if not len(labels):
-        raise damaged(path, "there is no label", "split")
 
 
 def check_rows(path: Path) -> None:
@@ -165,10 +163,12 @@ def check_classes(path: Path) -> None:
 
 
 def check_history(path: Path) -> None:
-    """history.parquet: the epochs counted from 1, with finite losses and accuracies that are shares."""
+    """history.parquet: each member's epochs counted from 1, with finite losses and accuracies that are shares."""
     history = read_table(path, stage="train")
     loss, share = pa.Check.in_range(0.0, float("inf"), include_max=False), pa.Check.in_range(0.0, 1.0)
     columns = {
+        "member": pa.Column("int64"),
+        "fold": pa.Column("int64", pa.Check.ge(0)),
         "epoch": pa.Column("int64"),
         "learning_rate": pa.Column("float64", loss),
         "train_loss": pa.Column("float64", loss),
@@ -177,8 +177,18 @@ def check_history(path: Path) -> None:
         "validation_accuracy": pa.Column("float64", share),
     }
     check_table(path, history, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="train")
-    if not len(history) or history["epoch"].tolist() != list(range(1, len(history) + 1)):
-        raise damaged(path, "the epochs are not 1, 2, 3 ...", "train")
+    last = [int(epochs.iloc[-1]) for _, epochs in history.groupby("member")["epoch"]]
+    expected = [(member, epoch) for member, n in enumerate(last) for epoch in range(1, n + 1)]
+    if not expected or list(zip(history["member"].tolist(), history["epoch"].tolist(), strict=True)) != expected:
+        raise damaged(path, "the epochs are not 1, 2, 3 ... of member 0, 1, 2 ...", "train")
+
+
+def check_folds(path: Path) -> None:
+    """folds.npy: int16 (m,), -1 throughout, or folds counted from 0 of which none is empty."""
+    folds = load_array(path, stage="train", dtype=np.int16, n_dimensions=1)
+    found = np.unique(folds).tolist()
+    if found not in ([-1], list(range(len(found)))):
+        raise damaged(path, f"the folds are {found[:10]}, not -1 or 0, 1, 2 ...", "train")
 
 
 # --- evaluate --------------------------------------------------------------------------------------------------------

@@ -146,6 +146,7 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
     Not stratified, the rows are those of scikit-learn's ``train_test_split(random_state=seed)``, which the
     tutorial used. Stratified, the number of validation rows of a class is its share of ``validation``, rounded
     down or up (the largest remainders up, so that the total comes out right), and every class has a row in both.
+    A share of 0 holds nothing out.
 
     Raises
     ------
@@ -155,6 +156,8 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
     m = len(labels)
     if m < 2:
         raise DataError("there are fewer than two labelled rows, so none can be held out", where="ingest/train.parquet")
+    if parameters.validation == 0.0:
+        return Division(train=np.random.default_rng(parameters.seed).permutation(m), validation=np.arange(0))
     if not parameters.stratify:
         n_validation = min(math.ceil(m * parameters.validation), m - 1)
         old = np.random.RandomState(parameters.seed).permutation(m)
@@ -274,6 +277,7 @@ def check_written(task: Task[SplitParameters], labels: Labels) -> None:
         "a label is not its row's own": any((written[name] != labels[rows[name]]).any() for name in parts),
         "rows and pixels differ in number": any(n_pixel_rows[name] != len(rows[name]) for name in parts),
         "the parts are not stratified": parameters.stratify
+        and parameters.validation > 0
         and not is_limited
         and not is_stratified(labels, written["validation"], parameters.validation),
     }

@@ -1,34 +1,39 @@
-"""Train: fit the NumPy network to the training rows, looking at the validation rows after every epoch.
+"""Train: fit the NumPy network to the training rows; or several of them, by folds and members, side by side.
 
-A killed run leaves a checkpoint in the scratch folder; the next run of the same work goes on from there and
-ends with the same weights.
+Every finished member is kept as a piece of its own, so that a killed run loses only what was unfinished, and more
+members cost only what is new. docs/ensembles.md says what folds and members are.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
-from functools import partial
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError, DataError, StageError
-from pipeline.stage import Outcome, Task
+from pipeline.errors import ConfigError, DataError
+from pipeline.stage import Figure, Outcome, Task
 from stages import mlp
 from stages.documents import Classes, decode_document
 from stages.documents import Images as ImagesDocument
-from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History, Images, Network, Recipe, Warp
+from stages.folds import divide_into_folds
+from stages.member import Member, Trained, make_recipe
+from stages.mlp import Epoch, History, Images
 from stages.tables import write_table
+from stages.wording import counted
 
 if TYPE_CHECKING:
     from stages.parameters import TrainParameters
 
+ROWS = ("split/X_train.npy", "encode/Y_train.npy", "split/X_validation.npy", "encode/Y_validation.npy")
+
 
 def train(task: Task[TrainParameters]) -> Outcome:
-    """Write the best (or last) epoch's network and how every epoch went.
+    """Write the network, or all of them, how every epoch went, and which rows each member has not seen.
 
     Raises
     ------
@@ -37,151 +42,145 @@ def train(task: Task[TrainParameters]) -> Outcome:
     ConfigError
         Settings contradict each other.
     StageError
-        The training diverged.
+        A training diverged.
     """
     parameters = task.parameters
-    rows = {
-        name: np.load(task.inputs[f"{name}.npy"], mmap_mode="r")
-        for name in ("split/X_train", "encode/Y_train", "split/X_validation", "encode/Y_validation")
-    }
-    recipe = make_recipe(parameters, len(rows["split/X_train"]))
-    network = make_network(task, rows)
-    history = run(task, recipe, network, rows)
+    images = check_rows(task)
+    members = [
+        Member(parameters, images, fold, number)
+        for fold in range(parameters.folds)
+        for number in range(parameters.members)
+    ]
+    labels = np.load(task.inputs["encode/Y_train.npy"], mmap_mode="r").argmax(axis=1)  # (m,)
+    check_settings(task, members, labels)
+    train_missing(task, members)
 
-    mlp.save(network, task.outputs["train/model.npz"])
-    write_history(task.outputs["train/history.parquet"], history)
-    kept = history.best_epoch
-    warnings: list[str] = []
-    if history.stopped == "max_seconds":
-        warnings.append(
-            f"training stopped after {len(history.epochs)} of {parameters.epochs} epochs: train.max_seconds = "
-            f"{parameters.max_seconds:g} had passed; another run may stop elsewhere"
-        )
-    return Outcome(
-        {
-            "validation accuracy": kept.validation_accuracy or 0.0,
-            "validation loss": kept.validation_loss or 0.0,
-            f"{parameters.keep} epoch": kept.epoch,
-            "epochs": len(history.epochs),
-        },
-        tuple(warnings),
+    folders = [task.pieces.find(member.description) for member in members]
+    networks, histories = [], []
+    for folder in folders:
+        assert folder is not None  # noqa: S101 - it has just been made, by this process and under its lock
+        networks.append(mlp.load(folder / "model.npz"))
+        histories.append(read_history(folder / "history.json"))
+    if len(members) == 1:
+        mlp.save(networks[0], task.outputs["train/model.npz"])
+    else:
+        mlp.save_ensemble(networks, task.outputs["train/model.npz"])
+    write_history(task.outputs["train/history.parquet"], members, histories)
+    fold_of_row = divide_into_folds(labels, parameters.folds, parameters.seed)
+    np.save(task.outputs["train/folds.npy"], fold_of_row)
+    return Outcome(figures_of(members, histories), tuple(warnings_of(parameters, histories)))
+
+
+def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> None:
+    """Train those members that no earlier run has finished, and keep each as soon as it is done."""
+    missing = {member.name: member for member in members if task.pieces.find(member.description) is None}
+    if missing and len(missing) < len(members):
+        n_found = len(members) - len(missing)
+        task.say(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
+    results = task.workers.run(
+        "stages.member:train_member",
+        missing,
+        arrays={name: task.inputs[name] for name in ROWS},
+        scratch=task.scratch,
+        cores=task.parameters.shards,
+        most=task.parameters.processes or 0,
     )
+    trained: Trained
+    for name, trained in results:
+        network = missing[name].empty_network()
+        network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+        with task.pieces.make(missing[name].description) as folder:
+            mlp.save(network, folder / "model.npz")
+            (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
+        (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
 
 
-def make_recipe(parameters: TrainParameters, n_rows: int) -> Recipe:
-    """How to train on ``n_rows`` rows, from the settings."""
-    batch_size = parameters.batch_size or usual_batch_size(n_rows)
-    try:
-        return Recipe(**settings(parameters, Recipe) | {"batch_size": batch_size})
-    except ValueError as error:
-        raise ConfigError(f"the settings of train contradict each other: {error}", where="[train]") from error
-
-
-def usual_batch_size(n_rows: int) -> int:
-    """128; fewer for a small set, which would else be over before the network has taken enough steps to learn it.
-
-    On the bundled sample, 1,294 rows, 32 instead of 128 halves the errors (docs/decisions/recipe.md).
-    """
-    return min(128, max(16, n_rows // 40))
-
-
-def make_network(task: Task[TrainParameters], rows: dict[str, NDArray[np.float32]]) -> Network:
-    """A fresh network that fits the rows, with initial weights."""
-    parameters = task.parameters
+def check_rows(task: Task[TrainParameters]) -> Images:
+    """See that rows, images and classes fit together, and return what a network should know of the images."""
     document = read_document(task.inputs["split/images.json"], ImagesDocument)
     classes = read_document(task.inputs["encode/classes.json"], Classes).classes
     for part in ("train", "validation"):
-        X, Y = rows[f"split/X_{part}"], rows[f"encode/Y_{part}"]
+        X, Y = (np.load(task.inputs[f"{name}_{part}.npy"], mmap_mode="r") for name in ("split/X", "encode/Y"))
         expected = (len(X), document.height * document.width), (len(X), len(classes))
-        if (X.shape, Y.shape) != expected or not len(X):
+        if (X.shape, Y.shape) != expected or (part == "train" and not len(X)):
             raise DataError(
                 f"the {part} rows have the shapes {X.shape} and {Y.shape}, not {expected[0]} and {expected[1]}",
                 where=f"split/X_{part}.npy, encode/Y_{part}.npy",
                 mend="pipeline run encode --force",
             )
-    architecture = Architecture(
-        n_inputs=document.height * document.width, n_classes=len(classes), **settings(parameters, Architecture)
-    )
     normaliser = document.normaliser
-    images = Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
-    network = Network(architecture, images)
-    network.initialise(np.random.default_rng(parameters.seed), parameters.initialisation)
-    return network
+    return Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
 
 
-def run(task: Task[TrainParameters], recipe: Recipe, network: Network, rows: dict[str, NDArray[np.float32]]) -> History:
-    """Fit ``network`` in place, telling the person who watches how it goes."""
+def check_settings(task: Task[TrainParameters], members: Sequence[Member], labels: NDArray[np.int64]) -> None:
+    """Raise ConfigError for what cannot work, before anything is trained."""
     parameters = task.parameters
-    augmentation = Augmentation(**settings(parameters, Augmentation))
-    assert network.images is not None  # noqa: S101 - make_network puts them there
-    warp = partial(Warp, augmentation, network.images.height, network.images.width, dtype=network.architecture.dtype)
-    is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
-    watcher = Watcher(task, len(rows["split/X_train"]), recipe.batch_size)
-    try:
-        return mlp.fit(
-            network,
-            rows["split/X_train"],
-            rows["encode/Y_train"],
-            recipe,
-            X_validation=rows["split/X_validation"],
-            Y_validation=rows["encode/Y_validation"],
-            augment=warp if is_warped else None,
-            checkpoint=task.scratch / "checkpoint.npz",
-            on_step=watcher.step,
-            on_epoch=watcher.epoch,
+    make_recipe(parameters, len(labels), seed=parameters.seed, keep=members[0].keep)
+    n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
+    if parameters.folds == 1 and n_validation == 0:
+        raise ConfigError(
+            "there are no validation rows, and without folds nothing else tells how good the network is",
+            where="split.validation = 0, train.folds = 1",
+            mend="pipeline run train --set train.folds=5, or hold rows out with split.validation",
         )
-    except DivergedError as error:
-        raise StageError(
-            f"the training diverged: {error}",
-            mend=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
-        ) from error
+    if parameters.folds > len(labels):
+        raise ConfigError(
+            f"{counted(len(labels), 'training row')} cannot be divided into {parameters.folds} folds",
+            where=f"train.folds = {parameters.folds}",
+            mend=f"at most train.folds={len(labels)}",
+        )
 
 
-class Watcher:
-    """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
-
-    def __init__(self, task: Task[TrainParameters], n_rows: int, batch_size: int) -> None:
-        self.task, self.n_rows, self.batch_size = task, n_rows, batch_size
-        self.n_steps = 0
-        self.note = ""
-        self.loss, self.n_right, self.n_seen = 0.0, 0, 0
-
-    def step(self, step: int, n_steps: int, loss: float, n_right: int) -> None:
-        """A step is over; its batch had this summed loss and so many right rows."""
-        if not self.n_steps and step > 1:
-            self.task.say(f"train: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
-        self.n_steps += 1
-        self.task.progress(step, n_steps, unit="steps", note=self.note)
-        every, batch_size = self.task.parameters.report_steps, self.batch_size
-        if not every:
-            return
-        n_epoch_steps = -(-self.n_rows // batch_size)
-        in_epoch = (step - 1) % n_epoch_steps
-        self.loss, self.n_right = self.loss + loss, self.n_right + n_right
-        self.n_seen += min(batch_size, self.n_rows - in_epoch * batch_size)
-        if step % every == 0:
-            self.task.say(
-                f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
-                f"accuracy {self.n_right / self.n_seen:.1%} over the last {every:,}"
-            )
-            self.loss, self.n_right, self.n_seen = 0.0, 0, 0
-
-    def epoch(self, epoch: Epoch) -> None:
-        """An epoch is over."""
-        self.note = f"validation accuracy {epoch.validation_accuracy:.2%} after epoch {epoch.epoch}"
+def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[str, Figure]:
+    """What is shown of one training, or in the mean of several."""
+    kept = [history.best_epoch for history in histories]
+    if len(members) == 1:
+        return {
+            "validation accuracy": kept[0].validation_accuracy or 0.0,
+            "validation loss": kept[0].validation_loss or 0.0,
+            f"{members[0].keep} epoch": kept[0].epoch,
+            "epochs": len(histories[0].epochs),
+        }
+    return {
+        "members": len(members),
+        "mean member accuracy": float(np.mean([epoch.validation_accuracy for epoch in kept])),
+        "mean member loss": float(np.mean([epoch.validation_loss for epoch in kept])),
+        "epochs": max(len(history.epochs) for history in histories),
+    }
 
 
-def write_history(path: Path, history: History) -> None:
-    """One row an epoch. No times: two runs with the same settings write the same table."""
+def warnings_of(parameters: TrainParameters, histories: Sequence[History]) -> list[str]:
+    """What to tell of trainings that the clock ended, and of figures that flatter."""
+    warnings = []
+    if cut := [len(history.epochs) for history in histories if history.stopped == "max_seconds"]:
+        whose = "training" if len(histories) == 1 else f"training of {len(cut)} of {len(histories)} members"
+        warnings.append(
+            f"{whose} stopped after {min(cut)} of {parameters.epochs} epochs: train.max_seconds = "
+            f"{parameters.max_seconds:g} had passed; another run may stop elsewhere"
+        )
+    if parameters.folds > 1 and parameters.keep == "best":
+        warnings.append(
+            "the out-of-fold accuracy flatters: with train.keep = best each member keeps the epoch that suits "
+            "its own fold; the default with folds keeps the last"
+        )
+    return warnings
+
+
+def write_history(path: Path, members: Sequence[Member], histories: Sequence[History]) -> None:
+    """One row an epoch of each member. No times: two runs with the same settings write the same table."""
+    epochs = [(index, epoch) for index, history in enumerate(histories) for epoch in history.epochs]
+    columns = {
+        "member": np.array([index for index, _ in epochs]),
+        "fold": np.array([members[index].fold for index, _ in epochs]),
+    }
     names = [field.name for field in fields(Epoch)]
-    columns = {name: np.array([getattr(epoch, name) for epoch in history.epochs]) for name in names}
-    write_table(path, columns)
+    write_table(path, columns | {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in names})
 
 
-def settings(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
-    """Those of ``parameters`` that the dataclass ``kind`` has a field for."""
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
+def read_history(path: Path) -> History:
+    """Read back how a finished member was trained."""
+    values = json.loads(path.read_bytes())
+    return History(tuple(Epoch(**epoch) for epoch in values["epochs"]), values["best"], values["stopped"])
 
 
 def read_document(path: Path, model: Any) -> Any:

@@ -4,7 +4,7 @@
 """
 
 from stages.mlp.augment import Augmentation, Warp
-from stages.mlp.files import ModelFileError, load, save
+from stages.mlp.files import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.fit import fit
 from stages.mlp.network import Architecture, Images, Network, predict_proba
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
@@ -22,6 +22,8 @@ __all__ = [
     "Warp",
     "fit",
     "load",
+    "load_members",
     "predict_proba",
     "save",
+    "save_ensemble",
 ]

@@ -1,9 +1,13 @@
-"""The model file: a .npz that describes itself, holds nothing but numbers and text, and can run no code."""
+"""The model file: a .npz that describes itself, holds nothing but numbers and text, and can run no code.
+
+It holds one network, or an ensemble: several networks that know the same images.
+"""
 
 from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ import numpy as np
 from stages.mlp.network import Architecture, Images, Network
 
 FORMAT = "digit-pipeline network"
+ENSEMBLE = "digit-pipeline ensemble"
 VERSION = 1
 
 
@@ -37,15 +42,32 @@ def save(network: Network, path: str | Path) -> None:
     ...     load(folder + "/model.npz").architecture == network.architecture
     True
     """
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "architecture": asdict(network.architecture),
-        "images": None if network.images is None else asdict(network.images),
-    }
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), **network.weights, **network.averages}
+    header = {"format": FORMAT, "version": VERSION, **describe(network)}
+    write(path, header, network.weights | network.averages)
+
+
+def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
+    """Write several networks to one file: a header that describes each, and ``0/W1``, ``0/b1``, ... ``1/W1``, ..."""
+    header = {"format": ENSEMBLE, "version": VERSION, "members": [describe(network) for network in networks]}
+    arrays = [
+        (f"{number}/{name}", values)
+        for number, network in enumerate(networks)
+        for name, values in (network.weights | network.averages).items()
+    ]
+    write(path, header, dict(arrays))
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """What a header says of a network."""
+    images = None if network.images is None else asdict(network.images)
+    return {"architecture": asdict(network.architecture), "images": images}
+
+
+def write(path: str | Path, header: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Write a header and arrays by name."""
+    named: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
     with Path(path).open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **named)
 
 
 def load(path: str | Path) -> Network:
@@ -56,8 +78,21 @@ def load(path: str | Path) -> Network:
     FileNotFoundError
         There is no such file.
     ModelFileError
-        It is damaged, no model, or of another version; the message says which.
+        It is damaged, no model, an ensemble, or of another version; the message says which.
     """
+    networks, is_ensemble = read(path)
+    if is_ensemble:
+        raise ModelFileError(f"{Path(path).name} is an ensemble of {len(networks)} networks: read it with load_members")
+    return networks[0]
+
+
+def load_members(path: str | Path) -> tuple[Network, ...]:
+    """Read back all networks of what ``save_ensemble`` wrote, or the only one of what ``save`` wrote; as ``load``."""
+    return read(path)[0]
+
+
+def read(path: str | Path) -> tuple[tuple[Network, ...], bool]:
+    """The networks in a file, and whether it is an ensemble."""
     name = Path(path).name
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -69,16 +104,19 @@ def load(path: str | Path) -> Network:
     try:
         header = json.loads(str(arrays.pop("header")))
         form = (header["format"], header["version"])
-        network = read_header(header) if form == (FORMAT, VERSION) else None
+        known = form in {(FORMAT, VERSION), (ENSEMBLE, VERSION)}
+        is_ensemble = form[0] == ENSEMBLE
+        headers = [] if not known else header["members"] if is_ensemble else [header]
+        networks = tuple(read_header(each) for each in headers)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({error})") from error
-    if network is None:
+    if not known:
         raise ModelFileError(f"{name} is of format {form[0]!r} version {form[1]}; this reads {FORMAT!r} {VERSION}")
     try:
-        fill(network, arrays)
+        fill(networks, arrays, is_ensemble=is_ensemble)
     except ValueError as error:
         raise ModelFileError(f"{name} is not as its own header says: {error}") from error
-    return network
+    return networks, is_ensemble
 
 
 def read_header(header: dict[str, Any]) -> Network:
@@ -90,9 +128,15 @@ def read_header(header: dict[str, Any]) -> Network:
     )
 
 
-def fill(network: Network, arrays: dict[str, Any]) -> None:
-    """Copy ``arrays`` into the network; ValueError if they are not exactly what it takes."""
-    expected = network.weights | network.averages
+def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bool) -> None:
+    """Copy ``arrays`` into the networks; ValueError if they are not exactly what these take."""
+    expected = {
+        (f"{number}/{key}" if is_ensemble else key): values
+        for number, network in enumerate(networks)
+        for key, values in (network.weights | network.averages).items()
+    }
+    if not networks or any(network.images != networks[0].images for network in networks):
+        raise ValueError("its networks do not know the same images")
     if differing := sorted(arrays.keys() ^ expected.keys()):
         raise ValueError(f"{', '.join(differing[:5])} missing or too many")
     for key, values in expected.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from pipeline.fingerprint import digest
@@ -18,7 +19,9 @@ from stages import STAGES
 from stages.parameters import IngestParameters
 from stages.raw.sources import find_sources
 
-sys.path.insert(0, str(Path(__file__).parent))  # small_csv is shared by the tests of this folder
+sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
+
+from made_receipt import make_receipt  # noqa: E402 - it lies there
 
 RunStage = Callable[..., Outcome]
 
@@ -45,6 +48,12 @@ class FolderPieces:
 
 def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
     """Take a stage's progress and show nothing."""
+
+
+@pytest.fixture
+def pieces(tmp_path: Path) -> FolderPieces:
+    """A place for finished pieces that outlives a run."""
+    return FolderPieces(tmp_path / "pieces")
 
 
 @pytest.fixture
@@ -80,6 +89,8 @@ def run_stage(tmp_path: Path) -> RunStage:
         for artifact in stage.outputs:
             if not artifact.optional or task.outputs[artifact.path].exists():
                 resolve(artifact.check)(task.outputs[artifact.path])
+        if any(f"{name}/receipt.json" in other.inputs for other in STAGES):
+            (folder / name / "receipt.json").write_bytes(make_receipt(name, msgspec.to_builtins(task.parameters)))
         return outcome
 
     return run

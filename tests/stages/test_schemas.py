@@ -59,6 +59,13 @@ POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none
 PAGE = f'<!doctype html>\n<html><head>{POLICY}</head><body><img src="data:image/png;base64,AA"></body></html>\n'
 
 
+def history(**columns: list[int]) -> dict[str, Any]:
+    """Two lines of a history, by default the first epoch of a single member twice."""
+    numbers = {"member": [0, 0], "fold": [0, 0], "epoch": [1, 1]}
+    names = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    return {**numbers, **{name: [0.5, 0.5] for name in names}, **columns}
+
+
 def write(path: Path, content: Any) -> Path:
     """Write an array, a table, a JSON document or a text, by what the name ends in."""
     if isinstance(content, bytes):
@@ -81,6 +88,11 @@ def write(path: Path, content: Any) -> Path:
         (schemas.check_pixels, "X.npy", np.zeros((0, 4), dtype=np.float32)),
         (schemas.check_labels, "labels.npy", np.array([3, 7, 3])),
         (schemas.check_labels, "labels.npy", np.array(["a", "bc"])),
+        (schemas.check_labels, "labels.npy", np.array([], dtype=np.int64)),
+        (schemas.check_history, "history.parquet", history(epoch=[1, 2])),
+        (schemas.check_history, "history.parquet", history(member=[0, 1])),
+        (schemas.check_folds, "folds.npy", np.array([1, 0, 1], np.int16)),
+        (schemas.check_folds, "folds.npy", np.array([-1, -1], np.int16)),
         (schemas.check_rows, "rows.npy", np.array([5, 0, 2])),
         (schemas.check_source, "source.json", {"source": "data/train.csv", "is_sample": False}),
         (schemas.check_images, "images.json", IMAGES),
@@ -110,7 +122,12 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
         (schemas.check_pixels, "X.npy", b"\x93NUMPY and nothing", "not a readable .npy file"),
         (schemas.check_pixels, "X.npy", b"", "not a readable .npy file"),
         (schemas.check_labels, "labels.npy", np.array([1.0]), "float64, not int64 or text"),
-        (schemas.check_labels, "labels.npy", np.array([], dtype=np.int64), "no label"),
+        (schemas.check_history, "history.parquet", history(epoch=[1, 3]), "not 1, 2, 3"),
+        (schemas.check_history, "history.parquet", history(member=[1, 1]), "of member 0, 1, 2"),
+        (schemas.check_history, "history.parquet", history(epoch=[1, 1]), "not 1, 2, 3"),
+        (schemas.check_folds, "folds.npy", np.array([0, 2, 0], np.int16), r"the folds are \[0, 2\], not -1 or 0, 1, 2"),
+        (schemas.check_folds, "folds.npy", np.array([-1, 0], np.int16), "not -1 or 0, 1, 2"),
+        (schemas.check_folds, "folds.npy", np.array([0, 1]), "int64, not int16"),
         (schemas.check_rows, "rows.npy", np.array([1, -4]), "-4 is negative"),
         (schemas.check_rows, "rows.npy", np.array([1, 4, 4]), "4 occurs more than once"),
         (schemas.check_rows, "rows.npy", np.array([1], dtype=np.int32), "int32, not int64"),

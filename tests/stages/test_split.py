@@ -204,3 +204,14 @@ def test_a_faulty_division_stops_the_stage(
     monkeypatch.setattr(module, "divide", lambda *_: division)
     with pytest.raises(StageError, match=finding):
         run_stage("split")
+
+
+@pytest.mark.usefixtures("ingested")
+@pytest.mark.parametrize("settings", [{}, {"stratify": False}], ids=str)
+def test_nothing_is_held_out_where_the_share_is_none(tmp_path: Path, run_stage, settings: dict[str, bool]) -> None:
+    run_stage("split", SplitParameters(validation=0.0, **settings))
+    assert sorted(load(tmp_path, "rows_train")) == list(range(N_TRAIN))
+    assert load(tmp_path, "X_validation").shape == (0, HEIGHT * WIDTH)
+    assert len(load(tmp_path, "labels_validation")) == len(load(tmp_path, "rows_validation")) == 0
+    run_stage("encode")
+    assert np.load(tmp_path / "encode/Y_validation.npy").shape == (0, 3)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,15 @@ import pytest
 from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
+from stages.member import Member, Watcher, make_recipe, usual_batch_size
 from stages.mlp import Architecture
 from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
 from stages.parameters import TrainParameters
 from stages.presets import PRESETS
 from stages.schemas import check_history
-from stages.train import Watcher, make_recipe, usual_batch_size
 
+WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
 
 
@@ -67,7 +68,7 @@ def test_two_runs_write_the_same_bytes(rows: Path, run_stage) -> None:
     for _ in range(2):
         run_stage("train", settings)
         written.append([(rows / f"train/{name}").read_bytes() for name in ("model.npz", "history.parquet")])
-        (rows / "scratch/train/checkpoint.npz").unlink()
+        (rows / "scratch/train/member-0-0.npz").unlink(missing_ok=True)
     assert written[0] == written[1]
 
 
@@ -75,7 +76,7 @@ def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Pat
     settings = TrainParameters(**SMALL, rotation=5.0, dropout=0.2, ema=0.9)
     run_stage("train", settings)
     whole = (rows / "train/model.npz").read_bytes()
-    (rows / "scratch/train/checkpoint.npz").unlink()
+    (rows / "scratch/train/member-0-0.npz").unlink(missing_ok=True)
     seen: list[int] = []
 
     def killed_in_epoch_three(self, step: int, *rest: object) -> None:  # noqa: ARG001 - in place of Watcher.step
@@ -83,7 +84,7 @@ def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Pat
         if seen.count(19) == 1 and step == 19:  # 8 steps an epoch
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("stages.train.Watcher.step", killed_in_epoch_three)
+    monkeypatch.setattr("stages.member.Watcher.step", killed_in_epoch_three)
     with pytest.raises(KeyboardInterrupt):
         run_stage("train", settings)
     run_stage("train", settings)
@@ -133,8 +134,7 @@ def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_s
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
     parameters = TrainParameters(**PRESETS["seed"]["train"])
     lines: list[str] = []
-    task = SimpleNamespace(parameters=parameters, progress=lambda *_, **__: None, say=lines.append)
-    watcher = Watcher(task, n_rows=30000, batch_size=1)
+    watcher = Watcher(lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
     for step in range(1, 2001):
         watcher.step(step, 90000, 0.5, int(step <= 1800))
     assert lines == [
@@ -142,7 +142,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
         "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
     ]
     assert parameters.keep == "last"
-    recipe = make_recipe(parameters, n_rows=30000)
+    recipe = make_recipe(parameters, 30000, seed=0, keep="last")
     assert suits_one_by_one(Architecture(784, 10), recipe)
     assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
     assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
@@ -151,9 +151,8 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
 
 def test_a_training_that_goes_on_says_where_it_does() -> None:
     lines: list[str] = []
-    task = SimpleNamespace(parameters=TrainParameters(), progress=lambda *_, **__: None, say=lines.append)
     for first in (1, 31):
-        watcher = Watcher(task, n_rows=300, batch_size=10)
+        watcher = Watcher(lambda *_, **__: None, lines.append, 300, 10, 0)
         for step in (first, first + 1):
             watcher.step(step, 60, 0.5, 1)
     assert lines == ["train: goes on after step 30 of 60, where an earlier run was ended"]
@@ -162,5 +161,95 @@ def test_a_training_that_goes_on_says_where_it_does() -> None:
 @pytest.mark.parametrize(("n_rows", "expected"), [(1, 16), (700, 17), (1294, 32), (5120, 128), (42000, 128)])
 def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, expected: int) -> None:
     assert usual_batch_size(n_rows) == expected
-    assert make_recipe(TrainParameters(), n_rows).batch_size == expected
-    assert make_recipe(TrainParameters(batch_size=50), n_rows).batch_size == 50
+    assert make_recipe(TrainParameters(), n_rows, seed=0, keep="best").batch_size == expected
+    assert make_recipe(TrainParameters(batch_size=50), n_rows, seed=0, keep="best").batch_size == 50
+
+
+# folds and members -----------------------------------------------------------------------------------
+
+ONE_PROCESS = {**SMALL, "shards": 1, "processes": 1}
+
+
+def weights(path: Path) -> list[bytes]:
+    return [network.parameters.tobytes() for network in mlp.load_members(path)]
+
+
+def test_the_first_member_is_the_single_network_and_more_members_train_only_what_is_new(
+    rows: Path, run_stage, pieces
+) -> None:
+    run_stage("train", TrainParameters(**ONE_PROCESS), pieces=pieces)
+    single = weights(rows / "train/model.npz")
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), pieces=pieces)
+    three = weights(rows / "train/model.npz")
+    assert three[:1] == single
+    assert len(set(three)) == 3
+    assert len(pieces.made) == 3
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), pieces=pieces)
+    assert weights(rows / "train/model.npz")[:3] == three
+    assert len(pieces.made) == 5
+    assert outcome.figures["members"] == 5
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history["member"].tolist() == [member for member in range(5) for _ in range(3)]
+    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), pieces=pieces)
+    assert len(pieces.made) == 7
+
+
+def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: Path, run_stage, pieces) -> None:
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), pieces=pieces)
+    fold_of_row = np.load(rows / "train/folds.npy")
+    assert np.bincount(fold_of_row).tolist() == [84, 83, 83]
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history.groupby("member")["fold"].first().tolist() == [0, 0, 1, 1, 2, 2]
+    members = mlp.load_members(rows / "train/model.npz")
+    # a member of fold 1, trained here on a copy of the rows of the others, for as many epochs, and the last kept
+    chosen = fold_of_row != 1
+    X, Y = np.load(rows / "split/X_train.npy"), np.load(rows / "encode/Y_train.npy")
+    member = Member(TrainParameters(**SMALL, shards=1, folds=3, members=2), members[0].images, fold=1, number=1)
+    network = member.empty_network()
+    network.initialise(np.random.default_rng(member.seed))
+    recipe = make_recipe(member.parameters, int(chosen.sum()), seed=member.seed, keep=member.keep)
+    warp = partial(mlp.Warp, mlp.Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
+    mlp.fit(network, X[chosen], Y[chosen], recipe, augment=warp)
+    assert network.parameters.tobytes() == members[3].parameters.tobytes()
+
+
+@pytest.mark.usefixtures("rows")
+def test_members_of_folds_keep_their_last_epoch_unless_told_and_then_a_warning_says_what_it_does(run_stage) -> None:
+    assert Member(TrainParameters(), None, 0, 0).keep == "best"
+    assert Member(TrainParameters(folds=2), None, 0, 0).keep == "last"
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2, keep="best"))
+    assert "flatters" in outcome.warnings[0]
+    assert run_stage("train", TrainParameters(**ONE_PROCESS, folds=2)).warnings == ()
+
+
+def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_stage) -> None:
+    for name, shape in (("split/X", (0, 12)), ("encode/Y", (0, 3))):
+        np.save(rows / f"{name}_validation.npy", np.zeros(shape, np.float32))
+    with pytest.raises(ConfigError, match="no validation rows") as caught:
+        run_stage("train", TrainParameters(**ONE_PROCESS))
+    assert "train.folds=5" in caught.value.mend
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2))
+    assert outcome.figures["mean member accuracy"] > 0.9
+
+
+@pytest.mark.usefixtures("rows")
+def test_more_folds_than_rows_are_refused(run_stage) -> None:
+    with pytest.raises(ConfigError, match="250 training rows cannot be divided into 251 folds"):
+        run_stage("train", TrainParameters(**ONE_PROCESS, folds=251))
+
+
+def test_members_trained_side_by_side_are_those_trained_one_after_the_other(rows: Path, run_stage) -> None:
+    written = []
+    for settings in ({"processes": 1}, {"processes": 2}):
+        run_stage("train", TrainParameters(**SMALL, folds=2, **settings))
+        written.append({path.name: path.read_bytes() for path in (rows / "train").iterdir()})
+    assert written[0] == written[1]
+    assert set(written[0]) == {"model.npz", "history.parquet", "folds.npy"}
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run_stage) -> None:
+    wrong = {**SMALL, "learning_rate": 1e30}
+    with pytest.raises(StageError, match="diverged") as caught:
+        run_stage("train", TrainParameters(**wrong, optimiser="sgd", schedule="constant", members=2, processes=2))
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend

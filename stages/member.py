@@ -1,0 +1,207 @@
+"""One member of an ensemble: its training, from its settings to its weights, wherever it is done.
+
+Every training is one of these; a single network is an ensemble of one. A killed training leaves a checkpoint in
+the scratch folder; the next one of the same work goes on from there and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, StageError
+from pipeline.stage import Progress, Workplace
+from stages import mlp
+from stages.folds import divide_into_folds, seed_of_member
+from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History, Images, Network, Recipe, Warp
+
+if TYPE_CHECKING:
+    from stages.parameters import TrainParameters
+
+NOT_THE_MEMBERS_OWN = ("folds", "members", "processes", "report_steps")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a training is of: the settings of train, the fold that it does not see, and which of that fold's it is.
+
+    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row.
+    """
+
+    parameters: TrainParameters
+    images: Images
+    fold: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"member-{self.fold}-{self.number}"
+
+    @property
+    def seed(self) -> int:
+        return seed_of_member(self.parameters.seed, self.fold, self.number)
+
+    @property
+    def keep(self) -> str:
+        """Whose weights are kept.
+
+        The best epoch of a fold's member would be the one that suits the very rows which are to judge it.
+        """
+        return self.parameters.keep or ("best" if self.parameters.folds == 1 else "last")
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """All that its weights depend on besides code, libraries and rows, as plain data."""
+        settings: dict[str, Any] = msgspec.to_builtins(self.parameters)
+        own = {name: value for name, value in settings.items() if name not in NOT_THE_MEMBERS_OWN}
+        division = {"folds": self.parameters.folds, "fold": self.fold, "seed_of_folds": self.parameters.seed}
+        return {**own, "seed": self.seed, "keep": self.keep, **(division if self.parameters.folds > 1 else {})}
+
+    def empty_network(self) -> Network:
+        """A network as the settings describe it, without weights."""
+        images = self.images
+        architecture = Architecture(
+            n_inputs=images.height * images.width,
+            n_classes=len(images.classes),
+            **settings_of(self.parameters, Architecture),
+        )
+        return Network(architecture, images)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives: the network's parameters and running averages, both flat, and how it went."""
+
+    parameters: NDArray[np.floating[Any]]
+    statistics: NDArray[np.floating[Any]]
+    history: History
+
+
+def train_member(member: Member, place: Workplace) -> Trained:
+    """Train a member on the rows in ``place.arrays``.
+
+    Raises
+    ------
+    ConfigError
+        Settings contradict each other.
+    StageError
+        The training diverged.
+    """
+    parameters = member.parameters
+    X, Y = place.arrays["split/X_train.npy"], place.arrays["encode/Y_train.npy"]
+    X_validation, Y_validation = place.arrays["split/X_validation.npy"], place.arrays["encode/Y_validation.npy"]
+    rows = None
+    if parameters.folds > 1:
+        fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
+        rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
+        X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
+    n_rows = len(X if rows is None else rows)
+    recipe = make_recipe(parameters, n_rows, seed=member.seed, keep=member.keep)
+    network = member.empty_network()
+    network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
+    augmentation = Augmentation(**settings_of(parameters, Augmentation))
+    images = member.images
+    warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
+    is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
+    watcher = Watcher(place.progress, place.say, n_rows, recipe.batch_size, parameters.report_steps)
+    try:
+        history = mlp.fit(
+            network,
+            X,
+            Y,
+            recipe,
+            rows=rows,
+            X_validation=X_validation,
+            Y_validation=Y_validation,
+            augment=warp if is_warped else None,
+            checkpoint=None if place.scratch is None else place.scratch / f"{member.name}.npz",
+            on_step=watcher.step,
+            on_epoch=watcher.epoch,
+        )
+    except DivergedError as error:
+        raise StageError(
+            f"the training diverged: {error}",
+            mend=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
+        ) from error
+    return Trained(network.parameters, network.statistics, history)
+
+
+class ChosenRows:
+    """Some rows of an array, (m, n_inputs), in place of a copy of them: read slice by slice."""
+
+    def __init__(self, X: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        self.X, self.rows = X, rows
+        self.shape, self.ndim, self.dtype = (len(rows), *X.shape[1:]), X.ndim, X.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        return self.X[self.rows[part]]
+
+
+def make_recipe(parameters: TrainParameters, n_rows: int, *, seed: int, keep: str) -> Recipe:
+    """How to train on ``n_rows`` rows, from the settings."""
+    batch_size = parameters.batch_size or usual_batch_size(n_rows)
+    values = settings_of(parameters, Recipe) | {"batch_size": batch_size, "seed": seed, "keep": keep}
+    try:
+        return Recipe(**values)
+    except ValueError as error:
+        raise ConfigError(f"the settings of train contradict each other: {error}", where="[train]") from error
+
+
+def usual_batch_size(n_rows: int) -> int:
+    """128; fewer for a small set, which would else be over before the network has taken enough steps to learn it.
+
+    On the bundled sample, 1,294 rows, 32 instead of 128 halves the errors (docs/decisions/recipe.md).
+    """
+    return min(128, max(16, n_rows // 40))
+
+
+def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
+    """Those of ``parameters`` that the dataclass ``kind`` has a field for."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
+
+
+class Watcher:
+    """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
+
+    def __init__(
+        self, progress: Progress, say: Callable[[str], None], n_rows: int, batch_size: int, report_steps: int
+    ) -> None:
+        self.progress, self.say = progress, say
+        self.n_rows, self.batch_size, self.report_steps = n_rows, batch_size, report_steps
+        self.n_steps = 0
+        self.note = ""
+        self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+
+    def step(self, step: int, n_steps: int, loss: float, n_right: int) -> None:
+        """A step is over; its batch had this summed loss and so many right rows."""
+        if not self.n_steps and step > 1:
+            self.say(f"train: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
+        self.n_steps += 1
+        self.progress(step, n_steps, unit="steps", note=self.note)
+        every, batch_size = self.report_steps, self.batch_size
+        if not every:
+            return
+        n_epoch_steps = -(-self.n_rows // batch_size)
+        in_epoch = (step - 1) % n_epoch_steps
+        self.loss, self.n_right = self.loss + loss, self.n_right + n_right
+        self.n_seen += min(batch_size, self.n_rows - in_epoch * batch_size)
+        if step % every == 0:
+            self.say(
+                f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
+                f"accuracy {self.n_right / self.n_seen:.1%} over the last {every:,}"
+            )
+            self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch is over."""
+        self.note = f"validation accuracy {epoch.validation_accuracy:.2%} after epoch {epoch.epoch}"
