@@ -147,6 +147,34 @@ def total(task):
     task.outputs["total/summary.json"].write_text(json.dumps({"total": value, "share_accuracy": 0.5}))
     return Outcome(figures={"total": value, "share_accuracy": 0.5})
 """,
+    "parts.py": '''
+import json
+
+from pipeline.stage import Outcome
+from PACKAGE.arithmetic.offset import OFFSET
+
+
+def parts(task):
+    """The numbers' multiples, each a piece; what is shown of them concerns no piece."""
+    numbers = json.loads(task.inputs["load/numbers.json"].read_text())
+    found = []
+    for factor in range(task.parameters.count):
+        description = {"factor": factor, "base": task.parameters.base}
+        if task.pieces.find(description) is None:
+            with task.pieces.make(description) as folder:
+                task.say(f"makes {factor}")
+                task.progress(factor, task.parameters.count)
+                multiples = [task.parameters.base + factor * number + OFFSET for number in numbers]
+                (folder / "multiples.json").write_text(json.dumps(multiples))
+                (folder / "note.txt").write_text("made")
+        found.append(json.loads((task.pieces.find(description) / "multiples.json").read_text()))
+    task.outputs["parts/parts.json"].write_text(json.dumps(found[: task.parameters.shown]))
+    return Outcome(figures={"parts": len(found)})
+
+
+def check(path):
+    json.loads(path.read_text())
+''',
     "dag.py": '''
 import json
 
