@@ -8,6 +8,7 @@ never a different pixel. Files are written and read one row group at a time: mem
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 
-# Fewer rows a group cost time for every column; more cost memory: 785 columns of 16,384 rows are 13 MB.
+# Fewer rows a group cost time for every column; more cost memory.
 ROWS_PER_GROUP = 16_384
+PIXELS_PER_GROUP = 2**24  # bytes, too; of images with more than 1,024 pixels a group holds fewer rows
 
 CONTRACT_KEY = b"digit_pipeline.contract"
 
@@ -58,48 +60,66 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ImageTable:
     """Writes an image table from rows that come in blocks of any size.
 
-    ``leading`` names the text or int64 columns that stand before the pixels, with their types.
+    ``leading`` names the text or int64 columns that stand before the pixels, with their types. A full row group
+    is written by a thread of its own while the next one is filled; so there are never more than two.
     """
 
     def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
-        self.schema = pa.schema([*leading.items(), *((name, pa.uint8()) for name in pixels)])
-        self.n_rows = 0  # in the group that is being filled
-        self.pixels = np.empty((len(pixels), ROWS_PER_GROUP), dtype=np.uint8)
+        types = [*leading.items(), *((name, pa.uint8()) for name in pixels)]
+        self.schema = pa.schema([pa.field(name, type_, nullable=False) for name, type_ in types])
+        self.group_rows = max(1, min(ROWS_PER_GROUP, PIXELS_PER_GROUP // len(pixels)))
+        self.pixels, self.spare = (np.empty((len(pixels), self.group_rows), dtype=np.uint8) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
+        self.n_rows = 0  # in the group that is being filled
         self.writer = open_writer(path, self.schema)
+        self.thread = ThreadPoolExecutor(1)
+        self.writing: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            self._write_group()
-        self.writer.close()
+        try:
+            if error[0] is None:
+                self._write_group()
+                self._wait()
+        finally:
+            self.thread.shutdown()
+            self.writer.close()
 
     def add(self, pixels: Pixels, leading: dict[str, list[Any]]) -> None:
         """Append m rows: ``pixels`` (n_pixels, m), and a list of m values for each leading column."""
         start, m = 0, pixels.shape[1]
         while start < m:
-            stop = min(m, start + ROWS_PER_GROUP - self.n_rows)
+            stop = min(m, start + self.group_rows - self.n_rows)
             self.pixels[:, self.n_rows : self.n_rows + stop - start] = pixels[:, start:stop]
             for name, values in leading.items():
                 self.leading[name] += values[start:stop]
             self.n_rows += stop - start
             start = stop
-            if self.n_rows == ROWS_PER_GROUP:
+            if self.n_rows == self.group_rows:
                 self._write_group()
 
     def describe(self, contract: Contract) -> None:
         """Write into the file what its columns are, so that it can be checked by itself."""
+        self._wait()
         self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
 
     def _write_group(self) -> None:
+        """Hand over what was gathered, once the group before it is written."""
+        self._wait()
         if self.n_rows:
             columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
             arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
-            self.writer.write_table(pa.table(arrays, schema=self.schema))
-        self.n_rows = 0
+            group = pa.table(arrays, schema=self.schema)
+            self.writing = self.thread.submit(self.writer.write_table, group)
+        self.pixels, self.spare, self.n_rows = self.spare, self.pixels, 0
         self.leading = {name: [] for name in self.leading}
+
+    def _wait(self) -> None:
+        if self.writing is not None:
+            self.writing.result()
+            self.writing = None
 
 
 def write_table(path: Path, columns: Mapping[Any, Any]) -> None:
