@@ -59,7 +59,7 @@ class Recipe:
     patience: int | None = None
     max_seconds: float | None = None
     seed: int = 0
-    window_mib: int = 512
+    window_mib: int = 256
     shards: int = 2
 
     def __post_init__(self) -> None:

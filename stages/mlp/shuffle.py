@@ -20,8 +20,11 @@ Floats = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int64]
 
 # So many neighbours stay together on their way from the file: 200 kB of images of 28 x 28, which costs a disk
-# hardly more than one row. A window of 512 MiB holds 2,600 runs of them, from anywhere.
+# hardly more than one row. A window of 256 MiB holds 1,300 runs of them, from anywhere.
 RUN_ROWS = 64
+
+# Rows read before the memory that the file was mapped to is given back.
+READ_ROWS = 8192
 
 
 def rows_of_window(n_bytes: int, row_bytes: int, batch_size: int) -> int:
@@ -69,10 +72,12 @@ class Window:
         places[by_file] = np.arange(k)
         shard.wait()  # until nobody needs the window before this one
         part = shard.part(k)
-        rows = order[by_file[part]]
-        # mode="clip" writes straight to `out`; the default would go through a copy.
-        np.take(self._source, rows, axis=0, out=self._X[part], mode="clip")
-        np.take(self._labels, rows, axis=0, out=self._Y[part], mode="clip")
-        forget_pages(self._source)
+        for start in range(part.start, part.stop, READ_ROWS):
+            some = slice(start, min(start + READ_ROWS, part.stop))
+            rows = order[by_file[some]]
+            # mode="clip" writes straight to `out`; the default would go through a copy.
+            np.take(self._source, rows, axis=0, out=self._X[some], mode="clip")
+            np.take(self._labels, rows, axis=0, out=self._Y[some], mode="clip")
+            forget_pages(self._source)
         shard.wait()
         return self._X[:k], self._Y[:k], places
