@@ -56,8 +56,8 @@ class SplitParameters(Parameters, frozen=True):
     ] = 0.1
     seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
-    train_rows: Annotated[Count | None, Meta(description="Use only the first so many training rows.")] = None
-    validation_rows: Annotated[Count | None, Meta(description="Use only the first so many validation rows.")] = None
+    train_rows: Annotated[Count | None, Meta(description="Use only so many of the training rows, at random.")] = None
+    validation_rows: Annotated[Count | None, Meta(description="Use only so many of the validation rows, at random.")] = None
     normalise: Annotated[
         Literal["range", "min_max"],
         Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
@@ -163,7 +163,7 @@ class TrainParameters(Parameters, frozen=True):
     window_mib: Annotated[
         int,
         Meta(description="A training set of more than so many MiB is read and shuffled in windows of this size.", ge=1),
-    ] = 512
+    ] = 256
     report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
 
     rotation: Annotated[

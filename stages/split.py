@@ -47,7 +47,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Row numbers into train.parquet, int64, in shuffled order: (n_train,) and (n_validation,)."""
+    """Row numbers into train.parquet, int64: (n_train,) and (n_validation,)."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -72,6 +72,9 @@ def split(task: Task[SplitParameters]) -> Outcome:
 
     whole = divide(labels, parameters)
     division = Division(whole.train[: parameters.train_rows], whole.validation[: parameters.validation_rows])
+    if parameters.stratify:
+        # Written and read in the table's order, a large set costs no jumps to and fro; training shuffles anyway.
+        division = Division(np.sort(division.train), np.sort(division.validation))
     normaliser = fit_normaliser(parameters.normalise, train_table, division.train, n_rows=len(labels))
 
     parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}

@@ -123,14 +123,30 @@ def test_in_float64_a_pixel_is_exactly_what_the_tutorial_makes_of_it(
 
 @pytest.mark.usefixtures("ingested")
 def test_limits_keep_the_first_rows_of_the_unlimited_parts(tmp_path: Path, run_stage) -> None:
-    run_stage("split", SplitParameters())
+    run_stage("split", SplitParameters(stratify=False))
     whole = {name: load(tmp_path, f"rows_{name}").copy() for name in ("train", "validation")}
-    run_stage("split", SplitParameters(train_rows=50, validation_rows=7))
+    run_stage("split", SplitParameters(stratify=False, train_rows=50, validation_rows=7))
     np.testing.assert_array_equal(load(tmp_path, "rows_train"), whole["train"][:50])
     np.testing.assert_array_equal(load(tmp_path, "rows_validation"), whole["validation"][:7])
     assert load(tmp_path, "X_train").shape == (50, HEIGHT * WIDTH)
-    run_stage("split", SplitParameters(train_rows=10**9))
+    run_stage("split", SplitParameters(stratify=False, train_rows=10**9))
     np.testing.assert_array_equal(load(tmp_path, "rows_train"), whole["train"])
+
+
+@pytest.mark.usefixtures("ingested")
+def test_a_stratified_part_is_in_the_tables_order_and_a_limited_one_is_drawn_from_all_of_it(
+    tmp_path: Path, run_stage
+) -> None:
+    run_stage("split", SplitParameters())
+    whole = {name: load(tmp_path, f"rows_{name}").copy() for name in ("train", "validation")}
+    run_stage("split", SplitParameters(train_rows=50, validation_rows=7))
+    for name, limit in (("train", 50), ("validation", 7)):
+        rows = load(tmp_path, f"rows_{name}")
+        assert len(rows) == limit
+        assert (np.diff(whole[name]) > 0).all()
+        assert (np.diff(rows) > 0).all()
+        assert np.isin(rows, whole[name]).all()
+        assert rows[-1] > whole[name][2 * limit]
 
 
 def test_min_max_sees_training_rows_only_and_clips_the_others(tmp_path: Path, ingested: tuple, run_stage) -> None:
