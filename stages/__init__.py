@@ -90,9 +90,13 @@ STAGES = (
             "ingest/source.json",  # the metrics say where the data came from
             "train/model.npz",
             "train/history.parquet",
+            "train/folds.npy",
+            "split/X_train.npy",
             "split/X_validation.npy",
+            "split/rows_train.npy",
             "split/rows_validation.npy",
             "split/images.json",
+            "encode/Y_train.npy",
             "encode/Y_validation.npy",
             "encode/classes.json",
         ),

@@ -70,8 +70,39 @@ class ClassMetrics(Document, frozen=True):
     f1: Share
 
 
+class MemberMetrics(Document, frozen=True):
+    """What one member of an ensemble does for itself, on rows that it has not seen.
+
+    With folds these are the rows of its ``fold``, else the validation rows. ``validation_accuracy`` is its accuracy on
+    the validation rows in either case, so that it can be compared with what the ensemble does there.
+    """
+
+    member: Count
+    fold: Count | None
+    accuracy: Share
+    log_loss: Annotated[float, Meta(ge=0.0)]
+    n_rows: Positive
+    n_errors: Count
+    validation_accuracy: Share | None
+
+
+class EnsembleMetrics(Document, frozen=True):
+    """What all members do together on the validation rows, which none of them has seen."""
+
+    accuracy: Share
+    accuracy_interval: tuple[Share, Share]
+    log_loss: Annotated[float, Meta(ge=0.0)]
+    n_rows: Positive
+    n_errors: Count
+
+
 class Metrics(Document, frozen=True):
-    """``evaluate/metrics.json``: what the network does on the validation rows."""
+    """``evaluate/metrics.json``: what the model does on rows that it has not seen; ``measured`` says which.
+
+    With folds the figures are out-of-fold: each training row is judged by the members that have not seen it. The
+    whole ensemble is then measured apart, on the validation rows, if there are any: ``ensemble``. ``members`` is
+    empty where there is a single network.
+    """
 
     accuracy: Share
     accuracy_interval: tuple[Share, Share]
@@ -82,6 +113,9 @@ class Metrics(Document, frozen=True):
     source: str
     is_sample: bool
     per_class: tuple[ClassMetrics, ...]
+    measured: str = "on the validation rows, which were not trained on"
+    members: tuple[MemberMetrics, ...] = ()
+    ensemble: EnsembleMetrics | None = None
 
     def __post_init__(self) -> None:
         if self.n_rows != sum(each.n_rows for each in self.per_class):

@@ -1,11 +1,17 @@
-"""Evaluate: what the network says about the validation rows, how often it is right, and where it errs."""
+"""Evaluate: what the model says about rows that it has not seen, how often it is right, and where it errs.
+
+These are the validation rows. With folds they are first of all the training rows, each judged by the members that
+have not seen it, and then the validation rows, judged by all members together.
+"""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -14,7 +20,19 @@ from pyarrow import parquet
 
 from pipeline.errors import StageError
 from pipeline.stage import Outcome, Task
-from stages.documents import Classes, ClassMetrics, DataSource, Images, Label, Metrics, encode_document
+from stages.answers import Answers, ask, cross_entropy
+from stages.documents import (
+    Classes,
+    ClassMetrics,
+    DataSource,
+    EnsembleMetrics,
+    Images,
+    Label,
+    MemberMetrics,
+    Metrics,
+    encode_document,
+)
+from stages.folds import IN_NO_FOLD
 from stages.inference import load_predictor
 from stages.report import render_report
 from stages.tables import read_column, write_table
@@ -22,11 +40,13 @@ from stages.tables import read_column, write_table
 if TYPE_CHECKING:
     from stages.parameters import EvaluateParameters
 
+OUT_OF_FOLD = "out-of-fold: on every training row, by the members that have not seen it"
+
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
 def evaluate(task: Task[EvaluateParameters]) -> Outcome:
-    """Write the metrics, a prediction for every validation row, the confusion matrix and the report.
+    """Write the metrics, a prediction for every row that was put to the model, the confusion matrix and the report.
 
     Raises
     ------
@@ -38,10 +58,12 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     classes = msgspec.json.decode(task.inputs["encode/classes.json"].read_bytes(), type=Classes).classes
     images = msgspec.json.decode(task.inputs["split/images.json"].read_bytes(), type=Images)
     source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
-    X = np.load(task.inputs["split/X_validation.npy"], mmap_mode="r")  # (m, n_pixels)
-    actual = np.load(task.inputs["encode/Y_validation.npy"], mmap_mode="r").argmax(axis=1)  # (m,)
-    rows = np.load(task.inputs["split/rows_validation.npy"])  # (m,)
-    predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=X.shape[1])
+    history = parquet.read_table(task.inputs["train/history.parquet"]).to_pydict()
+    folds = dict(zip(history["member"], history["fold"], strict=True))  # of each member, in their order
+    fold_of_row = np.load(task.inputs["train/folds.npy"])  # (m_train,)
+    held_out = read_part(task, "validation")
+    with_folds = bool((fold_of_row != IN_NO_FOLD).any())
+    predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=held_out.X.shape[1])
     if predictor.classes != classes:
         raise StageError(
             f"the model's classes {predictor.classes} are not those of the labels {classes}",
@@ -49,16 +71,33 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
             mend="pipeline run train",
         )
 
-    P = predictor.probabilities(X, task.progress)  # (m, n_classes)
+    parts = [read_part(task, "train", fold_of_row)] if with_folds else []
+    parts += [held_out] if len(held_out.X) else []
+    n_done, n_rows = 0, sum(len(part.X) for part in parts)
+
+    def count(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        task.progress(n_done, n_rows)
+
+    answers = [ask(predictor, part.X, part.actual, part.fold_of_row, list(folds.values()), count) for part in parts]
+    X, actual, rows, P = parts[0].X, parts[0].actual, parts[0].rows, answers[0].P  # what the figures are about
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
     metrics = measure(P, actual, classes, source)
+    if len(folds) > 1:
+        metrics = msgspec.structs.replace(
+            metrics,
+            measured=OUT_OF_FOLD if with_folds else metrics.measured,
+            members=measure_members(list(folds.values()), answers, with_folds=with_folds),
+            ensemble=measure_ensemble(answers[1], held_out.actual) if len(answers) > 1 else None,
+        )
     task.outputs["evaluate/metrics.json"].write_bytes(encode_document(metrics))
-    write_predictions(task.outputs["evaluate/predictions.parquet"], P, actual, rows, classes)
+    write_predictions(task.outputs["evaluate/predictions.parquet"], parts, answers, classes)
     write_confusion(task.outputs["evaluate/confusion.csv"], confusion, classes)
     page = render_report(
         metrics=metrics,
         confusion=confusion,
-        history=parquet.read_table(task.inputs["train/history.parquet"]).to_pydict(),
+        history=mean_history(history),
         X=X,
         P=P,
         actual=actual,
@@ -68,7 +107,76 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     )
     task.outputs["evaluate/report.html"].write_text(page, encoding="utf-8", newline="\n")
     check_written(task, metrics)
-    return Outcome({"validation accuracy": metrics.accuracy, "log loss": metrics.log_loss, "errors": metrics.n_errors})
+    return Outcome(
+        {
+            "out-of-fold accuracy" if with_folds else "validation accuracy": metrics.accuracy,
+            "log loss": metrics.log_loss,
+            "errors": metrics.n_errors,
+            **({"ensemble accuracy": metrics.ensemble.accuracy} if metrics.ensemble else {}),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that are put to the model: pixels (m, n_pixels), and (m,) each of class, row in train.parquet, and fold."""
+
+    X: NDArray[np.float32]
+    actual: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    fold_of_row: NDArray[np.int16]
+
+
+def read_part(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np.int16] | None = None) -> Part:
+    """The training or the validation rows; without ``fold_of_row`` they are in no fold."""
+    X = np.load(task.inputs[f"split/X_{name}.npy"], mmap_mode="r")
+    return Part(
+        X=X,
+        actual=np.load(task.inputs[f"encode/Y_{name}.npy"], mmap_mode="r").argmax(axis=1),
+        rows=np.load(task.inputs[f"split/rows_{name}.npy"]),
+        fold_of_row=np.full(len(X), IN_NO_FOLD, np.int16) if fold_of_row is None else fold_of_row,
+    )
+
+
+def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """How training went epoch by epoch, in the mean of the members that went so far."""
+    epochs = np.array(history["epoch"])
+    means: dict[str, list[Any]] = {"epoch": np.unique(epochs).tolist()}
+    for name, column in history.items():
+        if name not in {"member", "fold", "epoch"}:
+            values = np.array(column, dtype=np.float64)
+            means[name] = [float(values[epochs == epoch].mean()) for epoch in means["epoch"]]
+    return means
+
+
+def measure_members(folds: list[int], answers: list[Answers], *, with_folds: bool) -> tuple[MemberMetrics, ...]:
+    """Each member for itself; the last of ``answers`` are about the validation rows, unless there are none."""
+    has_validation = not with_folds or len(answers) > 1
+    return tuple(
+        MemberMetrics(
+            member=member,
+            fold=fold if with_folds else None,
+            accuracy=tally.accuracy,
+            log_loss=tally.loss / tally.n_rows,
+            n_rows=tally.n_rows,
+            n_errors=tally.n_rows - tally.n_right,
+            validation_accuracy=answers[-1].tallies[member].accuracy if has_validation else None,
+        )
+        for member, fold in enumerate(folds)
+        for tally in [answers[0].tallies[member]]
+    )
+
+
+def measure_ensemble(answers: Answers, actual: NDArray[np.int64]) -> EnsembleMetrics:
+    """All members together on rows that none has seen."""
+    n_rows, n_right = len(actual), int((answers.P.argmax(axis=1) == actual).sum())
+    return EnsembleMetrics(
+        accuracy=n_right / n_rows,
+        accuracy_interval=wilson_interval(n_right, n_rows),
+        log_loss=float(cross_entropy(answers.P, actual).mean()),
+        n_rows=n_rows,
+        n_errors=n_rows - n_right,
+    )
 
 
 def measure(
@@ -82,12 +190,11 @@ def measure(
     m = len(actual)
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
     n_right = int(np.trace(confusion))
-    p_right = P[np.arange(m), actual].astype(np.float64)
     per_class = tuple(class_metrics(confusion, index, label) for index, label in enumerate(classes))
     return Metrics(
         accuracy=n_right / m,
         accuracy_interval=wilson_interval(n_right, m),
-        log_loss=float(-np.log(np.clip(p_right, 1e-15, 1.0)).mean()),
+        log_loss=float(cross_entropy(P, actual).mean()),
         macro_f1=math.fsum(each.f1 for each in per_class) / len(per_class),
         n_rows=m,
         n_errors=m - n_right,
@@ -130,17 +237,21 @@ def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
 
 
 def write_predictions(
-    path: Path, P: NDArray[np.float32], actual: NDArray[np.int64], rows: NDArray[np.int64], classes: tuple[Label, ...]
+    path: Path, parts: Sequence[Part], answers: Sequence[Answers], classes: tuple[Label, ...]
 ) -> None:
-    """One line a validation row: its number in train.parquet, its label, the prediction, and P (m, n_classes)."""
+    """One line a row: its number in train.parquet, its label, the prediction, who said so, and P (m, n_classes)."""
     labels = np.array(classes)  # (n_classes,)
+    P = np.concatenate([each.P for each in answers])
+    actual = np.concatenate([part.actual for part in parts])
     predicted = P.argmax(axis=1)
     columns = {
-        "row": rows,
+        "row": np.concatenate([part.rows for part in parts]),
         "label": labels[actual],
         "predicted": labels[predicted],
         "correct": actual == predicted,
         "confidence": P.max(axis=1),
+        "fold": np.concatenate([part.fold_of_row for part in parts]).astype(np.int64),
+        "disagreements": np.concatenate([each.disagreements for each in answers]),
     }
     write_table(path, columns | {f"p_{label}": P[:, index] for index, label in enumerate(classes)})
 
@@ -155,7 +266,13 @@ def write_confusion(path: Path, confusion: NDArray[np.int64], classes: tuple[Lab
 
 def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
     """Read back what was written: metrics, predictions and confusion matrix tell the same story."""
-    correct = read_column(task.outputs["evaluate/predictions.parquet"], "correct")
+    correct, fold = (read_column(task.outputs["evaluate/predictions.parquet"], name) for name in ("correct", "fold"))
+    in_folds = fold != IN_NO_FOLD
+    if in_folds.any():
+        n_wrong = int((~correct[~in_folds]).sum())
+        if metrics.ensemble is not None and metrics.ensemble.n_errors != n_wrong:
+            raise StageError(f"the ensemble is wrong {n_wrong} times by its predictions", where="evaluate/")
+        correct = correct[in_folds]
     with task.outputs["evaluate/confusion.csv"].open(encoding="utf-8", newline="") as file:
         counts = np.array([line[1:] for line in list(csv.reader(file))[1:]], dtype=np.int64)
     written = msgspec.json.decode(task.outputs["evaluate/metrics.json"].read_bytes(), type=Metrics)

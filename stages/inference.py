@@ -1,7 +1,11 @@
-"""A trained network at work: load it with the labels of its classes, and ask it about many rows."""
+"""A trained model at work: load it with the labels of its classes, and ask it about many rows.
+
+A model is one network or several; what several say together is the mean of their probabilities.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,30 +14,49 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.stage import Progress
-from stages.mlp import ModelFileError, Network, load, predict_proba
+from stages.mlp import Images, ModelFileError, Network, load_members, predict_proba
 
 BLOCK_ROWS = 4096  # between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A network and the original label of each of its classes, in the order of its outputs."""
+    """Networks and the original label of each of their classes, in the order of their outputs."""
 
-    network: Network
+    networks: tuple[Network, ...]
     classes: tuple[int | str, ...]
+
+    @property
+    def network(self) -> Network:
+        """The only network, or the first of several."""
+        return self.networks[0]
+
+    @property
+    def images(self) -> Images:
+        """What it was trained on: the images' size, and how their pixels became numbers in [0, 1]."""
+        if self.network.images is None:  # a predictor is made by load_predictor, which sees to it
+            raise ValueError("the network does not say what its inputs are")
+        return self.network.images
 
     def probabilities(self, X: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
         """The probability of every class for every row of ``X`` (m, n_pixels): (m, n_classes)."""
         P = np.empty((len(X), len(self.classes)), dtype=np.float32)
         for first_row in range(0, len(X), BLOCK_ROWS):
             block = slice(first_row, first_row + BLOCK_ROWS)
-            P[block] = predict_proba(self.network, X[block])
+            P[block] = self.each(X[block], range(len(self.networks))).mean(axis=0)
             progress(min(block.stop, len(X)), len(X))
         return P
 
+    def each(self, X: NDArray[np.float32], members: Sequence[int]) -> NDArray[np.float32]:
+        """What some of the networks say, each for itself, of ``X`` (m, n_pixels): (n_members, m, n_classes)."""
+        P = np.empty((len(members), len(X), len(self.classes)), np.float32)
+        for own_P, member in zip(P, members, strict=True):
+            own_P[...] = predict_proba(self.networks[member], X)
+        return P
 
-def load_predictor(path: Path, *, n_pixels: int) -> Predictor:
-    """The network in the file ``path`` that train wrote.
+
+def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
+    """The model in the file ``path`` that train wrote, for images of ``n_pixels`` if that is given.
 
     Raises
     ------
@@ -42,14 +65,16 @@ def load_predictor(path: Path, *, n_pixels: int) -> Predictor:
     """
     mend = "pipeline run train --force"
     try:
-        network = load(path)
+        networks = load_members(path)
     except (ModelFileError, OSError) as error:
         raise DataError(f"the model cannot be read: {error}", where=str(path), mend=mend) from error
-    n_inputs = network.architecture.n_inputs
-    if network.images is None or n_inputs != n_pixels:
+    n_inputs, images = networks[0].architecture.n_inputs, networks[0].images
+    if images is None:
+        raise DataError("the model does not say what images it was trained on", where=str(path), mend=mend)
+    if n_pixels not in {None, n_inputs}:
         raise DataError(
             f"the model was trained on other images: {n_inputs} pixels, and these have {n_pixels}",
             where=str(path),
             mend=mend,
         )
-    return Predictor(network, network.images.classes)
+    return Predictor(networks, images.classes)

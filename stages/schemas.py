@@ -210,6 +210,8 @@ def check_predictions(path: Path) -> None:
         "predicted": pa.Column(),
         "correct": pa.Column("bool"),
         "confidence": pa.Column("float32", share),
+        "fold": pa.Column("int64", pa.Check.ge(-1)),
+        "disagreements": pa.Column("int64", pa.Check.ge(0)),
         **{name: pa.Column("float32", share) for name in names},
     }
     check_table(path, predictions, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="evaluate")

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stages import STAGES
-from stages.parameters import IngestParameters, TrainParameters
+from stages.parameters import IngestParameters, SplitParameters, TrainParameters
 from stages.raw.sources import find_sources
 
 
@@ -20,9 +20,9 @@ from stages.raw.sources import find_sources
 def run_all(tmp_path: Path, run_stage):
     """Run the stages on what lies in tmp_path/data, or the sample; gives every stage's figures."""
 
-    def run(folder: Path = tmp_path, **training: object) -> dict[str, dict]:
+    def run(folder: Path = tmp_path, split: dict[str, object] | None = None, **training: object) -> dict[str, dict]:
         sources = find_sources(IngestParameters(), tmp_path)
-        parameters = {"train": TrainParameters(**training)}
+        parameters = {"split": SplitParameters(**(split or {})), "train": TrainParameters(**training)}
         return {
             stage.name: dict(run_stage(stage.name, parameters.get(stage.name), folder=folder, sources=sources).figures)
             for stage in STAGES
@@ -88,3 +88,11 @@ def test_another_size_and_other_labels_come_out_as_they_went_in(tmp_path: Path, 
     assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_sample"] is False
     assert json.loads((tmp_path / "split/images.json").read_text())["height"] == 12
     assert list(pd.read_csv(tmp_path / "evaluate/confusion.csv")["label"]) == [3, 7, 20]
+
+
+def test_an_ensemble_by_folds_with_every_row_trained_on_becomes_a_submission(tmp_path: Path, run_all) -> None:
+    figures = run_all(split={"validation": 0.0}, folds=2, members=2, epochs=4, processes=1)
+    assert len(read_submission(tmp_path)) == 360
+    assert figures["evaluate"]["out-of-fold accuracy"] > 0.9
+    assert figures["submit"]["sample test score"] > 0.9
+    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["n_rows"] == 1438

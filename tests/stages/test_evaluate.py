@@ -33,8 +33,10 @@ class TablePredictor:
         self.classes = classes
         self.P = P
 
-    def probabilities(self, X: np.ndarray, progress: object) -> np.ndarray:  # noqa: ARG002 - as Predictor has it
-        return self.P[np.rint(X[:, 0] * 255).astype(int)]
+    def each(self, X: np.ndarray, members: list[int]) -> np.ndarray:
+        """The first member says what the table says, every further one of the class before."""
+        P = self.P[np.rint(X[:, 0] * 255).astype(int)]
+        return np.stack([np.roll(P, -member, axis=1) for member in members])
 
 
 def softmax(Z: np.ndarray) -> np.ndarray:
@@ -73,7 +75,10 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             n_test=7,
         )
         (tmp_path / "split/images.json").write_bytes(encode_document(images))
+        np.save(tmp_path / "train/folds.npy", np.full(60, -1, np.int16))
         history = {
+            "member": [0, 0],
+            "fold": [0, 0],
             "epoch": [1, 2],
             "train_loss": [0.9, 0.4],
             "validation_loss": [0.8, np.nan],
@@ -271,3 +276,95 @@ def test_a_picture_is_a_png_with_the_images_own_pixels() -> None:
         at += 12 + length
     assert struct.unpack(">IIBBBBB", chunks[b"IHDR"]) == (3, 2, 8, 0, 0, 0, 0)
     assert zlib.decompress(chunks[b"IDAT"]) == bytes([0, 0, 255, 128, 0, 255, 51, 0])
+
+
+# ensembles ---------------------------------------------------------------------------------------------
+
+
+def with_history(folder: Path, folds: list[int]) -> None:
+    """A history of members that are each of one of ``folds``, one epoch long."""
+    numbers = {"member": range(len(folds)), "fold": folds, "epoch": [1] * len(folds)}
+    names = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    pd.DataFrame({**numbers, **{name: [0.5] * len(folds) for name in names}}).to_parquet(
+        folder / "train/history.parquet"
+    )
+
+
+def test_members_are_averaged_and_measured_each_for_itself(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    with_history(tmp_path, [0, 0, 0])
+    run_stage("evaluate")
+    each = np.stack([P, np.roll(P, -1, axis=1), np.roll(P, -2, axis=1)])
+    metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
+    assert metrics["accuracy"] == np.mean(each.mean(axis=0).argmax(axis=1) == actual)
+    assert [member["n_errors"] for member in metrics["members"]] == (each.argmax(axis=2) != actual).sum(axis=1).tolist()
+    assert [member["fold"] for member in metrics["members"]] == [None] * 3
+    losses = -np.log(each[:, np.arange(200), actual].astype(np.float64)).mean(axis=1)
+    assert [member["log_loss"] for member in metrics["members"]] == pytest.approx(losses)
+    assert metrics["ensemble"] is None  # the figures above are the ensemble's
+    predictions = pd.read_parquet(tmp_path / "evaluate/predictions.parquet")
+    expected = (each.argmax(axis=2) != each.mean(axis=0).argmax(axis=1)).sum(axis=0)
+    np.testing.assert_array_equal(predictions["disagreements"], expected)
+    assert set(predictions["fold"]) == {-1}
+
+
+def with_training_rows(folder: Path, P: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """80 training rows, in two folds by turns: they are told apart by the first pixel, as the validation rows are."""
+    X = np.zeros((80, HEIGHT * WIDTH), np.float32)
+    X[:, 0] = np.arange(80, dtype=np.float32) / 255
+    np.save(folder / "split/X_train.npy", X)
+    np.save(folder / "split/rows_train.npy", np.arange(80))
+    np.save(folder / "encode/Y_train.npy", np.eye(P.shape[1], dtype=np.float32)[actual[:80]])
+    fold_of_row = np.arange(80) % 2
+    np.save(folder / "train/folds.npy", fold_of_row.astype(np.int16))
+    with_history(folder, [0, 0, 1])
+    return fold_of_row
+
+
+def test_with_folds_a_row_is_judged_by_the_members_that_have_not_seen_it(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    fold_of_row = with_training_rows(tmp_path, P, actual)
+    outcome = run_stage("evaluate")
+    each = np.stack([P, np.roll(P, -1, axis=1), np.roll(P, -2, axis=1)])
+    unseen = np.where(fold_of_row[:, None] == 0, each[:2, :80].mean(axis=0), each[2, :80])
+    metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
+    assert metrics["measured"].startswith("out-of-fold")
+    assert metrics["n_rows"] == 80
+    assert metrics["accuracy"] == np.mean(unseen.argmax(axis=1) == actual[:80])
+    assert [(member["member"], member["fold"], member["n_rows"]) for member in metrics["members"]] == [
+        (0, 0, 40),
+        (1, 0, 40),
+        (2, 1, 40),
+    ]
+    own = [fold_of_row == 0, fold_of_row == 0, fold_of_row == 1]
+    errors = [int((each[member, :80].argmax(axis=1) != actual[:80])[rows].sum()) for member, rows in enumerate(own)]
+    assert [member["n_errors"] for member in metrics["members"]] == errors
+    alone = [member["validation_accuracy"] for member in metrics["members"]]
+    assert alone == pytest.approx((each.argmax(axis=2) == actual).mean(axis=1))
+    together = each.mean(axis=0)
+    assert metrics["ensemble"]["n_rows"] == 200
+    assert metrics["ensemble"]["accuracy"] == np.mean(together.argmax(axis=1) == actual)
+    assert outcome.figures["out-of-fold accuracy"] == metrics["accuracy"]
+    assert outcome.figures["ensemble accuracy"] == metrics["ensemble"]["accuracy"]
+    predictions = pd.read_parquet(tmp_path / "evaluate/predictions.parquet")
+    assert predictions["fold"].tolist() == [*fold_of_row.tolist(), *[-1] * 200]
+    np.testing.assert_allclose(predictions[["p_3", "p_7", "p_20"]].to_numpy()[:80], unseen, rtol=1e-6)
+    confusion = pd.read_csv(tmp_path / "evaluate/confusion.csv", index_col="label")
+    assert confusion.to_numpy().sum() == 80
+
+
+def test_without_validation_rows_the_folds_tell_all(tmp_path: Path, trained, run_stage) -> None:
+    P, actual = trained()
+    with_training_rows(tmp_path, P, actual)
+    for name, shape, kind in (
+        ("split/X", (0, HEIGHT * WIDTH), np.float32),
+        ("encode/Y", (0, 3), np.float32),
+        ("split/rows", (0,), np.int64),
+    ):
+        np.save(tmp_path / f"{name}_validation.npy", np.zeros(shape, kind))
+    outcome = run_stage("evaluate")
+    metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
+    assert metrics["n_rows"] == 80
+    assert metrics["ensemble"] is None
+    assert {member["validation_accuracy"] for member in metrics["members"]} == {None}
+    assert "ensemble accuracy" not in outcome.figures

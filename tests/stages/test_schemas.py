@@ -52,6 +52,8 @@ PREDICTIONS = {
     "predicted": np.array([3, 3]),
     "correct": np.array([True, False]),
     "confidence": np.array([0.75, 0.5], dtype=np.float32),
+    "fold": np.array([-1, 2]),
+    "disagreements": np.array([0, 3]),
     "p_3": np.array([0.75, 0.5], dtype=np.float32),
     "p_7": np.array([0.25, 0.5], dtype=np.float32),
 }
