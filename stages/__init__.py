@@ -95,6 +95,12 @@ STAGES = (
             "split/X_validation.npy",
             "split/rows_train.npy",
             "split/rows_validation.npy",
+            "ingest/profile.json",  # from here on what only the report shows
+            "split/labels_train.npy",
+            "ingest/receipt.json",
+            "split/receipt.json",
+            "encode/receipt.json",
+            "train/receipt.json",
             "split/images.json",
             "encode/Y_train.npy",
             "encode/Y_validation.npy",
@@ -106,7 +112,7 @@ STAGES = (
             Artifact("evaluate/confusion.csv", check="stages.schemas:check_confusion"),
             Artifact("evaluate/report.html", check="stages.schemas:check_report"),
         ),
-        libraries=("numpy", "pandas", "pandera", "pyarrow", "jinja2"),
+        libraries=("numpy", "pandas", "pandera", "pyarrow", "jinja2", "matplotlib", "pillow"),
     ),
     Stage(
         name="submit",

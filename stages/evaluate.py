@@ -34,15 +34,17 @@ from stages.documents import (
 )
 from stages.folds import IN_NO_FOLD
 from stages.inference import load_predictor
-from stages.report import render_report
+from stages.interval import wilson_interval
+from stages.raw.profile import Profile
+from stages.report.chain import read_receipts
+from stages.report.findings import Findings
+from stages.report.page import render
 from stages.tables import read_column, write_table
 
 if TYPE_CHECKING:
     from stages.parameters import EvaluateParameters
 
 OUT_OF_FOLD = "out-of-fold: on every training row, by the members that have not seen it"
-
-Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
 def evaluate(task: Task[EvaluateParameters]) -> Outcome:
@@ -94,18 +96,24 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     task.outputs["evaluate/metrics.json"].write_bytes(encode_document(metrics))
     write_predictions(task.outputs["evaluate/predictions.parquet"], parts, answers, classes)
     write_confusion(task.outputs["evaluate/confusion.csv"], confusion, classes)
-    page = render_report(
+    findings = Findings(
         metrics=metrics,
         confusion=confusion,
         history=mean_history(history),
+        networks=predictor.networks,
+        images=images,
+        profile=msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile),
         X=X,
         P=P,
         actual=actual,
         rows=rows,
-        images=images,
-        n_examples=task.parameters.examples,
+        X_train=np.load(task.inputs["split/X_train.npy"], mmap_mode="r"),
+        labels_train=np.load(task.inputs["split/labels_train.npy"]),
+        rows_train=np.load(task.inputs["split/rows_train.npy"]),
+        receipts=read_receipts(task.inputs),
+        parameters=msgspec.structs.asdict(task.parameters),
     )
-    task.outputs["evaluate/report.html"].write_text(page, encoding="utf-8", newline="\n")
+    task.outputs["evaluate/report.html"].write_text(render(findings), encoding="utf-8", newline="\n")
     check_written(task, metrics)
     return Outcome(
         {
@@ -221,19 +229,6 @@ def class_metrics(confusion: NDArray[np.int64], index: int, label: Label) -> Cla
         recall=n_right / max(n_rows, 1),
         f1=2 * n_right / max(n_rows + n_predicted, 1),
     )
-
-
-def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval for a share, ``n_right`` of ``n`` > 0.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-    Unlike the normal approximation it stays in [0, 1] and has width where every row is right.
-    """
-    share = n_right / n
-    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    # At 0 and at 1 a bound equals the share, but for rounding.
-    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
 
 
 def write_predictions(

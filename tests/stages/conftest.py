@@ -21,7 +21,7 @@ from stages.raw.sources import find_sources
 
 sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
 
-from made_receipt import make_receipt  # noqa: E402 - it lies there
+from made_receipt import make_receipt
 
 RunStage = Callable[..., Outcome]
 

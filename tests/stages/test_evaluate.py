@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-import struct
-import zlib
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_report import make_images, make_network, make_predictions, make_profile, make_receipts
 
 from pipeline.errors import DataError, StageError
 from stages import evaluate as module
-from stages.documents import DataSource, Images, Normaliser, encode_document
-from stages.evaluate import measure, wilson_interval
-from stages.parameters import EvaluateParameters
-from stages.report import png_address, round_marks
+from stages.documents import DataSource, encode_document
+from stages.evaluate import measure
+from stages.interval import wilson_interval
 
 HEIGHT, WIDTH = 3, 5
 
@@ -31,17 +26,13 @@ class TablePredictor:
 
     def __init__(self, classes: tuple, P: np.ndarray) -> None:
         self.classes = classes
+        self.networks = (make_network(classes, HEIGHT, WIDTH),)
         self.P = P
 
     def each(self, X: np.ndarray, members: list[int]) -> np.ndarray:
         """The first member says what the table says, every further one of the class before."""
         P = self.P[np.rint(X[:, 0] * 255).astype(int)]
         return np.stack([np.roll(P, -member, axis=1) for member in members])
-
-
-def softmax(Z: np.ndarray) -> np.ndarray:
-    P = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return (P / P.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
@@ -51,11 +42,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def make(
         classes: tuple = (3, 7, 20), source: str = "made", *, is_sample: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        n_rows, rng = 200, np.random.default_rng(0)
-        actual = rng.integers(0, len(classes), n_rows)
-        Z = rng.normal(size=(n_rows, len(classes)))
-        Z[np.arange(n_rows), actual] += 2
-        P = softmax(Z)
+        P, actual = make_predictions(len(classes))
+        n_rows, rng = len(P), np.random.default_rng(0)
         X = rng.random((n_rows, HEIGHT * WIDTH), dtype=np.float32)
         X[:, 0] = np.arange(n_rows, dtype=np.float32) / 255
         for folder in ("ingest", "train", "split", "encode"):
@@ -66,23 +54,23 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         np.save(tmp_path / "split/rows_validation.npy", 1000 + np.arange(n_rows)[::-1])
         np.save(tmp_path / "encode/Y_validation.npy", np.eye(len(classes), dtype=np.float32)[actual])
         (tmp_path / "encode/classes.json").write_text(json.dumps({"classes": classes}))
-        images = Images(
-            height=HEIGHT,
-            width=WIDTH,
-            normaliser=Normaliser(kind="range", offset=0.0, scale=255.0),
-            n_train=500,
-            n_validation=n_rows,
-            n_test=7,
-        )
-        (tmp_path / "split/images.json").write_bytes(encode_document(images))
+        (tmp_path / "split/images.json").write_bytes(encode_document(make_images(HEIGHT, WIDTH)))
+        (tmp_path / "ingest/profile.json").write_bytes(encode_document(make_profile(classes, HEIGHT, WIDTH)))
+        np.save(tmp_path / "split/X_train.npy", X[:60])
+        np.save(tmp_path / "split/labels_train.npy", np.array(classes)[np.arange(60) % len(classes)])
+        np.save(tmp_path / "split/rows_train.npy", np.arange(60))
+        for name, receipt in make_receipts().items():
+            (tmp_path / name).write_bytes(receipt)
         np.save(tmp_path / "train/folds.npy", np.full(60, -1, np.int16))
         history = {
             "member": [0, 0],
             "fold": [0, 0],
             "epoch": [1, 2],
+            "learning_rate": [0.01, 0.001],
             "train_loss": [0.9, 0.4],
-            "validation_loss": [0.8, np.nan],
-            "train_accuracy": [0.5, 1],
+            "train_accuracy": [0.5, 0.9],
+            "validation_loss": [0.8, 0.5],
+            "validation_accuracy": [0.6, 0.8],
         }
         pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
         (tmp_path / "train/model.npz").write_bytes(b"")
@@ -152,58 +140,6 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path, trained, run_stage) -> No
     assert written[0] == written[1]
 
 
-class Page(HTMLParser):
-    """The tags of a page, its pictures and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.pictures: list[dict] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.tags.append(tag)
-        if tag == "img":
-            self.pictures.append(dict(attrs))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_labels_and_file_names_with_markup_show_as_text(tmp_path: Path, trained, run_stage) -> None:
-    trained(("<script>alert(1)</script>", '"quoted" & more', "b"), source="data/<script>.csv")
-    run_stage("evaluate")
-    page = Page((tmp_path / "evaluate/report.html").read_text())
-    assert "script" not in page.tags
-    assert "<script>alert(1)</script>" in page.text
-    assert "data/<script>.csv" in page.text
-    assert '"quoted" & more' in page.text
-
-
-def test_the_report_draws_as_many_mistakes_as_asked_for_the_surest_first(tmp_path: Path, trained, run_stage) -> None:
-    P, actual = trained()
-    run_stage("evaluate", EvaluateParameters(examples=4))
-    page = Page((tmp_path / "evaluate/report.html").read_text())
-    wrong = np.flatnonzero(P.argmax(axis=1) != actual)
-    surest = wrong[np.argsort(-P[wrong].max(axis=1))][:4]
-    assert [picture["alt"].split(",")[0] for picture in page.pictures] == [f"row {1199 - row}" for row in surest]
-    assert {(picture["width"], picture["height"]) for picture in page.pictures} == {("84", "50")}
-    X = np.load(tmp_path / "split/X_validation.npy")
-    assert page.pictures[0]["src"] == png_address(X[surest[0]].reshape(HEIGHT, WIDTH))
-    run_stage("evaluate", EvaluateParameters(examples=0))
-    assert "<img" not in (tmp_path / "evaluate/report.html").read_text()
-
-
-def test_the_learning_curves_leave_out_what_is_not_finite(tmp_path: Path, trained, run_stage) -> None:
-    trained()
-    run_stage("evaluate")
-    text = (tmp_path / "evaluate/report.html").read_text()
-    lines = re.findall(r'<polyline class="series series\d" points="([^"]*)"', text)
-    assert [len(line.split()) for line in lines] == [2, 1, 2]
-    assert "nan" not in "".join(lines)
-
-
 def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     P, _ = trained()
     monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005 - as it is called
@@ -249,33 +185,6 @@ def test_the_interval_holds_the_share_and_solves_wilsons_equation(n: int, data: 
         assert (share - bound) ** 2 == pytest.approx(
             1.959963984540054**2 * bound * (1 - bound) / n, rel=1e-5, abs=1e-12
         )
-
-
-@given(low=st.floats(-1e6, 1e6), span=st.floats(0, 1e6))
-def test_the_marks_of_an_axis_are_few_even_and_enclose_the_values(low: float, span: float) -> None:
-    marks = round_marks(low, low + span)
-    steps = np.diff(marks)
-    tolerance = 1e-6 * max(abs(low), span, 1.0)
-    assert 2 <= len(marks) <= 8
-    assert marks[0] <= low + tolerance
-    assert low + span <= marks[-1] + tolerance
-    assert (steps > 0).all()
-    np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
-
-
-def test_a_picture_is_a_png_with_the_images_own_pixels() -> None:
-    image = np.array([[0.0, 1.0, 0.5], [1.0, 0.2, 0.0]], dtype=np.float32)
-    png = base64.b64decode(png_address(image).removeprefix("data:image/png;base64,"))
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    chunks, at = {}, 8
-    while at < len(png):
-        (length,) = struct.unpack(">I", png[at : at + 4])
-        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
-        assert struct.unpack(">I", png[at + 8 + length : at + 12 + length]) == (zlib.crc32(kind + body),)
-        chunks[kind] = body
-        at += 12 + length
-    assert struct.unpack(">IIBBBBB", chunks[b"IHDR"]) == (3, 2, 8, 0, 0, 0, 0)
-    assert zlib.decompress(chunks[b"IDAT"]) == bytes([0, 0, 255, 128, 0, 255, 51, 0])
 
 
 # ensembles ---------------------------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""From the raw files to the report: what the receipts of the stages before it say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+SHOWN_DIGITS = 16  # of 64 hexadecimal digits; artifacts/.store names its folders by as many
+LOCATION = "location"  # among a receipt's raw files: where they lie
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What a stage did, as far as the report tells of it; see docs/receipts.md."""
+
+    stage: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    sources: Mapping[str, str]
+    code: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+
+class Output(msgspec.Struct, frozen=True):
+    """A published file: the digest of what it holds."""
+
+    content: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The parts of a receipt that do not change when the same work is done again."""
+
+    key: str
+    work: Work
+    outputs: Mapping[str, Output]
+
+    @property
+    def raw_files(self) -> dict[str, str]:
+        """The digest of each raw file that the stage read, by name."""
+        return {name: value for name, value in self.work.sources.items() if name != LOCATION}
+
+    @property
+    def code(self) -> str:
+        """One digest of all the code that the stage leans on: equal in two reports if the code means the same."""
+        return hashlib.sha256(json.dumps(self.work.code, sort_keys=True).encode()).hexdigest()
+
+
+def read_receipts(paths: Mapping[str, Path]) -> tuple[Receipt, ...]:
+    """Those of a stage's inputs that are receipts, in their order."""
+    decode = msgspec.json.Decoder(Receipt).decode
+    return tuple(decode(path.read_bytes()) for path in paths.values() if path.name == "receipt.json")
+
+
+def setting_text(value: Any) -> str:
+    """A setting as one would write it into pipeline.toml; ``none`` where there is none."""
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)

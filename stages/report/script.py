@@ -1,0 +1,187 @@
+"""The page's script: the network's forward pass, and a canvas to draw on. It needs no server and loads nothing.
+
+It is a Python constant, not a file beside the code, so that a changed script is changed code to the engine, which
+then runs evaluate again.
+"""
+
+SCRIPT = r"""
+"use strict";
+(() => {
+  const model = JSON.parse(document.getElementById("model").textContent);
+  const {height, width} = model;
+
+  // --- the network -------------------------------------------------------------------------------------------------
+
+  const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
+  const activations = {
+    relu: (x) => Math.max(x, 0),
+    leaky_relu: (x) => Math.max(x, 0.01 * x),
+    elu: (x) => (x > 0 ? x : Math.expm1(x)),
+    gelu: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+    tanh: Math.tanh,
+    sigmoid,
+  };
+
+  function decode(text) {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    if (!model.half) return new Float32Array(bytes.buffer);
+    return Float32Array.from(new Uint16Array(bytes.buffer), (bits) => {
+      const sign = bits & 0x8000 ? -1 : 1, exponent = bits >> 10 & 31, fraction = (bits & 1023) / 1024;
+      return sign * (exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14);
+    });
+  }
+
+  const networks = model.networks.map(({sizes, activation, weights}) => {
+    const numbers = decode(weights), layers = [];
+    for (let i = 1, at = 0; i < sizes.length; i++) {
+      const nIn = sizes[i - 1], nOut = sizes[i], end = at + nIn * nOut;
+      layers.push({nIn, nOut, W: numbers.subarray(at, end), b: numbers.subarray(end, end + nOut)});
+      at = end + nOut;
+    }
+    return {layers, activation: activations[activation]};
+  });
+
+  // The probability of every class for one image, given as the networks' inputs: their mean.
+  function probabilities(inputs) {
+    const answers = networks.map((network) => softmax(logits(network, inputs)));
+    return answers[0].map((_, k) => answers.reduce((sum, P) => sum + P[k], 0) / answers.length);
+  }
+
+  function logits({layers, activation}, inputs) {
+    let X = inputs;
+    layers.forEach(({nIn, nOut, W, b}, index) => {
+      const Z = Float64Array.from(b);
+      for (let i = 0; i < nIn; i++) {
+        const x = X[i], row = i * nOut;
+        if (x !== 0) for (let j = 0; j < nOut; j++) Z[j] += x * W[row + j];
+      }
+      X = index < layers.length - 1 ? Z.map(activation) : Z;
+    });
+    return X;
+  }
+
+  // With two classes there is one logit, that of the second.
+  function softmax(Z) {
+    if (Z.length === 1) return [sigmoid(-Z[0]), sigmoid(Z[0])];
+    const largest = Math.max(...Z), powers = Array.from(Z, (z) => Math.exp(z - largest));
+    const sum = powers.reduce((total, power) => total + power, 0);
+    return powers.map((power) => power / sum);
+  }
+
+  // --- from a drawing to an image ----------------------------------------------------------------------------------
+
+  // Ink is an array of shares (0 none, 1 full), row by row, `across` in a row. What is drawn is scaled into the box
+  // that the training images fill, keeping its proportions, and moved so that its centre is in the middle; every pixel
+  // is the mean of the ink that it covers. Gives shares of the model's height * width pixels, or null without ink.
+  function frame(ink, across) {
+    const down = ink.length / across;
+    let left = across, right = 0, top = down, bottom = 0, mass = 0, massX = 0, massY = 0;
+    for (let y = 0; y < down; y++) for (let x = 0; x < across; x++) {
+      const share = ink[y * across + x];
+      if (share < 0.02) continue;
+      left = Math.min(left, x), right = Math.max(right, x + 1);
+      top = Math.min(top, y), bottom = Math.max(bottom, y + 1);
+      mass += share, massX += share * (x + 0.5), massY += share * (y + 0.5);
+    }
+    if (!mass) return null;
+    const zoom = Math.min(model.box * width / (right - left), model.box * height / (bottom - top));
+    const centreX = model.byMass ? massX / mass : (left + right) / 2;
+    const centreY = model.byMass ? massY / mass : (top + bottom) / 2;
+    const columns = shares(width, centreX, zoom, left, right), rows = shares(height, centreY, zoom, top, bottom);
+    const image = new Float64Array(height * width);
+    rows.forEach((row, r) => columns.forEach((column, c) => {
+      let sum = 0;
+      for (const [y, shareY] of row) for (const [x, shareX] of column) sum += shareY * shareX * ink[y * across + x];
+      image[r * width + c] = Math.min(1, sum * zoom * zoom);
+    }));
+    return image;
+  }
+
+  // For each of n pixels along a side: which lines of ink it covers, and how much of each.
+  function shares(n, centre, zoom, first, last) {
+    return Array.from({length: n}, (_, i) => {
+      const from = centre + (i - n / 2) / zoom, to = from + 1 / zoom, covered = [];
+      for (let at = Math.max(Math.floor(from), first); at < Math.min(to, last); at++) {
+        covered.push([at, Math.min(to, at + 1) - Math.max(from, at)]);
+      }
+      return covered;
+    });
+  }
+
+  // As split made inputs of pixels.
+  const normalise = (share) =>
+    Math.min(1, Math.max(0, (model.low + share * (model.high - model.low) - model.offset) / model.scale));
+
+  // --- drawing -----------------------------------------------------------------------------------------------------
+
+  const canvas = document.getElementById("drawing"), seen = document.getElementById("seen");
+  const answer = document.getElementById("answer"), bars = [...document.querySelectorAll("#bars .bar")];
+  const percents = [...document.querySelectorAll("#bars .percent")];
+  const labels = [...document.querySelectorAll("#bars .label")];
+  const pen = canvas.getContext("2d", {willReadFrequently: true});
+  pen.strokeStyle = pen.fillStyle = "#fff";
+  pen.lineWidth = Math.min(canvas.width, canvas.height) / 12;
+  pen.lineCap = pen.lineJoin = "round";
+  let last = null, waiting = false;
+
+  function place(event) {
+    const area = canvas.getBoundingClientRect();
+    const zoom = canvas.width / area.width;
+    return [(event.clientX - area.left) * zoom, (event.clientY - area.top) * zoom];
+  }
+
+  function stroke(event) {
+    const moves = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+    for (const move of moves.length ? moves : [event]) {
+      const to = place(move);
+      pen.beginPath();
+      pen.moveTo(...(last ?? to));
+      pen.lineTo(...to);
+      pen.stroke();
+      last = to;
+    }
+    if (!waiting) requestAnimationFrame(look);
+    waiting = true;
+  }
+
+  function look() {
+    waiting = false;
+    const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+    const ink = Float64Array.from({length: canvas.width * canvas.height}, (_, i) => pixels[4 * i + 3] / 255);
+    const image = frame(ink, canvas.width);
+    show(image, image && probabilities(image.map(normalise)));
+  }
+
+  function show(image, P) {
+    const picture = new ImageData(width, height);
+    picture.data.forEach((_, i) => {
+      picture.data[i] = i % 4 === 3 ? 255 : image ? Math.round(255 * image[i >> 2]) : 0;
+    });
+    seen.getContext("2d").putImageData(picture, 0, 0);
+    const best = P ? P.indexOf(Math.max(...P)) : -1;
+    bars.forEach((bar, k) => {
+      bar.style.width = `${P ? 100 * P[k] : 0}%`;
+      percents[k].textContent = P ? `${(100 * P[k]).toFixed(1)} %` : "";
+      bar.parentElement.parentElement.classList.toggle("best", k === best);
+    });
+    answer.textContent = P ? labels[best].textContent : "";
+    document.body.classList.toggle("drawn", Boolean(P));
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    event.preventDefault();
+    canvas.setPointerCapture(event.pointerId);
+    last = null;
+    stroke(event);
+  });
+  canvas.addEventListener("pointermove", (event) => { if (last && event.isPrimary) stroke(event); });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { last = null; });
+  document.getElementById("clear").addEventListener("click", () => {
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    show(null, null);
+  });
+  show(null, null);
+  window.network = {probabilities, frame};
+})();
+"""
