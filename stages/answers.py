@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stages.folds import IN_NO_FOLD
 from stages.inference import BLOCK_ROWS, Predictor
+from stages.mlp import forget_pages
 
 LEAST_PROBABILITY = 1e-15  # so that one certain mistake is not infinite
 
@@ -79,6 +80,7 @@ def ask(
             for member, own_P in zip(asked, each, strict=True):
                 tallies[member].count(own_P, actual[block])
             count(len(block))
+            forget_pages(X)
     return Answers(P, disagreements, tallies)
 
 

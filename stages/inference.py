@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.stage import Progress
-from stages.mlp import Images, ModelFileError, Network, load_members, predict_proba
+from stages.mlp import Images, ModelFileError, Network, forget_pages, load_members, predict_proba
 
 BLOCK_ROWS = 4096  # between two reports of progress
 
@@ -45,6 +45,7 @@ class Predictor:
             block = slice(first_row, first_row + BLOCK_ROWS)
             P[block] = self.each(X[block], range(len(self.networks))).mean(axis=0)
             progress(min(block.stop, len(X)), len(X))
+            forget_pages(X)
         return P
 
     def each(self, X: NDArray[np.float32], members: Sequence[int]) -> NDArray[np.float32]:

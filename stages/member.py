@@ -143,7 +143,9 @@ class ChosenRows:
         return len(self.rows)
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
-        return self.X[self.rows[part]]
+        rows = self.X[self.rows[part]]
+        mlp.forget_pages(self.X)
+        return rows
 
 
 def make_recipe(parameters: TrainParameters, n_rows: int, *, seed: int, keep: str) -> Recipe:

@@ -6,6 +6,7 @@
 from stages.mlp.augment import Augmentation, Warp
 from stages.mlp.files import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.fit import fit
+from stages.mlp.memory import forget_pages
 from stages.mlp.network import Architecture, Images, Network, predict_proba
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 
@@ -21,6 +22,7 @@ __all__ = [
     "Recipe",
     "Warp",
     "fit",
+    "forget_pages",
     "load",
     "load_members",
     "predict_proba",
