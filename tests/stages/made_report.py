@@ -43,8 +43,8 @@ def make_network(classes: tuple[Label, ...], height: int, width: int, *, seed: i
     )
     rng = np.random.default_rng(seed)
     network.initialise(rng)
-    network.parameters += 0.1 * rng.standard_normal(len(network.parameters)).astype(network.parameters.dtype)
-    network.statistics[...] = rng.uniform(0.5, 1.5, len(network.statistics))
+    network.parameters += 0.5 * rng.standard_normal(len(network.parameters)).astype(network.parameters.dtype)
+    network.statistics += rng.uniform(-0.5, 0.5, len(network.statistics))  # about means of 0 and variances of 1
     return network
 
 
