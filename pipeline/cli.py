@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -19,8 +19,26 @@ ARTIFACTS = "artifacts"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ErrorHandlingGroup(click.Group):
-    """Ends every command with one block on standard error and an exit code, never with a traceback."""
+class Commands(click.Group):
+    """The engine's commands and the project's own, which are imported when they are called or listed.
+
+    Every command ends with an exit code and, if it fails, one block on standard error, never with a traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from stages import COMMANDS
+
+        return sorted([*super().list_commands(ctx), *COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            from pipeline.stage import resolve
+            from stages import COMMANDS
+
+            reference = COMMANDS.get(cmd_name)
+            command = cast("click.Command", resolve(reference)) if reference else None
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         from pipeline.interrupt import interruptible
@@ -107,7 +125,7 @@ def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] 
     return Project(folder, STAGES, config, store, CodeMemory(store.recall(CODE_MEMORY)))
 
 
-@click.group(cls=ErrorHandlingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="digit-pipeline", prog_name="pipeline")
 def main() -> None:
     """From a Kaggle image CSV to a submission you can trust."""
@@ -277,7 +295,10 @@ def diff(folder: Path, first: str, second: str, *, as_json: bool) -> None:
 @json_option
 @common_options
 def clean(folder: Path, keep: int, *, yes: bool, as_json: bool) -> None:
-    """Show which earlier results could go, and with --yes remove them; never a current one."""
+    """Remove earlier results; without --yes, show which.
+
+    A current result is never among them.
+    """
     from pipeline import render
     from pipeline.clean import clean as remove
 

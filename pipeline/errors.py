@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -64,6 +64,12 @@ class StoreError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
+
+
+def first_few(texts: Sequence[str], most: int = 5, separator: str = ", ") -> str:
+    """Join the first of some texts, and say how many there are besides: ``a, b, and 3 more``."""
+    more = [f"and {len(texts) - most:,} more"] if len(texts) > most else []
+    return separator.join([*texts[:most], *more])
 
 
 def nearest(word: str, known: Iterable[str], what: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError
+from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
 from pipeline.observe import Project, current_work, find_sources
 from pipeline.pieces import StagePieces, fingerprint_files
 from pipeline.plan import Observed, Reason, ReasonKind, differences
@@ -17,8 +17,6 @@ from pipeline.receipt import Output, Receipt, Work
 from pipeline.source_import import import_from_source
 from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
 from pipeline.workers import LocalWorkers
-
-SHOWN = 5  # changes named in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +162,9 @@ def _certify(project: Project, job: Job, reasons: list[Reason]) -> None:
     if not reasons:
         return
     project.store.forget_scratch(job.stage.name, job.work.key)
-    named = "; ".join(str(reason) for reason in reasons[:SHOWN])
-    more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+    named = first_few([str(reason) for reason in reasons], separator="; ")
     raise StageError(
-        f"something changed while {job.stage.name} ran, so its result is not certified: {named}{more}",
+        f"something changed while {job.stage.name} ran, so its result is not certified: {named}",
         mend=f"pipeline run {job.stage.name}",
     )
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from pipeline.errors import ConfigError, StageError, nearest
+from pipeline.errors import ConfigError, StageError, first_few, nearest
 from pipeline.receipt import Receipt, Work
 from pipeline.stage import Stage, upstream
-
-SHOWN = 5  # missing inputs named in a message
 
 
 class Action(Enum):
@@ -194,12 +192,11 @@ def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Ma
         if content is None and decisions[path.partition("/")[0]].action not in made
     ]
     if lacking:
-        named = ", ".join(f"artifacts/{path}" for path in lacking[:SHOWN])
-        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        named = first_few([f"artifacts/{path}" for path in lacking])
         makers = {path.partition("/")[0] for path in lacking}
         last = [name for name in decisions if name in makers][-1]  # making the last makes what it needs
         raise StageError(
-            f"{stage.name} needs {named}{more}: missing or damaged",
+            f"{stage.name} needs {named}: missing or damaged",
             mend=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",
         )
 

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, toml_text
+from pipeline.errors import first_few
 from pipeline.plan import Action, Plan, Reason, ReasonKind
 from pipeline.receipt import LOCATION, Receipt
 from pipeline.stage import Stage, upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from pipeline.history import Difference, Run
     from pipeline.provenance import Step
@@ -38,17 +41,21 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     texts = [str(reason) for reason in told]
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]
-    text = "; ".join(texts[:SHOWN])
-    return f"{text}; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else text
+    return first_few(texts, SHOWN, separator="; ")
 
 
 def figure_text(name: str, value: object) -> str:
     """Write a figure as people say it: a share named accuracy or score in percent."""
     if isinstance(value, float):
-        shown = f"{value:.2%}".replace("%", " %") if name.endswith(("accuracy", "score")) else f"{value:.4g}"
+        shown = percent(value) if name.endswith(("accuracy", "score")) else f"{value:.4g}"
     else:
         shown = f"{value:,}" if isinstance(value, int) else str(value)
     return f"{name} {shown}"
+
+
+def percent(share: float) -> str:
+    """Write a share as people say it."""
+    return f"{100 * share:.2f} %"
 
 
 def figures_text(receipt: Receipt | None) -> str:
@@ -59,7 +66,6 @@ def figures_text(receipt: Receipt | None) -> str:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
     """Print a table on standard output, as wide as the terminal allows; never cut, but wrapped."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -68,8 +74,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, number
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
+    console().print(table)
+
+
+def console() -> Console:
+    """Return the standard output as something that knows its width, and whether it has colours."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+    return Console(file=sys.stdout, width=width, highlight=False)
+
+
+def has_colours(screen: Console) -> bool:
+    """Whether greys and blocks can be drawn: on a terminal that has colours, where nobody asked for none."""
+    return screen.is_terminal and screen.color_system is not None and not screen.no_color and screen.encoding == "utf-8"
 
 
 def print_json(value: object) -> None:

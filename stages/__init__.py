@@ -1,4 +1,4 @@
-"""The six stages as one list: read it and you know the pipeline."""
+"""The six stages as one list: read it and you know the pipeline. Below, the commands that speak of images."""
 
 from pipeline.stage import Artifact, Stage
 from stages.parameters import (
@@ -130,3 +130,10 @@ STAGES = (
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
 )
+
+# name -> what runs it; the summaries that --help shows are the commands' own
+COMMANDS = {
+    "fetch": "stages.commands.fetch:fetch",
+    "predict": "stages.commands.predict:predict",
+    "show": "stages.commands.show:show",
+}

@@ -24,7 +24,7 @@ LAYERS = (
     ("code_memory", "plan"),
     ("store", "render"),
     ("observe", "progress", "pieces"),
-    ("execute", "provenance", "clean"),
+    ("execute", "provenance", "clean", "current"),
     ("run",),
     ("verify",),
     ("cli",),
@@ -32,7 +32,7 @@ LAYERS = (
 SHOWN_TO_STAGES = {"pipeline.errors", "pipeline.stage"}
 NEVER_TO_STAGES = {"store", "plan", "run", "execute", "observe", "receipt", "history", "lock", "fingerprint", "code"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
-HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "msgspec", "jinja2", "joblib", "stages")
+HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "PIL", "matplotlib")
 
 
 def modules(folder: Path, package: str) -> dict[str, str]:

@@ -1,0 +1,47 @@
+"""`pipeline fetch [COMPETITION]`: Kaggle's files into data/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import common_options, json_option
+
+
+@click.command()
+@click.argument("competition", default="digit-recognizer")
+@click.option("--force", is_flag=True, help="Download it even if it is there.")
+@json_option
+@common_options
+def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None:
+    """Download a competition's zip from Kaggle into data/.
+
+    COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
+    """
+    from pipeline import render
+    from pipeline.errors import first_few
+    from stages.fetching import fetch_competition
+
+    found = fetch_competition(competition, folder / "data", again=force)
+    if as_json:
+        render.print_json(
+            {
+                "path": str(found.path),
+                "downloaded": found.downloaded,
+                "bytes": found.path.stat().st_size,
+                "files": list(found.members),
+                "usable": found.is_usable,
+            }
+        )
+        return
+    did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
+    render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
+    if found.is_usable:
+        render.echo("next: pipeline run all")
+        for name in ("train.csv", "train.csv.gz"):
+            if (folder / "data" / name).exists():
+                render.tell(f"warning: data/{name} lies there too, and is read instead of the zip")
+    else:
+        render.tell(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
+        render.tell("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")

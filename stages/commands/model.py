@@ -1,0 +1,75 @@
+"""The network that lies in artifacts/train/, with what its receipt says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.current import find_current, require_current, why_stale
+from pipeline.progress import silent_progress
+from pipeline.stage import Figure
+from stages.documents import Images, Normaliser, decode_document
+from stages.inference import Predictor, load_predictor
+from stages.split import normalise
+
+if TYPE_CHECKING:
+    from pipeline.current import Current
+    from pipeline.observe import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained network; ``key`` names the work that made it, ``stale`` says why a run would make another."""
+
+    predictor: Predictor
+    key: str
+    figures: Mapping[str, Figure]
+    origin: str
+    stale: str
+
+    @property
+    def classes(self) -> tuple[int | str, ...]:
+        return self.predictor.classes
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What it says about raw images (m, n_pixels), 0 to 255: (m, n_classes)."""
+        images = self.predictor.images
+        normaliser = Normaliser(kind="range", offset=images.offset, scale=images.scale)
+        return self.predictor.probabilities(normalise(pixels, normaliser, np.dtype(np.float32)), silent_progress)
+
+    def data(self) -> dict[str, Any]:
+        """What --json tells of it."""
+        return {
+            "key": self.key,
+            "figures": dict(self.figures),
+            "origin": self.origin,
+            "stale": self.stale,
+        }
+
+
+def image_shape(split: Current) -> Images:
+    """The size of the images that split has written."""
+    text = (split.folder / "images.json").read_bytes()
+    return decode_document(text, Images, name="split/images.json", mend="pipeline run split")
+
+
+def require_model(project: Project) -> Model:
+    """The current network; StageError or DataError if there is none, or none that can be read."""
+    return load_model(project, require_current(project, "train"))
+
+
+def find_model(project: Project, *, n_pixels: int) -> Model | None:
+    """The current network, or None if none was trained yet; DataError if it is not for images of ``n_pixels``."""
+    current = find_current(project, "train")
+    return load_model(project, current, n_pixels) if current else None
+
+
+def load_model(project: Project, current: Current, n_pixels: int | None = None) -> Model:
+    """The network in a result of train."""
+    receipt = current.receipt
+    predictor = load_predictor(current.folder / "model.npz", n_pixels=n_pixels)
+    return Model(predictor, receipt.work.key, receipt.figures, receipt.origin, why_stale(project, "train"))

@@ -1,0 +1,142 @@
+"""`pipeline predict FILE...`: what the trained network says about new images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from pipeline.cli import common_options, json_option, settings_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.observe import Project
+    from stages.parameters import IngestParameters
+    from stages.pictures import Framing
+    from stages.predictions import Predictions
+    from stages.raw.layout import Label
+
+SHOWN = 20  # rows of the table; --json and --output have them all
+RANKED = 3  # classes shown of each row
+LEAST = 0.00005  # a probability that is not shown as 0.00 %
+ROWS_MEASURED = 2000  # to see how large the training images' ink is
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--output", "-o", metavar="FILE", help="Write a line for each row to this .csv or .parquet file.")
+@settings_options
+@json_option
+@common_options
+def predict(
+    folder: Path,
+    files: tuple[str, ...],
+    output: str | None,
+    preset: str | None,
+    sets: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Say what is on new images, in CSV files or pictures.
+
+    A CSV is laid out like the competition's, with or without labels and ids. A picture is a PNG or JPEG of one
+    digit, of any size, dark on light or light on dark.
+    """
+    from pipeline import cli, render
+    from stages.commands.model import require_model
+    from stages.predictions import (
+        find_file,
+        looks_like_picture,
+        predict_csv,
+        predict_picture,
+        require_output,
+        write_answers,
+    )
+    from stages.wording import counted
+
+    project = cli.load_project(folder, preset, sets)
+    paths = {name: find_file(name, folder) for name in files}
+    target = require_output(output, folder, list(paths.values())) if output else None
+    model = require_model(project)
+    if model.stale:
+        render.tell(f"warning: the model is not up to date ({model.stale}); pipeline run train makes it so")
+    images = model.predictor.images
+    size, framing = (images.height, images.width), None
+    answers = []
+    for name, path in paths.items():
+        if looks_like_picture(path):
+            framing = framing or framing_of_training(project)
+            answers.append(predict_picture(name, path, size, framing, model.probabilities))
+        else:
+            answers.append(
+                predict_csv(
+                    name,
+                    path,
+                    size=size,
+                    classes=model.classes,
+                    parameters=cast("IngestParameters", project.config.parameters["ingest"]),
+                    predict=model.probabilities,
+                )
+            )
+    if target:
+        write_answers(target, answers, model.classes)
+    if as_json:
+        rows = [record for each in answers for record in each.records(model.classes)]
+        render.print_json({"model": model.data(), "rows": rows})
+    else:
+        if target:
+            n_rows = sum(len(each.P) for each in answers)
+            render.echo(f"{counted(n_rows, 'row')} written to {output}")
+        else:
+            print_answers(answers, model.classes)
+        if n_labelled := sum(len(each.labels) for each in answers):
+            n_right = sum(each.n_right(model.classes) for each in answers)
+            render.echo(f"{n_right:,} of {n_labelled:,} labels agree: {render.percent(n_right / n_labelled)}")
+
+
+def framing_of_training(project: Project) -> Framing:
+    """How the training images are framed, so that a picture is framed alike; as in MNIST if that is not known."""
+    import numpy as np
+
+    from pipeline.current import find_current
+    from stages.commands.model import image_shape
+    from stages.pictures import MNIST, find_framing
+
+    split = find_current(project, "split")
+    if split is None:
+        return MNIST
+    shape = image_shape(split)
+    X = np.load(split.folder / "X_train.npy", mmap_mode="r")
+    return find_framing(np.asarray(X[:ROWS_MEASURED], dtype=np.float32), shape.height, shape.width)
+
+
+def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> None:
+    """Print the first rows with their likeliest classes, and how many more there are."""
+    from pipeline import render
+    from stages.predictions import ranked
+
+    rows = [(each, row) for each in answers for row in range(min(SHOWN, len(each.P)))][:SHOWN]
+    labelled = any(each.labels for each in answers)
+    table = []
+    for each, row in rows:
+        first, *others = ranked(each.P[row], classes)[:RANKED]
+        image = each.file if each.is_picture else f"row {row:,}"
+        label = str(each.labels[row]) if each.labels else ""
+        shown = "   ".join(f"{name} {render.percent(p)}" for name, p in others if p >= LEAST)
+        table.append(
+            (
+                image if each.is_picture or len(answers) == 1 else f"{each.file}, {image}",
+                *((each.ids[row] if each.ids else "",) if any(each.ids for each in answers) else ()),
+                *((label,) if labelled else ()),
+                str(first[0]),
+                render.percent(first[1]),
+                shown,
+            )
+        )
+    columns = ["image", *(["id"] if any(each.ids for each in answers) else []), *(["label"] if labelled else [])]
+    render.print_table([*columns, "says", "sure", "else"], table, numbers=("sure",))
+    n_rows = sum(len(each.P) for each in answers)
+    if n_rows > len(rows):
+        render.echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")

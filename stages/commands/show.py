@@ -1,0 +1,101 @@
+"""`pipeline show ROW`: one image in the terminal, its label, and what the network says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from pipeline.cli import common_options, json_option, settings_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stages.parameters import TrainParameters
+    from stages.rows import Grey
+
+COPIES = 5  # warped ones; as many of them are drawn as fit beside the image
+RANKED = 3  # classes named
+
+
+@click.command()
+@click.argument("row", type=click.IntRange(min=0))
+@click.option("--test", "is_test", is_flag=True, help="A row of the test set.")
+@click.option("--augmented", is_flag=True, help="Draw warped copies beside it, such as training makes.")
+@settings_options
+@json_option
+@common_options
+def show(
+    folder: Path,
+    row: int,
+    preset: str | None,
+    sets: tuple[str, ...],
+    *,
+    is_test: bool,
+    augmented: bool,
+    as_json: bool,
+) -> None:
+    """Draw an image of the data, and say what the network says.
+
+    ROW counts from 0, as in predictions.parquet.
+    """
+    from pipeline import cli, render
+    from pipeline.current import require_current
+    from stages.commands.model import find_model, image_shape
+    from stages.predictions import ranked
+    from stages.rows import part_of, read_row, warped
+
+    project = cli.load_project(folder, preset, sets)
+    ingest, split = require_current(project, "ingest"), require_current(project, "split")
+    shape = image_shape(split)
+    found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)
+    image = found.pixels.reshape(shape.height, shape.width)
+    parameters = cast("TrainParameters", project.config.parameters["train"])
+    copies = warped(image, COPIES, parameters) if augmented else []
+    part = "test" if is_test else part_of(row, split.folder)
+    model = find_model(project, n_pixels=image.size)
+    said = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
+    if as_json:
+        render.print_json(
+            {
+                "row": row,
+                "part": part,
+                "id": found.id,
+                "label": found.label,
+                "height": shape.height,
+                "width": shape.width,
+                "pixels": image.tolist(),
+                "augmented": [copy.tolist() for copy in copies],
+                "predicted": said[0][0] if said else None,
+                "confidence": said[0][1] if said else None,
+                "probabilities": {str(label): p for label, p in said} if said else None,
+                "model": model.data() if model else None,
+            }
+        )
+        return
+    draw([image, *copies])
+    facts = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
+    render.echo(", ".join([*filter(None, facts), *([] if found.label is None else [f"label {found.label}"])]))
+    if said:
+        verdict = "" if found.label is None else "right, " if said[0][0] == found.label else "wrong, "
+        shown = "   ".join(f"{label} {render.percent(p)}" for label, p in said[:RANKED])
+        render.echo(f"the network says {said[0][0]}: {verdict}{shown}")
+    else:
+        render.echo("no network yet: pipeline run train")
+    if augmented and not copies:
+        render.tell("nothing warps: every strength of the augmentation is 0 in [train]")
+
+
+def draw(images: Sequence[Grey]) -> None:
+    """Print the first image and as many others as fit beside it: in greys on a terminal, else in characters."""
+    from pipeline import render
+    from stages.drawing import GAP, characters, fitted, half_blocks
+
+    console = render.console()
+    shown = [fitted(image, console.width) for image in images]
+    fit = max(1, (console.width + GAP) // (shown[0].shape[1] + GAP))
+    if render.has_colours(console):
+        console.print(half_blocks(shown[:fit]), end="", no_wrap=True)
+    else:
+        render.echo(characters(shown[:fit], console.width))

@@ -1,0 +1,204 @@
+"""`pipeline fetch`, with a program in Kaggle's place that does what it is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+
+SCRIPT = """#!{python}
+import pathlib, shutil, sys
+here = pathlib.Path(__file__).parent
+here.joinpath("words").write_text(" ".join(sys.argv[1:]))
+folder = pathlib.Path(sys.argv[sys.argv.index("-p") + 1])
+if here.joinpath("served").exists():
+    shutil.copy(here / "served", folder / (sys.argv[3] + ".zip"))
+print(here.joinpath("says").read_text(), file=sys.stderr)
+sys.exit(int(here.joinpath("code").read_text()))
+"""
+
+
+class Kaggle:
+    """The program: what it serves, says, and returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        program = folder / "kaggle"
+        program.write_text(SCRIPT.format(python=sys.executable))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        self.set()
+
+    def set(self, *, served: bytes | None = None, says: str = "", code: int = 0) -> None:
+        (self.folder / "served").unlink(missing_ok=True)
+        if served is not None:
+            (self.folder / "served").write_bytes(served)
+        (self.folder / "says").write_text(says)
+        (self.folder / "code").write_text(str(code))
+
+    @property
+    def words(self) -> str | None:
+        path = self.folder / "words"
+        return path.read_text() if path.exists() else None
+
+
+def zipped(**members: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(f"{name}.csv", text)
+    return buffer.getvalue()
+
+
+GOOD = zipped(train="label,pixel0\n1,2\n", test="pixel0\n3\n", sample_submission="ImageId,Label\n1,0\n")
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
+    found = Kaggle(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(found.folder))
+    return found
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+def fetch(folder: Path, *words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["fetch", *words, "-C", str(folder)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def files(work: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(work)): path.read_bytes() for path in work.rglob("*") if path.is_file()}
+
+
+def test_the_zip_is_put_into_data_and_nothing_else(kaggle: Kaggle, work: Path) -> None:
+    kaggle.set(served=GOOD)
+    result = fetch(work)
+    assert files(work) == {"data/digit-recognizer.zip": GOOD}
+    assert [path.name for path in (work / "data").iterdir()] == ["digit-recognizer.zip"]
+    assert kaggle.words is not None
+    assert kaggle.words.startswith("competitions download digit-recognizer -p ")
+    assert "next: pipeline run all" in result.stdout
+
+
+def test_another_competition_is_named(kaggle: Kaggle, work: Path) -> None:
+    kaggle.set(served=GOOD)
+    document = json.loads(fetch(work, "Kannada-MNIST", "--json").stdout)
+    assert document == {
+        "path": str(work / "data/Kannada-MNIST.zip"),
+        "downloaded": True,
+        "bytes": len(GOOD),
+        "files": ["train.csv", "test.csv", "sample_submission.csv"],
+        "usable": True,
+    }
+
+
+def test_what_is_there_stays_unless_it_is_forced(kaggle: Kaggle, work: Path) -> None:
+    (work / "data").mkdir()
+    older = zipped(train="older", test="older")
+    (work / "data/digit-recognizer.zip").write_bytes(older)
+    kaggle.set(served=GOOD)
+    assert "is there already" in fetch(work).stdout
+    assert kaggle.words is None
+    assert files(work)["data/digit-recognizer.zip"] == older
+    fetch(work, "--force")
+    assert files(work) == {"data/digit-recognizer.zip": GOOD}
+
+
+REFUSALS = [
+    ("403 - Forbidden - You must accept this competition's rules before you'll be able to download files.", "rules"),
+    ("403 Client Error: Forbidden for url: https://www.kaggle.com/api/v1/competitions", "accept the rules"),
+    ("OSError: Could not find kaggle.json. Make sure it's located in /root/.kaggle.", "access_token"),
+    ("You must authenticate before you can call the Kaggle API.", "KAGGLE_API_TOKEN"),
+    ("Authentication required to call the Kaggle API.", "KAGGLE_API_TOKEN"),
+    ("401 Client Error: Unauthorized for url: https://api.kaggle.com/v1", "create a token"),
+    ("ValueError: Error: Missing username in configuration.", "create a token"),
+    ("404 Client Error: Not Found for url: https://www.kaggle.com/api/v1", "no competition 'digit-recognizer'"),
+    ("Max retries exceeded with url: /api/v1 (Temporary failure in name resolution)", "name resolution"),
+    ("", "exit code 1"),
+]
+
+
+@pytest.mark.parametrize(("says", "message"), REFUSALS)
+def test_a_refusal_says_what_to_do_and_changes_nothing(kaggle: Kaggle, work: Path, says: str, message: str) -> None:
+    (work / "data").mkdir()
+    (work / "data/digit-recognizer.zip").write_bytes(GOOD)
+    kaggle.set(says=says, code=1)
+    stderr = fetch(work, "--force", code=1).stderr
+    assert message in stderr
+    assert stderr.count("error:") == 1
+    assert "mend:" in stderr
+    assert files(work) == {"data/digit-recognizer.zip": GOOD}
+
+
+@pytest.mark.parametrize("served", [GOOD[:-30], b"<html>please sign in</html>", b""], ids=["half", "page", "empty"])
+@pytest.mark.parametrize("before", [GOOD, None], ids=["there", "new"])
+def test_what_arrives_damaged_is_never_put_there(
+    kaggle: Kaggle, work: Path, served: bytes, before: bytes | None
+) -> None:
+    (work / "data").mkdir()
+    if before:
+        (work / "data/digit-recognizer.zip").write_bytes(before)
+    kaggle.set(served=served)
+    assert "damaged" in fetch(work, "--force", code=1).stderr
+    assert files(work) == ({"data/digit-recognizer.zip": before} if before else {})
+
+
+def test_a_flipped_byte_in_a_member_is_found(kaggle: Kaggle, work: Path) -> None:
+    data = bytearray(zipped(train="label,pixel0\n" + "1,2\n" * 500, test="pixel0\n"))
+    data[50] ^= 0xFF
+    kaggle.set(served=bytes(data))
+    assert "damaged" in fetch(work, code=1).stderr
+    assert files(work) == {}
+
+
+def test_a_program_that_says_it_is_done_and_left_nothing_is_not_believed(kaggle: Kaggle, work: Path) -> None:
+    kaggle.set(says="digit-recognizer.zip: Skipping, found more recently modified local copy")
+    assert "downloaded nothing" in fetch(work, code=1).stderr
+
+
+def test_without_the_program_the_ways_to_get_it_are_named(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(work))
+    monkeypatch.setattr(sys, "executable", str(work / "python"))
+    stderr = fetch(work, code=2).stderr
+    assert "pip install" in stderr
+    assert "[kaggle]" in stderr
+    assert files(work) == {}
+
+
+def test_the_program_is_found_beside_this_python(kaggle: Kaggle, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kaggle.set(served=GOOD)
+    monkeypatch.setenv("PATH", str(work))
+    monkeypatch.setattr(sys, "executable", str(kaggle.folder / "python"))
+    fetch(work)
+    assert files(work) == {"data/digit-recognizer.zip": GOOD}
+
+
+@pytest.mark.parametrize("name", ["../up", "a b", "https://www.kaggle.com/c/digit-recognizer", "-p"])
+def test_a_name_that_is_none_is_refused(kaggle: Kaggle, work: Path, name: str) -> None:
+    fetch(work, "--", name, code=2) if name.startswith("-") else fetch(work, name, code=2)
+    assert kaggle.words is None
+
+
+def test_what_lies_in_the_zips_way_is_told(kaggle: Kaggle, work: Path) -> None:
+    (work / "data").mkdir()
+    (work / "data/train.csv").write_text("label,pixel0\n")
+    kaggle.set(served=GOOD)
+    assert "data/train.csv lies there too" in fetch(work).stderr
+    kaggle.set(served=zipped(emnist="1,2\n"))
+    stderr = fetch(work, "emnist").stderr
+    assert "no train.csv and test.csv, but emnist.csv" in stderr
