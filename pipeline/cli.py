@@ -19,6 +19,9 @@ ARTIFACTS = "artifacts"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+OWN = {"sweep": "pipeline.sweep_command:sweep"}  # the engine's commands that stand in files of their own
+
+
 class Commands(click.Group):
     """The engine's commands and the project's own, which are imported when they are called or listed.
 
@@ -28,7 +31,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from stages import COMMANDS
 
-        return sorted([*super().list_commands(ctx), *COMMANDS])
+        return sorted([*super().list_commands(ctx), *OWN, *COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
@@ -36,7 +39,7 @@ class Commands(click.Group):
             from pipeline.stage import resolve
             from stages import COMMANDS
 
-            reference = COMMANDS.get(cmd_name)
+            reference = {**OWN, **COMMANDS}.get(cmd_name)
             command = cast("click.Command", resolve(reference)) if reference else None
         return command
 

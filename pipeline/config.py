@@ -163,6 +163,38 @@ def describe(model: type[Parameters]) -> dict[str, str]:
     return texts
 
 
+def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
+    """Whether a setting (``train.epochs``) may be a number that is not whole; raises ConfigError if there is none."""
+    stage, key = find_setting(stages, name)
+    fields = msgspec.inspect.type_info(stage.parameters).fields  # type: ignore[attr-defined]  # a Struct's info has fields
+    kinds = [next(field.type for field in fields if field.name == key)]
+    while kinds:
+        kind = kinds.pop()
+        if isinstance(kind, msgspec.inspect.FloatType):
+            return True
+        kinds += getattr(kind, "types", ())  # of a union
+        kinds += [kind.type] if isinstance(kind, msgspec.inspect.Metadata) else []
+    return False
+
+
+def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
+    """Return the stage and the key of a setting's full name; raises ConfigError if there is none."""
+    stage_name, _, key = name.partition(".")
+    for stage in stages:
+        if stage.name == stage_name:
+            keys = stage.parameters.__struct_fields__
+            if key not in keys:
+                raise ConfigError(
+                    f"{stage_name} has no setting '{key}'", mend=nearest(key, keys, f"settings of {stage_name}")
+                )
+            return stage, key
+    raise ConfigError(
+        f"there is no stage '{stage_name}'",
+        where=name,
+        mend=nearest(stage_name, [item.name for item in stages], "stages"),
+    )
+
+
 def plain(parameters: Parameters) -> dict[str, Any]:
     """Return settings as a receipt holds them, so that what was read compares equal to what was written."""
     values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parameters))
@@ -221,7 +253,7 @@ def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -
             continue
         stage, _, key = variable.removeprefix(PREFIX).lower().partition("_")
         if stage in names:
-            yield Setting(stage, key, _parse_value(environment[variable]), f"environment {variable}")
+            yield Setting(stage, key, parse_value(environment[variable]), f"environment {variable}")
         elif not key and difflib.get_close_matches(stage, ["preset"], cutoff=0.75):
             raise ConfigError(
                 f"{variable} means nothing", where="the environment", mend=f"did you mean {PREFIX}PRESET?"
@@ -241,10 +273,10 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     names = [item.name for item in stages]
     if stage not in names:
         raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=nearest(stage, names, "stages"))
-    return Setting(stage, key, _parse_value(value), "--set")
+    return Setting(stage, key, parse_value(value), "--set")
 
 
-def _parse_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out."""
     if text.strip() == "none":
         return None

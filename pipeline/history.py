@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Run:
 
     ``stages`` maps a stage to what was done with it, ``outcome`` is done, failed or interrupted, and
     ``changed`` holds the settings that neither the defaults nor the ``preset`` gave, and ``results`` each
-    stage's generation.
+    stage's generation. A trial of a sweep says so in ``trial``: which ``sweep``, and its ``number`` there.
     What these rest on: ``parameters`` by full name, raw ``sources`` and ``inputs`` by name or path with their
     digests, ``code`` as one digest a stage (the receipt in the generation has them all), ``libraries``
     with their versions.
@@ -45,6 +45,7 @@ class Run:
     inputs: Mapping[str, str]
     code: Mapping[str, str]
     libraries: Mapping[str, str]
+    trial: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_runs(folder: Path) -> tuple[Run, ...]:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """Watches a run for a person; use it as a context, so that the bars end with the block."""
+    """Watches a run for a person; use it as a context, so that the bars end with the block.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``transient`` bars vanish then.
+    """
+
+    def __init__(self, *, quiet: bool = False, transient: bool = False) -> None:
         self.quiet = quiet
         self._bars: Bars | None = None
-        self._live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self._transient = transient
+        self.live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +55,7 @@ class Terminal:
 
     def started(self, decision: Decision) -> Progress:
         """Begin a stage's line."""
-        if not self._live:
+        if not self.live:
             self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
             return silent_progress
         bars = self._started_bars()
@@ -85,6 +89,7 @@ class Terminal:
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(min_width=5)),
                 TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
                 expand=True,
+                transient=self._transient,
                 console=Console(stderr=True),
             )
             self._bars.start()

@@ -309,7 +309,9 @@ def _span(stages: Sequence[str]) -> str:
 
 def _settings(run: Run) -> str:
     changed = [f"{name}={toml_text(value)}" for name, value in run.changed.items()]
-    return ", ".join([f"preset {run.preset}", *changed] if run.preset else changed) or "defaults"
+    text = ", ".join([f"preset {run.preset}", *changed] if run.preset else changed) or "defaults"
+    number = f", trial {run.trial['number']}" if "number" in run.trial else ""
+    return f"sweep {run.trial['sweep']}{number}: {text}" if run.trial else text
 
 
 def _figure(name: str, value: object) -> str:

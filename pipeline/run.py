@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.errors import PipelineError, StoreError
 from pipeline.execute import Job, execute
@@ -71,6 +71,10 @@ class RunResult:
         return any(result.action in {Action.RUN, Action.RESTORE} for result in self.stages)
 
     @property
+    def has_run_anything(self) -> bool:
+        return any(result.action is Action.RUN for result in self.stages)
+
+    @property
     def figures(self) -> dict[str, object]:
         """All stages' figures, as ``stage: name``."""
         return {
@@ -81,8 +85,18 @@ class RunResult:
         }
 
 
-def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool = True) -> RunResult:
-    """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it."""
+def run(
+    project: Project,
+    selection: Selection,
+    watcher: Watcher,
+    *,
+    wait: bool = True,
+    trial: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it.
+
+    ``trial`` says of which sweep this is a trial, for the log; one that finds all its results there is not logged.
+    """
     store = project.store
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
@@ -109,10 +123,10 @@ def run(project: Project, selection: Selection, watcher: Watcher, *, wait: bool 
             outcome, error = "failed", f"{type(problem).__name__}: {problem}"
             raise
         finally:
-            if outcome != "done" or result.did_something:
+            if outcome != "done" or (result.has_run_anything if trial else result.did_something):
                 seconds = round(time.monotonic() - clock, 3)
                 try:
-                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error)
+                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial or {})
                 except StoreError:
                     if outcome == "done":  # else what went wrong first is what must be told
                         raise
@@ -170,7 +184,15 @@ def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, De
     return [receipt for receipt in found if receipt is not None]
 
 
-def _log(project: Project, result: RunResult, started: str, seconds: float, outcome: str, error: str) -> None:
+def _log(
+    project: Project,
+    result: RunResult,
+    started: str,
+    seconds: float,
+    outcome: str,
+    error: str,
+    trial: Mapping[str, Any],
+) -> None:
     """Write a run into the log."""
     earlier = read_runs(project.store.root)
     works = [done.receipt.work for done in result.stages if done.receipt]
@@ -193,5 +215,6 @@ def _log(project: Project, result: RunResult, started: str, seconds: float, outc
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},
             libraries={name: version for work in works for name, version in work.libraries.items()},
+            trial=trial,
         ),
     )

@@ -1,5 +1,6 @@
 """The six stages as one list: read it and you know the pipeline. Below, the commands that speak of images."""
 
+from pipeline.measure import Judging, Measure
 from pipeline.stage import Artifact, Stage
 from stages.parameters import (
     EncodeParameters,
@@ -137,3 +138,13 @@ COMMANDS = {
     "predict": "stages.commands.predict:predict",
     "show": "stages.commands.show:show",
 }
+
+# what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why
+JUDGING = Judging(
+    measures=(
+        Measure("accuracy", "evaluate/metrics.json", highest_is_best=True, interval="accuracy_interval"),
+        Measure("log_loss", "evaluate/metrics.json", highest_is_best=False),
+    ),
+    effort="train.epochs",
+    folds="train.folds",
+)

@@ -1,0 +1,144 @@
+"""The settings that a sweep tries: all combinations of a grid, random draws, or both; parsed from words.
+
+    train.optimiser=adam,adamw            each of these values; they are TOML, but for quotes, which may be left out
+    train.hidden=[256,64],[512,128]       lists are values too
+    train.dropout=0.0..0.5                drawn evenly from here to there
+    train.learning_rate=log:1e-4..1e-2    drawn evenly on a logarithmic scale
+
+A whole-number setting is drawn from whole numbers, both ends included. Nothing here runs or reads anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import parse_value, toml_text
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LOGARITHMIC = "log:"
+DIGITS = 4  # significant digits of a drawn number: more are never told apart, and make long tables
+EXAMPLES = "train.learning_rate=log:1e-4..1e-2, train.dropout=0.0..0.5, train.optimiser=adam,adamw"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A setting and the values that it may take."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        return self.values[int(rng.integers(len(self.values)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A setting and the numbers that it may take, from ``low`` to ``high``."""
+
+    name: str
+    low: float
+    high: float
+    is_logarithmic: bool
+    is_whole: bool
+
+    def draw(self, rng: np.random.Generator) -> int | float:
+        low, high = self.low, self.high + self.is_whole  # each whole number stands for what lies up to the next
+        value = math.exp(rng.uniform(math.log(low), math.log(high))) if self.is_logarithmic else rng.uniform(low, high)
+        rounded = math.floor(value) if self.is_whole else float(f"{value:.{DIGITS}g}")
+        return type(rounded)(min(max(rounded, self.low), self.high))
+
+
+def parse_choice(text: str) -> Choice:
+    """Parse ``NAME=VALUE,VALUE,...``; raises ConfigError."""
+    name, values = _name_and_rest(text)
+    parts = [part.strip() for part in split_at_commas(values)]
+    if not all(parts):
+        raise ConfigError(f"a value is missing in '{text}'", mend="for example train.learning_rate=1e-3,3e-3")
+    return Choice(name, tuple(parse_value(part) for part in parts))
+
+
+def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice | Range:
+    """Parse ``NAME=LOW..HIGH``, ``NAME=log:LOW..HIGH`` or ``NAME=VALUE,VALUE,...``; raises ConfigError."""
+    name, rest = _name_and_rest(text)
+    is_logarithmic = rest.startswith(LOGARITHMIC)
+    ends = [_number(part) for part in rest.removeprefix(LOGARITHMIC).split("..")]
+    if len(ends) != 2 or None in ends:
+        if is_logarithmic:
+            raise ConfigError(f"'{text}' is no range of numbers", mend=f"for example {EXAMPLES}")
+        return parse_choice(text)
+    low, high = (end for end in ends if end is not None)
+    if not low < high or (is_logarithmic and low <= 0):
+        raise ConfigError(
+            f"'{text}' is no range: {'0 < LOW < HIGH' if is_logarithmic else 'LOW < HIGH'} must hold",
+            mend=f"for example {EXAMPLES}",
+        )
+    is_whole = not takes_fractions(name)
+    if is_whole and not (low.is_integer() and high.is_integer()):
+        raise ConfigError(f"{name} is a whole number, and so the ends of its range must be", where=text)
+    return Range(name, low, high, is_logarithmic, is_whole)
+
+
+def combine(grid: Sequence[Choice], ranges: Sequence[Choice | Range], count: int, seed: int) -> list[dict[str, Any]]:
+    """Return what each trial sets: every combination of the grid, each with the same ``count`` random draws.
+
+    Draw k depends on ``seed`` and k alone, so that a larger count begins with the draws of a smaller one.
+    Raises ConfigError for a setting that is named twice.
+    """
+    names = [item.name for item in (*grid, *ranges)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"{twice[0]} is named twice", mend="name each setting once, with all of its values")
+    points = [dict(zip(names, values, strict=False)) for values in product(*(choice.values for choice in grid))]
+    if not ranges:
+        return points
+    import numpy as np
+
+    draws = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        draws.append({item.name: item.draw(rng) for item in ranges})
+    return [point | draw for point in points for draw in draws]
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Write what a trial sets as a person would type it."""
+    return " ".join(f"{name}={toml_text(value)}" for name, value in settings.items())
+
+
+def split_at_commas(text: str) -> list[str]:
+    """Divide a text at its commas, but for those within quotes and brackets."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _name_and_rest(text: str) -> tuple[str, str]:
+    name, equals, rest = text.partition("=")
+    if not equals or "." not in name.strip():
+        raise ConfigError(f"'{text}' is not STAGE.KEY=VALUES", mend=f"for example {EXAMPLES}")
+    return name.strip(), rest.strip()
+
+
+def _number(text: str) -> float | None:
+    """The number that a text holds, written as TOML or Python does, None if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
