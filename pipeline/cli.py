@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -114,6 +115,25 @@ def selection_options(command: F) -> F:
     return command
 
 
+def execution_options(command: F) -> F:
+    """Add where independent jobs, such as an ensemble's members, are done."""
+    options = (
+        click.option(
+            "--backend",
+            type=click.Choice(["local", "dask"]),
+            default="local",
+            show_default=True,
+            help="Train members in processes here, or on Dask.",
+        ),
+        click.option(
+            "--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://host:port; else one is started here."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
     """Bring the stages, the settings and the artifacts of a working folder together."""
     from pipeline.code_memory import CodeMemory
@@ -141,6 +161,7 @@ def main() -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would run and why, and run nothing.")
 @click.option("--no-wait", is_flag=True, help="Fail at once if another pipeline is writing here.")
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but warnings and errors.")
+@execution_options
 @json_option
 @common_options
 def run(
@@ -156,6 +177,8 @@ def run(
     dry_run: bool,
     no_wait: bool,
     quiet: bool,
+    backend: str,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Bring stages up to date, and first what they depend on."""
@@ -164,8 +187,9 @@ def run(
     from pipeline.plan import make_plan, select
     from pipeline.progress import Terminal
     from pipeline.run import run as run_stages
+    from pipeline.workers import Execution
 
-    project = load_project(folder, preset, sets)
+    project = replace(load_project(folder, preset, sets), execution=Execution(backend, scheduler))
     selection = select(project.stages, stages, only=only, force=force, first=first, last=last)
     if dry_run:
         plan = make_plan(observe(project, selection.stages), selection)

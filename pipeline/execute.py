@@ -15,8 +15,8 @@ from pipeline.pieces import StagePieces, fingerprint_files
 from pipeline.plan import Observed, Reason, ReasonKind, differences
 from pipeline.receipt import Output, Receipt, Work
 from pipeline.source_import import import_from_source
-from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
-from pipeline.workers import LocalWorkers
+from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, Workers, resolve
+from pipeline.workers import DASK, Execution, LocalWorkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,17 @@ def _task(
         progress=progress,
         say=say,
         pieces=pieces,
-        workers=LocalWorkers(progress, say),
+        workers=_workers(project.execution, progress, say),
     )
+
+
+def _workers(execution: Execution, progress: Progress, say: Callable[[str], None]) -> Workers:
+    """Return whoever does independent jobs."""
+    if execution.backend == DASK:
+        from pipeline.cluster import ClusterWorkers
+
+        return ClusterWorkers(execution.scheduler, progress, say)
+    return LocalWorkers(progress, say)
 
 
 def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:

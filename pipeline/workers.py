@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.errors import StageError
+from pipeline.errors import ConfigError, StageError
 from pipeline.source_import import import_from_source
 from pipeline.stage import Progress, Workplace, resolve
 
@@ -31,6 +32,10 @@ class Execution:
 
     backend: str = LOCAL
     scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheduler is not None and self.backend != DASK:
+            raise ConfigError("--scheduler names a Dask cluster", mend=f"--backend dask --scheduler {self.scheduler}")
 
 
 class LocalWorkers:
@@ -87,7 +92,9 @@ class LocalWorkers:
                         mend="run again: what was finished is kept; if memory is short, with fewer processes",
                     ) from error
                 finally:
-                    results.close()
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # that unfinished jobs are ended is meant
+                        results.close()
                     # at once, whatever they are doing, and so that the next jobs find the code as it is then
                     get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 

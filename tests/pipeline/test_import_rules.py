@@ -21,8 +21,8 @@ LAYERS = (
     ("errors",),
     ("stage", "fingerprint", "interrupt", "lock", "source_import", "disk", "measure"),
     ("code", "config", "receipt", "history", "workers"),
-    ("code_memory", "space", "plan"),
-    ("store", "render"),
+    ("code_memory", "space", "plan", "job"),
+    ("store", "render", "cluster"),
     ("observe", "progress", "pieces", "aside"),
     ("execute", "provenance", "clean", "current"),
     ("run",),
@@ -35,7 +35,7 @@ LAYERS = (
 SHOWN_TO_STAGES = {"pipeline.errors", "pipeline.stage"}
 NEVER_TO_STAGES = {"store", "plan", "run", "execute", "observe", "receipt", "history", "lock", "fingerprint", "code"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
-HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "PIL", "matplotlib")
+HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
 
 
 def modules(folder: Path, package: str) -> dict[str, str]:

@@ -175,6 +175,48 @@ def parts(task):
 def check(path):
     json.loads(path.read_text())
 ''',
+    "jobs.py": '''
+import os
+import signal
+import time
+
+import numpy as np
+
+from pipeline.errors import DataError
+
+
+def until_there(path):
+    """Wait for a file; the tests that use this end the process if it never comes."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def work(job, place):
+    """Do what a job says: a number is multiplied with the sum of an array."""
+    array = place.arrays["numbers"]
+    if isinstance(job, int):
+        for step in range(4):
+            place.progress(step + 1, 4, unit="steps", note=f"at {step}")
+        return job * int(array.sum()), type(array).__name__, os.getpid()
+    what, signal_file = job
+    if what == "fails":
+        raise DataError("it was told to fail", where="here", mend="do not")
+    if what == "dies":
+        until_there(signal_file)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "kills its parent":
+        first, every = signal_file.parent / "killed", signal_file.name == "every"
+        if every or not first.exists():
+            first.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        return "alive"
+    if what == "waits":
+        (signal_file / str(os.getpid())).touch()
+        while True:
+            place.progress(1, 2)
+            time.sleep(0.01)
+''',
     "dag.py": '''
 import json
 
