@@ -100,7 +100,7 @@ def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int |
             axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         elif title == "Learning rate":
             axes.set_ylim(bottom=0)
-            axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3), useMathText=False)
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
         if any(series):
             axes.legend(loc="best", handlelength=1.8)
         told = ", ".join(f"{name or title} {_last(values):.4g}" for name, values in series.items())

@@ -31,20 +31,37 @@ SCRIPT = r"""
     });
   }
 
-  const networks = model.networks.map(({sizes, activation, weights}) => {
+  const networks = model.networks.map(({sizes, activation, deslant, weights}) => {
     const numbers = decode(weights), layers = [];
     for (let i = 1, at = 0; i < sizes.length; i++) {
       const nIn = sizes[i - 1], nOut = sizes[i], end = at + nIn * nOut;
       layers.push({nIn, nOut, W: numbers.subarray(at, end), b: numbers.subarray(end, end + nOut)});
       at = end + nOut;
     }
-    return {layers, activation: activations[activation]};
+    return {layers, deslant, activation: activations[activation]};
   });
 
   // The probability of every class for one image, given as the networks' inputs: their mean.
   function probabilities(inputs) {
-    const answers = networks.map((network) => softmax(logits(network, inputs)));
+    const upright = networks.some(({deslant}) => deslant) && setUpright(inputs);
+    const answers = networks.map((network) => softmax(logits(network, network.deslant ? upright : inputs)));
     return answers[0].map((_, k) => answers.reduce((sum, P) => sum + P[k], 0) / answers.length);
+  }
+
+  // The same as deslant.py: every row of pixels is moved by the slant times its distance from the centre.
+  function setUpright(X) {
+    let mass = 1e-30, sumY = 0, sumX = 0, sumYY = 0, sumYX = 0;
+    X.forEach((value, i) => {
+      const x = i % width, y = (i - x) / width;
+      mass += value, sumY += value * y, sumX += value * x, sumYY += value * y * y, sumYX += value * y * x;
+    });
+    const centre = sumY / mass, variance = Math.max(sumYY / mass - centre ** 2, 1e-6);
+    const slant = Math.min(1, Math.max(-1, (sumYX / mass - centre * sumX / mass) / variance));
+    const at = (x, y) => (x >= 0 && x < width ? X[y * width + x] : 0);
+    return Float64Array.from(X, (_, i) => {
+      const x = i % width, y = (i - x) / width, from = x + slant * (y - centre), left = Math.floor(from);
+      return at(left, y) + (at(left + 1, y) - at(left, y)) * (from - left);
+    });
   }
 
   function logits({layers, activation}, inputs) {

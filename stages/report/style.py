@@ -15,7 +15,7 @@ h1, h2, h3 { line-height: 1.25; font-weight: 650; }
 h1 { font-size: 1rem; margin: 0; color: var(--faint); font-weight: 500; }
 h2 { font-size: 1.3rem; margin: 3.2rem 0 .7rem; padding-top: 1.1rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
-p { margin: .4rem 0; max-width: 44rem; }
+p { margin: .4rem 0; max-width: 44rem; text-wrap: pretty; }
 p.full { max-width: none; }
 a { color: var(--first); }
 .faint, figcaption, caption, dt, summary { color: var(--faint); font-size: .85rem; }
@@ -23,7 +23,8 @@ code, .digest { font: .82em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaV
 .notice { border-left: 4px solid var(--second); background: var(--card); padding: .6rem .9rem; margin: 0 0 1.4rem; }
 .headline { font-size: clamp(3rem, 12vw, 4.6rem); font-weight: 700; line-height: 1.1; letter-spacing: -.03em;
   margin: .1rem 0 .2rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin: 1.4rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.3rem, 1fr)); gap: .75rem; margin: 1.4rem 0; }
+.tiles div:first-child { grid-column: span 2; }
 .tiles dd { white-space: nowrap; }
 .tiles div { background: var(--card); border-radius: .5rem; padding: .65rem .9rem; display: flex;
   flex-direction: column-reverse; justify-content: flex-end; }
@@ -52,9 +53,12 @@ img { display: block; image-rendering: pixelated; width: 100%; height: auto; bor
 .pictures figcaption { line-height: 1.35; margin-top: .3rem; font-size: .8rem; }
 .pictures b { color: var(--ink); }
 .weights img { background: var(--card); }
-.warps { display: grid; grid-template-columns: repeat(8, minmax(0, 4.4rem)); gap: .4rem; }
+.warps { display: grid; grid-template-columns: repeat(8, minmax(0, 4.4rem)); gap: .4rem; padding: 3px; }
 .warps > :nth-child(8n + 1) { outline: 2px solid var(--first); outline-offset: 1px; border-radius: .25rem; }
 .draw { display: grid; grid-template-columns: 280px 8.5rem minmax(14rem, 1fr); gap: 1.6rem; align-items: start; }
+.pad { position: relative; max-width: 280px; }
+.hint { position: absolute; inset: 0; display: grid; place-items: center; color: #9aa0ad; pointer-events: none; }
+.drawn .hint { visibility: hidden; }
 .draw canvas { display: block; background: #000; border-radius: .4rem; }
 #drawing { width: 100%; height: auto; max-width: 280px; touch-action: none; cursor: crosshair; }
 #seen { width: 100%; height: auto; max-width: 8.5rem; image-rendering: pixelated; border-radius: .25rem; }
@@ -77,7 +81,7 @@ button:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px soli
 .settings div { display: flex; justify-content: space-between; gap: 1rem; break-inside: avoid; padding: .1rem 0;
   border-bottom: 1px solid var(--line); font-size: .88rem; }
 .settings dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
-.chain { list-style: none; margin: 1rem 0 0; padding: 0 0 0 1.2rem; border-left: 2px solid var(--line); }
+.chain { list-style: none; margin: 1rem 0 0 6px; padding: 0 0 0 1.2rem; border-left: 2px solid var(--line); }
 .chain > li { position: relative; margin: 0 0 1.4rem; }
 .chain > li::before { content: ""; position: absolute; left: calc(-1.2rem - 6px); top: .5rem; width: 10px; height: 10px;
   border-radius: 50%; background: var(--first); }
@@ -89,12 +93,15 @@ details { margin: .5rem 0; } summary { cursor: pointer; padding: .2rem 0; }
   .draw > :last-child { grid-column: 1 / -1; } }
 @media (max-width: 30rem) { body { padding: 1.25rem 1rem 3rem; } h2 { margin-top: 2.4rem; }
   .confusion { font-size: .72rem; } .confusion th, .confusion td { padding: .2rem .12rem; min-width: 1.55rem; }
-  th, td { padding: .22rem .4rem; } .pictures { grid-template-columns: repeat(4, 1fr); gap: .9rem .6rem; }
+  .rows { font-size: .8rem; } th, td { padding: .22rem .3rem; }
+  .pictures { grid-template-columns: repeat(4, 1fr); gap: .9rem .6rem; }
   .pictures.small { grid-template-columns: repeat(8, 1fr); gap: .3rem; } .warps { gap: .25rem; } }
-@media print { @page { margin: 14mm 12mm; } body { max-width: none; padding: 0; font-size: 10pt; }
+@media print { @page { margin: 14mm 12mm; } html { font-size: 12px; }
+  body { max-width: none; padding: 0; font-size: 1rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav, .screen, details { display: none; } .wide { overflow: visible; } h2 { margin-top: 1.6rem; break-after: avoid; }
-  h3 { break-after: avoid; } figure, tr, .tiles, .chain > li { break-inside: avoid; }
+  h3 { break-after: avoid; } figure, tr, table, .tiles, .pair, .chain > li { break-inside: avoid; }
+  .tiles { grid-template-columns: repeat(6, 1fr); }
   .side { grid-template-columns: repeat(3, 1fr); gap: .8rem; } .pair { grid-template-columns: 1fr 1fr; gap: .8rem; }
   .confusion { font-size: 7pt; } .confusion th, .confusion td { padding: .15rem; min-width: 0; }
   .pictures { grid-template-columns: repeat(8, 1fr); } .pictures.small { grid-template-columns: repeat(16, 1fr); }

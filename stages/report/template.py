@@ -30,11 +30,11 @@ The best epoch was chosen on these rows, though, so expect slightly less on new 
 {% if metrics.ensemble %}
 All networks together are right on <strong>{{ percent(metrics.ensemble.accuracy) }}</strong> of
 {{ count(metrics.ensemble.n_rows) }} validation rows, which none of them has seen
-(95 % interval {{ span(metrics.ensemble.accuracy_interval) }}).
+(95&nbsp;% interval {{ span(metrics.ensemble.accuracy_interval) }}).
 {% endif %}
 </p>
 <dl class="tiles">
-<div><dt>95 % interval (Wilson)</dt><dd>{{ span(metrics.accuracy_interval) }}</dd></div>
+<div><dt>95&nbsp;% interval (Wilson)</dt><dd>{{ span(metrics.accuracy_interval) }}</dd></div>
 <div><dt>errors</dt><dd>{{ count(metrics.n_errors) }}</dd></div>
 <div><dt>log loss</dt><dd>{{ "%.4f" | format(metrics.log_loss) }}</dd></div>
 <div><dt>mean F1</dt><dd>{{ percent(metrics.macro_f1) }}</dd></div>
@@ -60,8 +60,11 @@ length }} classes.<br>
 <p>Draw {{ what_to_draw }} with the mouse, a finger or a pen. The network answers on this page, without a server.</p>
 <div class="draw">
 <div>
+<div class="pad">
 <canvas id="drawing" width="{{ drawing_width }}" height="{{ drawing_height }}" role="img" \
 aria-label="Draw here with a mouse, a finger or a pen"></canvas>
+<span class="hint" aria-hidden="true">draw here</span>
+</div>
 <button type="button" id="clear">Clear</button>
 </div>
 <div>
@@ -144,7 +147,7 @@ The ring marks the epoch whose weights were kept: {{ kept }} of {{ history.epoch
 {{ section("classes") }}
 <div class="wide">
 <table class="rows">
-<thead><tr><th scope="col">label</th><th scope="col">labelled rows</th><th scope="col">validation</th>
+<thead><tr><th scope="col">label</th><th scope="col">labelled</th><th scope="col">measured</th>
 <th scope="col">precision</th><th scope="col">recall</th><th scope="col">F1</th></tr></thead>
 <tbody>
 {% for each in metrics.per_class %}
@@ -154,8 +157,9 @@ The ring marks the epoch whose weights were kept: {{ kept }} of {{ history.epoch
 </tbody>
 </table>
 </div>
-<p class="faint">Precision: of the rows said to be of a class, how many are. Recall: of a class's rows, how many were
-found. F1: their harmonic mean.</p>
+<p class="faint">Labelled: rows in the training file; measured: those of them that the figures are about. Precision: of
+the rows said to be of a class, how many are. Recall: of a class's rows, how many were found. F1: their harmonic
+mean.</p>
 </section>
 
 {% if metrics.members %}

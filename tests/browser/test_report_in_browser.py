@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_metrics(finished: Path, open_page: Any) ->
     assert normal(page.locator(".headline").inner_text()) == f"{100 * metrics['accuracy']:.2f} %"
     tiles = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
     low, high = metrics["accuracy_interval"]
-    assert normal(tiles["95 % interval (Wilson)"]) == f"{100 * low:.2f} to {100 * high:.2f} %"
+    assert normal(tiles["95\N{NO-BREAK SPACE}% interval (Wilson)"]) == f"{100 * low:.2f} to {100 * high:.2f} %"
     assert int(tiles["errors"]) == metrics["n_errors"]
     assert tiles["log loss"] == f"{metrics['log_loss']:.4f}"
     assert normal(tiles["mean F1"]) == f"{100 * metrics['macro_f1']:.2f} %"
@@ -80,6 +80,14 @@ def test_the_figures_are_those_of_the_metrics(finished: Path, open_page: Any) ->
     confusion = page.locator(".confusion").first.locator("tbody tr").all_inner_texts()
     written = (finished / "evaluate/confusion.csv").read_text().splitlines()[1:]
     assert [normal(line).replace("·", "0").split() for line in confusion] == [line.split(",") for line in written]
+
+
+def test_many_classes_with_long_names_fit_too(tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_charts(monkeypatch)
+    names = tuple(f"{letter}-{'unbroken' * 5}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    tab = open_page(write_page(tmp_path, classes=names, source="folder/" * 30 + "x" * 200)[0], width=390)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.draw(ONE) in names
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
