@@ -7,7 +7,7 @@ the scratch folder; the next one of the same work goes on from there and ends wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,16 @@ from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History
 if TYPE_CHECKING:
     from stages.parameters import TrainParameters
 
-NOT_THE_MEMBERS_OWN = ("folds", "members", "processes", "report_steps")
+BLOCK_ROWS = 4096
+NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """What a training is of: the settings of train, the fold that it does not see, and which of that fold's it is.
 
-    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row.
+    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row. What the
+    member's variant says is already part of ``parameters``; ``make_member`` sees to it.
     """
 
     parameters: TrainParameters
@@ -65,13 +67,22 @@ class Member:
 
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
-        images = self.images
+        images = replace(self.images, deslant=self.parameters.deslant)
         architecture = Architecture(
             n_inputs=images.height * images.width,
             n_classes=len(images.classes),
             **settings_of(self.parameters, Architecture),
         )
         return Network(architecture, images)
+
+
+def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
+    """The member with that number of that fold. Variants take turns, along the folds and within each."""
+    if parameters.variants:
+        variant = parameters.variants[(fold + number) % len(parameters.variants)]
+        own = {name: value for name, value in msgspec.structs.asdict(variant).items() if value is not None}
+        parameters = msgspec.structs.replace(parameters, **own)
+    return Member(parameters, images, fold, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,8 @@ def train_member(member: Member, place: Workplace) -> Trained:
         rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
         X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
     n_rows = len(X if rows is None else rows)
+    if parameters.deslant:
+        X, X_validation = (deslanted(part, member.images) for part in (X, X_validation))
     recipe = make_recipe(parameters, n_rows, seed=member.seed, keep=member.keep)
     network = member.empty_network()
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
@@ -130,6 +143,15 @@ def train_member(member: Member, place: Workplace) -> Trained:
             mend=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
         ) from error
     return Trained(network.parameters, network.statistics, history)
+
+
+def deslanted(X: Any, images: Images) -> NDArray[Any]:
+    """All rows of ``X`` (m, n_pixels) set upright, in memory."""
+    upright = np.empty(X.shape, X.dtype)
+    for start in range(0, len(X), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        upright[block] = mlp.deslant(X[block], images.height, images.width)
+    return upright
 
 
 class ChosenRows:
@@ -206,4 +228,4 @@ class Watcher:
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch is over."""
-        self.note = f"validation accuracy {epoch.validation_accuracy:.2%} after epoch {epoch.epoch}"
+        self.note = f"{100 * epoch.validation_accuracy:.2f} % validation accuracy, epoch {epoch.epoch}"

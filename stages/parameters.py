@@ -57,7 +57,9 @@ class SplitParameters(Parameters, frozen=True):
     seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
     train_rows: Annotated[Count | None, Meta(description="Use only so many of the training rows, at random.")] = None
-    validation_rows: Annotated[Count | None, Meta(description="Use only so many of the validation rows, at random.")] = None
+    validation_rows: Annotated[
+        Count | None, Meta(description="Use only so many of the validation rows, at random.")
+    ] = None
     normalise: Annotated[
         Literal["range", "min_max"],
         Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
@@ -71,21 +73,46 @@ class EncodeParameters(Parameters, frozen=True):
     """One-hot encoding has no choices."""
 
 
+Hidden = tuple[Annotated[int, Meta(ge=1)], ...]
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
+Strength = Annotated[float, Meta(ge=0.0)]
+
+
+class Variant(Parameters, frozen=True, omit_defaults=True):
+    """What some members of an ensemble have in place of the settings of train with these names."""
+
+    hidden: Hidden | None = None
+    activation: Activation | None = None
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    batch_norm: bool | None = None
+    deslant: bool | None = None
+    learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
+    epochs: Count | None = None
+    label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    rotation: Strength | None = None
+    scale: Strength | None = None
+    shear: Strength | None = None
+    shift: Strength | None = None
+    elastic: Strength | None = None
+    smoothness: Annotated[float, Meta(gt=0.0)] | None = None
+
+
 class TrainParameters(Parameters, frozen=True):
     """The network and how it learns."""
 
     hidden: Annotated[
-        tuple[Annotated[int, Meta(ge=1)], ...],
+        Hidden,
         Meta(description="Width of each hidden layer; [] is multinomial logistic regression."),
     ] = (256, 64)
     activation: Annotated[
-        Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"],
+        Activation,
         Meta(description="What follows each hidden layer."),
     ] = "relu"
     dropout: Annotated[
         float, Meta(description="Probability with which each hidden value is dropped in training.", ge=0.0, lt=1.0)
     ] = 0.0
     batch_norm: Annotated[bool, Meta(description="Normalise every hidden layer over the batch.")] = False
+    deslant: Annotated[bool, Meta(description="Set every image upright before the network sees it.")] = False
     initialisation: Annotated[
         Literal["he", "tutorial"],
         Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
@@ -156,6 +183,10 @@ class TrainParameters(Parameters, frozen=True):
     members: Annotated[
         int, Meta(description="Networks per fold, which differ by their seeds; their probabilities are averaged.", ge=1)
     ] = 1
+    variants: Annotated[
+        tuple[Variant, ...],
+        Meta(description="Settings in which members differ, taken in turns; any of those in [[train.variants]]."),
+    ] = ()
     processes: Annotated[
         Count | None,
         Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),

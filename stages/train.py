@@ -21,7 +21,7 @@ from stages import mlp
 from stages.documents import Classes, decode_document
 from stages.documents import Images as ImagesDocument
 from stages.folds import divide_into_folds
-from stages.member import Member, Trained, make_recipe
+from stages.member import Member, Trained, make_member, make_recipe
 from stages.mlp import Epoch, History, Images
 from stages.tables import write_table
 from stages.wording import counted
@@ -47,7 +47,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
     parameters = task.parameters
     images = check_rows(task)
     members = [
-        Member(parameters, images, fold, number)
+        make_member(parameters, images, fold, number)
         for fold in range(parameters.folds)
         for number in range(parameters.members)
     ]
@@ -115,7 +115,8 @@ def check_rows(task: Task[TrainParameters]) -> Images:
 def check_settings(task: Task[TrainParameters], members: Sequence[Member], labels: NDArray[np.int64]) -> None:
     """Raise ConfigError for what cannot work, before anything is trained."""
     parameters = task.parameters
-    make_recipe(parameters, len(labels), seed=parameters.seed, keep=members[0].keep)
+    for member in members:
+        make_recipe(member.parameters, len(labels), seed=member.seed, keep=member.keep)
     n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
     if parameters.folds == 1 and n_validation == 0:
         raise ConfigError(

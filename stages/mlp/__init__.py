@@ -4,6 +4,7 @@
 """
 
 from stages.mlp.augment import Augmentation, Warp
+from stages.mlp.deslant import deslant
 from stages.mlp.files import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.fit import fit
 from stages.mlp.memory import forget_pages
@@ -21,6 +22,7 @@ __all__ = [
     "Network",
     "Recipe",
     "Warp",
+    "deslant",
     "fit",
     "forget_pages",
     "load",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -135,7 +135,7 @@ def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bo
         for number, network in enumerate(networks)
         for key, values in (network.weights | network.averages).items()
     }
-    if not networks or any(network.images != networks[0].images for network in networks):
+    if not networks or len({network.images and replace(network.images, deslant=False) for network in networks}) > 1:
         raise ValueError("its networks do not know the same images")
     if differing := sorted(arrays.keys() ^ expected.keys()):
         raise ValueError(f"{', '.join(differing[:5])} missing or too many")

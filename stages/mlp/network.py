@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.deslant import deslant
 from stages.mlp.layers import BatchNorm
 from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.team import Threads
@@ -92,7 +93,7 @@ class Architecture:
 class Images:
     """What the rows are: the label of every class, the image's size, and how pixels became inputs.
 
-    An input is ``(pixel - offset) / scale``, clipped to [0, 1].
+    An input is ``(pixel - offset) / scale``, clipped to [0, 1]; with ``deslant`` the image is then set upright.
     """
 
     classes: tuple[int | str, ...]
@@ -100,6 +101,7 @@ class Images:
     width: int
     offset: float = 0.0
     scale: float = 255.0
+    deslant: bool = False
 
 
 class Network:
@@ -158,8 +160,14 @@ class Network:
         """Pickled and copied as what it is made of, so that the views stay views and the memory stays shared."""
         return rebuild, (self.architecture, self.images, self.parameters, self.statistics)
 
+    def prepare(self, X: Floats) -> Floats:
+        """Rows (m, n_inputs) as the network was shown them in training: set upright, if that is how it sees images."""
+        if self.images is None or not self.images.deslant:
+            return X
+        return deslant(X, self.images.height, self.images.width)
+
     def logits(self, X: Floats) -> Floats:
-        """(m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
+        """Prepared rows (m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
         activation = ACTIVATIONS[self.architecture.activation]
         Z = np.asarray(X, self.architecture.dtype)
         for i in range(1, self.n_layers + 1):
@@ -209,7 +217,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     def predict(index: int) -> None:
         for k in range(index, len(chunks), threads):
             chunk = chunks[k]
-            Z = network.logits(X[chunk])
+            Z = network.logits(network.prepare(X[chunk]))
             if architecture.n_classes == 2:
                 probabilities[chunk, 1:] = np.exp(-np.logaddexp(0, -Z))
                 probabilities[chunk, :1] = np.exp(-np.logaddexp(0, Z))

@@ -13,10 +13,10 @@ from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
 from stages.member import Member, Watcher, make_recipe, usual_batch_size
-from stages.mlp import Architecture
+from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
-from stages.parameters import TrainParameters
+from stages.parameters import TrainParameters, Variant
 from stages.presets import PRESETS
 from stages.schemas import check_history
 
@@ -255,3 +255,24 @@ def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run
     with pytest.raises(StageError, match="diverged") as caught:
         run_stage("train", TrainParameters(**wrong, optimiser="sgd", schedule="constant", members=2, processes=2))
     assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+
+
+def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
+    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(deslant=True))
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=4, variants=variants))
+    networks = load_members(rows / "train/model.npz")
+    assert [network.architecture.hidden for network in networks] == [(16,), (8,), (16,), (16,)]
+    assert [network.architecture.activation for network in networks] == ["relu", "gelu", "relu", "relu"]
+    assert [network.images.deslant for network in networks] == [False, False, True, False]
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, variants=variants))
+    networks = load_members(rows / "train/model.npz")
+    assert [network.images.deslant for network in networks] == [False, False, True]
+
+
+def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_ones(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, deslant=True))
+    network = load_members(rows / "train/model.npz")[0]
+    X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
+    accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
+    assert outcome.figures["validation accuracy"] == pytest.approx(accuracy)
+    assert accuracy > 0.9

@@ -1,0 +1,78 @@
+"""Upright images: a slanted stroke stands, an upright one stays, and a network that sees them so says so in its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from stages.mlp import Architecture, Images, Network, deslant, load_members, predict_proba, save_ensemble
+
+HEIGHT, WIDTH = 12, 15
+
+
+def stroke(slant: float) -> np.ndarray:
+    """A bar two pixels wide through the middle, with ``slant`` columns per row."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    middle = (WIDTH - 1) / 2 + slant * (y - (HEIGHT - 1) / 2)
+    bar = np.clip(1.5 - np.abs(x - middle), 0, 1)
+    bar[[0, -1]] = 0
+    return bar.astype(np.float32).reshape(1, -1)
+
+
+def spread(image: np.ndarray) -> float:
+    """The variance of the column, weighted by brightness."""
+    columns = np.arange(HEIGHT * WIDTH) % WIDTH
+    mean = (image * columns).sum() / image.sum()
+    return float((image * (columns - mean) ** 2).sum() / image.sum())
+
+
+@pytest.mark.parametrize("slant", [-0.5, -0.2, 0.3, 0.6])
+def test_a_slanted_stroke_is_set_upright(slant: float) -> None:
+    upright = deslant(stroke(slant), HEIGHT, WIDTH)
+    assert spread(stroke(slant)) > 2 * spread(stroke(0)) or abs(slant) < 0.3
+    assert spread(upright) == pytest.approx(spread(stroke(0)), abs=0.15)
+    assert upright.sum() == pytest.approx(stroke(slant).sum(), rel=0.01)
+
+
+def test_an_upright_stroke_stays_as_it_is_to_the_bit_nearly() -> None:
+    np.testing.assert_allclose(deslant(stroke(0), HEIGHT, WIDTH), stroke(0), atol=1e-5)
+
+
+@given(
+    X=arrays(np.float32, (3, HEIGHT * WIDTH), elements=st.floats(0, 1, width=32)),
+    n_empty=st.integers(0, 3),
+)
+def test_any_image_stays_finite_and_between_black_and_white_and_empty_ones_stay_empty(
+    X: np.ndarray, n_empty: int
+) -> None:
+    X[:n_empty] = 0
+    upright = deslant(X, HEIGHT, WIDTH)
+    assert upright.dtype == X.dtype
+    assert np.isfinite(upright).all()
+    assert upright.min() >= 0
+    assert upright.max() <= 1 + 1e-6
+    assert not upright[:n_empty].any()
+
+
+def test_images_do_not_depend_on_their_neighbours() -> None:
+    X = np.random.default_rng(0).random((1100, HEIGHT * WIDTH), dtype=np.float32)
+    upright = deslant(X, HEIGHT, WIDTH)
+    np.testing.assert_allclose(upright[1000:1001], deslant(X[1000:1001], HEIGHT, WIDTH), atol=1e-5)
+
+
+def test_a_network_that_sees_images_upright_does_so_in_prediction_and_after_loading(tmp_path: Path) -> None:
+    X = np.vstack([stroke(0.5), stroke(-0.4)])
+    networks = []
+    for is_upright in (True, False):
+        network = Network(Architecture(HEIGHT * WIDTH, 3), Images((0, 1, 2), HEIGHT, WIDTH, deslant=is_upright))
+        network.initialise(np.random.default_rng(0))
+        networks.append(network)
+    save_ensemble(networks, tmp_path / "model.npz")
+    upright, plain = load_members(tmp_path / "model.npz")
+    np.testing.assert_array_equal(predict_proba(upright, X), predict_proba(plain, deslant(X, HEIGHT, WIDTH)))
+    assert np.abs(predict_proba(upright, X) - predict_proba(plain, X)).max() > 0.01
