@@ -1,4 +1,4 @@
-"""Upright images: a slanted stroke stands, an upright one stays, and a network that sees them so says so in its file."""
+"""Upright images: a slanted stroke stands, an upright one stays, and a network that sees them so says so."""
 
 from __future__ import annotations
 
