@@ -20,7 +20,8 @@ class Cluster:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
         place = folder / "scheduler.json"
-        self.scheduler = self._start({}, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
+        words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
+        self.scheduler = self._start({}, "scheduler", *words)
         deadline = time.monotonic() + PATIENCE
         while not (place.exists() and place.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -42,7 +43,8 @@ class Cluster:
             self.end(self.workers)
             self.workers, self.kind = [], (code, nanny)
         self.workers = [worker for worker in self.workers if worker.poll() is None]
-        words = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self.folder / "local"))
+        words = ("--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard")
+        words += ("--local-directory", str(self.folder / "local"))
         if not nanny:
             words += ("--no-nanny",)
         for _ in range(count - len(self.workers)):
