@@ -62,6 +62,10 @@ class StoreError(PipelineError):
     """The artifacts folder cannot be read or written as it must be."""
 
 
+class SweepError(PipelineError):
+    """A sweep cannot go on, whatever the next trial's settings are."""
+
+
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.errors import PipelineError, StoreError
+from pipeline.errors import PipelineError, StoreError, SweepError
 from pipeline.execute import Job, execute
 from pipeline.fingerprint import digest
 from pipeline.history import Run, append_run, read_runs
@@ -28,7 +28,7 @@ from pipeline.plan import (
     known_inputs,
     make_plan,
 )
-from pipeline.receipt import Receipt
+from pipeline.receipt import Receipt, Work
 from pipeline.stage import Progress, Stage
 
 
@@ -57,6 +57,29 @@ class StageResult:
     reasons: tuple[Reason, ...]
     seconds: float
     receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOf:
+    """What a run must know of the sweep that it belongs to.
+
+    ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether observed work is
+    of the code and the raw files that the sweep began with: this process has imported that code, and a figure is
+    compared with figures of those files.
+    """
+
+    sweep: str
+    number: int | None
+    is_expected: Callable[[Work], bool]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {"sweep": self.sweep, **({} if self.number is None else {"number": self.number})}
+
+    def require_expected(self, works: Iterable[Work]) -> None:
+        """Raise SweepError for work of other code, or of other files."""
+        if not all(self.is_expected(work) for work in works):
+            raise SweepError("code or raw files have changed since the sweep began", mend="run the same sweep again")
 
 
 @dataclass(slots=True)
@@ -91,19 +114,17 @@ def run(
     watcher: Watcher,
     *,
     wait: bool = True,
-    trial: Mapping[str, Any] | None = None,
+    trial: TrialOf | None = None,
 ) -> RunResult:
     """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it.
 
-    ``trial`` says of which sweep this is a trial, for the log; one that finds all its results there is not logged.
+    A ``trial`` of a sweep that finds all its results there is not logged.
     """
     store = project.store
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
         store.sweep_up()
-        observed = observe(project, selection.stages)
-        if project.memory.grown:
-            store.remember(CODE_MEMORY, project.memory.to_bytes())
+        observed = _observe(project, selection, trial)
         plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
         if plan.stale:
             for notice in sorted({item.notice for item in observed if item.notice}):
@@ -126,11 +147,21 @@ def run(
             if outcome != "done" or (result.has_run_anything if trial else result.did_something):
                 seconds = round(time.monotonic() - clock, 3)
                 try:
-                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial or {})
+                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial)
                 except StoreError:
                     if outcome == "done":  # else what went wrong first is what must be told
                         raise
     return result
+
+
+def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[Observed, ...]:
+    """Observe the stages, remember what was learned of their code, and see that a trial is what it should be."""
+    observed = observe(project, selection.stages)
+    if project.memory.grown:
+        project.store.remember(CODE_MEMORY, project.memory.to_bytes())
+    if trial:
+        trial.require_expected(item.work for item in observed if item.stage.name in selection.stages)
+    return observed
 
 
 def _run_stages(
@@ -191,7 +222,7 @@ def _log(
     seconds: float,
     outcome: str,
     error: str,
-    trial: Mapping[str, Any],
+    trial: TrialOf | None,
 ) -> None:
     """Write a run into the log."""
     earlier = read_runs(project.store.root)
@@ -215,6 +246,6 @@ def _log(
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},
             libraries={name: version for work in works for name, version in work.libraries.items()},
-            trial=trial,
+            trial=trial.data if trial else {},
         ),
     )

@@ -17,12 +17,13 @@ from typing import Any, Protocol
 
 from pipeline.aside import StoreAside
 from pipeline.config import Config, find_setting
-from pipeline.errors import ConfigError, LockError, PipelineError, StoreError, nearest
+from pipeline.errors import ConfigError, LockError, PipelineError, StoreError, SweepError, nearest
 from pipeline.fingerprint import digest
 from pipeline.measure import Judging, Measure
-from pipeline.observe import Project, observe
+from pipeline.observe import NO_SOURCES, Project, current_work, find_sources, observe
 from pipeline.plan import Action, ancestors, make_plan, select
-from pipeline.run import Watcher, run
+from pipeline.receipt import Work
+from pipeline.run import TrialOf, Watcher, run
 
 ETA = 3  # successive halving: one in so many goes on, to so many times the effort
 
@@ -209,12 +210,15 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
     """
     runnable = [trial for trial in sweep.trials if trial.config]
     common = common_stages(project, sweep)
+    is_expected = expectation(replace(project, config=sweep.config(runnable[0], sweep.rungs[-1])), sweep, common)
     if common:
         aside = replace(
             project, store=StoreAside(project.store.root), config=sweep.config(runnable[0], sweep.rungs[-1])
         )
         with screen.watching("all trials") as watcher:
-            found = run(aside, select(project.stages, common), watcher, wait=wait, trial={"sweep": sweep.id})
+            found = run(
+                aside, select(project.stages, common), watcher, wait=wait, trial=TrialOf(sweep.id, None, is_expected)
+            )
         for notice in found.notices:
             screen.notice(notice)
     results = {
@@ -226,7 +230,7 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
         done = []
         for trial in runnable:
             with screen.watching(f"trial {trial.number} of {len(sweep.trials)}") as watcher:
-                result = run_trial(project, sweep, trial, number, common, watcher, wait=wait)
+                result = run_trial(project, sweep, trial, number, common, is_expected, watcher, wait=wait)
             screen.finished(result, len(sweep.trials))
             results[trial.number] = result
             done.append(result)
@@ -236,24 +240,45 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
     return ranked(sweep, results.values())
 
 
+def expectation(project: Project, sweep: Sweep, common: Sequence[str]) -> Callable[[Work], bool]:
+    """Return what tells whether a stage's work is of the code, and where trials share it of the files, that are now."""
+    found: dict[str, Work] = {}
+    for name in select(project.stages, stages_to_run(sweep)).stages:
+        stage = project.stage(name)
+        found[name] = current_work(project, stage, find_sources(project, stage) if name in common else NO_SOURCES)
+
+    def is_expected(work: Work) -> bool:
+        before = found[work.stage]
+        return work.code == before.code and (work.stage not in common or work.sources == before.sources)
+
+    return is_expected
+
+
 def run_trial(
-    project: Project, sweep: Sweep, trial: Trial, number: int, common: Sequence[str], watcher: Watcher, *, wait: bool
+    project: Project,
+    sweep: Sweep,
+    trial: Trial,
+    number: int,
+    common: Sequence[str],
+    is_expected: Callable[[Work], bool],
+    watcher: Watcher,
+    *,
+    wait: bool,
 ) -> Result:
     """Run one trial at the rung of a ``number`` from 0, and read how good it is."""
     rung = sweep.rungs[number]
     config = sweep.config(trial, rung)
     effort, is_final = sweep.effort_of(config), rung.divisor == 1
     store = StoreAside(project.store.root)
-    named = {"sweep": sweep.id, "number": trial.number}
     try:
         found = run(
             replace(project, config=config, store=store),
             select(project.stages, stages_to_run(sweep)),
             watcher,
             wait=wait,
-            trial=named,
+            trial=TrialOf(sweep.id, trial.number, is_expected),
         )
-    except (StoreError, LockError):  # the next trial would meet the same
+    except (SweepError, StoreError, LockError):  # the next trial would meet the same
         raise
     except PipelineError as error:
         return Result(trial, number, effort, is_final, {}, is_new=True, problem=error.what)

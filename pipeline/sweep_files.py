@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, StoreError
 from pipeline.measure import Measure
 from pipeline.stage import Stage
 from pipeline.sweep import Result, Sweep, best_of
-from pipeline.sweep_view import measures_text, result_data
+from pipeline.sweep_view import measures_text, result_data, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +91,7 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
         writer.writerow(
             [
                 result.trial.number,
-                *(toml_text(value) for value in result.trial.settings.values()),
+                *(shown(value) for value in result.trial.settings.values()),
                 data["outcome"],
                 *(data[name] for name in efforts),
                 *(data.get(name, "") for name in measures),
@@ -119,7 +119,9 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
         for number, name in enumerate(sweep.names):
             axes = figure.add_subplot(n_rows, n_columns, number + 1)
             _draw_panel(axes, name, [result.trial.settings[name] for result in good], good, measure)
-        figure.suptitle(f"sweep {sweep.id}: {measure.name} of {len(good)} trials")
+        told = ["orange: the best", *(["hollow: stopped early"] if len(sweep.rungs) > 1 else [])]
+        told += ["lines: 95 % intervals"] if measure.interval else []
+        figure.suptitle(f"{measure.name} of {len(good)} trials ({', '.join(told)})", fontsize="medium")
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
@@ -133,8 +135,8 @@ def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[
         if min(x) > 0 and max(x) >= LOGARITHMIC_FROM * min(x):
             axes.set_xscale("log")
     else:
-        labels = sorted({toml_text(value) for value in values})
-        x = [float(labels.index(toml_text(value))) for value in values]
+        labels = sorted({shown(value) for value in values})
+        x = [float(labels.index(shown(value))) for value in values]
         axes.set_xticks(range(len(labels)), labels)
         axes.margins(x=0.2)
     for place, result in reversed(list(zip(x, results, strict=True))):

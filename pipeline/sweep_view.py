@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import toml_text
+from pipeline.errors import first_few
 from pipeline.plan import Decision
 from pipeline.progress import Terminal, silent_progress
 from pipeline.render import banner, echo, figure_text, print_table, tell
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.run import StageResult, Watcher
     from pipeline.stage import Progress
 
-NOISE = "not told apart from the best"
+NOISE = "not told apart"
 
 
 class SweepTerminal:
@@ -83,12 +84,12 @@ def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
     rows = [
         (
             str(trial.number),
-            *(toml_text(value) for value in trial.settings.values()),
+            *(shown(value) for value in trial.settings.values()),
             f"cannot be: {trial.problem}" if trial.problem else "done before" if done[trial.number] else "will run",
         )
         for trial in sweep.trials
     ]
-    print_table(("trial", *sweep.names, "plan"), rows, numbers=("trial",))
+    print_table(("trial", *short_names(sweep.names), "plan"), rows, numbers=("trial",))
     if len(sweep.rungs) > 1:
         steps = [
             f"{rung.n_trials} with {'all' if rung.divisor == 1 else f'1/{rung.divisor}'} of their {sweep.effort}"
@@ -145,11 +146,12 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
     best = best_of(results)
     measures = [measure.name for measure in sweep.measures]
     interval = next((measure.name for measure in sweep.measures if measure.interval), None)
-    columns = ["trial", *sweep.names, *measures, *([f"95 % of {interval}"] if interval else []), "seconds", "remark"]
+    intervals = [f"95 % of {interval}"] if interval else []
+    columns = ["trial", *short_names(sweep.names), *measures, *intervals, "seconds", "remark"]
     rows = [
         (
             str(result.trial.number),
-            *(toml_text(value) for value in result.trial.settings.values()),
+            *(shown(value) for value in result.trial.settings.values()),
             *(_figure(name, result.values.get(name)) for name in measures),
             *([_interval(interval, result)] if interval else []),
             f"{result.seconds:.1f}" if result.values else "",
@@ -157,14 +159,20 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
         )
         for result in results
     ]
-    print_table(columns, rows, numbers=("trial", *measures, "seconds"))
+    print_table(columns, rows, numbers=("trial", *measures, *intervals, "seconds"))
+    problems: dict[str, list[str]] = {}
+    for result in results:
+        if result.problem:
+            problems.setdefault(result.problem, []).append(str(result.trial.number))
+    for problem, numbers in problems.items():
+        tell(f"trial {first_few(numbers)} failed: {problem}")
     if best is None:
         tell("error: no trial succeeded")
         return
     n_close = sum(is_within_noise(result, best) for result in results if result is not best)
     if n_close:
         trials = "1 trial is" if n_close == 1 else f"{n_close} trials are"
-        echo(f"{trials} {NOISE}: their intervals overlap. docs/sweep.md says what to make of that.")
+        echo(f"{trials} {NOISE} from the best: their intervals overlap. docs/sweep.md says what to make of that.")
     if sum(not result.problem for result in results) > 1:
         echo("The best of several figures flatters itself: measure it again on rows that have not chosen it.")
     for path in files.values():
@@ -177,11 +185,11 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
 def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
     """Say what there is to say of a trial in the table."""
     if result.problem:
-        return f"failed: {result.problem}"
+        return "failed"
     if result is best:
         return "best"
     if not result.is_final:
-        return f"stopped at {sweep.effort} = {result.effort}"
+        return f"stopped at {short_names([sweep.effort])[0]} = {result.effort}"
     return NOISE if best and is_within_noise(result, best) else ""
 
 
@@ -190,4 +198,15 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def _interval(name: str | None, result: Result) -> str:
-    return " to ".join(_figure(name or "", bound) for bound in result.interval or ())
+    return " - ".join(_figure(name or "", bound).removesuffix(" %") for bound in result.interval or ())
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return settings' names without their stages where that leaves them apart."""
+    keys = [name.partition(".")[2] for name in names]
+    return [key if keys.count(key) == 1 else name for key, name in zip(keys, names, strict=True)]
+
+
+def shown(value: object) -> str:
+    """Write a setting's value as a person would type it."""
+    return value if isinstance(value, str) else toml_text(value)

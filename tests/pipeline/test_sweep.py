@@ -17,6 +17,7 @@ from toy_project import NAMES, Toy, commands, oracle, ran
 
 import pipeline.cli
 from pipeline import sweep as sweeps
+from pipeline import sweep_view
 from pipeline.config import takes_fractions
 from pipeline.errors import ConfigError
 from pipeline.history import read_runs
@@ -160,7 +161,7 @@ def test_every_trial_is_in_the_log_as_one_of_its_sweep(toy: Toy, invoke: Invoke)
 
 def test_a_trial_that_fails_is_recorded_and_the_others_go_on(toy: Toy, invoke: Invoke) -> None:
     result = invoke("--grid", "total.fails=true,false", "--grid", "power.exponent=2,3")
-    assert "failed: it was told to fail" in result.stdout
+    assert "trial 1, 2 failed: it was told to fail" in result.stderr
     assert "trial 1 of 4: total.fails=true power.exponent=2: failed: it was told to fail" in result.stderr
     assert [run.outcome for run in read_runs(toy.artifacts)] == ["done", "failed", "failed", "done", "done"]
     found = data(invoke("--grid", "total.fails=true,false", "--grid", "power.exponent=2,3", "--json"))
@@ -310,7 +311,7 @@ def test_halving_lets_the_best_third_go_on(toy: Toy, invoke: Invoke) -> None:
     assert [trial["outcome"] for trial in found["trials"]] == ["done", *["stopped"] * 9]
     assert found["best"] != min(stopped, key=lambda number: (-value(number, 1), number))
     assert tomllib.loads(Path(found["files"]["best"]).read_text())["load"] == {"limit": 9}
-    assert "stopped at load.limit = 3" in " ".join(invoke(*words).stdout.split())
+    assert "stopped at limit = 3" in " ".join(invoke(*words).stdout.split())
     assert "10 with 1/9 of their load.limit, then 3 with 1/3" in " ".join(invoke(*words, "--dry-run").stdout.split())
 
 
@@ -341,3 +342,44 @@ def test_whether_a_setting_takes_fractions_is_read_from_its_type(toy: Toy) -> No
     assert takes_fractions(STAGES, "train.learning_rate")
     assert takes_fractions(STAGES, "train.clip_norm")
     assert not takes_fractions(STAGES, "train.batch_size")
+
+
+def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: Toy, invoke: Invoke) -> None:
+    """A later trial would run the code that was imported and be certified as made by the code that stands there."""
+    edits = iter([lambda: None, lambda: edit("OFFSET = 0", "OFFSET = 1")])
+
+    def edit(old: str, new: str) -> None:
+        path = toy.code / toy.package / "arithmetic/offset.py"
+        path.write_text(path.read_text().replace(old, new))
+
+    finished = sweep_view.SweepTerminal.finished
+
+    def meddle(screen: sweep_view.SweepTerminal, result: sweeps.Result, count: int) -> None:
+        finished(screen, result, count)
+        next(edits)()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sweep_view.SweepTerminal, "finished", meddle)
+        result = invoke("--grid", "power.exponent=1,3,2", code=1)
+    assert "error: code or raw files have changed since the sweep began\n  mend:  run the same sweep" in result.stderr
+    assert trials_run(toy) == [1, 2]
+    found = data(invoke("--grid", "power.exponent=1,3,2", "--json"))
+    assert {trial["number"]: trial["total"] for trial in found["trials"]} == {
+        1: total(exponent=1, offset=1),
+        2: total(exponent=3, offset=1),
+        3: total(exponent=2, offset=1),
+    }
+
+
+def test_a_sweep_ends_when_the_raw_files_change_since_figures_could_not_be_compared(toy: Toy, invoke: Invoke) -> None:
+    run_trial = sweeps.run_trial
+
+    def meddle(project: Any, sweep: Any, trial: Any, *rest: Any, **options: Any) -> Any:
+        if trial.number == 2:
+            toy.raw.write_text("7\n")
+        return run_trial(project, sweep, trial, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sweeps, "run_trial", meddle)
+        assert "raw files have changed since the sweep began" in invoke(*GRID, code=1).stderr
+    assert trials_run(toy) == [1]
