@@ -96,7 +96,6 @@ def drawing_model(
                 "sizes": network.architecture.sizes,
                 "activation": network.architecture.activation,
                 "deslant": network.images is not None and network.images.deslant,
-                "deslant": network.images is not None and network.images.deslant,
                 "weights": base64.b64encode(values.astype(dtype).tobytes()).decode(),
             }
             for network, values in zip(networks, flat, strict=True)

@@ -53,7 +53,7 @@ def render(findings: Findings) -> str:
 
 def gather(findings: Findings) -> dict[str, Any]:
     """Everything that the template puts in, by name."""
-    metrics, images, network = findings.metrics, findings.images, findings.networks[0]
+    metrics, images = findings.metrics, findings.images
     labels = findings.labels
     bins = reliability(findings.P, findings.actual)
     kept = kept_epoch(findings)
@@ -81,7 +81,9 @@ def gather(findings: Findings) -> dict[str, Any]:
         "images": images,
         "labels": labels,
         "with_folds": findings.with_folds,
-        "sizes": network.architecture.sizes,
+        "architectures": list(
+            dict.fromkeys(" - ".join(map(str, each.architecture.sizes)) for each in findings.networks)
+        ),
         "n_networks": len(findings.networks),
         "n_parameters": sum(len(each.parameters) for each in findings.networks),
         "titles": titles,

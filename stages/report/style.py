@@ -10,7 +10,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
-  overflow-wrap: break-word; font-variant-numeric: tabular-nums; }
+  overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 h1, h2, h3 { line-height: 1.25; font-weight: 650; }
 h1 { font-size: 1rem; margin: 0; color: var(--faint); font-weight: 500; }
 h2 { font-size: 1.3rem; margin: 3.2rem 0 .7rem; padding-top: 1.1rem; border-top: 1px solid var(--line); }
@@ -32,7 +32,7 @@ code, .digest { font: .82em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaV
 nav ul { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; list-style: none; margin: 1.4rem 0 0; padding: 0;
   font-size: .9rem; }
 nav a { display: inline-block; padding: .2rem 0; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; overflow-wrap: normal; }
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17.5rem), 1fr)); gap: 1.4rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.4rem; }
 table { border-collapse: collapse; font-size: .9rem; }
@@ -44,7 +44,7 @@ th { font-weight: 600; }
 .rows tbody tr:nth-child(even) { background: var(--card); }
 .confusion { font-size: .8rem; }
 .confusion th, .confusion td { padding: .22rem .3rem; text-align: center; min-width: 1.9rem; }
-figure { margin: 0; }
+figure { margin: 0; min-width: 0; }
 figure.chart svg { width: 100%; height: auto; max-width: 30rem; display: block; }
 figure.chart figcaption { font-weight: 600; color: var(--ink); margin-bottom: .2rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: 1.1rem .7rem; }

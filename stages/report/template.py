@@ -43,7 +43,7 @@ All networks together are right on <strong>{{ percent(metrics.ensemble.accuracy)
 <p class="faint full">Data: {{ metrics.source }}. {{ count(images.n_train) }} rows to train on, {{
 count(images.n_validation) }} held out; images of {{ images.height }} x {{ images.width }} pixels in {{ labels |
 length }} classes.<br>
-{{ "Network" if n_networks == 1 else "%d networks" % n_networks }}: {{ sizes | join(" - ") }}, \
+{{ "Network" if n_networks == 1 else "%d networks" % n_networks }}: {{ architectures | join(", ") }}, \
 {{ count(n_parameters) }} parameters{{ "" if n_networks == 1 else " together" }}.</p>
 <nav aria-label="Contents"><ul>
 {% for id, title in contents %}

@@ -91,10 +91,11 @@ def test_many_classes_with_long_names_fit_too(tmp_path: Path, open_page: Any, mo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_the_page_fits_its_window(finished: Path, open_page: Any, width: int, scheme: str) -> None:
-    page = open_page(finished / "evaluate/report.html", width=width, color_scheme=scheme).page
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_the_page_fits_every_window(finished: Path, open_page: Any, scheme: str) -> None:
+    page = open_page(finished / "evaluate/report.html", color_scheme=scheme).page
+    for width in (360, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     ink, ground = (
         page.evaluate(f"getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number)")
         for name in ("color", "backgroundColor")
@@ -113,17 +114,17 @@ def test_the_page_fits_paper_and_leaves_out_what_paper_cannot_do(finished: Path,
     assert pdf.startswith(b"%PDF")
 
 
-@pytest.mark.parametrize(("digit", "stroke"), [("0", ZERO), ("1", ONE), ("7", SEVEN)])
-def test_a_digit_drawn_with_the_mouse_is_recognised(finished: Path, open_page: Any, digit: str, stroke: Any) -> None:
+def test_digits_drawn_with_the_mouse_are_recognised(finished: Path, open_page: Any) -> None:
     tab = open_page(finished / "evaluate/report.html")
-    assert tab.draw(stroke) == digit
-    percents = [float(text.removesuffix(" %")) for text in tab.page.locator("#bars .percent").all_inner_texts()]
-    assert len(percents) == 10
-    assert sum(percents) == pytest.approx(100, abs=0.6)
-    assert percents.index(max(percents)) == int(digit)
-    tab.page.click("#clear")
-    assert tab.answer() == ""
-    assert set(tab.page.locator("#bars .percent").all_inner_texts()) == {""}
+    for digit, stroke in ((0, ZERO), (1, ONE), (7, SEVEN)):
+        assert tab.draw(stroke) == str(digit)
+        percents = [float(text.removesuffix(" %")) for text in tab.page.locator("#bars .percent").all_inner_texts()]
+        assert len(percents) == 10
+        assert sum(percents) == pytest.approx(100, abs=0.6)
+        assert percents.index(max(percents)) == digit
+        tab.page.click("#clear")
+        assert tab.answer() == ""
+        assert set(tab.page.locator("#bars .percent").all_inner_texts()) == {""}
 
 
 def test_a_small_digit_in_a_corner_drawn_with_a_finger_is_seen_in_the_middle(finished: Path, open_page: Any) -> None:
@@ -167,6 +168,7 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
         {"classes": ("no", "yes")},
         {"hidden": ()},
         {"n_networks": 3, "dtype": "float64"},
+        {"deslant": True, "height": 12, "width": 9},
     ],
     ids=str,
 )
