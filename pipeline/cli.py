@@ -66,9 +66,11 @@ class Commands(click.Group):
 
     @staticmethod
     def _end(ctx: click.Context, text: str, code: int) -> None:
+        from pipeline.render import tell
+
         if ctx.meta.get("debug"):
             traceback.print_exc()
-        click.echo(f"error: {text}", err=True)
+        tell(f"error: {text}")
         ctx.exit(code)
 
 

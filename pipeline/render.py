@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipeline.config import Config, toml_text
 from pipeline.errors import first_few
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.verify import Finding
 
 SHOWN = 2  # reasons shown in a table; --json has them all
+SHARE_FOR_REASONS = 4  # so small a part of the table's width may they take as a column
+MARKS = {"error:": "1;31", "warning:": "1;33"}  # bold red, bold yellow
 DONE = {
     Action.RUN: "ran",
     Action.RESTORE: "restored",
@@ -35,10 +37,15 @@ DONE = {
 
 
 def reasons_text(reasons: Sequence[Reason]) -> str:
-    """Put reasons into a few words: what a person did first, and changed inputs only if there is nothing else."""
+    """Put reasons into a few words: what a person did first, and changed inputs only if there is nothing else.
+
+    Changed code is one reason: a new line in a helper changes the helper and all that use it.
+    """
     told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
     made_anew = sorted({reason.subject.partition("/")[0] for reason in reasons if reason not in told})
-    texts = [str(reason) for reason in told]
+    code = [reason.subject for reason in told if reason.kind is ReasonKind.CODE_CHANGED]
+    texts = [str(reason) for reason in told if reason.kind is not ReasonKind.CODE_CHANGED]
+    texts += [f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"] if code else []
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]
     return first_few(texts, SHOWN, separator="; ")
@@ -81,8 +88,18 @@ def console() -> Console:
     """Return the standard output as something that knows its width, and whether it has colours."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    return Console(file=sys.stdout, width=width, highlight=False)
+    return Console(file=sys.stdout, width=columns_of(sys.stdout), highlight=False)
+
+
+def columns_of(stream: TextIO) -> int:
+    """Return how wide a stream is: as the user says, or the terminal, or else 120 columns."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):  # no terminal, or nothing that is a file
+        return 120
 
 
 def has_colours(screen: Console) -> bool:
@@ -101,7 +118,10 @@ def echo(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line for people on standard error."""
+    """Print a line for people on standard error; what it is about stands out on a terminal with colours."""
+    mark, _, rest = text.partition(" ")
+    if mark in MARKS and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR"):
+        text = f"\x1b[{MARKS[mark]}m{mark}\x1b[0m {rest}"
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place that does
 
 
@@ -181,25 +201,24 @@ def print_result(result: RunResult, stages: Sequence[Stage], folder: str, *, qui
 
 
 def _print_stages(result: RunResult) -> None:
-    """Print a row for each stage, or one line where there was nothing to do."""
-    if result.did_something:
-        rows = [
-            (
-                done.stage,
-                DONE[done.action],
-                reasons_text(done.reasons),
-                f"{done.seconds:.1f}",
-                figures_text(done.receipt),
-            )
-            for done in result.stages
-        ]
-        print_table(("stage", "done", "why", "seconds", "figures"), rows, numbers=("seconds",))
+    """Print a row for each stage, or one line where there was nothing to do; long reasons stand below the figures."""
+    if not result.did_something:
+        count = len(result.stages)
+        echo(f"Nothing to do: {'the stage is' if count == 1 else f'all {count} stages are'} fresh.")
+        for done in result.stages:
+            if text := figures_text(done.receipt):
+                echo(f"  {done.stage}: {text}")
         return
-    count = len(result.stages)
-    echo(f"Nothing to do: {'the stage is' if count == 1 else f'all {count} stages are'} fresh.")
-    for done in result.stages:
-        if text := figures_text(done.receipt):
-            echo(f"  {done.stage}: {text}")
+    whys = [reasons_text(done.reasons) for done in result.stages]
+    is_short = max(map(len, whys)) <= columns_of(sys.stdout) // SHARE_FOR_REASONS
+    rows = []
+    for done, why in zip(result.stages, whys, strict=True):
+        figures = figures_text(done.receipt)
+        told = (why,) if is_short else ()
+        below = f"\n({why})" if why and not is_short else ""
+        rows.append((done.stage, DONE[done.action], *told, f"{done.seconds:.1f}", (figures + below).lstrip("\n")))
+    columns = ("stage", "done", *(("why",) if is_short else ()), "seconds", "figures")
+    print_table(columns, rows, numbers=("seconds",))
 
 
 def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> list[str]:
@@ -215,7 +234,7 @@ def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> lis
 
 def banner(text: str) -> str:
     """Frame what must not be overlooked."""
-    rule = "=" * max(len(line) for line in text.splitlines())
+    rule = "=" * min(columns_of(sys.stderr), max(len(line) for line in text.splitlines()))
     return f"{rule}\n{text}\n{rule}"
 
 

@@ -228,4 +228,5 @@ class Watcher:
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch is over."""
-        self.note = f"{100 * epoch.validation_accuracy:.2f} % validation accuracy, epoch {epoch.epoch}"
+        if epoch.validation_accuracy is not None:
+            self.note = f"{100 * epoch.validation_accuracy:.2f} % validation accuracy, epoch {epoch.epoch}"
