@@ -70,7 +70,7 @@ def ask(
     disagreements = np.zeros(len(X), np.int64)
     tallies = {member: Tally() for member in range(len(fold_of_member))}
     for fold in np.unique(fold_of_row).tolist():
-        asked = [member for member, own in enumerate(fold_of_member) if fold in {IN_NO_FOLD, own}]
+        asked = members_for(fold, fold_of_member)
         rows = np.flatnonzero(fold_of_row == fold)
         for first in range(0, len(rows), BLOCK_ROWS):
             block = rows[first : first + BLOCK_ROWS]
@@ -84,6 +84,11 @@ def ask(
     return Answers(P, disagreements, tallies)
 
 
+def members_for(fold: int, fold_of_member: Sequence[int]) -> list[int]:
+    """The members that rows of a fold are put to: its own; or all, if it is none."""
+    return [member for member, own in enumerate(fold_of_member) if fold in {IN_NO_FOLD, own}]
+
+
 def cross_entropy(P: NDArray[np.float32], actual: NDArray[np.int64]) -> NDArray[np.float64]:
     """-ln p(right class) of each row of ``P`` (m, n_classes): (m,)."""
     p_right = P[np.arange(len(P)), actual].astype(np.float64)
@@ -91,8 +96,51 @@ def cross_entropy(P: NDArray[np.float32], actual: NDArray[np.int64]) -> NDArray[
     return loss
 
 
-def most_disputed(answers: Answers, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of the rows about which members disagree, most of all first; then the least sure, by row number."""
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A row about which members disagree.
+
+    Attributes
+    ----------
+    x : its pixels, (n_pixels,)
+    row : its number in train.parquet
+    actual, said : indices of the right class, and of the one that the members say together
+    votes : each class's index that some member says for itself, with how many do; most votes first
+    """
+
+    x: NDArray[np.float32]
+    row: int
+    actual: int
+    said: int
+    votes: tuple[tuple[int, int], ...]
+
+
+def disputes(
+    predictor: Predictor,
+    X: NDArray[np.float32],
+    actual: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    answers: Answers,
+    asked: Callable[[int], Sequence[int]],
+    most: int,
+) -> tuple[Dispute, ...]:
+    """The ``most`` disputed rows: those with most disagreeing members first, of these the least sure, by row number.
+
+    ``asked`` says which members were asked about the row at a position of ``X`` (m, n_pixels).
+    """
     disputed = np.flatnonzero(answers.disagreements)
     order = np.lexsort((rows[disputed], answers.P[disputed].max(axis=1), -answers.disagreements[disputed]))
-    return disputed[order]
+    found = []
+    for at in disputed[order][:most].tolist():
+        each = predictor.each(X[at : at + 1], asked(at))[:, 0].argmax(axis=1)  # (n_asked,)
+        votes = sorted(zip(*np.unique(each, return_counts=True), strict=True), key=lambda vote: (-vote[1], vote[0]))
+        found.append(
+            Dispute(
+                x=np.array(X[at]),
+                row=int(rows[at]),
+                actual=int(actual[at]),
+                said=int(answers.P[at].argmax()),
+                votes=tuple((int(index), int(count)) for index, count in votes),
+            )
+        )
+    return tuple(found)

@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from pipeline.errors import StageError
 from pipeline.stage import Outcome, Task
-from stages.answers import Answers, ask, cross_entropy
+from stages.answers import Answers, Dispute, ask, cross_entropy, disputes, members_for
 from stages.documents import (
     Classes,
     ClassMetrics,
@@ -33,7 +33,7 @@ from stages.documents import (
     encode_document,
 )
 from stages.folds import IN_NO_FOLD
-from stages.inference import load_predictor
+from stages.inference import Predictor, load_predictor
 from stages.interval import wilson_interval
 from stages.raw.profile import Profile
 from stages.report.chain import read_receipts
@@ -112,6 +112,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         rows_train=np.load(task.inputs["split/rows_train.npy"]),
         receipts=read_receipts(task.inputs),
         parameters=msgspec.structs.asdict(task.parameters),
+        disputes=find_disputes(predictor, parts[-1], answers[-1], list(folds.values()), task.parameters.examples),
     )
     task.outputs["evaluate/report.html"].write_text(render(findings), encoding="utf-8", newline="\n")
     check_written(task, metrics)
@@ -155,6 +156,17 @@ def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
             values = np.array(column, dtype=np.float64)
             means[name] = [float(values[epochs == epoch].mean()) for epoch in means["epoch"]]
     return means
+
+
+def find_disputes(
+    predictor: Predictor, part: Part, answers: Answers, folds: list[int], most: int
+) -> tuple[Dispute, ...]:
+    """What the members disagree on, among the rows that all of them were asked about if there are any."""
+
+    def asked(at: int) -> list[int]:
+        return members_for(int(part.fold_of_row[at]), folds)
+
+    return disputes(predictor, part.X, part.actual, part.rows, answers, asked, most)
 
 
 def measure_members(folds: list[int], answers: list[Answers], *, with_folds: bool) -> tuple[MemberMetrics, ...]:

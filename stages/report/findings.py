@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.answers import Dispute
 from stages.documents import Images, Metrics
 from stages.mlp import Network
 from stages.raw.profile import Profile
@@ -32,6 +33,7 @@ class Findings:
     X_train, labels_train, rows_train : the same of the training rows, with original labels
     receipts : how the stages before this one made all that, in the order of the stages
     parameters : evaluate's own settings
+    disputes : the rows about which the networks disagree most
     """
 
     metrics: Metrics
@@ -49,6 +51,7 @@ class Findings:
     rows_train: NDArray[np.int64]
     receipts: tuple[Receipt, ...]
     parameters: Mapping[str, Any]
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def labels(self) -> list[str]:

@@ -64,6 +64,7 @@ def gather(findings: Findings) -> dict[str, Any]:
         "confusion": "What was taken for what",
         "classes": "Class by class",
         **({"members": "Network by network"} if metrics.members else {}),
+        **({"disputes": "Where the networks disagree"} if findings.disputes else {}),
         "mistakes": "The worst mistakes",
         "unsure": "The least sure rows",
         "calibration": "Is it right as often as it is sure?",
@@ -107,6 +108,16 @@ def gather(findings: Findings) -> dict[str, Any]:
         "confusions": confusions(findings.confusion),
         "rows_of": {each.label: each.rows for each in findings.profile.classes},
         "mistakes": examples(findings, worst_mistakes(findings.P, findings.actual, findings.rows)[:n_examples]),
+        "disputes": [
+            {
+                "picture": grey_picture(each.x.reshape(images.height, images.width)),
+                "row": each.row,
+                "label": labels[each.actual],
+                "said": labels[each.said],
+                "votes": [(labels[index], n_members) for index, n_members in each.votes],
+            }
+            for each in findings.disputes
+        ],
         "unsure": examples(findings, least_sure(findings.P, findings.rows)[:n_examples]),
         "bins": bins,
         "n_bins": N_BINS,

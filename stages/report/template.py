@@ -187,6 +187,22 @@ mean.</p>
 </section>
 {% endif %}
 
+{% if disputes %}
+<section>
+{{ section("disputes") }}
+<p class="faint">The {{ disputes | length }} rows on which most networks differ from what all say together: each
+answer, and how many networks give it.</p>
+<div class="pictures">
+{% for each in disputes %}
+<figure><img src="{{ each.picture }}" width="{{ picture_width }}" height="{{ picture_height }}" \
+alt="Row {{ each.row }}: together {{ each.said }}, right {{ each.label }}">
+<figcaption>{% for label, n in each.votes %}{% if label == each.said %}<b>{{ label }}</b>{% else %}{{ label }}\
+{% endif %} {{ n }}&nbsp;x<br>{% endfor %}right: <b>{{ each.label }}</b><br>row {{ each.row }}</figcaption></figure>
+{% endfor %}
+</div>
+</section>
+{% endif %}
+
 <section>
 {{ section("mistakes") }}
 {% if mistakes %}

@@ -17,6 +17,7 @@ from stages import evaluate as module
 from stages.documents import DataSource, encode_document
 from stages.evaluate import measure
 from stages.interval import wilson_interval
+from stages.parameters import EvaluateParameters
 
 HEIGHT, WIDTH = 3, 5
 
@@ -215,6 +216,28 @@ def test_members_are_averaged_and_measured_each_for_itself(tmp_path: Path, train
     expected = (each.argmax(axis=2) != each.mean(axis=0).argmax(axis=1)).sum(axis=0)
     np.testing.assert_array_equal(predictions["disagreements"], expected)
     assert set(predictions["fold"]) == {-1}
+
+
+def test_the_report_shows_what_members_disagree_on_with_their_votes(tmp_path: Path, trained, run_stage) -> None:
+    P, _ = trained()
+    with_history(tmp_path, [0, 0])
+    run_stage("evaluate", EvaluateParameters(examples=2))
+    each = np.stack([P, np.roll(P, -1, axis=1)])
+    together = each.mean(axis=0)
+    n_differing = (each.argmax(axis=2) != together.argmax(axis=1)).sum(axis=0)
+    first = np.lexsort((-np.arange(200), together.max(axis=1), -n_differing))[0]
+    page = (tmp_path / "evaluate/report.html").read_text()
+    section = page.partition("most networks differ")[2].partition("</section>")[0]
+    assert section.count("<img") == 2
+    label = (3, 7, 20)[together[first].argmax()]
+    assert f'alt="Row {1199 - first}: together {label},' in section
+    answers = [(3, 7, 20)[index] for index in each[:, first].argmax(axis=1)]
+    assert len(set(answers)) == 2
+    assert all(f"{answer} 1&nbsp;x" in section or f"<b>{answer}</b> 1&nbsp;x" in section for answer in answers)
+    trained()
+    with_history(tmp_path, [0])
+    run_stage("evaluate")
+    assert "most networks differ" not in (tmp_path / "evaluate/report.html").read_text()
 
 
 def with_training_rows(folder: Path, P: np.ndarray, actual: np.ndarray) -> np.ndarray:
