@@ -1,0 +1,60 @@
+"""What the report costs: its share of evaluate, and of the whole run on Kaggle's files.
+
+    python benchmarks/report.py [ZIP]
+
+The zip is Kaggle's digit-recognizer.zip, or DIGIT_RECOGNIZER_ZIP. Medians of fresh processes; importing what only the
+report needs (jinja2, matplotlib, pillow) is part of its price.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PIPELINE = str(Path(sys.executable).with_name("pipeline"))
+TIMED = """
+import time
+import stages.inference, stages.tables, stages.raw.profile  # evaluate needs these with or without a report
+started = time.perf_counter()
+import stages.report.page
+imported = time.perf_counter() - started
+import stages.evaluate
+def render(findings):
+    started = time.perf_counter()
+    page = stages.report.page.render(findings)
+    print(imported + time.perf_counter() - started, len(page.encode()))
+    return page
+stages.evaluate.render = render
+from pipeline.cli import main
+main(["run", "evaluate", "--force", "--only", "--json"], standalone_mode=False)
+"""
+
+
+def main() -> None:
+    archive = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["DIGIT_RECOGNIZER_ZIP"]).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "data").mkdir()
+        shutil.copy(archive, Path(folder) / "data")
+        command = [PIPELINE, "run", "all", "--json"]
+        whole = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout)
+        everything = sum(stage["seconds"] for stage in whole["stages"])
+        costs, size = [], 0
+        for _ in range(5):
+            done = subprocess.run(
+                [sys.executable, "-c", TIMED], cwd=folder, check=True, capture_output=True, text=True
+            ).stdout
+            seconds, page_bytes = done.splitlines()[0].split()
+            costs.append(float(seconds))
+            size = int(page_bytes)
+    cost = statistics.median(costs)
+    print(f"the report: {cost:.2f} s of {everything:.1f} s for the whole run ({cost / everything:.1%}); {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
