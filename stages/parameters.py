@@ -219,7 +219,9 @@ class TrainParameters(Parameters, frozen=True):
 class EvaluateParameters(Parameters, frozen=True):
     """What the evaluation shows."""
 
-    examples: Annotated[int, Meta(description="How many of the worst mistakes the report draws.", ge=0, le=400)] = 40
+    examples: Annotated[
+        int, Meta(description="Pictures in each gallery of the report, such as the worst mistakes.", ge=0, le=400)
+    ] = 40
 
 
 class SubmitParameters(Parameters, frozen=True):
