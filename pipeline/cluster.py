@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -56,7 +56,7 @@ class ClusterWorkers:
         scratch: Path,  # noqa: ARG002 - other machines do not see it
         cores: int,
         most: int,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Generator[tuple[str, Any]]:
         if not jobs:
             return
         with connected(self._scheduler, most or max(1, usable_cores() // cores)) as client:

@@ -6,7 +6,7 @@ and a stage's function is handed a ``Task`` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -130,12 +130,13 @@ class Workers(Protocol):
         scratch: Path,
         cores: int,
         most: int,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Generator[tuple[str, Any]]:
         """Call ``function`` (``module:function``) with each job and a ``Workplace``, and yield results as they come.
 
         ``jobs`` maps names to what the function is given; both jobs and results must be plain data that can be
         pickled. A job keeps ``cores`` cores busy; ``most`` so many are done at the same time, 0 for as many as
-        the machine has cores for. An error of a job ends all of them and is raised here.
+        the machine has cores for. An error of a job ends all of them and is raised here;
+        closing the generator ends them too.
         """
 
 

@@ -196,9 +196,10 @@ class Store:
         return folder
 
     def forget_scratch(self, stage: str, key: str) -> None:
-        """Remove the checkpoints of a piece of work."""
+        """Remove the checkpoints of a piece of work: out of sight first, for a job may be writing one."""
         with explained("remove a checkpoint", self._scratch):
-            remove(self._scratch / stage / key[:16])
+            if exists(self._scratch / stage / key[:16]):
+                self._set_aside(self._scratch / stage / key[:16])
 
     def publish(self, folder: Path, receipt: Receipt) -> Receipt:
         """Make the files in ``folder`` the current result of their stage; return the receipt that stands.

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +53,7 @@ class LocalWorkers:
         scratch: Path,
         cores: int,
         most: int,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Generator[tuple[str, Any]]:
         count = min(most or max(1, usable_cores() // cores), len(jobs))
         if count > 1:
             yield from self._in_processes(function, jobs, arrays, scratch, count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,13 +87,14 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         most=task.parameters.processes or 0,
     )
     trained: Trained
-    for name, trained in results:
-        network = missing[name].empty_network()
-        network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
-        with task.pieces.make(missing[name].description) as folder:
-            mlp.save(network, folder / "model.npz")
-            (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
-        (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
+    with closing(results):  # what is not taken is ended
+        for name, trained in results:
+            network = missing[name].empty_network()
+            network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+            with task.pieces.make(missing[name].description) as folder:
+                mlp.save(network, folder / "model.npz")
+                (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
+            (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
 
 
 def check_rows(task: Task[TrainParameters]) -> Images:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,13 +14,14 @@ import pytest
 from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
-from stages.member import Member, Watcher, make_recipe, usual_batch_size
+from stages.member import Member, Trained, Watcher, make_member, make_recipe, usual_batch_size
 from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
 from stages.parameters import TrainParameters, Variant
 from stages.presets import PRESETS
 from stages.schemas import check_history
+from stages.train import ROWS, train_missing
 
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
@@ -276,3 +279,33 @@ def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_one
     accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
     assert outcome.figures["validation accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.9
+
+
+def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(tmp_path: Path) -> None:
+    ended = []
+
+    def run(function: str, jobs: dict[str, Member], **_: object):  # noqa: ARG001 - as Workers has it
+        try:
+            for name, member in jobs.items():
+                network = member.empty_network()
+                history = mlp.History((mlp.Epoch(1, 0.1, 0.5, 0.5, 0.5, 0.5),), 1, "epochs")
+                yield name, Trained(network.parameters, network.statistics, history)
+        finally:
+            ended.append(True)
+
+    @contextmanager
+    def refuse(description: object):  # noqa: ARG001 - as Pieces has it
+        yield tmp_path
+        raise StageError("something changed")
+
+    task = SimpleNamespace(
+        parameters=TrainParameters(**SMALL),
+        pieces=SimpleNamespace(find=lambda description: None, make=refuse),  # noqa: ARG005 - as Pieces has it
+        workers=SimpleNamespace(run=run),
+        inputs=dict.fromkeys(ROWS, tmp_path),
+        scratch=tmp_path,
+    )
+    members = [make_member(task.parameters, mlp.Images((1, 2), 2, 2), 0, number) for number in range(2)]
+    with pytest.raises(StageError, match="something changed") as caught:
+        train_missing(task, members)
+    assert ended == [True], caught  # which still holds the frames, and would keep a generator alive
