@@ -248,7 +248,8 @@ alt="Row {{ each.row }}: {{ each.said[0][0] }} or {{ each.said[1][0] }}, right {
 confidence and its share of right answers differ, on average over all rows.</p>
 <p class="faint">Rows are put into {{ n_bins }} bins of equal width by the probability of the answer. A point on the
 dashed line: as often right as sure. Above it: too modest; below it: too sure. The bars through the points are
-95&nbsp;% intervals, wide where a bin has few rows. After Guo and others, “On calibration of modern neural networks” (2017).</p>
+95&nbsp;% intervals, wide where a bin has few rows. After Guo and others, “On calibration of modern neural
+networks” (2017).</p>
 <details><summary>The bins as a table</summary>
 <div class="wide"><table class="rows">
 <thead><tr><th scope="col">confidence</th><th scope="col">rows</th><th scope="col">mean</th><th
