@@ -280,3 +280,12 @@ def test_the_same_data_from_another_place_trains_nothing_anew(project: Path) -> 
     metrics = json.loads((project / "artifacts/evaluate/metrics.json").read_text())
     assert metrics["source"] == "data/train.csv.gz"
     assert metrics["is_sample"] is False
+
+
+def test_the_report_tells_how_its_inputs_were_made_even_if_they_come_out_the_same(project: Path) -> None:
+    setting = ("--set", "ingest.max_quarantined=0.0215")
+    document = run(project, "all", *QUICK, *setting)
+    assert ran(document) == ["ingest", "evaluate"]
+    assert "input changed: ingest/receipt.json" in [reason["text"] for reason in document["stages"][4]["reasons"]]
+    assert "0.0215" in (project / "artifacts/evaluate/report.html").read_text()
+    assert ran(run(project, "all", *QUICK, *setting)) == []
