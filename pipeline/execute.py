@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
@@ -111,11 +112,11 @@ def _task(
         progress=progress,
         say=say,
         pieces=pieces,
-        workers=_workers(project.execution, progress, say),
+        workers=(project.workers or partial(make_workers, project.execution))(progress, say),
     )
 
 
-def _workers(execution: Execution, progress: Progress, say: Callable[[str], None]) -> Workers:
+def make_workers(execution: Execution, progress: Progress, say: Callable[[str], None]) -> Workers:
     """Return whoever does independent jobs."""
     if execution.backend == DASK:
         from pipeline.cluster import ClusterWorkers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +17,7 @@ from pipeline.errors import DataError
 from pipeline.fingerprint import digest, file_digests
 from pipeline.plan import Observed
 from pipeline.receipt import LOCATION, Work
-from pipeline.stage import Sources, Stage, resolve, upstream
+from pipeline.stage import Progress, Sources, Stage, Workers, resolve, upstream
 from pipeline.store import Generation, Store
 from pipeline.workers import Execution
 
@@ -27,7 +27,10 @@ NO_SOURCES = Sources((), "")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A working folder with its stages, its settings and its artifacts; ``execution`` says where jobs are done."""
+    """A working folder with its stages, its settings and its artifacts.
+
+    ``execution`` says where jobs are done, unless there are ``workers`` made for the occasion.
+    """
 
     folder: Path
     stages: tuple[Stage, ...]
@@ -35,6 +38,7 @@ class Project:
     store: Store
     memory: CodeMemory = field(default_factory=CodeMemory)
     execution: Execution = field(default_factory=Execution)
+    workers: Callable[[Progress, Callable[[str], None]], Workers] | None = None
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)

@@ -65,12 +65,13 @@ class TrialOf:
 
     ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether observed work is
     of the code and the raw files that the sweep began with: this process has imported that code, and a figure is
-    compared with figures of those files.
+    compared with figures of those files. ``seconds`` went into jobs for it before it was run.
     """
 
     sweep: str
     number: int | None
     is_expected: Callable[[Work], bool]
+    seconds: float = 0.0
 
     @property
     def data(self) -> dict[str, Any]:
@@ -145,7 +146,7 @@ def run(
             raise
         finally:
             if outcome != "done" or (result.has_run_anything if trial else result.did_something):
-                seconds = round(time.monotonic() - clock, 3)
+                seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
                 try:
                     _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial)
                 except StoreError:

@@ -9,21 +9,18 @@ rate that falls to its end; the next one begins anew.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from pipeline.aside import StoreAside
 from pipeline.config import Config, find_setting
-from pipeline.errors import ConfigError, LockError, PipelineError, StoreError, SweepError, nearest
+from pipeline.errors import ConfigError, nearest
 from pipeline.fingerprint import digest
 from pipeline.measure import Judging, Measure
-from pipeline.observe import NO_SOURCES, Project, current_work, find_sources, observe
-from pipeline.plan import Action, ancestors, make_plan, select
-from pipeline.receipt import Work
-from pipeline.run import TrialOf, Watcher, run
+from pipeline.observe import Project
+from pipeline.plan import ancestors, select
+from pipeline.run import Watcher
 
 ETA = 3  # successive halving: one in so many goes on, to so many times the effort
 
@@ -91,7 +88,7 @@ class Result:
     """What came of a trial: the measures and the interval of one of them, or the ``problem`` that it met.
 
     ``rung`` counts from 0; ``is_final`` is whether the trial had the whole effort, and ``is_new`` whether anything
-    had to be done for it. ``seconds`` is what its results took, whenever that was.
+    had to be done for it. ``seconds`` is how long its results took, whenever that was.
     """
 
     trial: Trial
@@ -100,7 +97,7 @@ class Result:
     is_final: bool
     values: Mapping[str, float]
     interval: tuple[float, float] | None = None
-    seconds: float = 0.0
+    seconds: float | None = None
     is_new: bool = False
     problem: str = ""
 
@@ -189,121 +186,6 @@ def common_stages(project: Project, sweep: Sweep) -> tuple[str, ...]:
 def stages_to_run(sweep: Sweep) -> list[str]:
     """Return the stages that write the measures."""
     return sorted({measure.stage for measure in sweep.measures})
-
-
-def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
-    """Say by number of which trials all results are there, at the whole effort."""
-    done = {}
-    for trial in sweep.trials:
-        if trial.config:
-            aside = replace(project, config=trial.config, store=StoreAside(project.store.root))
-            selection = select(project.stages, stages_to_run(sweep))
-            plan = make_plan(observe(aside, selection.stages), selection)
-            done[trial.number] = not any(item.action in {Action.RUN, Action.MAY_RUN} for item in plan.decisions)
-    return done
-
-
-def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[Result, ...]:
-    """Run all trials and return what came of them, the best first; a trial that fails does not end the sweep.
-
-    Raises PipelineError if what all trials have in common fails, or if the artifacts folder cannot be used.
-    """
-    runnable = [trial for trial in sweep.trials if trial.config]
-    common = common_stages(project, sweep)
-    is_expected = expectation(replace(project, config=sweep.config(runnable[0], sweep.rungs[-1])), sweep, common)
-    if common:
-        aside = replace(
-            project, store=StoreAside(project.store.root), config=sweep.config(runnable[0], sweep.rungs[-1])
-        )
-        with screen.watching("all trials") as watcher:
-            found = run(
-                aside, select(project.stages, common), watcher, wait=wait, trial=TrialOf(sweep.id, None, is_expected)
-            )
-        for notice in found.notices:
-            screen.notice(notice)
-    results = {
-        trial.number: Result(trial, 0, None, is_final=False, values={}, problem=trial.problem)
-        for trial in sweep.trials
-        if not trial.config
-    }
-    for number in range(len(sweep.rungs)):
-        done = []
-        for trial in runnable:
-            with screen.watching(f"trial {trial.number} of {len(sweep.trials)}") as watcher:
-                result = run_trial(project, sweep, trial, number, common, is_expected, watcher, wait=wait)
-            screen.finished(result, len(sweep.trials))
-            results[trial.number] = result
-            done.append(result)
-        n_next = sweep.rungs[number + 1].n_trials if number + 1 < len(sweep.rungs) else 0
-        best = [result.trial for result in ranked(sweep, done) if not result.problem]
-        runnable = sorted(best[:n_next], key=lambda trial: trial.number)
-    return ranked(sweep, results.values())
-
-
-def expectation(project: Project, sweep: Sweep, common: Sequence[str]) -> Callable[[Work], bool]:
-    """Return what tells whether a stage's work is of the code, and where trials share it of the files, that are now."""
-    found: dict[str, Work] = {}
-    for name in select(project.stages, stages_to_run(sweep)).stages:
-        stage = project.stage(name)
-        found[name] = current_work(project, stage, find_sources(project, stage) if name in common else NO_SOURCES)
-
-    def is_expected(work: Work) -> bool:
-        before = found[work.stage]
-        return work.code == before.code and (work.stage not in common or work.sources == before.sources)
-
-    return is_expected
-
-
-def run_trial(
-    project: Project,
-    sweep: Sweep,
-    trial: Trial,
-    number: int,
-    common: Sequence[str],
-    is_expected: Callable[[Work], bool],
-    watcher: Watcher,
-    *,
-    wait: bool,
-) -> Result:
-    """Run one trial at the rung of a ``number`` from 0, and read how good it is."""
-    rung = sweep.rungs[number]
-    config = sweep.config(trial, rung)
-    effort, is_final = sweep.effort_of(config), rung.divisor == 1
-    store = StoreAside(project.store.root)
-    try:
-        found = run(
-            replace(project, config=config, store=store),
-            select(project.stages, stages_to_run(sweep)),
-            watcher,
-            wait=wait,
-            trial=TrialOf(sweep.id, trial.number, is_expected),
-        )
-    except (SweepError, StoreError, LockError):  # the next trial would meet the same
-        raise
-    except PipelineError as error:
-        return Result(trial, number, effort, is_final, {}, is_new=True, problem=error.what)
-    values, interval = read_measures(store, sweep.measures)
-    seconds = sum(done.receipt.seconds for done in found.stages if done.receipt and done.stage not in common)
-    return Result(trial, number, effort, is_final, values, interval, seconds, found.has_run_anything)
-
-
-def read_measures(
-    store: StoreAside, measures: Sequence[Measure]
-) -> tuple[dict[str, float], tuple[float, float] | None]:
-    """Return the measures by name, and the interval of the first that has one."""
-    values: dict[str, float] = {}
-    interval = None
-    for measure in measures:
-        path = store.folder(measure.stage) / measure.artifact.partition("/")[2]
-        try:
-            document = json.loads(path.read_bytes())
-        except OSError as error:
-            raise StoreError(f"a trial's result is gone: {error.strerror}", where=str(path)) from error
-        values[measure.name] = document[measure.name]
-        if measure.interval and interval is None:
-            low, high = document[measure.interval]
-            interval = (float(low), float(high))
-    return values, interval
 
 
 def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:

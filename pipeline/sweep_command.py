@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli import common_options, json_option, settings_options
+from pipeline.cli import common_options, execution_options, json_option, settings_options
 from pipeline.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Let --output write over a file.")
 @settings_options
+@execution_options
 @click.option("--dry-run", is_flag=True, help="List the trials, and run nothing.")
 @click.option("--no-wait", is_flag=True, help="Fail at once if another pipeline is writing here.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no trial before the table.")
@@ -53,6 +54,8 @@ def sweep(
     output: Path | None,
     preset: str | None,
     sets: tuple[str, ...],
+    backend: str,
+    scheduler: str | None,
     *,
     halving: bool,
     force: bool,
@@ -70,14 +73,17 @@ def sweep(
     A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The artifacts stay as they are: --dry-run shows the trials,
     sweeps/ takes the table, a picture, and the best settings. The same sweep again does what is missing.
     """
+    from dataclasses import replace
     from functools import partial
 
     from pipeline import cli, render
     from pipeline.config import takes_fractions, toml_text
     from pipeline.space import combine, parse_choice, parse_random
-    from pipeline.sweep import best_of, find_done, make_sweep, run_sweep
+    from pipeline.sweep import best_of, make_sweep
     from pipeline.sweep_files import require_new, write_files
+    from pipeline.sweep_run import find_done, run_sweep
     from pipeline.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
+    from pipeline.workers import Execution
     from stages import JUDGING
 
     if bool(ranges) != (count is not None) or not (ranges or grid):
@@ -90,7 +96,7 @@ def sweep(
     if output is not None:
         output = folder / output
         require_new(output, force=force)
-    project = cli.load_project(folder, preset, sets)
+    project = replace(cli.load_project(folder, preset, sets), execution=Execution(backend, scheduler))
 
     def configure(settings: Mapping[str, Any]) -> Config:
         own = (f"{name}={toml_text(value)}" for name, value in settings.items())

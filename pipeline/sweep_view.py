@@ -30,12 +30,20 @@ class SweepTerminal:
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self.notices: list[str] = []
+        self._outer: Terminal | None = None  # the one that is drawn, while other runs go on within it
         self.n_finished = 0
 
     @contextmanager
     def watching(self, title: str) -> Iterator[Watcher]:
+        if self._outer:
+            yield _RunWatcher(self, Terminal(quiet=True), title)
+            return
         with Terminal(quiet=self.quiet, transient=True) as terminal:
-            yield _RunWatcher(self, terminal, title)
+            self._outer = terminal
+            try:
+                yield _RunWatcher(self, terminal, title)
+            finally:
+                self._outer = None
 
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, once and not for every trial."""
@@ -50,7 +58,8 @@ class SweepTerminal:
         told = f"failed: {result.problem}" if result.problem else measures_text(result)
         effort = "" if result.is_final or result.problem else f" with effort {result.effort}"
         before = "" if result.is_new else " (done before)"
-        tell(f"trial {result.trial.number} of {count}: {settings_text(result.trial.settings)}{effort}: {told}{before}")
+        text = f"trial {result.trial.number} of {count}: {settings_text(result.trial.settings)}{effort}: {told}{before}"
+        self._outer.say(text) if self._outer else tell(text)
 
 
 class _RunWatcher:
@@ -135,7 +144,7 @@ def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, 
         **dict(result.values),
         "interval": list(result.interval) if result.interval else None,
         "within_noise_of_best": best is not None and result is not best and is_within_noise(result, best),
-        "seconds": round(result.seconds, 3),
+        "seconds": result.seconds,
         "new": result.is_new,
         "problem": result.problem,
     }
@@ -154,7 +163,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
             *(shown(value) for value in result.trial.settings.values()),
             *(_figure(name, result.values.get(name)) for name in measures),
             *([_interval(interval, result)] if interval else []),
-            f"{result.seconds:.1f}" if result.values else "",
+            "" if result.seconds is None else f"{result.seconds:.1f}",
             remark(sweep, result, best),
         )
         for result in results

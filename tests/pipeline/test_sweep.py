@@ -24,6 +24,7 @@ from pipeline.history import read_runs
 from pipeline.measure import Judging, Measure
 from pipeline.sweep import Rung, halving_rungs, is_within_noise, make_sweep
 from pipeline.sweep_files import picture
+from pipeline.sweep_run import SweepRun
 
 Invoke = Callable[..., Result]
 
@@ -129,15 +130,15 @@ def test_the_same_sweep_again_runs_nothing_and_a_larger_one_what_is_missing(toy:
 def test_an_interrupted_sweep_keeps_its_trials_and_goes_on(
     toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_trial = sweeps.run_trial
+    run_trial = SweepRun.run_trial
 
-    def interrupted(project: Any, sweep: Any, trial: Any, *rest: Any, **options: Any) -> Any:
+    def interrupted(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> sweeps.Result:
         if trial.number == 3:
             raise KeyboardInterrupt
-        return run_trial(project, sweep, trial, *rest, **options)
+        return run_trial(going, trial, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sweeps, "run_trial", interrupted)
+        patched.setattr(SweepRun, "run_trial", interrupted)
         result = invoke(*GRID, code=130)
     assert "2 runs are finished and kept" in result.stderr
     assert trials_run(toy) == [1, 2]
@@ -372,14 +373,14 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 
 
 def test_a_sweep_ends_when_the_raw_files_change_since_figures_could_not_be_compared(toy: Toy, invoke: Invoke) -> None:
-    run_trial = sweeps.run_trial
+    run_trial = SweepRun.run_trial
 
-    def meddle(project: Any, sweep: Any, trial: Any, *rest: Any, **options: Any) -> Any:
+    def meddle(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> sweeps.Result:
         if trial.number == 2:
             toy.raw.write_text("7\n")
-        return run_trial(project, sweep, trial, *rest, **options)
+        return run_trial(going, trial, *rest)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sweeps, "run_trial", meddle)
+        patched.setattr(SweepRun, "run_trial", meddle)
         assert "raw files have changed since the sweep began" in invoke(*GRID, code=1).stderr
     assert trials_run(toy) == [1]
