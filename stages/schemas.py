@@ -19,10 +19,11 @@ from pandera.config import config_context
 from pipeline.errors import DataError
 from stages.documents import Classes, DataSource, Document, Images, Metrics, decode_document
 from stages.raw.profile import Profile
-from stages.tables import Contract, open_table, pixel_names, read_contract
+from stages.tables import PIXEL_TYPE, Contract, open_table, pixel_names, read_contract
 from stages.wording import counted
 
 BLOCK_ROWS = 4096
+COLUMNS_AT_ONCE = 256  # of an image table, so that memory does not grow with the size of images
 EXAMPLES = 5
 
 # --- ingest ----------------------------------------------------------------------------------------------------------
@@ -54,10 +55,11 @@ def check_image_table(path: Path) -> Contract:
             size = f"{counted(file.metadata.num_rows, 'row')} of {counted(len(pixels), 'pixel')}"
             raise damaged(path, f"{size}, not {contract.rows}", "ingest")
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=pixels)
-            if empty := [name for name, column in zip(pixels, table.columns, strict=True) if column.null_count]:
-                raise damaged(path, f"column {empty[0]} has empty cells", "ingest")
-        others = [name for name in file.schema_arrow.names if name not in set(pixels)]
+            for start in range(0, len(pixels), COLUMNS_AT_ONCE):
+                table = file.read_row_group(group, columns=pixels[start : start + COLUMNS_AT_ONCE])
+                if empty := [name for name in table.column_names if table[name].null_count]:
+                    raise damaged(path, f"column {empty[0]} has empty cells", "ingest")
+        others = [field.name for field in file.schema_arrow if field.type != PIXEL_TYPE]
         frame = file.read(columns=others).to_pandas() if others else pd.DataFrame(index=range(contract.rows))
     columns = {}
     if contract.label is not None:
@@ -73,7 +75,7 @@ def check_ids(path: Path) -> None:
     ids = read_table(path, stage="ingest")
     if ids.shape[1] != 1:
         raise damaged(path, f"{counted(ids.shape[1], 'column')}, not 1", "ingest")
-    filled = pa.Check(lambda column: column.astype(str) != "", error="not empty")
+    filled = pa.Check(lambda column: column != "", error="not empty")
     check_table(path, ids, pa.DataFrameSchema({ids.columns[0]: pa.Column(checks=filled, unique=True)}), stage="ingest")
 
 

@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 
-# Fewer rows a group cost time for every column; more cost memory.
-ROWS_PER_GROUP = 16_384
-PIXELS_PER_GROUP = 2**24  # bytes, too; of images with more than 1,024 pixels a group holds fewer rows
+# A row group is what is held in memory, twice; but Parquet's directory of row groups takes 1 to 2 KB of memory for
+# each group and column, so fewer rows a group are not always less memory.
+ROWS_PER_GROUP = 20_480
+PIXELS_PER_GROUP = 2**25  # of images with more than 1,638 pixels a group holds fewer rows
 
+PIXEL_TYPE = pa.uint8()  # by which a pixel column is known
 CONTRACT_KEY = b"digit_pipeline.contract"
 
 Pixels = NDArray[np.uint8]
@@ -65,7 +67,7 @@ class ImageTable:
     """
 
     def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
-        types = [*leading.items(), *((name, pa.uint8()) for name in pixels)]
+        types = [*leading.items(), *((name, PIXEL_TYPE) for name in pixels)]
         self.schema = pa.schema([pa.field(name, type_, nullable=False) for name, type_ in types])
         self.group_rows = max(1, min(ROWS_PER_GROUP, PIXELS_PER_GROUP // len(pixels)))
         self.pixels, self.spare = (np.empty((len(pixels), self.group_rows), dtype=np.uint8) for _ in range(2))
@@ -164,7 +166,7 @@ def read_contract(file: pq.ParquetFile) -> Contract:
 
 def pixel_names(schema: pa.Schema) -> list[str]:
     """The names of the pixel columns, in image order: they are the uint8 ones."""
-    return [field.name for field in schema if field.type == pa.uint8()]
+    return [field.name for field in schema if field.type == PIXEL_TYPE]
 
 
 def read_pixel_blocks(path: Path) -> Iterator[Pixels]:

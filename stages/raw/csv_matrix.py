@@ -96,10 +96,10 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     characters = np.frombuffer(text, dtype=np.uint8)
     is_line_end = characters == LINE_FEED
     m = np.count_nonzero(is_line_end)
-    ends = np.flatnonzero(is_line_end | (characters == COMMA))  # of the cells
-    if len(ends) != m * n_columns:
+    separators = np.flatnonzero(is_line_end | (characters == COMMA))
+    if len(separators) != m * n_columns:
         return None
-    ends = ends.reshape(m, n_columns)
+    ends = separators.reshape(m, n_columns)  # of the cells
     if not is_line_end[ends[:, -1]].all():
         return None
     leading = leading_cells(text, ends, n_leading)

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import DataError
@@ -92,7 +93,9 @@ def submission_ids(
     header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
     if sample is not None:
         header = sample.header
-    ids = test_ids or (sample.ids if sample is not None else [str(number) for number in range(1, n_test + 1)])
+    ids = test_ids or (sample.ids if sample is not None else None)
+    if ids is None:
+        return header, pa.array(np.arange(1, n_test + 1))
     if all(WHOLE_NUMBER.fullmatch(each) for each in ids):
         return header, pa.array([int(each) for each in ids], type=pa.int64())
     return header, pa.array(ids, type=pa.string())
