@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def finished(sample_run: Path) -> Path:
+def finished(browser: Any, sample_run: Path) -> Path:  # noqa: ARG001 - without a browser nothing need be run
     """The artifacts of a run on the bundled sample."""
     return sample_run / "artifacts"
 
