@@ -36,9 +36,17 @@ from stages.raw.bad_rows import (
 )
 from stages.raw.csv_matrix import Labels, parse_block
 from stages.raw.ids import KAGGLE, read_sample_submission, require_distinct, submission_ids
-from stages.raw.layout import Label, Layout, image_shape, layout_without_header, read_layout, require_agreement
+from stages.raw.layout import (
+    Label,
+    Layout,
+    image_shape,
+    layout_without_header,
+    read_layout,
+    require_agreement,
+    require_one_column_more,
+)
 from stages.raw.profile import Profile, Submission, Summary
-from stages.raw.sources import SAMPLE_ORIGIN, unread_zips
+from stages.raw.sources import SAMPLE_ORIGIN
 from stages.raw.streams import RawCsv, open_raw
 from stages.tables import Contract, ImageTable, write_table
 from stages.wording import counted, is_or_are, shortened
@@ -129,9 +137,6 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         "images": f"{profile.height} x {profile.width}",
         "classes": len(profile.classes),
     }
-    warnings += [
-        f"data/{name} lies beside the CSV files and is not read" for name in unread_zips(task.sources, parameters)
-    ]
     if sample is not None and test.layout.id is None and submission != KAGGLE:
         names = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
         warnings.append(f"the submission's header is {names} and its ids are unchecked: both as in {sample.file}")
@@ -184,6 +189,7 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
             "train": layout_without_header(lines["train"], train.name, parameters.label),
             "test": layout_without_header(lines["test"], test.name, None),
         }
+        require_one_column_more(layouts["train"], layouts["test"])
         train.put_back(lines["train"])
         test.put_back(lines["test"])
     require_agreement(layouts["train"], layouts["test"], parameters.label)

@@ -75,6 +75,11 @@ def list_members(path: Path) -> list[str]:
     return [info.filename for info in directory_of(path) if not info.is_dir()]
 
 
+def sizes_of_members(path: Path) -> dict[str, int]:
+    """The unpacked size in bytes of each file in the zip at ``path``, by its name without folders."""
+    return {PurePosixPath(info.filename).name: info.file_size for info in directory_of(path)}
+
+
 def directory_of(path: Path) -> list[zipfile.ZipInfo]:
     """What the zip at ``path`` says that it holds, but for what macOS adds.
 

@@ -143,6 +143,35 @@ def layout_without_header(line: bytes, file: FileName, label: str | None) -> Lay
     return Layout(file=file, names=names, label=label, id=None, pixels=pixels, prefix="pixel", first_pixel=0)
 
 
+def require_one_column_more(train: Layout, test: Layout) -> None:
+    """Of two files without headers, train has just one column that test has not: its label.
+
+    Raises
+    ------
+    DataError
+        They have as many, or it is the other way round.
+    """
+    n_train, n_test = len(train.names), len(test.names)
+    if n_test == n_train + 1:
+        raise swapped(train.file, test.file, f"{test.file} has one column more, as only the labels would be")
+    if n_test == n_train:
+        columns = counted(n_test, "column")
+        raise DataError(
+            f"{train.file} and {test.file} both have {columns}, and only {train.file} may have labels",
+            where=f"{test.file.path}, line 1",
+            mend=f"remove the labels, the first column, from {test.file}, or put them into {train.file}",
+        )
+
+
+def swapped(train: FileName, test: FileName, why: str) -> DataError:
+    """The error for a training set in the test set's place."""
+    return DataError(
+        f"{train} and {test} are swapped: {why}",
+        where=f"{test.path}, line 1",
+        mend="give each the other's name, or swap ingest.train and ingest.test if they are set",
+    )
+
+
 def header_cells(line: bytes, file: FileName) -> list[str]:
     """The cells of a first line.
 
@@ -195,11 +224,7 @@ def require_agreement(train: Layout, test: Layout, label: str) -> None:
         They do not.
     """
     if train.label is None and test.label is not None:
-        raise DataError(
-            f"{train.file} and {test.file} are swapped: the labels are in {test.file}",
-            where=f"{test.file.path}, line 1",
-            mend="give each the other's name, or swap ingest.train and ingest.test if they are set",
-        )
+        raise swapped(train.file, test.file, f"the labels are in {test.file}")
     if train.label is None:
         named, columns = shortened(label), ", ".join(map(shortened, train.names[:3]))
         raise DataError(

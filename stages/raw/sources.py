@@ -76,7 +76,11 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
         files["sample_submission"] = beside
     for source in files.values():
         require_readable(source.path)
-    return Sources(files=tuple(files[name] for name in FILE_NAMES if name in files), origin=shown(files, folder))
+    notice = ""
+    if all(files[name] is found.get(name) for name in PAIR) and (unread := unread_zips(found, data)):
+        notice = f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it."
+    sources = tuple(files[name] for name in FILE_NAMES if name in files)
+    return Sources(files=sources, origin=shown(files, folder), notice=notice)
 
 
 def configured_file(name: str, path: str, folder: Path) -> Source:
@@ -173,12 +177,25 @@ def listed(paths: Sequence[Path], data: Path) -> str:
     return ", ".join(path.relative_to(data).as_posix() for path in paths[:EXAMPLES]) + more
 
 
-def unread_zips(sources: Sources, parameters: IngestParameters) -> tuple[str, ...]:
-    """The names of the zips in ``data/`` that are not read, since train.csv lies beside them."""
-    train = sources["train"]
-    if parameters.train is not None or train.member is not None:
-        return ()
-    return tuple(sorted(path.name for path in train.path.parent.glob("*.zip")))
+def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:
+    """The zips in ``data`` that could be meant in place of the files ``found``, which win if they are plain ones.
+
+    A zip that holds files of the same sizes is what they were unpacked from, and one without the two is another matter.
+    """
+    if any(source.member is not None for source in found.values()):
+        return []
+    sizes = {FILE_NAMES[name]: found[name].path.stat().st_size for name in PAIR}
+    unread = []
+    for path in sorted(path for path in data.glob("*.zip") if path.is_file()):
+        from stages.raw.archive import sizes_of_members
+
+        try:
+            held = sizes_of_members(path)
+        except DataError:
+            held = dict.fromkeys(sizes, -1)
+        if sizes.keys() <= held.keys() and any(held[name] != size for name, size in sizes.items()):
+            unread.append(path)
+    return unread
 
 
 def members_of(path: Path) -> dict[str, Source]:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
@@ -22,8 +23,7 @@ from stages.wording import FileName
 BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory
 LONGEST_LINE = 4 * 2**20  # bytes; an image of a million pixels, written out, still fits
 
-LONGEST_GZIP_HEADER = 2**16  # bytes
-GZIP_NAME = 0x08  # the flag of a header with a file name, which Python reads byte by byte
+LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
 
 DOWNLOAD_AGAIN = "download the file again"
 
@@ -206,14 +206,23 @@ def _open(source: Source, stack: ExitStack) -> RawCsv:
             share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
             largest=largest_expansion(info.compress_size),
         )
-    file = stack.enter_context(source.path.open("rb"))
+    file = stack.enter_context(RawBytes(FileIO(source.path)))
     size = source.path.stat().st_size
     name = FileName(source.path.name, str(source.path))
     if file.peek(2)[:2] == b"\x1f\x8b":
-        start = file.read(LONGEST_GZIP_HEADER)
-        file.seek(0)
-        if len(start) == LONGEST_GZIP_HEADER and start[3] & GZIP_NAME and b"\0" not in start[10:]:
-            raise gzip.BadGzipFile("the file name in its gzip header does not end")
         unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
         return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))
     return RawCsv(name, size, file.read, lambda n_bytes: n_bytes / max(size, 1))
+
+
+class RawBytes(BufferedReader):
+    """The bytes of a file. Python reads gzip headers byte by byte: were one endless, that would take for ever."""
+
+    n_single = 0  # bytes that were read one by one, in a row
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next ``size`` bytes; BadGzipFile if they are the ``LONGEST_GZIP_HEADER``-th that is read alone."""
+        self.n_single = self.n_single + 1 if size == 1 else 0
+        if self.n_single > LONGEST_GZIP_HEADER:
+            raise gzip.BadGzipFile("a gzip header in it does not end")
+        return super().read(size)

@@ -219,11 +219,6 @@ def test_a_header_that_an_unchecked_sample_submission_brings_is_told(ingest: Ing
     assert "Number,Answer" in warning
 
 
-def test_a_zip_beside_the_csv_files_is_not_read_and_that_is_told(ingest: Ingest) -> None:
-    outcome = ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV, "a.zip": b""})
-    assert outcome.warnings == ("data/a.zip lies beside the CSV files and is not read",)
-
-
 def test_files_without_headers_are_read_as_label_and_pixels(ingest: Ingest, tmp_path: Path) -> None:
     ingest({"train.csv": as_csv(None, LABELS, TRAIN), "test.csv": as_csv(None, TEST)}, has_header=False)
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)

@@ -63,6 +63,18 @@ def test_swapped_files_are_told_so(ingest: Ingest) -> None:
         ingest({"train.csv": TEST, "test.csv": TRAIN})
 
 
+def test_swapped_files_without_headers_are_told_so(ingest: Ingest) -> None:
+    train, test = (text.split("\n", 1)[1] for text in (TRAIN, TEST))
+    with pytest.raises(DataError, match=r"are swapped: test\.csv has one column more"):
+        ingest({"train.csv": test, "test.csv": train}, has_header=False)
+
+
+def test_labels_in_a_test_set_without_a_header_are_told_from_pixels(ingest: Ingest) -> None:
+    train = TRAIN.split("\n", 1)[1]
+    with pytest.raises(DataError, match=r"both have 17 columns, and only train\.csv may have labels"):
+        ingest({"train.csv": train, "test.csv": train}, has_header=False)
+
+
 def test_a_label_column_that_neither_file_has_may_be_called_otherwise(ingest: Ingest) -> None:
     with pytest.raises(DataError, match=r"train\.csv has no label column 'digit'") as error:
         ingest({"train.csv": TEST, "test.csv": TEST}, label="digit")

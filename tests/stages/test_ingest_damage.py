@@ -302,9 +302,12 @@ def test_blank_lines_before_a_row_are_bad_rows_however_many(ingest: Ingest, monk
     assert "line 14: the line is blank" in error.value.where
 
 
-def test_a_gzip_header_without_an_end_is_refused(ingest: Ingest) -> None:
-    endless = b"\x1f\x8b\x08\x08" + bytes(6) + b"x" * 200_000
-    with pytest.raises(DataError, match="the file name in its gzip header does not end"):
+@pytest.mark.parametrize("flags", [8, 16, 24], ids=["name", "comment", "both"])
+@pytest.mark.parametrize("before", [b"", gzip.compress(TRAIN.encode())], ids=["at once", "behind good data"])
+def test_a_gzip_header_without_an_end_is_refused(ingest: Ingest, flags: int, before: bytes) -> None:
+    name = b"x" * 1000 + b"\0" if flags == 24 else b""
+    endless = before + bytes([0x1F, 0x8B, 8, flags, *bytes(6)]) + name + b"x" * 200_000
+    with pytest.raises(DataError, match="a gzip header in it does not end"):
         ingest({"train.csv.gz": endless, "test.csv": TEST})
 
 

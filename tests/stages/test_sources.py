@@ -22,6 +22,7 @@ from stages.raw.sources import SAMPLE_FOLDER, SAMPLE_ORIGIN, find_sources
 
 BOTH = ("train.csv", "test.csv")
 ALL = (*BOTH, "sample_submission.csv")
+UNREAD = "b.zip in data/ is not read: train.csv and test.csv lie beside it."
 
 
 def put(folder: Path, *names: str) -> None:
@@ -31,12 +32,12 @@ def put(folder: Path, *names: str) -> None:
         path.write_bytes(zipped() if name.endswith(".zip") else b"a\n")
 
 
-def zipped(*names: str, **options: Any) -> bytes:
+def zipped(*names: str, size: int = 2, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", **options) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of doubled names
         for name in names or ALL:
-            file.writestr(name, "a\n")
+            file.writestr(name, "a\n".zfill(size))
     return buffer.getvalue()
 
 
@@ -93,6 +94,28 @@ def test_a_zip_of_any_name_is_found_with_its_members_in_any_folder(tmp_path: Pat
 def test_csv_files_win_over_a_zip_beside_them(tmp_path: Path) -> None:
     put(tmp_path / "data", *BOTH, "digit-recognizer.zip")
     assert found(tmp_path) == {"train": "data/train.csv", "test": "data/test.csv"}
+
+
+@pytest.mark.parametrize(
+    ("content", "notice"),
+    [
+        (zipped(), ""),  # what the files were unpacked from
+        (zipped("models.csv"), ""),
+        (zipped(size=3), UNREAD),
+        (zipped()[:-9], UNREAD),
+    ],
+    ids=["the same", "another matter", "other sizes", "damaged"],
+)
+def test_a_zip_that_could_be_meant_in_place_of_the_csv_files_is_told_as_long_as_it_lies_there(
+    tmp_path: Path, content: bytes, notice: str
+) -> None:
+    put(tmp_path / "data", *BOTH)
+    (tmp_path / "data/b.zip").write_bytes(content)
+    sources = find(tmp_path)
+    assert (sources.origin, sources.notice) == ("data/train.csv", notice)
+    assert not find(tmp_path, train="data/train.csv", test="data/test.csv").notice
+    (tmp_path / "data/b.zip").unlink()
+    assert not find(tmp_path).notice
 
 
 def test_among_zips_the_one_that_holds_both_is_meant(tmp_path: Path) -> None:
