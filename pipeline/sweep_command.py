@@ -114,7 +114,7 @@ def sweep(
     try:
         results = run_sweep(project, planned, screen, wait=not no_wait)
     except KeyboardInterrupt:
-        render.tell(f"{screen.n_finished} runs are finished and kept; the same sweep goes on from there")
+        render.tell(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
         raise
     files = write_files(folder, project.stages, planned, results, output)
     if as_json:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = "sweeps"
-BEST = "best.toml"
 LOGARITHMIC_FROM = 20  # times the smallest value is the largest: then an axis is logarithmic
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
 
@@ -38,26 +37,29 @@ def require_new(path: Path, *, force: bool) -> None:
 def write_files(
     folder: Path, stages: Sequence[Stage], sweep: Sweep, results: Sequence[Result], output: Path | None
 ) -> dict[str, Path]:
-    """Write the table, and if any trial succeeded the picture and the best settings; return what lies where."""
+    """Write the table, and if any trial succeeded the picture and the best settings; return what lies where.
+
+    A single trial, which is compared with nothing, leaves no file but ``output``.
+    """
     place = folder / FOLDER / sweep.id
-    best = best_of(results)
-    contents = {"table": ("trials.csv", table(sweep, results))}
-    if best:
-        config = sweep.config(best.trial, sweep.rungs[best.rung])
+    contents: dict[str, tuple[Path, str]] = {}
+    if len(results) > 1:
+        contents["table"] = place / "trials.csv", table(sweep, results)
+    if best := best_of(results):
         told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(best)}\n"
-        contents["picture"] = ("picture.svg", picture(sweep, results))
-        contents["best"] = (BEST, told + settings_toml(config, stages))
-    files = {kind: place / name for kind, (name, _) in contents.items()}
+        settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages)
+        if len(results) > 1:
+            contents["picture"] = place / "picture.svg", picture(sweep, results)
+            contents["best"] = place / "best.toml", settings
+        if output:
+            contents["output"] = output, settings
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        for kind, (_, text) in contents.items():
-            files[kind].write_text(text, encoding="utf-8", newline="")
-        if output and best:
-            output.write_text(contents["best"][1], encoding="utf-8")
-            files["output"] = output
+        for path, text in contents.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise StoreError(f"cannot write {error.filename}: {error.strerror}", mend="run the sweep again") from error
-    return files
+    return {kind: path for kind, (path, _) in contents.items()}
 
 
 def settings_toml(config: Config, stages: Sequence[Stage]) -> str:

@@ -140,7 +140,7 @@ def test_an_interrupted_sweep_keeps_its_trials_and_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(SweepRun, "run_trial", interrupted)
         result = invoke(*GRID, code=130)
-    assert "2 runs are finished and kept" in result.stderr
+    assert "trials finished and kept: 2" in result.stderr
     assert trials_run(toy) == [1, 2]
     assert not (toy.work / "sweeps").exists()
     found = data(invoke(*GRID, "--json"))
