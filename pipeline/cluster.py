@@ -28,7 +28,7 @@ from pipeline.workers import usable_cores
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-SECONDS_TO_CONNECT = 10
+SECONDS_TO_CONNECT = 20
 SECONDS_WITHOUT_WORKERS = 20
 SECONDS_FOR_FACTS = 15
 SECONDS_FOR_FILES = 600  # to read them all once, on the slowest worker
@@ -123,10 +123,10 @@ def connected(scheduler: str | None, count: int) -> Iterator[Client]:
             )
             client = stack.enter_context(Client(cluster, timeout=SECONDS_TO_CONNECT, set_as_default=False))
         except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
+            what = f"there is no Dask scheduler at {scheduler}" if scheduler else "no Dask cluster can be started here"
             raise StageError(
-                f"there is no Dask scheduler at {scheduler}: {type(error).__name__}: {error}"[:300],
-                where=f"--scheduler {scheduler}",
-                mend="start one with `dask scheduler`, and name it as it does itself: tcp://host:8786",
+                f"{what}: {type(error).__name__}: {error}"[:300],
+                mend="start one with `dask scheduler`, and name it as it does itself: --scheduler tcp://host:8786",
             ) from error
         try:
             client.wait_for_workers(1, timeout=SECONDS_WITHOUT_WORKERS)

@@ -19,6 +19,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.logs: dict[subprocess.Popen[bytes], Path] = {}
         place = folder / "scheduler.json"
         words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place))
         self.scheduler = self._start({}, "scheduler", *words)
@@ -48,7 +49,13 @@ class Cluster:
         if not nanny:
             words += ("--no-nanny",)
         for _ in range(count - len(self.workers)):
+            number = len(self.processes)
             self.workers.append(self._start({"PYTHONPATH": str(code)}, "worker", self.address, *words))
+            self.logs[self.workers[-1]] = self.folder / f"worker-{number}.log"
+        deadline = time.monotonic() + PATIENCE
+        while not all(b"Registered to" in self.logs[worker].read_bytes() for worker in self.workers):
+            assert time.monotonic() < deadline, "the workers do not find the scheduler"
+            time.sleep(0.05)
         return self.address
 
     def end(self, processes: list[subprocess.Popen[bytes]]) -> None:

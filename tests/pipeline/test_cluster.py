@@ -47,14 +47,6 @@ def waiting(tmp_path: Path) -> Path:
     return tmp_path / "waiting"
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds that a test can wait for; what happens then is the same."""
-    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 3)
-    monkeypatch.setattr(module, "SECONDS_WITHOUT_WORKERS", 4)
-    monkeypatch.setattr(module, "SECONDS_WITHOUT_ANSWER", 3)
-
-
 def run(toy: Toy, address: str | None, jobs: dict[str, Any], told: Told | None = None) -> Any:
     place = toy.work / "numbers.npy"
     np.save(place, np.arange(10))
@@ -151,25 +143,29 @@ def test_workers_of_another_version_are_refused_before_anything_is_done(
     assert "restart its workers" in caught.value.mend
 
 
-@pytest.mark.usefixtures("short")
-def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_of(toy: Toy, cluster: Cluster) -> None:
+def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_of(
+    toy: Toy, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_WITHOUT_WORKERS", 3)
+    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 3)
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         with pytest.raises(StageError, match=f"no Dask scheduler at {address}"):
             dict(run(toy, address, {"a": 1}))
+    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", PATIENCE)
     cluster.end(cluster.workers)
     with pytest.raises(StageError, match="has no worker"):
         dict(run(toy, cluster.address, {"a": 1}))
 
 
-@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
 def test_a_scheduler_that_goes_away_is_told_of_and_what_was_finished_is_kept(
-    toy: Toy, tmp_path: Path, waiting: Path, number: signal.Signals
+    toy: Toy, tmp_path: Path, waiting: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     cluster = Cluster(tmp_path)
     try:
         results = run(toy, cluster.has(2, toy.code), {"a": 1, "b": ("waits", waiting)})
         assert next(results)[0] == "a"
+        monkeypatch.setattr(module, "SECONDS_WITHOUT_ANSWER", 3)  # a bound that a test can wait for
         cluster.scheduler.send_signal(number)
         with pytest.raises(StageError, match="scheduler went away"):
             next(results)
