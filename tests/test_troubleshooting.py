@@ -1,0 +1,148 @@
+"""docs/troubleshooting.md: every message that it quotes is one that the program prints."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from pipeline.cli import main
+from stages.raw.sources import SAMPLE_FOLDER
+
+PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
+MESSAGES = re.findall(r"^### `(.+)`$", PAGE, flags=re.MULTILINE)
+
+HEADER = "label," + ",".join(f"pixel{index}" for index in range(16))
+ROWS = [f"{label}," + ",".join(str((7 * label + index) % 256) for index in range(16)) for label in (0, 1, 2, 0, 1, 2)]
+TRAIN = "\n".join([HEADER, *ROWS]) + "\n"
+
+
+def without_labels(text: str) -> str:
+    return "\n".join(line.split(",", 1)[1] for line in text.splitlines()) + "\n"
+
+
+def run(folder: Path, *words: str) -> str:
+    result = CliRunner().invoke(main, [*words, "-C", str(folder)])
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def ingest(folder: Path, *words: str, train: str = TRAIN, test: str = without_labels(TRAIN), **others: str) -> str:
+    (folder / "data").mkdir()
+    files = {"train.csv": train, "test.csv": test, **{name.replace("_", "."): text for name, text in others.items()}}
+    for name, text in files.items():
+        if text:
+            (folder / "data" / name).write_text(text)
+    return run(folder, "run", "ingest", *words)
+
+
+def kaggle_says(folder: Path, text: str, patch: pytest.MonkeyPatch) -> str:
+    program = folder / "kaggle"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit({text!r})\n")
+    program.chmod(0o755)
+    patch.setenv("PATH", str(folder))
+    return run(folder, "fetch")
+
+
+def locked(folder: Path) -> str:
+    run(folder, "run", "ingest")
+    with (folder / "artifacts/.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return run(folder, "run", "ingest", "--force", "--no-wait")
+
+
+def damaged(folder: Path) -> str:
+    path = (folder / "artifacts/train/model.npz").resolve()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    return run(folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"))
+
+
+def wide(folder: Path) -> str:
+    (folder / "wide.csv").write_text(",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n")
+    return run(folder, "predict", "wide.csv")
+
+
+def picture(folder: Path, name: str, *, blank: bool) -> str:
+    if blank:
+        Image.new("L", (90, 60), 255).save(folder / name)
+    else:
+        (folder / name).write_text("no picture")
+    return run(folder, "predict", name)
+
+
+def not_installed(folder: Path, patch: pytest.MonkeyPatch) -> str:
+    patch.setenv("PATH", str(folder))
+    patch.setattr(sys, "executable", str(folder / "python"))
+    return run(folder, "fetch")
+
+
+# What produces each message, by its first words: in an empty folder, or in one with a finished run on the sample.
+EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
+    "No data found": lambda folder, _: run(folder, "run", "ingest"),
+    "data/ holds no train.csv": lambda folder, _: ingest(folder, train="", test="", digits_csv=TRAIN),
+    "there are both": lambda folder, _: ingest(folder, train_csv_gz=TRAIN),
+    "ingest.train is set": lambda folder, _: ingest(folder, "--set", "ingest.train=missing.csv"),
+    "train.csv is a web page": lambda folder, _: ingest(folder, train="<html><body>Sign in</body></html>"),
+    "... of the ... rows": lambda folder, _: ingest(folder, train=TRAIN.replace("0,0,1,", "0,256,1,", 1)),
+    "the header of train.csv": lambda folder, _: ingest(folder, train="\n".join(ROWS) + "\n"),
+    "train.csv is separated": lambda folder, _: ingest(folder, train=TRAIN.replace(",", ";")),
+    "train.csv and test.csv are swapped": lambda folder, _: ingest(folder, train=without_labels(TRAIN), test=TRAIN),
+    "train.csv has 15 pixels": lambda folder, _: ingest(
+        folder, train=fifteen(TRAIN), test=fifteen(without_labels(TRAIN))
+    ),
+    "1 of the 4 classes": lambda folder, _: ingest(folder, train=TRAIN + ROWS[0].replace("0", "9", 1) + "\n"),
+    "train has no setting": lambda folder, _: run(folder, "status", "--set", "train.epohs=3"),
+    "train.epochs cannot": lambda folder, _: run(folder, "status", "--set", "train.epochs=many"),
+    "there is no preset": lambda folder, _: run(folder, "status", "--preset", "sed"),
+    "another pipeline": lambda folder, _: locked(folder),
+    "evaluate needs": lambda folder, _: run(folder, "run", "evaluate", "--only"),
+    "train has not been run": lambda folder, _: picture(folder, "photo.png", blank=False),
+    "Kaggle's program": not_installed,
+    "Kaggle does not know": lambda folder, patch: kaggle_says(folder, "401 Client Error: Unauthorized", patch),
+    "Kaggle refuses": lambda folder, patch: kaggle_says(folder, "403 Client Error: Forbidden", patch),
+}
+FINISHED: dict[str, Callable[[Path], str]] = {
+    "the result of train is damaged": damaged,
+    "the model is not up to date": lambda folder: run(
+        folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--set", "train.epochs=3"
+    ),
+    "the images of wide.csv": wide,
+    "photo.png is not": lambda folder: picture(folder, "photo.png", blank=False),
+    "nothing can be seen": lambda folder: picture(folder, "blank.png", blank=True),
+}
+
+
+def fifteen(text: str) -> str:
+    """The same rows without their last pixel."""
+    return "\n".join(line.rpartition(",")[0] for line in text.splitlines()) + "\n"
+
+
+def assert_printed(begin: str, output: str) -> None:
+    message = next(message for message in MESSAGES if message.startswith(begin))
+    pattern = ".+?".join(map(re.escape, message.split("...")))
+    assert re.search(pattern, output), f"{message!r} is not in\n{output}"
+
+
+@pytest.mark.parametrize("begin", EMPTY)
+def test_the_message_is_printed(begin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_printed(begin, EMPTY[begin](tmp_path, monkeypatch))
+
+
+@pytest.mark.parametrize("begin", FINISHED)
+def test_the_message_is_printed_where_there_is_a_model(begin: str, sample_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample_run, tmp_path / "project", symlinks=True)
+    assert_printed(begin, FINISHED[begin](tmp_path / "project"))
+
+
+def test_every_message_of_the_page_is_tested() -> None:
+    begins = [*EMPTY, *FINISHED]
+    untested = [message for message in MESSAGES if not any(message.startswith(begin) for begin in begins)]
+    assert untested == []
+    assert len(MESSAGES) == len(begins)
