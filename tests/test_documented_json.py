@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,23 +56,20 @@ def check(section: str, *documents: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two short runs that differ, on the bundled sample put into a zip of data/."""
-    folder = tmp_path_factory.mktemp("documented")
-    for epochs in (1, 2):
-        words = ["run", "all", "--preset", "fast", "--set", f"train.epochs={epochs}", "--quiet", "-C", str(folder)]
-        assert CliRunner().invoke(main, words).exit_code == 0
+def folder(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs on the bundled sample that differ in one setting."""
+    folder = tmp_path_factory.mktemp("documented") / "project"
+    shutil.copytree(sample_run, folder, symlinks=True)
+    words = ["run", "all", "--set", "train.epochs=2", "--quiet", "-C", str(folder)]
+    assert CliRunner().invoke(main, words).exit_code == 0
     return folder
 
 
-FAST = ("--preset", "fast")
-
-
 def test_run_status_and_dry_run(folder: Path) -> None:
-    plan = (*FAST, "--set", "train.epochs=3")
+    plan = ("--set", "train.epochs=3")
     check("run --dry-run, status", printed(folder, "run", "all", *plan, "--dry-run"), printed(folder, "status", *plan))
-    done = printed(folder, "run", "all", *FAST, "--set", "train.epochs=1")
-    noted = printed(folder, "run", "encode", "--force", *FAST)
+    done = printed(folder, "run", "all")
+    noted = printed(folder, "run", "encode", "--force")
     done["stages"][0]["warnings"].append("the sample gives no warning")
     check("run", done, noted)
 
@@ -121,6 +119,6 @@ def test_exit_codes_are_those_of_the_program(folder: Path, tmp_path: Path) -> No
 
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", SECTIONS["Exit codes"], flags=re.MULTILINE)}
     assert told == {int(code) for code in ExitCode}
-    printed(folder, "status", *FAST, "--set", "train.epochs=9", "--check", code=3)
+    printed(folder, "status", "--set", "train.epochs=9", "--check", code=3)
     assert CliRunner().invoke(main, ["status", "--set", "train.epohs=9", "-C", str(tmp_path)]).exit_code == 2
     assert CliRunner().invoke(main, ["why", "submit", "-C", str(tmp_path)]).exit_code == 1
