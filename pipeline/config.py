@@ -205,6 +205,10 @@ def toml_text(value: Any) -> str:
     """Write a plain value as TOML does; None, which TOML lacks, as ``none``."""
     if value is None:
         return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml_text(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(toml_text(each) for each in value) + "]"
     return msgspec.json.encode(value).decode()
 
 

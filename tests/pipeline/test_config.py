@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -176,7 +177,16 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "none"), (True, "true"), (1.5, "1.5"), ("a", '"a"'), ([1, 2], "[1,2]")]
+    ("value", "text"),
+    [
+        (None, "none"),
+        (True, "true"),
+        (1.5, "1.5"),
+        ("a", '"a"'),
+        ([1, 2], "[1,2]"),
+        ([{"a": [1], "b": "x"}, {}], '[{a = [1], b = "x"},{}]'),
+    ],
 )
 def test_values_are_shown_as_toml(value: object, text: str) -> None:
     assert toml_text(value) == text
+    assert value is None or tomllib.loads(f"value = {text}") == {"value": value}
