@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from toy_project import Toy
 
+from pipeline.config import takes_fractions
 from pipeline.errors import ConfigError
 from pipeline.space import Choice, Range, combine, parse_choice, parse_random
+from stages import STAGES
 
 
 @pytest.mark.parametrize(
@@ -110,3 +113,11 @@ def test_a_setting_that_is_named_twice_is_refused() -> None:
         combine([Choice("a.x", (1,)), Choice("a.x", (2,))], [], 0, seed=0)
     with pytest.raises(ConfigError, match=r"a\.x is named twice"):
         combine([Choice("a.x", (1,))], [Choice("a.x", (2,))], 3, seed=0)
+
+
+def test_whether_a_setting_takes_fractions_is_read_from_its_type(toy: Toy) -> None:
+    assert not takes_fractions(toy.stages, "load.limit")
+    assert not takes_fractions(STAGES, "train.hidden")
+    assert takes_fractions(STAGES, "train.learning_rate")
+    assert takes_fractions(STAGES, "train.clip_norm")
+    assert not takes_fractions(STAGES, "train.batch_size")

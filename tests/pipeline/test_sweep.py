@@ -18,8 +18,7 @@ from toy_project import NAMES, Toy, commands, oracle, ran
 import pipeline.cli
 from pipeline import sweep as sweeps
 from pipeline import sweep_view
-from pipeline.config import takes_fractions
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.history import read_runs
 from pipeline.measure import Judging, Measure
 from pipeline.sweep import Rung, halving_rungs, is_within_noise, make_sweep
@@ -335,16 +334,6 @@ def test_trials_whose_intervals_overlap_are_not_told_apart() -> None:
     assert not is_within_noise(sweeps.Result(best.trial, 0, 1, is_final=True, values={}), best)
 
 
-def test_whether_a_setting_takes_fractions_is_read_from_its_type(toy: Toy) -> None:
-    from stages import STAGES
-
-    assert not takes_fractions(toy.stages, "load.limit")
-    assert not takes_fractions(STAGES, "train.hidden")
-    assert takes_fractions(STAGES, "train.learning_rate")
-    assert takes_fractions(STAGES, "train.clip_norm")
-    assert not takes_fractions(STAGES, "train.batch_size")
-
-
 def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: Toy, invoke: Invoke) -> None:
     """A later trial would run the code that was imported and be certified as made by the code that stands there."""
     edits = iter([lambda: None, lambda: edit("OFFSET = 0", "OFFSET = 1")])
@@ -384,3 +373,19 @@ def test_a_sweep_ends_when_the_raw_files_change_since_figures_could_not_be_compa
         patched.setattr(SweepRun, "run_trial", meddle)
         assert "raw files have changed since the sweep began" in invoke(*GRID, code=1).stderr
     assert trials_run(toy) == [1]
+
+
+def test_the_report_of_an_earlier_failure_stays_where_it_is(toy: Toy, invoke: Invoke) -> None:
+    toy.run()
+    toy.settings = {"total.fails": True}
+    with pytest.raises(DataError):
+        toy.run()
+    assert "total/report.txt" in toy.files()
+    invoke("--grid", "total.start=0,1")  # the first of them is what is current
+    assert "total/report.txt" in toy.files()
+
+
+def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end(toy: Toy, invoke: Invoke) -> None:
+    toy.raw.unlink()
+    for words in (GRID, (*GRID, "--quiet")):  # the second time nothing is left to do
+        assert invoke(*words).stderr.count("this is the SAMPLE") == 2
