@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from pipeline.errors import ExitCode, PipelineError
+from pipeline.errors import ConfigError, ExitCode, PipelineError, nearest
 
 if TYPE_CHECKING:
     from pipeline.observe import Project
@@ -43,6 +43,14 @@ class Commands(click.Group):
             reference = {**OWN, **COMMANDS}.get(cmd_name)
             command = cast("click.Command", resolve(reference)) if reference else None
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = nearest(args[0], self.list_commands(ctx), "commands")
+            raise ConfigError(f"there is no command '{args[0]}'", mend=known)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         from pipeline.interrupt import interruptible

@@ -77,8 +77,7 @@ def find_program() -> str:
     if program is None:
         raise ConfigError(
             "Kaggle's program is not installed",
-            mend="pip install 'digit-pipeline[kaggle]' (in this folder: pip install -e '.[kaggle]'), "
-            "or download the zip from the site and put it into data/",
+            mend="pip install -e '.[kaggle]', or download the zip in a browser and put it into data/",
         )
     return program
 

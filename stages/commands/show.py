@@ -47,7 +47,7 @@ def show(
     from stages.rows import part_of, read_row, warped
 
     project = cli.load_project(folder, preset, sets)
-    ingest, split = require_current(project, "ingest"), require_current(project, "split")
+    split, ingest = require_current(project, "split"), require_current(project, "ingest")
     shape = image_shape(split)
     found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)
     image = found.pixels.reshape(shape.height, shape.width)

@@ -86,7 +86,7 @@ def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
 
 
 def test_before_any_run_the_command_that_makes_the_data_is_named(tmp_path: Path) -> None:
-    assert "pipeline run ingest" in show(tmp_path, 0, code=1).stderr
+    assert "pipeline run split" in show(tmp_path, 0, code=1).stderr
 
 
 def test_without_a_network_the_image_is_drawn_all_the_same(sample_copy: Path) -> None:

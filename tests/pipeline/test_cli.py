@@ -95,7 +95,7 @@ def test_status_check_tells_stale_by_its_exit_code(invoke: Invoke) -> None:
         (("run", "all", "--set", "load.path=gone.txt"), "there is no such file"),
         (("run",), "Missing argument"),
         (("run", "all", "--colour"), "No such option"),
-        (("rum",), "No such command"),
+        (("rum",), "there is no command 'rum'\n  mend:  did you mean 'run'?"),
         (("run", "all", "-C", "nowhere"), "does not exist"),
     ],
 )
