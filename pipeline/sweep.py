@@ -111,8 +111,8 @@ class Screen(Protocol):
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, once."""
 
-    def finished(self, result: Result, count: int) -> None:
-        """Show what came of a trial, one of ``count``."""
+    def finished(self, result: Result, sweep: Sweep) -> None:
+        """Show what came of a trial."""
 
 
 def make_sweep(

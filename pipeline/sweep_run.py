@@ -105,7 +105,7 @@ class SweepRun:
                 return
             del given[trial.number]
             done[trial.number] = result
-            self.screen.finished(result, len(self.sweep.trials))
+            self.screen.finished(result, self.sweep)
 
         for trial in trials:
             go_on(trial)

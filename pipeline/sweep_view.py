@@ -51,14 +51,14 @@ class SweepTerminal:
             self.notices.append(text)
             tell(banner(text))
 
-    def finished(self, result: Result, count: int) -> None:
+    def finished(self, result: Result, sweep: Sweep) -> None:
         self.n_finished += 1
         if self.quiet:
             return
         told = f"failed: {result.problem}" if result.problem else measures_text(result)
-        effort = "" if result.is_final or result.problem else f" with effort {result.effort}"
+        settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.effort: result.effort})
         before = "" if result.is_new else " (done before)"
-        text = f"trial {result.trial.number} of {count}: {settings_text(result.trial.settings)}{effort}: {told}{before}"
+        text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
         self._outer.say(text) if self._outer else tell(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.config import load_config
 from pipeline.history import read_runs
+from pipeline.sweep_files import settings_toml
+from stages import STAGES
+from stages.presets import PRESETS
 
 TINY = tuple(f"--set={setting}" for setting in ("train.hidden=[8]", "train.epochs=2", "train.shards=1"))
 GRID = ("--grid", "train.learning_rate=1e30,2e-2", "--folds", "2", "--set", "train.processes=2")
@@ -33,6 +38,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return folder, invoke(folder, "sweep", *GRID)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_can_be_written_as_the_best_settings(preset: str, tmp_path: Path) -> None:
+    config = load_config(STAGES, PRESETS, tmp_path, preset=preset, environment={})
+    (tmp_path / "pipeline.toml").write_text(settings_toml(config, STAGES))
+    read = load_config(STAGES, PRESETS, tmp_path, environment={})
+    assert read.parameters == config.parameters
+
+
 def test_a_learning_rate_that_diverges_fails_and_the_other_is_judged_by_folds(
     swept: tuple[Path, dict[str, Any]],
 ) -> None:
@@ -42,6 +55,13 @@ def test_a_learning_rate_that_diverges_fails_and_the_other_is_judged_by_folds(
     low, high = best["interval"]
     assert low < best["accuracy"] < high < low + 0.06  # 1,294 rows; the 144 validation rows would leave it wider
     assert failed["problem"].startswith("the training diverged")
+
+
+def test_every_key_of_its_json_is_documented(swept: tuple[Path, dict[str, Any]]) -> None:
+    _, found = swept
+    page = (Path(__file__).parents[1] / "docs/sweep.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", page, flags=re.MULTILINE))
+    assert documented == {*found, *(f"trials[].{key}" for trial in found["trials"] for key in trial)}
 
 
 def test_trials_side_by_side_give_the_bytes_of_a_run_alone(swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

@@ -311,7 +311,9 @@ def test_halving_lets_the_best_third_go_on(toy: Toy, invoke: Invoke) -> None:
     assert [trial["outcome"] for trial in found["trials"]] == ["done", *["stopped"] * 9]
     assert found["best"] != min(stopped, key=lambda number: (-value(number, 1), number))
     assert tomllib.loads(Path(found["files"]["best"]).read_text())["load"] == {"limit": 9}
-    assert "stopped at limit = 3" in " ".join(invoke(*words).stdout.split())
+    again = invoke(*words)
+    assert "stopped at limit = 3" in " ".join(again.stdout.split())
+    assert "trial 10 of 10: power.exponent=4 total.start=50 load.limit=1: total " in again.stderr
     assert "10 with 1/9 of their load.limit, then 3 with 1/3" in " ".join(invoke(*words, "--dry-run").stdout.split())
 
 
@@ -344,8 +346,8 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 
     finished = sweep_view.SweepTerminal.finished
 
-    def meddle(screen: sweep_view.SweepTerminal, result: sweeps.Result, count: int) -> None:
-        finished(screen, result, count)
+    def meddle(screen: sweep_view.SweepTerminal, result: sweeps.Result, sweep: sweeps.Sweep) -> None:
+        finished(screen, result, sweep)
         next(edits)()
 
     with pytest.MonkeyPatch.context() as patched:
