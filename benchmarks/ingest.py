@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -118,6 +119,8 @@ def with_pipeline() -> Any:
     from stages.raw.sources import find_sources
     from stages.schemas import check_train_table  # noqa: F401 - the engine imports the checks as well
 
+    import_what_pandera_imports_late()
+
     stage = STAGES[0]
 
     def work(folder: Path, out: Path) -> None:
@@ -144,6 +147,12 @@ def with_pipeline() -> Any:
     return work
 
 
+def import_what_pandera_imports_late() -> None:
+    """Its first validation imports hypothesis, where that is installed; imports count in whole processes only."""
+    with suppress(ImportError):
+        import hypothesis  # noqa: F401
+
+
 def with_polars() -> Any:
     import polars as pl
 
@@ -160,6 +169,8 @@ def with_polars() -> Any:
 def with_pandera() -> Any:
     import pandas as pd
     import pandera.pandas as pandera
+
+    import_what_pandera_imports_late()
 
     def work(folder: Path, out: Path) -> None:
         for name in NAMES:

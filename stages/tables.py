@@ -7,9 +7,11 @@ never a different pixel. Files are written and read one row group at a time: mem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from mmap import mmap
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,8 +25,8 @@ from pipeline.errors import DataError
 
 # A row group is what is held in memory, twice; but Parquet's directory of row groups takes 1 to 2 KB of memory for
 # each group and column, so fewer rows a group are not always less memory.
-ROWS_PER_GROUP = 20_480
-PIXELS_PER_GROUP = 2**25  # of images with more than 1,638 pixels a group holds fewer rows
+ROWS_PER_GROUP = 32_768
+PIXELS_PER_GROUP = 2**25  # of images with more than 1,024 pixels a group holds fewer rows
 
 PIXEL_TYPE = pa.uint8()  # by which a pixel column is known
 CONTRACT_KEY = b"digit_pipeline.contract"
@@ -70,7 +72,7 @@ class ImageTable:
         types = [*leading.items(), *((name, PIXEL_TYPE) for name in pixels)]
         self.schema = pa.schema([pa.field(name, type_, nullable=False) for name, type_ in types])
         self.group_rows = max(1, min(ROWS_PER_GROUP, PIXELS_PER_GROUP // len(pixels)))
-        self.pixels, self.spare = (np.empty((len(pixels), self.group_rows), dtype=np.uint8) for _ in range(2))
+        self.pixels, self.spare = (given_back((len(pixels), self.group_rows)) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
         self.n_rows = 0  # in the group that is being filled
         self.writer = open_writer(path, self.schema)
@@ -122,6 +124,11 @@ class ImageTable:
         if self.writing is not None:
             self.writing.result()
             self.writing = None
+
+
+def given_back(shape: tuple[int, int]) -> Pixels:
+    """An empty array whose memory the system has back once it is dropped; what malloc frees it may keep."""
+    return np.frombuffer(mmap(-1, math.prod(shape)), dtype=np.uint8).reshape(shape)
 
 
 def write_table(path: Path, columns: Mapping[Any, Any]) -> None:

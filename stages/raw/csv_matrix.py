@@ -9,7 +9,7 @@ A block that is not plainly right is refused whole; ``bad_rows`` then looks at i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,11 +110,13 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     if values.max(initial=0) > 255:
         return None
     try:
-        cells = [cell.decode("utf-8").split(",") for cell in leading]
+        cells = b",".join(leading).decode("utf-8").split(",") if leading else []
     except UnicodeDecodeError:
         return None
-    columns: dict[str | None, tuple[str, ...]] = dict(zip(layout.names, zip(*cells, strict=True), strict=False))
-    ids, written = list(columns.get(layout.id, ())), columns.get(layout.label, ())
+    columns: dict[str | None, list[str]] = {
+        name: cells[index::n_leading] for index, name in enumerate(layout.names[:n_leading])
+    }
+    ids, written = columns.get(layout.id, []), columns.get(layout.label, [])
     meanings = {cell: label for cell in set(written) if (label := labels(cell)) is not None}
     if not all(map(is_id, ids)) or len(meanings) < len(set(written)):
         return None
@@ -168,9 +170,14 @@ def hash_images(pixels: Pixels) -> NDArray[np.uint64]:
     Two different images collide with a probability of at most 2**-57, as in Lemire & Kaser, "Strongly
     universal string hashing is fast", 2014.
     """
-    multipliers = np.random.default_rng(2026).integers(2**64, size=len(pixels), dtype=np.uint64)
-    hashes: NDArray[np.uint64] = np.einsum("ij,i->j", pixels, multipliers)
+    hashes: NDArray[np.uint64] = np.einsum("ij,i->j", pixels, multipliers(len(pixels)))
     return hashes
+
+
+@cache
+def multipliers(n: int) -> NDArray[np.uint64]:
+    """``n`` numbers drawn at random, the same in every run."""
+    return np.random.default_rng(2026).integers(2**64, size=n, dtype=np.uint64)
 
 
 def without_quotes(text: bytes) -> bytes | None:
