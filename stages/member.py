@@ -67,7 +67,7 @@ class Member:
 
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
-        images = replace(self.images, deslant=self.parameters.deslant)
+        images = replace(self.images, posture=self.parameters.posture)
         architecture = Architecture(
             n_inputs=images.height * images.width,
             n_classes=len(images.classes),
@@ -113,10 +113,10 @@ def train_member(member: Member, place: Workplace) -> Trained:
         rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
         X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
     n_rows = len(X if rows is None else rows)
-    if parameters.deslant:
-        X, X_validation = (deslanted(part, member.images) for part in (X, X_validation))
     recipe = make_recipe(parameters, n_rows, seed=member.seed, keep=member.keep)
     network = member.empty_network()
+    if parameters.posture != "as_written":
+        X, X_validation = (all_in_posture(part, network) for part in (X, X_validation))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
@@ -145,13 +145,13 @@ def train_member(member: Member, place: Workplace) -> Trained:
     return Trained(network.parameters, network.statistics, history)
 
 
-def deslanted(X: Any, images: Images) -> NDArray[Any]:
-    """All rows of ``X`` (m, n_pixels) set upright, in memory."""
-    upright = np.empty(X.shape, X.dtype)
+def all_in_posture(X: Any, network: Network) -> NDArray[Any]:
+    """All rows of ``X`` (m, n_pixels) as ``network`` is shown them, in memory."""
+    prepared = np.empty(X.shape, X.dtype)
     for start in range(0, len(X), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        upright[block] = mlp.deslant(X[block], images.height, images.width)
-    return upright
+        prepared[block] = network.prepare(X[block])
+    return prepared
 
 
 class ChosenRows:

@@ -75,6 +75,7 @@ class EncodeParameters(Parameters, frozen=True):
 
 Hidden = tuple[Annotated[int, Meta(ge=1)], ...]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
+Posture = Literal["as_written", "upright", "even"]
 Strength = Annotated[float, Meta(ge=0.0)]
 
 
@@ -85,7 +86,7 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
     activation: Activation | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
-    deslant: bool | None = None
+    posture: Posture | None = None
     learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
     epochs: Count | None = None
     label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
@@ -112,7 +113,10 @@ class TrainParameters(Parameters, frozen=True):
         float, Meta(description="Probability with which each hidden value is dropped in training.", ge=0.0, lt=1.0)
     ] = 0.0
     batch_norm: Annotated[bool, Meta(description="Normalise every hidden layer over the batch.")] = False
-    deslant: Annotated[bool, Meta(description="Set every image upright before the network sees it.")] = False
+    posture: Annotated[
+        Posture,
+        Meta(description="How images are shown to the network; upright: without slant, even: also of like width."),
+    ] = "as_written"
     initialisation: Annotated[
         Literal["he", "tutorial"],
         Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),

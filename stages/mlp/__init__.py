@@ -4,11 +4,11 @@
 """
 
 from stages.mlp.augment import Augmentation, Warp
-from stages.mlp.deslant import deslant
 from stages.mlp.files import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.fit import fit
 from stages.mlp.memory import forget_pages
 from stages.mlp.network import Architecture, Images, Network, predict_proba
+from stages.mlp.posture import in_posture
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 
 __all__ = [
@@ -22,9 +22,9 @@ __all__ = [
     "Network",
     "Recipe",
     "Warp",
-    "deslant",
     "fit",
     "forget_pages",
+    "in_posture",
     "load",
     "load_members",
     "predict_proba",

@@ -135,7 +135,8 @@ def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bo
         for number, network in enumerate(networks)
         for key, values in (network.weights | network.averages).items()
     }
-    if not networks or len({network.images and replace(network.images, deslant=False) for network in networks}) > 1:
+    known = {network.images and replace(network.images, posture="as_written") for network in networks}
+    if len(known) != 1:
         raise ValueError("its networks do not know the same images")
     if differing := sorted(arrays.keys() ^ expected.keys()):
         raise ValueError(f"{', '.join(differing[:5])} missing or too many")

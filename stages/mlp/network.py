@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
-from stages.mlp.deslant import deslant
 from stages.mlp.layers import BatchNorm
 from stages.mlp.memory import forget_pages, shared_zeros
+from stages.mlp.posture import POSTURES, in_posture
 from stages.mlp.team import Threads
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -93,7 +93,7 @@ class Architecture:
 class Images:
     """What the rows are: the label of every class, the image's size, and how pixels became inputs.
 
-    An input is ``(pixel - offset) / scale``, clipped to [0, 1]; with ``deslant`` the image is then set upright.
+    An input is ``(pixel - offset) / scale``, clipped to [0, 1]; then the image is brought into its ``posture``.
     """
 
     classes: tuple[int | str, ...]
@@ -101,7 +101,11 @@ class Images:
     width: int
     offset: float = 0.0
     scale: float = 255.0
-    deslant: bool = False
+    posture: str = "as_written"
+
+    def __post_init__(self) -> None:
+        if self.posture not in POSTURES:
+            raise ValueError(f"posture must be one of {', '.join(POSTURES)}, not {self.posture!r}")
 
 
 class Network:
@@ -161,10 +165,10 @@ class Network:
         return rebuild, (self.architecture, self.images, self.parameters, self.statistics)
 
     def prepare(self, X: Floats) -> Floats:
-        """Rows (m, n_inputs) as the network was shown them in training: set upright, if that is how it sees images."""
-        if self.images is None or not self.images.deslant:
+        """Rows (m, n_inputs) in the posture in which the network was shown its training rows."""
+        if self.images is None:
             return X
-        return deslant(X, self.images.height, self.images.width)
+        return in_posture(X, self.images.height, self.images.width, self.images.posture)
 
     def logits(self, X: Floats) -> Floats:
         """Prepared rows (m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""

@@ -95,7 +95,7 @@ def drawing_model(
             {
                 "sizes": network.architecture.sizes,
                 "activation": network.architecture.activation,
-                "deslant": network.images is not None and network.images.deslant,
+                "posture": "as_written" if network.images is None else network.images.posture,
                 "weights": base64.b64encode(values.astype(dtype).tobytes()).decode(),
             }
             for network, values in zip(networks, flat, strict=True)

@@ -31,37 +31,56 @@ SCRIPT = r"""
     });
   }
 
-  const networks = model.networks.map(({sizes, activation, deslant, weights}) => {
+  const networks = model.networks.map(({sizes, activation, posture, weights}) => {
     const numbers = decode(weights), layers = [];
     for (let i = 1, at = 0; i < sizes.length; i++) {
       const nIn = sizes[i - 1], nOut = sizes[i], end = at + nIn * nOut;
       layers.push({nIn, nOut, W: numbers.subarray(at, end), b: numbers.subarray(end, end + nOut)});
       at = end + nOut;
     }
-    return {layers, deslant, activation: activations[activation]};
+    return {layers, posture, activation: activations[activation]};
   });
 
   // The probability of every class for one image, given as the networks' inputs: their mean.
   function probabilities(inputs) {
-    const upright = networks.some(({deslant}) => deslant) && setUpright(inputs);
-    const answers = networks.map((network) => softmax(logits(network, network.deslant ? upright : inputs)));
+    const upright = setUpright(inputs);
+    const postures = {as_written: inputs, upright, even: ofEvenWidth(upright)};
+    const answers = networks.map((network) => softmax(logits(network, postures[network.posture])));
     return answers[0].map((_, k) => answers.reduce((sum, P) => sum + P[k], 0) / answers.length);
   }
 
-  // The same as deslant.py: every row of pixels is moved by the slant times its distance from the centre.
-  function setUpright(X) {
-    let mass = 1e-30, sumY = 0, sumX = 0, sumYY = 0, sumYX = 0;
+  // The same as posture.py: the moments of the ink, a shear that takes out the slant, and a scaling of the width.
+  function moments(X) {
+    let mass = 1e-30, sumY = 0, sumX = 0, sumYY = 0, sumYX = 0, sumXX = 0;
     X.forEach((value, i) => {
       const x = i % width, y = (i - x) / width;
-      mass += value, sumY += value * y, sumX += value * x, sumYY += value * y * y, sumYX += value * y * x;
+      mass += value, sumY += value * y, sumX += value * x;
+      sumYY += value * y * y, sumYX += value * y * x, sumXX += value * x * x;
     });
-    const centre = sumY / mass, variance = Math.max(sumYY / mass - centre ** 2, 1e-6);
-    const slant = Math.min(1, Math.max(-1, (sumYX / mass - centre * sumX / mass) / variance));
+    const y = sumY / mass, x = sumX / mass;
+    return {y, x, yy: sumYY / mass - y * y, yx: sumYX / mass - y * x, xx: sumXX / mass - x * x};
+  }
+
+  // Each pixel's value at another column of its row.
+  function atColumns(X, column) {
     const at = (x, y) => (x >= 0 && x < width ? X[y * width + x] : 0);
     return Float64Array.from(X, (_, i) => {
-      const x = i % width, y = (i - x) / width, from = x + slant * (y - centre), left = Math.floor(from);
+      const x = i % width, y = (i - x) / width, from = column(x, y), left = Math.floor(from);
       return at(left, y) + (at(left + 1, y) - at(left, y)) * (from - left);
     });
+  }
+
+  const limited = (low, value, high) => Math.min(high, Math.max(low, value));
+
+  function setUpright(X) {
+    const ink = moments(X), slant = limited(-1, ink.yx / Math.max(ink.yy, 1e-6), 1);
+    return atColumns(X, (x, y) => x + slant * (y - ink.y));
+  }
+
+  function ofEvenWidth(X) {
+    const ink = moments(X), spread = Math.sqrt(Math.max(ink.xx, 0));
+    const factor = limited(0.35, Math.sqrt(spread / (0.16 * width)), 1.6);
+    return atColumns(X, (x) => ink.x + (x - (width - 1) / 2) * factor);
   }
 
   function logits({layers, activation}, inputs) {

@@ -168,7 +168,8 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
         {"classes": ("no", "yes")},
         {"hidden": ()},
         {"n_networks": 3, "dtype": "float64"},
-        {"deslant": True, "height": 12, "width": 9},
+        {"posture": "upright", "height": 12, "width": 9},
+        {"posture": "even", "height": 9, "width": 12},
     ],
     ids=str,
 )

@@ -36,13 +36,19 @@ def make_predictions(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_network(
-    classes: tuple[Label, ...], height: int, width: int, *, seed: int = 1, deslant: bool = False, **architecture: Any
+    classes: tuple[Label, ...],
+    height: int,
+    width: int,
+    *,
+    seed: int = 1,
+    posture: str = "as_written",
+    **architecture: Any,
 ) -> Network:
     """A network with random weights, and random averages if it normalises."""
     known = {"hidden": (6,), **architecture}
     network = Network(
         Architecture(n_inputs=height * width, n_classes=len(classes), **known),
-        NetworkImages(classes, height, width, deslant=deslant),
+        NetworkImages(classes, height, width, posture=posture),
     )
     rng = np.random.default_rng(seed)
     network.initialise(rng)

@@ -261,19 +261,19 @@ def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run
 
 
 def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
-    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(deslant=True))
+    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(posture="upright"))
     run_stage("train", TrainParameters(**ONE_PROCESS, members=4, variants=variants))
     networks = load_members(rows / "train/model.npz")
     assert [network.architecture.hidden for network in networks] == [(16,), (8,), (16,), (16,)]
     assert [network.architecture.activation for network in networks] == ["relu", "gelu", "relu", "relu"]
-    assert [network.images.deslant for network in networks] == [False, False, True, False]
+    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright", "as_written"]
     run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, variants=variants))
     networks = load_members(rows / "train/model.npz")
-    assert [network.images.deslant for network in networks] == [False, False, True]
+    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright"]
 
 
 def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_ones(rows: Path, run_stage) -> None:
-    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, deslant=True))
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, posture="upright"))
     network = load_members(rows / "train/model.npz")[0]
     X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
     accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
