@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import fingerprint
 from pipeline.fingerprint import content_digest, digest, encode, file_digest, file_digests
 
 SCALARS = (
@@ -144,6 +145,19 @@ def test_a_table_is_its_values_and_not_how_they_were_written(
 ) -> None:
     plain = table_digest(tmp_path / "plain.parquet", NAMED)
     assert table_digest(tmp_path / "other.parquet", table, **options) == plain
+
+
+@pytest.mark.parametrize("names", ["abcde", ["a", "a.b", "c", "d", "e"], ["a", "b", "a", "d", "e"]])
+@pytest.mark.parametrize("n_columns", [1, 2, 4, 5])
+def test_wide_tables_do_not_depend_on_how_many_columns_are_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], n_columns: int
+) -> None:
+    table = pa.table([pa.array([first, None, first + 2]) for first in range(5)], names=list(names))
+    at_once = table_digest(tmp_path / "t.parquet", table)
+    monkeypatch.setattr(fingerprint, "COLUMNS", n_columns)
+    assert table_digest(tmp_path / "t.parquet", table, row_group_size=2) == at_once
+    other = table.set_column(4, names[4], pa.array([4, None, 7]))
+    assert table_digest(tmp_path / "t.parquet", other) != at_once
 
 
 def test_long_tables_do_not_depend_on_where_row_groups_end(tmp_path: Path) -> None:
