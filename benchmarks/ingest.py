@@ -8,13 +8,14 @@ Every figure is a ratio within this run: the contestants take turns, and medians
 * pandas reads both files, pandera validates every column, and pandas writes Parquet.
 
 ``pipeline`` is the stage's function and the checks that the engine calls on the written bytes before it
-publishes them. Needs polars: ``pip install -e '.[bench]'``.
+publishes them; the whole command is ``pipeline run ingest``. Needs polars: ``pip install -e '.[bench]'``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from typing import Any
 
 NAMES = ("train", "test")
 MEGABYTE = 2**20
+COMMAND = "whole command"
 
 
 def main() -> None:
@@ -46,28 +48,32 @@ def compare(archive: Path, n_rounds: int) -> None:
         once, tenfold = Path(below, "once"), Path(below, "tenfold")
         unpack(archive, once)
         repeat(once, tenfold, times=10)
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTESTANTS}
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in (*CONTESTANTS, COMMAND)}
         for _ in range(n_rounds):
             for name in CONTESTANTS:
                 runs[name].append(run_apart(name, once))
+            runs[COMMAND].append(run_command(once))
         figures = {name: {key: median(run[key] for run in each) for key in each[0]} for name, each in runs.items()}
         print(f"medians of {n_rounds} alternating runs on both files")
         for name, each in figures.items():
             print(f"  {name:16} " + "  ".join(f"{key} {value:8.2f}" for key, value in each.items()))
-        ours, polars, pandera = (figures[name] for name in CONTESTANTS)
+        ours, polars, pandera, command = figures.values()
         show("time in process, against polars", ours["seconds"] / polars["seconds"], "at most 1.5")
         show("whole process, against polars", ours["process"] / polars["process"], "at most 2.0")
+        show("  and with all that the engine does", command["process"] / polars["process"])
         show("speed in process, against pandas + pandera", pandera["seconds"] / ours["seconds"], "at least 3")
         show("peak memory in MiB", ours["MiB"], "at most 350")
-        print(
-            f"  (processor time in process, against polars: {ours['cpu'] / polars['cpu']:.2f}; minds neighbours less)"
-        )
+        show("  and with all that the engine does", command["MiB"], "at most 350")
         large = run_apart("pipeline", tenfold)
         show("time for ten times the rows", large["seconds"] / ours["seconds"], "at most 10.5")
         show("memory for ten times the rows", large["MiB"] / ours["MiB"], "at most 1.2")
+        print("the same as processor time, which minds busy neighbours less")
+        show("in process, against polars", ours["cpu"] / polars["cpu"])
+        show("speed in process, against pandas + pandera", pandera["cpu"] / ours["cpu"])
+        show("for ten times the rows", large["cpu"] / ours["cpu"])
 
 
-def show(what: str, figure: float, goal: str) -> None:
+def show(what: str, figure: float, goal: str = "no goal set") -> None:
     print(f"{what:48} {figure:8.2f}   ({goal})")
 
 
@@ -97,6 +103,20 @@ def run_apart(contestant: str, folder: Path) -> dict[str, float]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - start
     return {**json.loads(done.stdout), "process": seconds}
+
+
+def run_command(folder: Path) -> dict[str, float]:
+    """``pipeline run ingest``: the contestant ``pipeline``, and hashing, fingerprints of code, locks and receipts."""
+    with tempfile.TemporaryDirectory() as project:
+        settings = [f"--set=ingest.{name}={folder / name}.csv" for name in NAMES]
+        command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "ingest", "-C", project]
+        start = time.perf_counter()
+        process = subprocess.Popen([*command, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"pipeline run ingest ended with status {status}")
+    return {"process": seconds, "cpu": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss * 1024 / MEGABYTE}
 
 
 def run_here(contestant: str, folder: Path) -> dict[str, float]:
