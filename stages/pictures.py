@@ -8,7 +8,6 @@ learning applied to document recognition", 1998, section III.A). A picture of th
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import DataError
+from stages.framing import MNIST, Framing, stroke_width
 
 Grey = NDArray[np.uint8]  # (height, width), 0 black to 255 white
 Floats = NDArray[np.float32]
@@ -26,26 +26,6 @@ MOST_PIXELS = 2**26  # of a picture; more is a mistake or a bomb, and takes giga
 WORKING_SIDE = 1024  # pixels; a digit in a larger picture is seen as well at this size
 FAINTEST = 32  # grey levels between ink and background
 FINE = 8  # parts of a pixel to which a digit is scaled and placed, before each pixel takes the mean of its parts
-SLANTED = 4 / np.pi  # by so much the edges of a line are counted too often, on average over its directions
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """How images hold what they show.
-
-    Attributes
-    ----------
-    box : share of the image that the longer side of the ink takes; 20 / 28 in MNIST
-    stroke : width of the strokes as a share of that side; 2.5 pixels of 20 in MNIST
-    centre : where the centre of mass lies, down and right, as shares of the image; in MNIST it is in pixel 14, 14
-    """
-
-    box: float = 20 / 28
-    stroke: float = 0.125
-    centre: tuple[float, float] = (14.5 / 28, 14.5 / 28)
-
-
-MNIST = Framing()
 
 
 class BlankPictureError(ValueError):
@@ -177,36 +157,9 @@ def thickened(digit: Image.Image, share: float) -> Image.Image:
     return ImageOps.expand(digit, radius).filter(ImageFilter.MaxFilter(2 * radius + 1))
 
 
-def stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The mean width of the strokes in each of ``is_ink`` (m, height, width), in pixels: area over half the edges."""
-    padded = np.pad(is_ink, ((0, 0), (1, 1), (1, 1)))
-    n_edges = sum(np.sum(padded ^ np.roll(padded, 1, axis), axis=(1, 2)) for axis in (1, 2))
-    return np.asarray(2 * SLANTED * is_ink.sum(axis=(1, 2)) / np.maximum(1, n_edges))
-
-
 def centre_of_mass(image: Grey) -> tuple[float, float]:
     """Down and right from the top left corner, in pixels, of what is light."""
     total = image.sum(dtype=np.float64)
     down = image.sum(axis=1, dtype=np.float64) @ (np.arange(image.shape[0]) + 0.5)
     right = image.sum(axis=0, dtype=np.float64) @ (np.arange(image.shape[1]) + 0.5)
     return float(down / total), float(right / total)
-
-
-def find_framing(X: Floats, height: int, width: int) -> Framing:
-    """How the images ``X`` (m, height * width), in [0, 1] and light on dark, are framed: the medians over them."""
-    images = X.reshape(-1, height, width)
-    images = images[(images > 0.5).any(axis=(1, 2))]
-    if not len(images):
-        return MNIST
-    extents, centres = [], []  # down and right, in pixels
-    for axis, side in ((2, height), (1, width)):
-        mass = images.sum(axis=axis)  # (m, side)
-        lines = np.asarray((images > 0.1).any(axis=axis))  # (m, side)
-        extents.append(side - lines.argmax(axis=1) - lines[:, ::-1].argmax(axis=1))
-        centres.append(float(np.median(mass @ (np.arange(side) + 0.5) / mass.sum(axis=1))) / side)
-    down, right = extents
-    return Framing(
-        box=float(np.median(np.maximum(down / height, right / width))),
-        stroke=float(np.median(stroke_width(images > 0.5) / np.maximum(down, right))),
-        centre=(centres[0], centres[1]),
-    )

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source
-from stages.pictures import Framing, is_picture, picture_as_image
+from stages.framing import Framing
+from stages.pictures import is_picture, picture_as_image
 from stages.raw.bad_rows import BadRows, bad_rows_error, explain, sift_block
 from stages.raw.csv_matrix import Labels, parse_block
 from stages.raw.layout import Label, Layout, header_cells, layout_without_header, read_layout

@@ -13,15 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.observe import Project
+    from stages.framing import Framing
     from stages.parameters import IngestParameters
-    from stages.pictures import Framing
     from stages.predictions import Predictions
     from stages.raw.layout import Label
 
 SHOWN = 20  # rows of the table; --json and --output have them all
 RANKED = 3  # classes shown of each row
 LEAST = 0.00005  # a probability that is not shown as 0.00 %
-ROWS_MEASURED = 2000  # to see how large the training images' ink is
 
 
 @click.command()
@@ -102,14 +101,14 @@ def framing_of_training(project: Project) -> Framing:
 
     from pipeline.current import find_current
     from stages.commands.model import image_shape
-    from stages.pictures import MNIST, find_framing
+    from stages.framing import MNIST, find_framing
 
     split = find_current(project, "split")
     if split is None:
         return MNIST
     shape = image_shape(split)
     X = np.load(split.folder / "X_train.npy", mmap_mode="r")
-    return find_framing(np.asarray(X[:ROWS_MEASURED], dtype=np.float32), shape.height, shape.width)
+    return find_framing(X, shape.height, shape.width)
 
 
 def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> None:

@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.documents import Images
+from stages.framing import Framing
 from stages.mlp import Network
 from stages.mlp.layers import BatchNorm
 from stages.raw.profile import Profile
 
 LARGEST_PAGE = 5_000_000  # bytes
-LOOKED_AT = 2000  # images that are enough to see how all of them are framed
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """How the images hold what they show; found in them, so that a drawing can be framed alike.
-
-    Attributes
-    ----------
-    box : share of the image's sides that the longer side of what is shown takes; 20 / 28 in MNIST
-    by_mass : whether the centre of mass lies in the middle, as in MNIST, or else that of the bounding box
-    """
-
-    box: float
-    by_mass: bool
-
-
-def find_framing(X: NDArray[np.float32], height: int, width: int) -> Framing:
-    """How the first of the images ``X`` (m, height * width), 0 where they are empty, are framed."""
-    images = np.asarray(X[:LOOKED_AT], dtype=np.float64).reshape(-1, height, width)
-    images = images[images.any(axis=(1, 2))]
-    if not len(images):
-        return Framing(1.0, by_mass=False)
-    shares, off_mass, off_box = [], [], []
-    for axis, side in ((1, height), (2, width)):
-        profile = images.sum(axis=3 - axis)  # (m, side)
-        first, last = (profile > 0).argmax(axis=1), side - (profile[:, ::-1] > 0).argmax(axis=1)
-        shares.append((last - first) / side)
-        off_mass.append(profile @ (np.arange(side) + 0.5) / profile.sum(axis=1) / side - 0.5)
-        off_box.append((first + last) / 2 / side - 0.5)
-    return Framing(
-        box=float(np.median(np.maximum(*shares))), by_mass=bool(np.square(off_mass).sum() < np.square(off_box).sum())
-    )
 
 
 def folded_layers(network: Network) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -89,7 +56,7 @@ def drawing_model(
         "offset": images.normaliser.offset,
         "scale": images.normaliser.scale,
         "box": framing.box,
-        "byMass": framing.by_mass,
+        "centre": framing.centre,
         "half": dtype.itemsize == 2,
         "networks": [
             {

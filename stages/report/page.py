@@ -14,9 +14,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from stages.framing import find_framing
 from stages.mlp import Augmentation
 from stages.report.calibration import N_BINS, calibration_error, reliability
-from stages.report.canvas import LARGEST_PAGE, drawing_model, find_framing
+from stages.report.canvas import LARGEST_PAGE, drawing_model
 from stages.report.chain import SHOWN_DIGITS, setting_text
 from stages.report.figures import curves, reliability_curve
 from stages.report.findings import Findings, least_sure, worst_mistakes

@@ -107,8 +107,9 @@ SCRIPT = r"""
   // --- from a drawing to an image ----------------------------------------------------------------------------------
 
   // Ink is an array of shares (0 none, 1 full), row by row, `across` in a row. What is drawn is scaled into the box
-  // that the training images fill, keeping its proportions, and moved so that its centre is in the middle; every pixel
-  // is the mean of the ink that it covers. Gives shares of the model's height * width pixels, or null without ink.
+  // that the training images fill, keeping its proportions, and moved so that its centre of mass lies where theirs do;
+  // every pixel is the mean of the ink that it covers. Gives shares of the model's height * width pixels, or null
+  // without ink.
   function frame(ink, across) {
     const down = ink.length / across;
     let left = across, right = 0, top = down, bottom = 0, mass = 0, massX = 0, massY = 0;
@@ -121,9 +122,8 @@ SCRIPT = r"""
     }
     if (!mass) return null;
     const zoom = Math.min(model.box * width / (right - left), model.box * height / (bottom - top));
-    const centreX = model.byMass ? massX / mass : (left + right) / 2;
-    const centreY = model.byMass ? massY / mass : (top + bottom) / 2;
-    const columns = shares(width, centreX, zoom, left, right), rows = shares(height, centreY, zoom, top, bottom);
+    const columns = shares(width, model.centre[1], massX / mass, zoom, left, right);
+    const rows = shares(height, model.centre[0], massY / mass, zoom, top, bottom);
     const image = new Float64Array(height * width);
     rows.forEach((row, r) => columns.forEach((column, c) => {
       let sum = 0;
@@ -133,10 +133,12 @@ SCRIPT = r"""
     return image;
   }
 
-  // For each of n pixels along a side: which lines of ink it covers, and how much of each.
-  function shares(n, centre, zoom, first, last) {
+  // For each of n pixels along a side: which lines of ink it covers, and how much of each. The ink's centre comes to lie
+  // at the `middle`, a share of the side, or as near as leaves all of the ink inside.
+  function shares(n, middle, centre, zoom, first, last) {
+    const before = limited(0, middle * n - (centre - first) * zoom, n - (last - first) * zoom);
     return Array.from({length: n}, (_, i) => {
-      const from = centre + (i - n / 2) / zoom, to = from + 1 / zoom, covered = [];
+      const from = first + (i - before) / zoom, to = from + 1 / zoom, covered = [];
       for (let at = Math.max(Math.floor(from), first); at < Math.min(to, last); at++) {
         covered.push([at, Math.min(to, at + 1) - Math.max(from, at)]);
       }

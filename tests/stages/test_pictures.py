@@ -11,14 +11,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.errors import DataError
+from stages.framing import Framing, find_framing
 from stages.pictures import (
     MOST_PIXELS,
     BlankPictureError,
-    Framing,
     Grey,
     as_grey,
     centre_of_mass,
-    find_framing,
     picture_as_image,
     prepare,
     read_picture,
@@ -120,6 +119,12 @@ def test_how_the_training_images_are_framed_is_measured_in_them() -> None:
     assert framing.stroke == pytest.approx(3 / 20, abs=0.02)
     assert framing.centre == pytest.approx((0.5, 13.5 / 28))
     assert find_framing(np.zeros((3, 64), dtype=np.float32), 8, 8) == Framing()
+    edges = np.zeros((20, 8, 8), np.float32)  # as in the bundled sample: as high as the image
+    edges[:, :, 2:6] = 0.2
+    edges[:, :3, 2:4] = 1
+    framing = find_framing(edges.reshape(20, -1), 8, 8)
+    assert framing.box == 1.0
+    assert framing.centre[0] < 0.45
 
 
 def test_a_stroke_becomes_as_wide_as_those_of_the_training_images() -> None:

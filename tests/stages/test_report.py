@@ -21,11 +21,12 @@ from pipeline.config import Config
 from pipeline.observe import NO_SOURCES, Project, current_work
 from pipeline.store import Store
 from stages import STAGES
+from stages.framing import find_framing
 from stages.mlp import predict_proba
 from stages.parameters import EvaluateParameters
 from stages.report import page as module
 from stages.report.calibration import calibration_error, reliability
-from stages.report.canvas import drawing_model, find_framing, folded_layers
+from stages.report.canvas import drawing_model, folded_layers
 from stages.report.findings import least_sure, worst_mistakes
 from stages.report.page import confusions, is_chosen, kept_epoch, render, warp_pictures
 from stages.report.pictures import grey_picture, strongest_units, weight_picture
@@ -305,19 +306,3 @@ def test_a_page_keeps_below_its_limit_and_says_what_was_left_out(monkeypatch: py
         assert len(text.encode()) <= limit
     assert "<script" not in text
     assert "script-src" not in text
-
-
-def test_framing_is_found_in_the_images() -> None:
-    images = np.zeros((20, 28, 28), np.float32)  # as in MNIST: 20 pixels high, the centre of mass in the middle
-    images[:, 3:23, 13:15] = 0.01
-    images[:, 13:15, 13:15] = 1
-    framing = find_framing(images.reshape(20, -1), 28, 28)
-    assert framing.box == pytest.approx(20 / 28)
-    assert framing.by_mass
-    edges = np.zeros((20, 8, 8), np.float32)  # as in the bundled sample: as high as the image, whatever weighs more
-    edges[:, :, 2:6] = 0.1
-    edges[:, :3, 2:4] = 1
-    framing = find_framing(edges.reshape(20, -1), 8, 8)
-    assert framing.box == 1.0
-    assert not framing.by_mass
-    assert find_framing(np.zeros((3, 64), np.float32), 8, 8).box == 1.0
