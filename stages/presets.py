@@ -57,7 +57,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "folds": 6,
             "shards": 1,
             "hidden": (1024, 512),
-            "epochs": 110,
+            "epochs": 90,
             "batch_size": 256,
             "learning_rate": 2e-3,
             "label_smoothing": 0.05,
