@@ -343,4 +343,4 @@ def clean(folder: Path, keep: int, *, yes: bool, as_json: bool) -> None:
     if as_json:
         render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
     else:
-        render.print_disposable(found, done=yes)
+        render.print_disposable(found, keep, done=yes)

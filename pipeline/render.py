@@ -363,7 +363,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
 
 
-def print_disposable(found: Sequence[tuple[Path, int]], *, done: bool) -> None:
+def print_disposable(found: Sequence[tuple[Path, int]], keep: int, *, done: bool) -> None:
     """Print what a clean-up removes, or would remove."""
     for path, size in found:
         echo(f"{size / 1e6:10.1f} MB  {path}")
@@ -373,4 +373,4 @@ def print_disposable(found: Sequence[tuple[Path, int]], *, done: bool) -> None:
     elif done:
         echo(f"Removed {total:.1f} MB.")
     else:
-        echo(f"{total:.1f} MB would be removed; pipeline clean --yes does it.")
+        echo(f"{total:.1f} MB would be removed; pipeline clean --keep {keep} --yes does it.")

@@ -64,7 +64,7 @@ def sweep(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    r"""Try settings, and say which are best.
+    """Try settings, and say which are best.
 
     \b
     pipeline sweep --grid train.learning_rate=1e-3,3e-3 --grid train.hidden=[256,64],[512,128]
@@ -72,7 +72,7 @@ def sweep(
 
     A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The artifacts stay as they are: --dry-run shows the trials,
     sweeps/ takes the table, a picture, and the best settings. The same sweep again does what is missing.
-    """
+    """  # noqa: D301 - click takes the character itself: the next lines stay as they are
     from dataclasses import replace
     from functools import partial
 

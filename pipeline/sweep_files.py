@@ -6,7 +6,7 @@ They are the user's own, like pipeline.toml: nothing reads them, and the same sw
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ def write_files(
         contents["table"] = place / "trials.csv", table(sweep, results)
     if best := best_of(results):
         told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(best)}\n"
-        settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages)
+        settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
         if len(results) > 1:
             contents["picture"] = place / "picture.svg", picture(sweep, results)
             contents["best"] = place / "best.toml", settings
@@ -62,16 +62,22 @@ def write_files(
     return {kind: path for kind, (path, _) in contents.items()}
 
 
-def settings_toml(config: Config, stages: Sequence[Stage]) -> str:
-    """Write settings as a pipeline.toml that needs no preset: all that differ from the defaults."""
+def settings_toml(config: Config, stages: Sequence[Stage], tried: Collection[str]) -> str:
+    """Write settings as a pipeline.toml that needs no preset: all that were tried or differ from the defaults."""
     lines = []
     for stage in stages:
         defaults = plain(stage.parameters())
-        changed = {key: value for key, value in config.values(stage.name).items() if value != defaults[key]}
+        changed = {
+            key: value
+            for key, value in config.values(stage.name).items()
+            if f"{stage.name}.{key}" in tried or value != defaults[key]
+        }
         if changed:
             lines += ["", f"[{stage.name}]"]
         for key, value in changed.items():
-            if value is None:  # which TOML cannot say
+            if value is None and defaults[key] is None:
+                lines.append(f"# {key} is left out: none, the default")
+            elif value is None:  # which TOML cannot say
                 lines.append(f"# also needed: --set {stage.name}.{key}=none")
             else:
                 lines.append(f"{key} = {toml_text(value)}")

@@ -41,7 +41,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_can_be_written_as_the_best_settings(preset: str, tmp_path: Path) -> None:
     config = load_config(STAGES, PRESETS, tmp_path, preset=preset, environment={})
-    (tmp_path / "pipeline.toml").write_text(settings_toml(config, STAGES))
+    (tmp_path / "pipeline.toml").write_text(settings_toml(config, STAGES, ()))
     read = load_config(STAGES, PRESETS, tmp_path, environment={})
     assert read.parameters == config.parameters
 

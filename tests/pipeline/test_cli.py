@@ -294,6 +294,7 @@ def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invo
     shown = json.loads(invoke("clean", "--keep", "1", "--json").stdout)
     assert len(list(stored.iterdir())) == 5
     assert any(item["bytes"] > 0 for item in shown)
+    assert "pipeline clean --keep 0 --yes does it" in invoke("clean", "--keep", "0").stdout
     assert invoke("clean", "--keep", "0", "--yes").exit_code == 0
     assert [path.resolve() for path in stored.iterdir()] == [(toy.artifacts / "power").resolve()]
     assert toy.files() == oracle(exponent=1)

@@ -235,6 +235,12 @@ def test_wrong_usage_is_told_before_anything_runs(toy: Toy, invoke: Invoke, word
     assert not toy.artifacts.exists()
 
 
+def test_the_help_shows_each_example_on_its_own_line(invoke: Invoke) -> None:
+    lines = [line.strip() for line in invoke("--help").stdout.splitlines()]
+    assert sum(line.startswith("pipeline sweep --") for line in lines) == 2
+    assert not any("\\b" in line for line in lines)
+
+
 def test_a_setting_without_bearing_on_the_objective_is_refused(toy: Toy) -> None:
     judging = Judging((Measure("rows", "load/numbers.json", highest_is_best=True),), "load.limit")
     with pytest.raises(ConfigError, match=r"total\.start has no bearing on load/numbers\.json"):
@@ -259,6 +265,10 @@ def test_the_best_settings_are_a_file_that_gives_the_same_trial(toy: Toy, invoke
     assert ran(done) == []
     assert toy.files() == oracle(exponent=3, start=5)
     assert "exists" in invoke("--grid", "total.start=6", "-o", "pipeline.toml", code=2).stderr
+    invoke("--grid", "total.start=0,-1", "--grid", "load.limit=none", "-o", "pipeline.toml", "--force")
+    text = (toy.work / "pipeline.toml").read_text()
+    assert tomllib.loads(text) == {"power": {"exponent": 3}, "load": {}, "total": {"start": 0}}
+    assert "# limit is left out: none, the default" in text
     invoke("--grid", "total.start=6", "-o", "pipeline.toml", "--force")
     assert tomllib.loads((toy.work / "pipeline.toml").read_text())["total"] == {"start": 6}
 
@@ -280,6 +290,8 @@ def test_the_files_tell_of_every_trial_and_are_the_same_again(
         None,
     ]
     assert rows[-1]["outcome"] == "failed"
+    assert rows[0]["within_noise_of_best"] == "True"
+    assert rows[-1]["within_noise_of_best"] == "False"
     drawn = ET.parse(files["picture"])  # noqa: S314 - it is our own
     words_drawn = " ".join(drawn.getroot().itertext())
     assert "power.exponent" in words_drawn
