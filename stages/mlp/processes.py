@@ -13,6 +13,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import NoReturn
@@ -39,11 +40,15 @@ class Child:
 
     def wait(self) -> None:
         """Wait until it has ended."""
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, it goes without leaving a trace
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
 
     def has_ended(self) -> bool:
         """Whether it is gone, for whatever reason."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        except ChildProcessError:
+            return True
 
     def end(self) -> BaseException | None:
         """Kill it if it has not ended, and return its error."""
@@ -52,7 +57,9 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
         with os.fdopen(self.pipe, "rb") as file:
             said = file.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        status = 0
+        with suppress(ChildProcessError):
+            status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         if said:
             error: BaseException = pickle.loads(said)  # noqa: S301 - from our own process, through a pipe of our own
             return error
@@ -108,16 +115,21 @@ class Processes(Team):
             while turns[other] < turn:
                 looks += 1
                 if looks > EAGER_LOOKS:
-                    self._rest(index, looks)
+                    self._rest(index, turn, looks)
         self._order_memory()
 
-    def _rest(self, index: int, looks: int) -> None:
-        """Let others run; now and then see whether there is still somebody to wait for."""
+    def _rest(self, index: int, turn: int, looks: int) -> None:
+        """Let others run; now and then see whether everybody who has not come yet can still come."""
         if looks % CHECKED_EVERY == 0:
             if index > 0 and os.getppid() != self._parent:
                 os._exit(1)
-            if self._is_broken[0] or (index == 0 and any(child.has_ended() for child in self._children)):
-                raise BrokenTeamError
+            # In this order: a child that came and then ended, its work done, is not missed.
+            is_missed = index == 0 and any(
+                child.has_ended() and self._turns[number * LINE] < turn
+                for number, child in enumerate(self._children, start=1)
+            )
+            if self._is_broken[0] or is_missed:
+                raise BrokenTeamError("a process that shares the training ended before its time")
         if looks < RESTLESS_LOOKS:
             os.sched_yield()
         else:

@@ -14,8 +14,8 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from stages.mlp.memory import shared_zeros
-from stages.mlp.processes import Processes
-from stages.mlp.team import Kind, Shard, Threads, make_team
+from stages.mlp.processes import Child, Processes
+from stages.mlp.team import BrokenTeamError, Kind, Shard, Threads, make_team
 
 ON_LINUX = sys.platform == "linux"
 KINDS = [
@@ -115,6 +115,46 @@ def test_a_worker_that_is_killed_is_told_and_not_waited_for(*, waits: bool) -> N
         with pytest.raises(ChildProcessError, match="ended by SIGKILL"):
             team.run(work)
     assert children() == others
+
+
+@processes_only
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the parent looks: its wait is over before it finds that a child has ended well."""
+    has_ended = Child.has_ended
+
+    def late(child: Child) -> bool:
+        child.wait()  # as if the parent had been held up just here
+        return has_ended(child)
+
+    monkeypatch.setattr("stages.mlp.processes.EAGER_LOOKS", 0)
+    monkeypatch.setattr("stages.mlp.processes.CHECKED_EVERY", 1)
+    with Processes(count) as team:
+
+        def work(index: int) -> None:
+            if index == 0:
+                monkeypatch.setattr(Child, "has_ended", late)
+            team.wait(index)
+
+        team.run(work)
+
+
+@processes_only
+def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with Processes(3) as team:
+            team.run(team.wait)
+
+            def work(index: int) -> None:
+                if index == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                team.wait(index)
+
+            with pytest.raises(BrokenTeamError, match="ended before its time"):
+                team.run(work)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 @processes_only
