@@ -162,6 +162,8 @@ def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] 
 @click.version_option(package_name="digit-pipeline", prog_name="pipeline")
 def main() -> None:
     """From a Kaggle image CSV to a submission you can trust."""
+    # What a notebook or a machine's own style tells matplotlib is meant for other pictures, and may be none of ours.
+    os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
 
 
 @main.command()
@@ -344,3 +346,7 @@ def clean(folder: Path, keep: int, *, yes: bool, as_json: bool) -> None:
         render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
     else:
         render.print_disposable(found, keep, done=yes)
+
+
+if __name__ == "__main__":
+    main()
