@@ -71,17 +71,10 @@ def figures_text(receipt: Receipt | None) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Print a table on standard output, as wide as the terminal allows; never cut, but wrapped."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table on standard output, as wide as the terminal allows; never cut, but wrapped or stacked."""
+    from pipeline.table import draw_table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, name in enumerate(columns):
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    draw_table(console(), columns, rows, numbers)
 
 
 def console() -> Console:

@@ -23,9 +23,9 @@ def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setattr(pipeline.cli, "load_project", commands(toy))
     monkeypatch.chdir(toy.work)
 
-    def run(*words: str) -> Result:
+    def run(*words: str, columns: int = 120) -> Result:
         toy.forget_modules()
-        result = CliRunner().invoke(pipeline.cli.main, words)
+        result = CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": str(columns)})
         assert "Traceback" not in result.output or "--debug" in words
         return result
 
@@ -282,6 +282,12 @@ def test_runs_and_diff_tell_what_was_changed_and_how_the_figures_moved(invoke: I
     found = {(item["kind"], item["name"]): (item["before"], item["after"]) for item in differences}
     assert found["parameter", "power.exponent"] == (2, 3)
     assert found["figure", "total: total"] == (39, 161)
+    for words in (("runs",), ("diff", "1", "2"), ("status",)):
+        wide, narrow = (invoke(*words, columns=columns).stdout for columns in (200, 40))
+        assert {word for word in narrow.split() if "━" not in word} >= {
+            word for line in wide.splitlines()[2:] for word in line.split()
+        }  # no word is broken
+        assert all(len(line) <= 40 or len(line.split()) <= 1 for line in narrow.splitlines())
     assert invoke("diff", "1", "2").exit_code == 0
     assert invoke("diff", "1", "7").exit_code == 2
 

@@ -19,7 +19,7 @@ STAGES = Path(next(iter(stages.__path__)))
 # Each module of the engine may import those that stand before it, and no others.
 LAYERS = (
     ("errors",),
-    ("stage", "fingerprint", "interrupt", "lock", "source_import", "disk", "measure"),
+    ("stage", "fingerprint", "interrupt", "lock", "source_import", "disk", "measure", "table"),
     ("code", "config", "receipt", "history", "workers"),
     ("code_memory", "space", "plan", "job"),
     ("store", "render", "cluster"),
