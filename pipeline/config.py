@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pipeline.errors import ConfigError, nearest
+from pipeline.errors import ConfigError, first_few, nearest
 from pipeline.stage import Parameters, Stage
 
 FILE_NAME = "pipeline.toml"
@@ -97,7 +97,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
             raise ConfigError(
                 f"{setting.stage} has no setting '{setting.key}'",
                 where=f"{setting.name} in {setting.origin}",
-                mend=nearest(setting.key, keys, f"settings of {setting.stage}"),
+                mend=nearest_setting(setting.key, keys, setting.stage),
             )
         winners[setting.name] = setting
     parameters: dict[str, Parameters] = {}
@@ -151,7 +151,7 @@ def _advice(stage: Stage, key: str) -> str:
     kind = get_type_hints(stage.parameters)[key]
     choices = f" One of {', '.join(map(str, get_args(kind)))}." if get_origin(kind) is Literal else ""
     default = toml_text(msgspec.to_builtins(getattr(stage.parameters(), key)))
-    return f"{describe(stage.parameters)[key]}{choices} (default: {default})"
+    return f"it means: {describe(stage.parameters)[key]}{choices} (default: {default})"
 
 
 def describe(model: type[Parameters]) -> dict[str, str]:
@@ -177,6 +177,15 @@ def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
     return False
 
 
+def nearest_setting(key: str, keys: Sequence[str], stage: str) -> str:
+    """Name the settings that are meant by a mistyped key or its initials (``lr``), or else a few, and where all are."""
+    meant = [name for name in keys if key == "".join(word[0] for word in name.split("_"))]
+    close = meant or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"settings of {stage}: {first_few(keys)}; pipeline config shows them all"
+
+
 def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
     """Return the stage and the key of a setting's full name; raises ConfigError if there is none."""
     stage_name, _, key = name.partition(".")
@@ -184,9 +193,7 @@ def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
         if stage.name == stage_name:
             keys = stage.parameters.__struct_fields__
             if key not in keys:
-                raise ConfigError(
-                    f"{stage_name} has no setting '{key}'", mend=nearest(key, keys, f"settings of {stage_name}")
-                )
+                raise ConfigError(f"{stage_name} has no setting '{key}'", mend=nearest_setting(key, keys, stage_name))
             return stage, key
     raise ConfigError(
         f"there is no stage '{stage_name}'",
@@ -219,9 +226,9 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
     except FileNotFoundError:
         return {}, None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{FILE_NAME} is not valid TOML: {error}", where=str(path), mend='texts need quotes: optimiser = "adam"'
-        ) from error
+        is_value = "Invalid value" in str(error)
+        mend = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
+        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path), mend=mend) from error
     except OSError as error:
         raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
     preset = content.pop("preset", None)
@@ -273,7 +280,9 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     name, equals, value = text.partition("=")
     stage, dot, key = name.strip().partition(".")
     if not equals or not dot:
-        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", mend="for example --set train.epochs=5")
+        full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__]
+        mend = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
+        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", mend=mend)
     names = [item.name for item in stages]
     if stage not in names:
         raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=nearest(stage, names, "stages"))

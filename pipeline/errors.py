@@ -76,10 +76,10 @@ def first_few(texts: Sequence[str], most: int = 5, separator: str = ", ") -> str
     return separator.join([*texts[:most], *more])
 
 
-def nearest(word: str, known: Iterable[str], what: str) -> str:
-    """Name the known word that is nearest to a mistyped one, or else all of them."""
+def nearest(word: str, known: Iterable[str], what: str, most: int = 20) -> str:
+    """Name the known word that is nearest to a mistyped one, or else all of them, or the first if they are many."""
     from difflib import get_close_matches
 
     known = list(known)
     close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"{what}: {', '.join(known)}"
+    return f"did you mean '{close[0]}'?" if close else f"{what}: {first_few(known, most)}"

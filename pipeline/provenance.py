@@ -40,7 +40,8 @@ def trace(project: Project, path: Path) -> tuple[Step, ...]:
     wanted = place.relative_to(root).as_posix() if place.is_relative_to(root) else path.as_posix()
     names = [name for name, maker in known.items() if wanted in {name, maker}]
     if not names:
-        raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, [*known, *set(known.values())], "artifacts"))
+        words = [*known, *dict.fromkeys(known.values())]
+        raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, words, "artifacts", most=5))
     stage = known[names[0]]
     current = project.store.current(stage)
     receipt = current.receipt if current else None

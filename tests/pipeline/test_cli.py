@@ -221,6 +221,7 @@ def test_why_goes_down_to_the_raw_file(toy: Toy, invoke: Invoke) -> None:
     assert shown.exit_code == 0
     assert "numbers" in shown.stdout
     assert invoke("why", "artifacts/total/nothing.csv").exit_code == 2
+    assert invoke("why", "../raw").stderr.endswith("and 5 more\n")
     (toy.artifacts / "total").unlink()
     assert invoke("why", "total/total.csv").exit_code == 1
 

@@ -112,6 +112,7 @@ def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
     assert caught.value.exit_code == ExitCode.USAGE
     assert caught.value.what.startswith(f"{name} cannot be ")
     assert caught.value.where == "--set"
+    assert caught.value.mend.startswith("it means: ")
     assert "(default: " in caught.value.mend
 
 
@@ -137,10 +138,14 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
         ("power = 3", (), {}, "'power' must be a table", "pipeline.toml", "[power]"),
         ("preset = 3", (), {}, "preset must be a text", "pipeline.toml", "preset ="),
         ('preset = "cube"', (), {}, "there is no preset 'cube'", "", "'cubes'"),
-        ("[power\n", (), {}, "not valid TOML", "pipeline.toml", ""),
+        ("[power\n", (), {}, "not valid TOML", "pipeline.toml", "docs/configuration.md"),
         ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "--set powr.exponent=1", "'power'"),
         ("", ("power.exponnet=1",), {}, "power has no setting 'exponnet'", "power.exponnet in --set", "'exponent'"),
-        ("", ("exponent=1",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
+        ("", ("exponnet=1",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
+        ("", ("start=1",), {}, "STAGE.KEY=VALUE", "", "did you mean total.start?"),
+        ("", ("total.s=1",), {}, "total has no setting 's'", "", "did you mean 'start'?"),
+        ("", ("total.zzz=1",), {}, "total has no setting 'zzz'", "", "pipeline config shows them all"),
+        ("[load]\npath = adam\n", (), {}, "not valid TOML", "pipeline.toml", "texts need quotes"),
         ("", ("power.exponent",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
         ("", (), {"PIPELINE_POWR_EXPONENT": "1"}, "there is no stage 'powr'", "PIPELINE_POWR_EXPONENT", "'power'"),
         ("", (), {"PIPELINE_POWER_EXPONNET": "1"}, "no setting 'exponnet'", "PIPELINE_POWER_EXPONNET", "'exponent'"),
