@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError, StageError
 from pipeline.observe import Project, observe
-from pipeline.plan import Action, make_plan, select
+from pipeline.plan import make_plan, select
 from pipeline.receipt import Receipt
-from pipeline.render import reasons_text
+from pipeline.render import STALE, reasons_text, settings_to_keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ def why_stale(project: Project, stage: str) -> str:
         plan = make_plan(observe(project, selection.stages), selection)
     except PipelineError as error:
         return f"whether it is up to date cannot be told: {error.what}"
-    stale = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
-    first = next((decision for decision in plan.decisions if decision.action in stale), None)
-    return f"{first.stage}: {reasons_text(first.reasons)}" if first else ""
+    first = next((decision for decision in plan.decisions if decision.action in STALE), None)
+    if first is None:
+        return ""
+    kept = settings_to_keep(plan.decisions)
+    return f"{first.stage}: {reasons_text(first.reasons)}{f'; {kept}' if kept else ''}"

@@ -6,11 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pipeline.config import Config, toml_text
+from pipeline.config import FILE_NAME, Config, toml_text
 from pipeline.errors import first_few
-from pipeline.plan import Action, Plan, Reason, ReasonKind
+from pipeline.plan import Action, Decision, Plan, Reason, ReasonKind
 from pipeline.receipt import LOCATION, Receipt
 from pipeline.stage import Stage, upstream
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pipeline.run import RunResult
     from pipeline.verify import Finding
 
+KEPT = 4  # settings named that would keep a result
+FOLLOWING = {ReasonKind.INPUT_CHANGED, ReasonKind.UPSTREAM_WILL_RUN, ReasonKind.UPSTREAM_MAY_CHANGE}
+STALE = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
 SHOWN = 2  # reasons shown in a table; --json has them all
 SHARE_FOR_REASONS = 4  # so small a part of the table's width may they take as a column
 MARKS = {"error:": "1;31", "warning:": "1;33"}  # bold red, bold yellow
@@ -49,6 +53,20 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]
     return first_few(texts, SHOWN, separator="; ")
+
+
+def settings_to_keep(decisions: Iterable[Decision]) -> str:
+    """Say with which settings the results that lie there stay fresh; nothing if more than settings has changed."""
+    of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
+    reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
+    changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
+    if not changed or any(reason.kind not in of_settings for reason in reasons):
+        return ""
+    if len(changed) > KEPT:
+        return "the settings that pipeline runs shows keep what is there"
+    values = [value if isinstance(value := reason.before, str) else toml_text(value) for reason in changed]
+    sets = [f"--set {quote(f'{item.subject}={value}')}" for item, value in zip(changed, values, strict=True)]
+    return f"{' '.join(sets)}, or the same in {FILE_NAME}, keeps what is there"
 
 
 def figure_text(name: str, value: object) -> str:
@@ -158,6 +176,8 @@ def print_plan(plan: Plan) -> None:
     """Print what would happen to each stage and why."""
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
+    if kept := settings_to_keep(plan.decisions):
+        echo(f"{kept}; a run replaces it.")
 
 
 def result_data(result: RunResult, folder: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
 import pipeline.cli
+from pipeline.current import why_stale
 
 Invoke = Callable[..., Result]
 
@@ -81,6 +82,16 @@ def test_status_check_tells_stale_by_its_exit_code(invoke: Invoke) -> None:
     stale = invoke("status", "--check", "--set", "total.start=1", "--json")
     assert stale.exit_code == 3
     assert json.loads(stale.stdout)["stale"] is True
+
+
+def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_results(toy: Toy, invoke: Invoke) -> None:
+    told = "--set power.exponent=3 --set total.start=4, or the same in pipeline.toml, keeps what is there"
+    invoke("run", "all", "--set", "power.exponent=3", "--set", "total.start=4")
+    assert told in invoke("status", columns=200).stdout
+    assert why_stale(commands(toy)(toy.work), "total").endswith(f"-> 2; {told}")
+    assert "keeps what is there" not in invoke("status", "--set", "power.exponent=3", "--set", "total.start=4").stdout
+    toy.raw.write_text("9\n")
+    assert "keeps what is there" not in invoke("status").stdout  # since settings alone would not
 
 
 @pytest.mark.parametrize(
