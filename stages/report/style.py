@@ -44,6 +44,7 @@ th { font-weight: 600; }
 .rows tbody tr:nth-child(even) { background: var(--card); }
 .confusion { font-size: .8rem; }
 .confusion th, .confusion td { padding: .22rem .3rem; text-align: center; min-width: 1.9rem; }
+.confusion th { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 figure { margin: 0; min-width: 0; }
 figure.chart svg { width: 100%; height: auto; max-width: 30rem; display: block; }
 figure.chart figcaption { font-weight: 600; color: var(--ink); margin-bottom: .2rem; }
@@ -63,14 +64,14 @@ img { display: block; image-rendering: pixelated; width: 100%; height: auto; bor
 #drawing { width: 100%; height: auto; max-width: 280px; touch-action: none; cursor: crosshair; }
 #seen { width: 100%; height: auto; max-width: 8.5rem; image-rendering: pixelated; border-radius: .25rem; }
 #answer { display: block; font-size: 3rem; font-weight: 700; line-height: 1.15; min-height: 1.15em; overflow: hidden;
-  text-overflow: ellipsis; }
+  text-overflow: ellipsis; white-space: nowrap; }
+b, .label { unicode-bidi: isolate; }  /* a label written from right to left keeps to itself */
 button { font: inherit; font-size: .9rem; color: var(--ink); background: var(--card); border: 1px solid var(--line);
   border-radius: .4rem; padding: .4rem 1.1rem; margin-top: .7rem; min-height: 2.75rem; cursor: pointer; }
 button:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px solid var(--first); outline-offset: 2px; }
-#bars { list-style: none; margin: 0; padding: 0; font-size: .9rem; }
-#bars li { display: grid; grid-template-columns: minmax(1.2rem, max-content) 1fr 4.2rem; gap: .6rem; align-items:
-  center;
-  line-height: 1.75; }
+#bars { list-style: none; margin: 0; padding: 0; font-size: .9rem; display: grid; column-gap: .6rem;
+  grid-template-columns: minmax(1.2rem, max-content) 1fr 4.2rem; }
+#bars li { display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center; line-height: 1.75; }
 #bars .label { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 #bars .track { background: var(--card); border-radius: .2rem; height: .85rem; overflow: hidden; }
 #bars .bar { display: block; height: 100%; width: 0; background: var(--faint); }
@@ -93,9 +94,10 @@ details { margin: .5rem 0; } summary { cursor: pointer; padding: .2rem 0; }
   .draw > :last-child { grid-column: 1 / -1; } }
 @media (max-width: 30rem) { body { padding: 1.25rem 1rem 3rem; } h2 { margin-top: 2.4rem; }
   .confusion { font-size: .72rem; } .confusion th, .confusion td { padding: .2rem .12rem; min-width: 1.55rem; }
-  .rows { font-size: .8rem; } th, td { padding: .22rem .3rem; }
+  .rows { font-size: .76rem; } th, td { padding: .22rem .3rem; } .rows th, .rows td { padding: .22rem .16rem; }
   .pictures { grid-template-columns: repeat(4, 1fr); gap: .9rem .6rem; }
   .pictures.small { grid-template-columns: repeat(8, 1fr); gap: .3rem; } .warps { gap: .25rem; } }
+@media (max-width: 24rem) { .rows { font-size: .7rem; } }
 @media print { @page { margin: 14mm 12mm; } html { font-size: 12px; }
   body { max-width: none; padding: 0; font-size: 1rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
