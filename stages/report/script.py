@@ -133,8 +133,8 @@ SCRIPT = r"""
     return image;
   }
 
-  // For each of n pixels along a side: which lines of ink it covers, and how much of each. The ink's centre comes to lie
-  // at the `middle`, a share of the side, or as near as leaves all of the ink inside.
+  // For each of n pixels along a side: which lines of ink it covers, and how much of each. The ink's centre comes to
+  // lie at the `middle`, a share of the side, or as near as leaves all of the ink inside.
   function shares(n, middle, centre, zoom, first, last) {
     const before = limited(0, middle * n - (centre - first) * zoom, n - (last - first) * zoom);
     return Array.from({length: n}, (_, i) => {
