@@ -57,6 +57,22 @@ def test_the_page_asks_for_nothing_complains_of_nothing_and_shows_every_picture(
     assert min(min(size) for size in sizes) > 0
 
 
+@pytest.mark.parametrize("width", [360, 390])
+def test_every_column_about_the_classes_is_seen_on_a_phone(tmp_path: Path, open_page: Any, width: int) -> None:
+    page = open_page(write_page(tmp_path, classes=tuple(range(10)))[0], width=width).page
+    left = page.evaluate(
+        """() => {
+             const table = document.querySelector("#classes ~ .wide table");
+             for (const row of table.tBodies[0].rows) {
+               row.cells[1].textContent = row.cells[2].textContent = "4,684";
+               [3, 4, 5].forEach((column) => { row.cells[column].textContent = "100.00\u00a0%"; });
+             }
+             return table.parentElement.clientWidth - table.scrollWidth;
+           }"""
+    )
+    assert left >= 0
+
+
 def test_the_figures_are_those_of_the_metrics(finished: Path, open_page: Any) -> None:
     metrics = json.loads((finished / "evaluate/metrics.json").read_text())
     page = open_page(finished / "evaluate/report.html").page
