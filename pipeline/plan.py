@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from pipeline.errors import ConfigError, StageError, first_few, nearest
-from pipeline.receipt import Receipt, Work
+from pipeline.receipt import LOCATION, Receipt, Work
 from pipeline.stage import Stage, upstream
 
 
@@ -242,7 +242,13 @@ def _own_reasons(observed: Observed, known: Mapping[str, str]) -> tuple[Reason, 
     """Say everything that differs from the current result, not only the first thing."""
     if observed.current is None:
         return observed.damage or (Reason(ReasonKind.FIRST_RUN),)
-    return observed.damage + differences(observed.current.work, replace(observed.work, inputs=known))
+    reasons = differences(observed.current.work, replace(observed.work, inputs=known))
+    return observed.damage + tuple(
+        replace(reason, before=observed.current.origin, after=observed.origin)
+        if reason.kind is ReasonKind.SOURCE_CHANGED and reason.subject == LOCATION
+        else reason
+        for reason in reasons
+    )
 
 
 def differences(before: Work, after: Work) -> tuple[Reason, ...]:

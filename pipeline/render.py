@@ -48,7 +48,10 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
     made_anew = sorted({reason.subject.partition("/")[0] for reason in reasons if reason not in told})
     code = [reason.subject for reason in told if reason.kind is ReasonKind.CODE_CHANGED]
-    texts = [str(reason) for reason in told if reason.kind is not ReasonKind.CODE_CHANGED]
+    moved = [reason for reason in told if reason.subject == LOCATION and reason.before != reason.after]
+    texts = [f"other raw files (before {moved[0].before}, now {moved[0].after})"] if moved else []
+    apart = {ReasonKind.CODE_CHANGED, *([ReasonKind.SOURCE_CHANGED] if moved else [])}
+    texts += [str(reason) for reason in told if reason.kind not in apart]
     texts += [f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"] if code else []
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]

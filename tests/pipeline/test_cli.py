@@ -74,7 +74,7 @@ def test_a_dry_run_runs_nothing_and_says_what_would(toy: Toy, invoke: Invoke) ->
     assert toy.files() == before
 
 
-def test_status_check_tells_stale_by_its_exit_code(invoke: Invoke) -> None:
+def test_status_check_tells_stale_by_its_exit_code(toy: Toy, invoke: Invoke) -> None:
     assert invoke("status").exit_code == 0
     assert invoke("status", "--check").exit_code == 3
     invoke("run", "all")
@@ -82,6 +82,9 @@ def test_status_check_tells_stale_by_its_exit_code(invoke: Invoke) -> None:
     stale = invoke("status", "--check", "--set", "total.start=1", "--json")
     assert stale.exit_code == 3
     assert json.loads(stale.stdout)["stale"] is True
+    toy.raw.unlink()
+    assert "other raw files (before data/numbers.txt, now " in invoke("status", columns=200).stdout
+    assert "source changed" not in invoke("status", columns=200).stdout
 
 
 def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_results(toy: Toy, invoke: Invoke) -> None:
