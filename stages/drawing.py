@@ -55,10 +55,15 @@ def half_blocks(images: Sequence[Grey]) -> Text:
 
 
 def characters(images: Sequence[Grey], columns: int) -> str:
-    """``images`` of one size side by side in plain characters: two a pixel where they fit, else one for two pixels."""
+    """``images`` of one size side by side in plain characters: two a pixel where they fit, else one for two pixels.
+
+    Of the blank lines above and below the ink one each is drawn.
+    """
     width = images[0].shape[1]
     is_wide = len(images) * 2 * width + (len(images) - 1) * GAP <= columns
     drawn = [image.repeat(2, axis=1) if is_wide else averaged(image, 2, 1) for image in images]
     levels = [np.round(image / 255 * (len(RAMP) - 1)).astype(int) for image in drawn]
     rows = (["".join(RAMP[level] for level in line) for line in lines] for lines in zip(*levels, strict=True))
-    return "\n".join((" " * GAP).join(row).rstrip() for row in rows)
+    text = [(" " * GAP).join(row).rstrip() for row in rows]
+    inked = [index for index, line in enumerate(text) if line] or [0]
+    return "\n".join(text[max(0, inked[0] - 1) : inked[-1] + 2])

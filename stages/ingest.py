@@ -24,6 +24,8 @@ from pipeline.stage import Figure, Outcome, Task
 from stages.documents import DataSource, encode_document
 from stages.raw.bad_rows import (
     BYTES_KEPT,
+    COPY_AGAIN,
+    CUT_OFF,
     EXAMPLES,
     ROWS_KEPT,
     BadRow,
@@ -72,6 +74,7 @@ class Found:
     first_line: int  # the number in the file of the first row's line
     bad: BadRows = field(default_factory=BadRows)
     ids: list[str] = field(default_factory=list)
+    is_cut_off: bool = False  # whether it ends in the middle of a row
 
     @property
     def n_rows(self) -> int:
@@ -222,6 +225,8 @@ def convert(
             found.ids += rows.ids
             found.bad.add(bad_rows)
             show_progress()
+        last_line = found.first_line + found.n_rows - 1
+        found.is_cut_off = raw.ends_within_line and found.bad.has_part_of(last_line, layout)
         classes = tuple(each.label for each in found.summary.class_counts()) if layout.label in kept else ()
         label = layout.label if keep_label else None
         table.describe(Contract(rows=found.summary.n_rows, label=label, id=layout.id, classes=classes))
@@ -255,6 +260,9 @@ def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str, m
     if found.bad.n:
         faults = explain(found.bad.kept, found.layout, labels)
         write_table(report / "failures.parquet", faults.table.to_dict("list"))
+        if found.is_cut_off:
+            more += f": {CUT_OFF}"
+            mend = COPY_AGAIN if found.bad.n == 1 else f"{COPY_AGAIN}; if that does not help, {mend}"
         raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, mend=mend, more=more)
 
 
@@ -280,7 +288,8 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     faults = explain(train.bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
     are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
-    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}",)
+    cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
+    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}{cut_off}",)
 
 
 def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:

@@ -54,7 +54,6 @@ def read_picture(path: Path) -> Grey:
     DataError
         It is no PNG or JPEG, is damaged, or has too many pixels.
     """
-    mend = "save it as PNG or JPEG"
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
@@ -63,13 +62,27 @@ def read_picture(path: Path) -> Grey:
             image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
             return as_grey(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
-        raise DataError(f"{path.name} is not a PNG or JPEG picture", where=str(path), mend=mend) from error
+        raise unreadable(path) from error
     except Image.DecompressionBombError as error:
         what = f"{path.name} has more than {MOST_PIXELS:,} pixels"
         raise DataError(what, where=str(path), mend="make it smaller") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow raises for damage
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{path.name} cannot be read: {reason}", where=str(path), mend=mend) from error
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path.name} cannot be read: {reason}", where=str(path), mend="check the path") from error
+        raise unreadable(path) from error
+
+
+def unreadable(path: Path) -> DataError:
+    """The error for a file that Pillow makes no picture of."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        what, mend = "is empty", "copy or save it again"
+    elif is_picture(start):
+        what, mend = "is damaged or cut off", "copy or save it again"
+    else:
+        what, mend = "is not a PNG or JPEG picture", "save it as PNG or JPEG"
+    return DataError(f"{path.name} {what}", where=str(path), mend=mend)
 
 
 def as_grey(image: Image.Image) -> Grey:

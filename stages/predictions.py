@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source
 from stages.framing import Framing
 from stages.pictures import is_picture, picture_as_image
-from stages.raw.bad_rows import BadRows, bad_rows_error, explain, sift_block
+from stages.raw.bad_rows import COPY_AGAIN, CUT_OFF, BadRows, bad_rows_error, explain, sift_block
 from stages.raw.csv_matrix import Labels, parse_block
 from stages.raw.layout import Label, Layout, header_cells, layout_without_header, read_layout
 from stages.raw.sources import require_readable
@@ -89,10 +89,13 @@ def ranked(p: Probabilities, classes: Sequence[Label]) -> list[tuple[Label, floa
 
 
 def find_file(name: str, folder: Path) -> Path:
-    """The file called ``name``, seen from ``folder``; ConfigError if there is none, DataError if it cannot be read."""
+    """The file called ``name``, seen from ``folder``; ConfigError if there is none, DataError if it may not be read."""
     path = folder / Path(name).expanduser()
     if not os.path.lexists(path):
         raise ConfigError(f"there is no file '{name}'", where=str(path), mend="check the path")
+    if path.is_dir():
+        mend = f"name a file, or several: {name.rstrip('/')}/*.png"
+        raise ConfigError(f"'{name}' is a folder, not a file", where=str(path), mend=mend)
     require_readable(path)
     return path
 
@@ -106,6 +109,14 @@ def looks_like_picture(path: Path) -> bool:
 def predict_picture(name: str, path: Path, size: tuple[int, int], framing: Framing, predict: Predict) -> Predictions:
     """What the network says about a picture, once it is an image of ``size`` (height, width)."""
     return Predictions(name, is_picture=True, P=predict(picture_as_image(path, *size, framing).reshape(1, -1)))
+
+
+def require_no_zip(path: Path) -> None:
+    """The file is no zip, which only a run reads."""
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            mend = "predict takes a CSV or a picture: unzip it first, or use pipeline run all"
+            raise DataError(f"{path.name} is a zip", where=str(path), mend=mend)
 
 
 def predict_csv(
@@ -129,6 +140,7 @@ def predict_csv(
     waiting: list[NDArray[np.uint8]] = []  # blocks (m, n_pixels)
     n_rows = 0
     with open_raw(Source("predict", path)) as raw:
+        require_no_zip(path)
         layout = read_csv_layout(raw, size, parameters)
         for block in chain(raw.blocks(), [b""]):
             rows = parse_block(block, layout, labels) if block else None
@@ -145,8 +157,10 @@ def predict_csv(
                 answers.append(predict(np.concatenate(waiting)))
                 waiting = []
     if bad.n:
-        error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, mend="")
-        raise DataError(error.what, where=error.where, mend="correct these lines")
+        is_cut_off = raw.ends_within_line and bad.has_part_of(raw.first_line + n_rows - 1, layout)
+        more, mend = (f": {CUT_OFF}", COPY_AGAIN) if is_cut_off else ("", "correct these lines")
+        error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, mend="", more=more)
+        raise DataError(error.what, where=error.where, mend=mend)
     if not n_rows:
         raise DataError(f"{layout.file} has a header, but no rows", where=layout.file.path, mend="check the file")
     found.P = np.concatenate(answers)

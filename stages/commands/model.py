@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import render
 from pipeline.current import find_current, require_current, why_stale
 from pipeline.progress import silent_progress
 from pipeline.stage import Figure
@@ -60,6 +61,12 @@ def image_shape(split: Current) -> Images:
 def require_model(project: Project) -> Model:
     """The current network; StageError or DataError if there is none, or none that can be read."""
     return load_model(project, require_current(project, "train"))
+
+
+def tell_if_stale(model: Model) -> None:
+    """Say on standard error that a run would make another network, if so."""
+    if model.stale:
+        render.tell(f"warning: the model is not up to date ({model.stale}); pipeline run train makes it so")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

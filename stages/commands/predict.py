@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.observe import Project
+    from stages.commands.model import Model
     from stages.framing import Framing
     from stages.parameters import IngestParameters
     from stages.predictions import Predictions
     from stages.raw.layout import Label
 
-SHOWN = 20  # rows of the table; --json and --output have them all
+SHOWN = 20  # rows of CSVs in the table; --json and --output have them all
+ERRORS = 5  # files named that cannot be read
 RANKED = 3  # classes shown of each row
 LEAST = 0.00005  # a probability that is not shown as 0.00 %
 
@@ -41,10 +43,12 @@ def predict(
     """Say what is on new images, in CSV files or pictures.
 
     A CSV is laid out like the competition's, with or without labels and ids. A picture is a PNG or JPEG of one
-    digit, of any size, dark on light or light on dark.
+    digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
+    answered.
     """
     from pipeline import cli, render
-    from stages.commands.model import require_model
+    from pipeline.errors import DataError, ExitCode
+    from stages.commands.model import require_model, tell_if_stale
     from stages.predictions import (
         find_file,
         looks_like_picture,
@@ -59,33 +63,52 @@ def predict(
     paths = {name: find_file(name, folder) for name in files}
     target = require_output(output, folder, list(paths.values())) if output else None
     model = require_model(project)
-    if model.stale:
-        render.tell(f"warning: the model is not up to date ({model.stale}); pipeline run train makes it so")
+    tell_if_stale(model)
     images = model.predictor.images
     size, framing = (images.height, images.width), None
-    answers = []
+    answers, errors = [], []
     for name, path in paths.items():
-        if looks_like_picture(path):
-            framing = framing or framing_of_training(project)
-            answers.append(predict_picture(name, path, size, framing, model.probabilities))
-        else:
-            answers.append(
-                predict_csv(
-                    name,
-                    path,
-                    size=size,
-                    classes=model.classes,
-                    parameters=cast("IngestParameters", project.config.parameters["ingest"]),
-                    predict=model.probabilities,
+        try:
+            if looks_like_picture(path):
+                framing = framing or framing_of_training(project)
+                answers.append(predict_picture(name, path, size, framing, model.probabilities))
+            else:
+                answers.append(
+                    predict_csv(
+                        name,
+                        path,
+                        size=size,
+                        classes=model.classes,
+                        parameters=cast("IngestParameters", project.config.parameters["ingest"]),
+                        predict=model.probabilities,
+                    )
                 )
-            )
-    if target:
-        write_answers(target, answers, model.classes)
+        except DataError as error:
+            if len(paths) == 1:
+                raise
+            errors.append(error)
+    if answers:
+        if target:
+            write_answers(target, answers, model.classes)
+        tell_answers(answers, model, output, as_json=as_json)
+    for each in errors[:ERRORS]:
+        render.tell(f"error: {each}")
+    if len(errors) > ERRORS:
+        render.tell(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
+    if errors:
+        click.get_current_context().exit(ExitCode.FAILED)
+
+
+def tell_answers(answers: Sequence[Predictions], model: Model, output: str | None, *, as_json: bool) -> None:
+    """Print the answers, or how many were written to ``output``, and how many labels agree."""
+    from pipeline import render
+    from stages.wording import counted
+
     if as_json:
         rows = [record for each in answers for record in each.records(model.classes)]
         render.print_json({"model": model.data(), "rows": rows})
     else:
-        if target:
+        if output:
             n_rows = sum(len(each.P) for each in answers)
             render.echo(f"{counted(n_rows, 'row')} written to {output}")
         else:
@@ -112,11 +135,15 @@ def framing_of_training(project: Project) -> Framing:
 
 
 def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> None:
-    """Print the first rows with their likeliest classes, and how many more there are."""
+    """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
     from pipeline import render
     from stages.predictions import ranked
 
-    rows = [(each, row) for each in answers for row in range(min(SHOWN, len(each.P)))][:SHOWN]
+    left, rows = SHOWN, []
+    for each in answers:
+        n_shown = 1 if each.is_picture else min(left, len(each.P))
+        rows += [(each, row) for row in range(n_shown)]
+        left -= 0 if each.is_picture else n_shown
     labelled = any(each.labels for each in answers)
     table = []
     for each, row in rows:

@@ -42,7 +42,7 @@ def show(
     """
     from pipeline import cli, render
     from pipeline.current import require_current
-    from stages.commands.model import find_model, image_shape
+    from stages.commands.model import find_model, image_shape, tell_if_stale
     from stages.predictions import ranked
     from stages.rows import part_of, read_row, warped
 
@@ -55,6 +55,8 @@ def show(
     copies = warped(image, COPIES, parameters) if augmented else []
     part = "test" if is_test else part_of(row, split.folder)
     model = find_model(project, n_pixels=image.size)
+    if model:
+        tell_if_stale(model)
     said = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
     if as_json:
         render.print_json(

@@ -32,6 +32,8 @@ EXAMPLES = 5
 ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
 BYTES_KEPT = 64 * 2**20  # of their text
 FAULTS_KEPT = 100_000
+CUT_OFF = "the file seems cut off in the middle of its last line"
+COPY_AGAIN = "copy or download it again"
 NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
@@ -70,6 +72,13 @@ class BadRows:
     def are_all_kept(self) -> bool:
         """Whether no bad row is known by number only."""
         return len(self.kept) == self.n
+
+    def has_part_of(self, last_line: int, layout: Layout) -> bool:
+        """Whether this line, which has no end in the file, is the beginning of a row."""
+        if not self.kept or self.kept[-1].line != last_line:
+            return False
+        text = self.kept[-1].text
+        return text.endswith(",") or text.count(",") + 1 < len(layout.names)
 
 
 def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:

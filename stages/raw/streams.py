@@ -59,6 +59,7 @@ class RawCsv:
     n_bytes: int = 0  # of text that came out so far
     first_line: int = 1  # the number of the first line that blocks() gives
     held_back: bytes = b""  # read, but not yet handed out
+    ends_within_line: bool = False  # whether the last line, now handed out, has no end in the file
 
     def read_header(self) -> bytes:
         """The first line, without its end and without a byte-order mark.
@@ -127,9 +128,10 @@ class RawCsv:
                 n_blank += lines.count(b"\n")
             if len(text) > LONGEST_LINE:
                 raise self._too_long()
-        if text := text.rstrip(b"\r\n"):
+        if rows := text.rstrip(b"\r\n"):
             yield from blank_lines(n_blank)
-            yield text + b"\n"
+            self.ends_within_line = b"\n" not in text[len(rows) :]
+            yield rows + b"\n"
 
     def _read_piece(self) -> bytes:
         try:

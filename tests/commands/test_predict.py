@@ -153,10 +153,11 @@ def write_wide(path: Path) -> None:
     ("name", "content", "message"),
     [
         ("text.png", b"no picture at all", "text.png is not a PNG or JPEG picture"),
-        ("cut.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "cut.png"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "cut.png is damaged or cut off\n"),
         ("animal.gif", b"GIF89a" + bytes(9), "animal.gif is not a PNG or JPEG picture"),
         ("page.csv", b"<html>", "is a web page"),
-        ("other.zip", b"PK\x03\x04", "is a zip"),
+        ("empty.png", b"", "empty.png is empty"),
+        ("other.zip", b"PK\x03\x04", "unzip it first, or use pipeline run all"),
         ("empty.csv", b"", "is empty"),
         ("wide.csv", b"wide", "have 784 pixels, and those that the model was trained on have 8 x 8 = 64"),
         ("header.csv", b"header", "has a header, but no rows"),
@@ -183,6 +184,40 @@ def test_bad_rows_are_named_by_line_and_column(sample_copy: Path) -> None:
     stderr = predict(sample_copy, "bad.csv", code=1).stderr
     assert "line 3, column pixel0: '256'" in stderr
     assert "failures.parquet" not in stderr
+
+
+def test_a_table_that_ends_within_a_row_seems_cut_off(sample_copy: Path) -> None:
+    (sample_copy / "cut.csv").write_text("\n".join(lines_of(TEST)[:4])[:-20])
+    stderr = predict(sample_copy, "cut.csv", code=1).stderr
+    assert "the file seems cut off in the middle of its last line" in stderr
+    assert "mend:  copy or download it again" in stderr
+
+
+def test_the_other_files_are_answered_where_some_cannot_be_read(sample_run: Path, tmp_path: Path) -> None:
+    good = draw(tmp_path / "seven.png", 7)
+    bad = [tmp_path / f"bad{i}.png" for i in range(7)]
+    for path in bad:
+        path.write_bytes(b"no picture at all")
+    result = predict(sample_run, *bad[:4], good, *bad[4:], "--output", tmp_path / "answers.csv", "--json", code=1)
+    assert [row["predicted"] for row in json.loads(result.stdout)["rows"]] == [7]
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2
+    assert [f"bad{i}.png is not" in result.stderr for i in range(7)] == [True] * 5 + [False] * 2
+    assert "error: 2 more files cannot be read" in result.stderr
+    assert predict(sample_run, *bad, "--json", code=1).stdout == ""
+
+
+def test_every_picture_is_shown_and_only_rows_of_tables_are_cut(sample_run: Path, tmp_path: Path) -> None:
+    one = draw(tmp_path / "0.png", 7)
+    pictures = [one, *(Path(shutil.copy(one, tmp_path / f"{i}.png")) for i in range(1, 25))]
+    text = predict(sample_run, TRAIN, *pictures).stdout
+    assert all(f"{i}.png" in text for i in range(25))
+    assert "and 1,418 more rows" in text
+
+
+def test_a_folder_is_a_usage_error(sample_run: Path, tmp_path: Path) -> None:
+    stderr = predict(sample_run, tmp_path, code=2).stderr
+    assert "is a folder, not a file" in stderr
+    assert "mend:  name a file" in stderr
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:

@@ -44,6 +44,11 @@ def test_rows_are_those_of_predictions_parquet(sample_run: Path) -> None:
         assert np.ravel(found["pixels"]).tolist() == list(pixels)
 
 
+def test_a_model_that_is_not_what_the_settings_make_is_told_of(sample_run: Path) -> None:
+    assert "warning: the model is not up to date" in show(sample_run, 3, "--set", "train.epochs=21").stderr
+    assert show(sample_run, 3).stderr == ""
+
+
 def test_every_row_lies_in_one_part(sample_run: Path) -> None:
     held_out = set(pq.read_table(sample_run / "artifacts/evaluate/predictions.parquet")["row"].to_pylist())
     row = next(row for row in range(1438) if row not in held_out)
@@ -145,3 +150,11 @@ def test_an_odd_number_of_rows_is_drawn_whole() -> None:
     assert half_blocks([image]).plain.splitlines() == ["\N{UPPER HALF BLOCK}" * 2] * 2
     assert characters([image], 80).splitlines() == ["@@@@"] * 3
     assert characters([image], 3).splitlines() == ["@@", "++"]
+
+
+def test_one_blank_line_stands_above_and_below_what_is_drawn_in_characters() -> None:
+    image = np.zeros((28, 2), dtype=np.uint8)
+    image[5:9] = 255
+    assert characters([image], 80).split("\n") == ["", *["@@@@"] * 4, ""]
+    assert characters([image, np.full_like(image, 255)], 80).count("\n") == 27
+    assert characters([np.zeros_like(image)], 80).strip() == ""

@@ -106,3 +106,22 @@ def test_a_row_of_many_cells_is_shown_shortly(ingest: Ingest) -> None:
         ingest({"train.csv": changed(2, 5, "x" * 5000), "test.csv": TEST})
     assert f"'{'x' * 40}...' is" in error.value.where
     assert np.max([len(line) for line in str(error.value).splitlines()]) < 300
+
+
+def test_a_file_that_ends_within_a_row_seems_cut_off(ingest: Ingest) -> None:
+    for cut in (TRAIN[:-20], TRAIN[: TRAIN.rindex(",") + 1]):
+        with pytest.raises(DataError, match="is not valid: the file seems cut off in the middle of its last") as error:
+            ingest({"train.csv": cut, "test.csv": TEST})
+        assert error.value.mend.startswith("copy or download it again; every fault is in")
+    warnings = ingest(
+        {"train.csv": MANY_GOOD[:-20], "test.csv": TEST}, on_error="quarantine", max_quarantined=0.1
+    ).warnings
+    assert any("seems cut off" in warning and "download it again" in warning for warning in warnings)
+
+
+def test_a_short_row_that_has_an_end_or_is_not_the_last_is_no_sign_of_a_cut(ingest: Ingest) -> None:
+    short = TRAIN[:-20]
+    for text in (short + "\n", f"{short}\n{ROWS[0]}"):
+        with pytest.raises(DataError, match="is not valid") as error:
+            ingest({"train.csv": text, "test.csv": TEST})
+        assert "cut off" not in str(error.value)

@@ -158,10 +158,10 @@ def cut_off(kind: str) -> bytes:
     ("content", "message"),
     [
         (b"this is no picture", "is not a PNG or JPEG"),
-        (b"", "is not a PNG or JPEG"),
+        (b"", "picture.png is empty"),
         (b"GIF89a" + bytes(40), "is not a PNG or JPEG"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "picture.png"),
-        (cut_off("PNG"), "picture.png cannot be read"),
+        (cut_off("PNG"), "picture.png is damaged or cut off\n"),
         (cut_off("JPEG"), "picture.png"),
         (bomb(), "pixels, more than"),
     ],
