@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.stage import Source, Sources
 from stages.wording import shortened
 
@@ -215,10 +215,14 @@ def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
         held = list_members(path)
         more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
         shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
+        mend = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+        tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
+        if len(missing) == len(PAIR) and tables:
+            mend = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {mend}"
         raise DataError(
             f"the zip {path.name} holds no {' and no '.join(missing)}; it holds {shown}",
             where=str(path),
-            mend="unzip it, and set ingest.train and ingest.test to the two CSV files",
+            mend=mend,
         )
     return members
 

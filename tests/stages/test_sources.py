@@ -265,7 +265,10 @@ def test_a_zip_under_other_names_shows_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "data/fashion.zip").write_bytes(zipped(*members))
     with pytest.raises(DataError, match=r"holds fashion-mnist_train\.csv, fashion-mnist_test\.csv, .* and 2") as error:
         find(tmp_path)
-    assert error.value.mend == "unzip it, and set ingest.train and ingest.test to the two CSV files"
+    assert error.value.mend == (
+        "it looks like another competition's zip (fashion-mnist_train.csv, fashion-mnist_test.csv): put the right one "
+        "there, or unzip it, and set ingest.train and ingest.test to the two CSV files"
+    )
 
 
 def test_a_zip_for_each_file_is_to_be_unzipped(tmp_path: Path) -> None:
