@@ -297,7 +297,7 @@ def test_runs_and_diff_tell_what_was_changed_and_how_the_figures_moved(invoke: I
     found = {(item["kind"], item["name"]): (item["before"], item["after"]) for item in differences}
     assert found["parameter", "power.exponent"] == (2, 3)
     assert found["figure", "total: total"] == (39, 161)
-    for words in (("runs",), ("diff", "1", "2"), ("status",)):
+    for words in (("runs",), ("diff", "1", "2"), ("dag",)):
         wide, narrow = (invoke(*words, columns=columns).stdout for columns in (200, 40))
         assert {word for word in narrow.split() if "━" not in word} >= {
             word for line in wide.splitlines()[2:] for word in line.split()
