@@ -28,12 +28,20 @@ from pipeline.workers import usable_cores
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-SECONDS_TO_CONNECT = 20
+SECONDS_TO_CONNECT = 10
+SECONDS_TO_REACH = 20  # the scheduler, with starting a process that tries
 SECONDS_WITHOUT_WORKERS = 20
 SECONDS_FOR_FACTS = 15
 SECONDS_FOR_FILES = 600  # to read them all once, on the slowest worker
 SECONDS_WITHOUT_ANSWER = 10  # from the scheduler
 DEATHS_PER_WORKER = 10  # then whatever is done kills them
+TRIES = 3  # of a job whose process is killed
+
+# Whatever listens at the address, this process can be ended, where a client that waits within ours cannot.
+REACH = (
+    "import os, sys; from distributed import Client; "
+    "Client(sys.argv[1], timeout=float(sys.argv[2]), set_as_default=False); os._exit(0)"
+)
 
 
 class ClusterWorkers:
@@ -112,6 +120,10 @@ def connected(scheduler: str | None, count: int) -> Iterator[Client]:
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ConfigError("--backend dask needs Dask", mend="pip install 'digit-pipeline[dask]'") from error
+    if scheduler is not None:
+        if not scheduler.strip():
+            raise ConfigError("--scheduler is empty", mend="name one: --scheduler tcp://host:8786, or leave it out")
+        reach(scheduler)
     bounds = {"distributed.comm.timeouts.connect": f"{SECONDS_TO_CONNECT}s"}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(bounds))
@@ -123,11 +135,7 @@ def connected(scheduler: str | None, count: int) -> Iterator[Client]:
             )
             client = stack.enter_context(Client(cluster, timeout=SECONDS_TO_CONNECT, set_as_default=False))
         except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
-            what = f"there is no Dask scheduler at {scheduler}" if scheduler else "no Dask cluster can be started here"
-            raise StageError(
-                f"{what}: {type(error).__name__}: {error}"[:300],
-                mend="start one with `dask scheduler`, and name it as it does itself: --scheduler tcp://host:8786",
-            ) from error
+            raise no_scheduler(scheduler, f"{type(error).__name__}: {error}") from error
         try:
             client.wait_for_workers(1, timeout=SECONDS_WITHOUT_WORKERS)
         except TimeoutError as error:
@@ -135,6 +143,28 @@ def connected(scheduler: str | None, count: int) -> Iterator[Client]:
         except OSError as error:
             raise scheduler_gone() from error
         yield client
+
+
+def reach(scheduler: str) -> None:
+    """See, in a process that can be ended, that a Dask scheduler answers at an address."""
+    command = [sys.executable, "-c", REACH, scheduler, str(SECONDS_TO_CONNECT)]
+    try:
+        tried = subprocess.run(  # noqa: S603 - this Python, our own text, and an address as an argument
+            command, capture_output=True, text=True, timeout=SECONDS_TO_REACH, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise no_scheduler(scheduler, f"what listens there does not answer for {SECONDS_TO_REACH} seconds") from error
+    if tried.returncode:
+        raise no_scheduler(scheduler, (tried.stderr.strip().splitlines() or ["it cannot be reached"])[-1])
+
+
+def no_scheduler(scheduler: str | None, why: str) -> StageError:
+    """Return the error for a cluster that cannot be connected to."""
+    what = f"there is no Dask scheduler at {scheduler}" if scheduler else "no Dask cluster can be started here"
+    return StageError(
+        f"{what}: {why}"[:300],
+        mend="start one with `dask scheduler`, and name it as it does itself: --scheduler tcp://host:8786",
+    )
 
 
 def no_worker(scheduler: str | None = None) -> StageError:
@@ -268,28 +298,40 @@ def do_on_worker(
     key = worker.get_current_task()
     local = Path(worker.local_directory)
     arrays = {name: place_of(path, digests[name], contents.get(name), local) for name, path in files.items()}
+
+    def is_wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state != "cancelled"
+
     with tempfile.TemporaryDirectory(dir=local) as folder:
         place = Path(folder) / "result"
-        with subprocess.Popen([sys.executable, "-m", "pipeline.job"], stdin=subprocess.PIPE) as process:
-            try:
-                assert process.stdin is not None  # noqa: S101 - it is a pipe
-                process.stdin.write(pickle.dumps((Order(function, job, arrays, facts), place)))
-                process.stdin.flush()  # and left open: the process ends with this one
-                while process.poll() is None:
-                    with suppress(subprocess.TimeoutExpired):
-                        process.wait(timeout=0.5)
-                    task = worker.state.tasks.get(key)
-                    if task is None or task.state == "cancelled":  # nobody waits for it any more
-                        break
-            finally:
-                process.kill()
-        if not place.exists():
-            raise StageError(
-                f"a process that did a job on the cluster ended with {process.returncode}",
-                where=worker.address,
-                mend="if it was killed, memory ran out as a rule",
-            )
-        return place.read_bytes()
+        order = pickle.dumps((Order(function, job, arrays, facts), place))
+        for _ in range(TRIES):
+            code = do_in_process(order, is_wanted)
+            if place.exists():
+                return place.read_bytes()
+            if not is_wanted():
+                break
+    raise StageError(
+        f"a process that did a job on the cluster ended with {code}, {TRIES} times in a row",
+        where=worker.address,
+        mend="if it was killed, memory ran out as a rule",
+    )
+
+
+def do_in_process(order: bytes, is_wanted: Callable[[], bool]) -> int:
+    """Have an order carried out by a process of its own, as long as somebody wants it; return how that ended."""
+    with subprocess.Popen([sys.executable, "-m", "pipeline.job"], stdin=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            process.stdin.write(order)
+            process.stdin.flush()  # and left open: the process ends with this one
+            while process.poll() is None and is_wanted():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.5)
+        finally:
+            process.kill()
+    return process.returncode
 
 
 def place_of(path: Path, expected: str, content: Any, local: Path) -> Path:

@@ -106,6 +106,7 @@ def main() -> None:
         said = (False, StageError(f"{order.function} failed on the cluster: {type(error).__name__}: {error}"))
     with Path(place).open("wb") as file:
         pickle.dump(said, file)
+    os._exit(0)  # an ordinary end would trip over the thread that still listens
 
 
 def _end_with_parent() -> None:

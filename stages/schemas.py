@@ -111,7 +111,7 @@ def check_pixels(path: Path) -> None:
     if X.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
         raise damaged(path, f"pixels are {X.dtype}, not float32 or float64", "split")
     for first_row in range(0, len(X), BLOCK_ROWS):
-        block = X[first_row : first_row + BLOCK_ROWS]
+        block = read_rows(path, X, first_row, BLOCK_ROWS)
         if not (block.min(initial=0.0) >= 0.0 and block.max(initial=1.0) <= 1.0):  # false for NaN too
             cells = np.argwhere(~((block >= 0.0) & (block <= 1.0)))
             shown = ", ".join(
@@ -304,6 +304,13 @@ def load_array(path: Path, *, stage: str, dtype: Any, n_dimensions: int) -> NDAr
     if array.ndim != n_dimensions or not array.flags.c_contiguous:
         raise damaged(path, f"not {n_dimensions} dimensions in C order, but of shape {array.shape}", stage)
     return array
+
+
+def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArray[Any]:
+    """At most ``count`` rows of ``X``, mapped from ``path``: read, since pages once mapped count as memory for long."""
+    n_rows = min(count, len(X) - first_row)
+    offset = int(getattr(X, "offset", 0)) + first_row * X.strides[0]
+    return np.fromfile(path, X.dtype, n_rows * X.shape[1], offset=offset).reshape(n_rows, X.shape[1])
 
 
 def check_document(path: Path, model: type[Document], *, stage: str) -> None:

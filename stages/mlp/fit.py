@@ -128,7 +128,7 @@ def evaluate(network: Network, X: Floats, Y: Floats, team: Team) -> tuple[float,
             Z = network.logits(X[chunks[k]])
             loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
             results[k] = loss.measure(Z, Y[chunks[k]])
-            if k % KEPT_CHUNKS == 0:
+            if k % KEPT_CHUNKS < team.count:
                 forget_pages(X)
 
     team.run(measure)

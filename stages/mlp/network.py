@@ -229,7 +229,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
                 Z -= Z.max(axis=1, keepdims=True)
                 np.exp(Z, out=Z)
                 np.divide(Z, Z.sum(axis=1, keepdims=True), out=probabilities[chunk])
-            if k % KEPT_CHUNKS == 0:
+            if k % KEPT_CHUNKS < threads:
                 forget_pages(X)
 
     with Threads(threads) as workers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,7 +152,15 @@ def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_of(
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         with pytest.raises(StageError, match=f"no Dask scheduler at {address}"):
             dict(run(toy, address, {"a": 1}))
+    monkeypatch.setattr(module, "SECONDS_TO_REACH", 3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never says a word
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(StageError, match="what listens there does not answer for 3 seconds"):
+            dict(run(toy, address, {"a": 1}))
+    monkeypatch.setattr(module, "SECONDS_TO_REACH", PATIENCE)
     monkeypatch.setattr(module, "SECONDS_TO_CONNECT", PATIENCE)
+    with pytest.raises(ConfigError, match="--scheduler is empty"):
+        dict(run(toy, " ", {"a": 1}))
     cluster.end(cluster.workers)
     with pytest.raises(StageError, match="has no worker"):
         dict(run(toy, cluster.address, {"a": 1}))
