@@ -37,16 +37,17 @@ Pixels = NDArray[np.uint8]
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of Parquet with page checksums; the caller hands it one row group at a time.
 
-    Parquet knows no single bytes: a pixel takes four, three of them zero. Splitting the four into streams of
-    their own makes both the file and the time to write it smallest: half of a dictionary's, for these images.
-    Statistics on 785 columns cost a tenth of the time, and nobody filters images by pixel5.
+    Parquet knows no single bytes: a pixel takes four. Packing the differences from one to the next into a few bits
+    is the quickest to write and to read of what every reader knows; splitting the bytes into streams halves
+    the file, but DuckDB 1.4 cannot read that. Statistics on 785 columns cost a tenth of the
+    time, and nobody filters images by pixel5.
     """
     return pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
+        compression="lz4",
         use_dictionary=False,
-        column_encoding=dict.fromkeys(pixel_names(schema), "BYTE_STREAM_SPLIT"),
+        column_encoding=dict.fromkeys(pixel_names(schema), "DELTA_BINARY_PACKED"),
         write_statistics=False,
         write_page_checksum=True,
     )

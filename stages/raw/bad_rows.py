@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError, StageError
-from stages.raw.csv_matrix import Labels, Rows, parse_block, without_quotes
+from stages.raw.csv_matrix import Labels, Rows, cut, parse_block, without_quotes
 from stages.raw.layout import ID_RULE, Layout, is_id
 from stages.raw.streams import is_utf8
 from stages.wording import counted, is_or_are, shortened
@@ -48,7 +48,7 @@ class BadRow:
     def cells(self) -> list[str]:
         """The cells of a row without a ``problem``, less their quotation marks."""
         unquoted = without_quotes(self.text.encode() + b"\n") if '"' in self.text else None
-        return (unquoted[:-1].decode() if unquoted else self.text).split(",")
+        return cut(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
 
 
 @dataclass(slots=True)
@@ -94,11 +94,12 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) ->
     good: list[bytes] = []
     bad: list[BadRow] = []
     for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
-        sifted = sift_line(text.removesuffix(b"\r"), line, layout, labels)
-        if isinstance(sifted, BadRow):
-            bad.append(sifted)
+        row = text.removesuffix(b"\r")
+        bad_row = sift_line(row, line, layout, labels)
+        if bad_row is None:
+            good.append(row + b"\n")
         else:
-            good.append(sifted + b"\n")
+            bad.append(bad_row)
     rows = parse_block(b"".join(good), layout, labels)
     if rows is None or len(rows) != len(good):
         raise disagreement(f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}")
@@ -111,17 +112,18 @@ def disagreement(where: str) -> StageError:
     return StageError(what, where=where, mend="report this with the file")
 
 
-def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> bytes | BadRow:
-    """A line without its end: as it is, less harmless quotation marks, if it is a valid row."""
+def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
+    """What is wrong with a line, which comes without its end; None if it is a valid row."""
 
     def bad_row(problem: str = "") -> BadRow:
         return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
 
     if not text:
         return bad_row("the line is blank")
-    unquoted = without_quotes(text + b"\n") if b'"' in text else text + b"\n"
+    is_quoted = b'"' in text
+    unquoted = without_quotes(text + b"\n") if is_quoted else text + b"\n"
     if unquoted is None:
-        return bad_row("its quotation marks do not stand around single cells")
+        return bad_row("its quotation marks do not stand around whole cells")
     row = unquoted[:-1]
     if not is_utf8(row):
         return bad_row("the line is not UTF-8")
@@ -130,11 +132,12 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> bytes |
         return bad_row(f"the line has {counted(n_cells, 'cell')}, not {len(layout.names)}")
     if not row_pattern(layout).fullmatch(row):
         return bad_row()
-    values = dict(zip(layout.names, map(bytes.decode, row.split(b",", n_leading)[:n_leading]), strict=False))
+    cells = cut(b",".join(row.split(b",", n_leading)[:n_leading]), is_quoted=is_quoted)
+    values = dict(zip(layout.names, cells, strict=False))
     is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
         layout.id is None or is_id(values[layout.id])
     )
-    return row if is_good else bad_row()
+    return None if is_good else bad_row()
 
 
 @cache
@@ -283,6 +286,6 @@ def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
     if layout.label is None:
         return []
     index = layout.names.index(layout.label)
-    labels = [row.text.split(",", index + 1)[index].strip('"') for row in bad_rows if not row.problem]
+    labels = [row.cells()[index] for row in bad_rows if not row.problem]
     texts = [label for label in labels if any(map(str.isalpha, label)) and label.lower() not in NO_LABELS]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

@@ -21,6 +21,10 @@ from stages.wording import shortened
 
 COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
 
+# What stands for a comma or a quotation mark within a quoted cell until the cells are cut; no cell may hold these two.
+COMMA_WITHIN, QUOTE_WITHIN = 0x1F, 0x1E
+MEANT = {COMMA_WITHIN: ",", QUOTE_WITHIN: '"'}
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -87,7 +91,8 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     """The rows of ``text``, whole lines with line ends; None if any of it is not plainly right."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
-    if b'"' in text:
+    is_quoted = b'"' in text
+    if is_quoted:
         unquoted = without_quotes(text)
         if unquoted is None:
             return None
@@ -110,7 +115,7 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     if values.max(initial=0) > 255:
         return None
     try:
-        cells = b",".join(leading).decode("utf-8").split(",") if leading else []
+        cells = cut(b",".join(leading), is_quoted=is_quoted) if leading else []
     except UnicodeDecodeError:
         return None
     columns: dict[str | None, list[str]] = {
@@ -180,19 +185,44 @@ def multipliers(n: int) -> NDArray[np.uint64]:
     return np.random.default_rng(2026).integers(2**64, size=n, dtype=np.uint64)
 
 
+def cut(line: bytes, *, is_quoted: bool) -> list[str]:
+    """The cells of ``line``, which went through ``without_quotes`` if it ``is_quoted``.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        It is not UTF-8.
+    """
+    cells = line.decode("utf-8").split(",")
+    return [cell.translate(MEANT) for cell in cells] if is_quoted else cells
+
+
 def without_quotes(text: bytes) -> bytes | None:
-    """``text`` with ``"7"`` as ``7``; None where a quote is anything but the start or end of a whole cell."""
+    """``text`` with ``"7"`` as ``7``, and within marks ``COMMA_WITHIN`` and ``QUOTE_WITHIN`` for what they mean.
+
+    None where a quotation mark stands anywhere but around a whole cell, or doubled within one.
+    """
+    if b"\x1e" in text or b"\x1f" in text:
+        return None
     characters = np.frombuffer(text, dtype=np.uint8)
     is_quote = characters == QUOTE
     quotes = np.flatnonzero(is_quote)
     if len(quotes) % 2:
         return None
     opening, closing = quotes[0::2], quotes[1::2]
-    is_separator = (characters == COMMA) | (characters == LINE_FEED)
-    before_opening = is_separator[opening - 1] | (opening == 0)
-    after_closing = is_separator[closing + 1]  # a block ends with a line end
-    n_separators = np.cumsum(is_separator)
-    if not (before_opening & after_closing & (n_separators[opening] == n_separators[closing])).all():
+    is_doubled = opening[1:] == closing[:-1] + 1  # these two stand for a mark in the cell
+    is_line_end = characters == LINE_FEED
+    is_separator = is_line_end | (characters == COMMA)
+    begins_cell = is_separator[opening - 1] | (opening == 0)
+    ends_cell = is_separator[closing + 1]  # a block ends with a line end
+    is_within = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
+    if not (begins_cell[:1].all() and (begins_cell[1:] | is_doubled).all()):
         return None
-    unquoted: NDArray[np.uint8] = characters[~is_quote]
-    return unquoted.tobytes()
+    if not (ends_cell[-1:].all() and (ends_cell[:-1] | is_doubled).all()) or (is_within & is_line_end).any():
+        return None
+    unquoted = characters.copy()
+    unquoted[is_within & (characters == COMMA)] = COMMA_WITHIN
+    unquoted[opening[1:][is_doubled]] = QUOTE_WITHIN
+    is_quote[opening[1:][is_doubled]] = False
+    kept: Pixels = unquoted[~is_quote]
+    return kept.tobytes()

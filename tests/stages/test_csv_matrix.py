@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stages.raw.bad_rows import sift_block
 from stages.raw.csv_matrix import Labels, parse_block
 from stages.raw.layout import Layout
 from stages.wording import FileName
@@ -62,3 +67,51 @@ def test_values_are_those_that_pythons_own_reader_finds(leading: tuple[str, ...]
 )
 def test_rows_that_are_no_rows_are_refused_even_where_the_number_of_cells_is_right(text: str) -> None:
     assert parse_block(text.encode(), layout_of("label", n_pixels=2), Labels(None)) is None
+
+
+@given(
+    st.lists(st.text('a,"é 1', min_size=1), min_size=2, unique=True),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_labels_with_commas_and_quotation_marks_are_read_as_csv_writes_them(labels: list[str], quoting: int) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=quoting, lineterminator="\n").writerows([label, 7] for label in labels)
+    rows = parse_block(text.getvalue().encode(), layout_of("label", n_pixels=1), Labels(tuple(labels)))
+    assert rows is not None
+    assert rows.labels == labels
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '0,"1\n0",1\n',
+        '0,1"2"\n',
+        '0,"1"2\n',
+        '"0"a,1\n',
+        '"0"a,"1"\n',
+        'a"0",1\n',
+        '"0",1"2"\n',
+        '"a,1\n',
+        '"a"",1\n',
+        "a\x1f,1\n",
+        '"a\x1f",1\n',
+        'a\x1f,1\n"a,",1\n',
+    ],
+)
+def test_quotation_marks_and_what_stands_for_them_are_taken_nowhere_else(text: str) -> None:
+    labels = Labels(("0", "a", "a,", 'a"', "0a", "a0"))
+    assert parse_block(text.encode(), layout_of("label", n_pixels=1), labels) is None
+
+
+@given(st.lists(st.text('a,"01\r\x1e\x1f'), min_size=1, max_size=4))
+def test_whatever_is_accepted_is_what_pythons_own_reader_finds(lines: list[str]) -> None:
+    layout, labels = layout_of("label", n_pixels=1), Labels(("a", ",", '"', 'a,"', "01"))
+    block = "".join(line + "\n" for line in lines).encode()
+    rows, bad = sift_block(block, 1, layout, labels)
+    at_once = parse_block(block, layout, labels)
+    assert at_once is None or (at_once.labels, bad) == (rows.labels, [])
+    good = [
+        line.removesuffix("\r") for number, line in enumerate(lines, start=1) if number not in {row.line for row in bad}
+    ]
+    found = [next(csv.reader([line], strict=True)) for line in good]
+    assert [[label, str(pixel)] for label, pixel in zip(rows.labels, rows.pixels[0], strict=True)] == found

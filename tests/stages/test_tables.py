@@ -45,3 +45,11 @@ def test_a_full_disk_is_told_though_another_thread_met_it(
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="No space"), ImageTable(tmp_path / "a.parquet", {}, NAMES) as table:
         table.add(np.zeros((3, n_rows), dtype=np.uint8), {})
+
+
+def test_the_encodings_are_such_as_every_reader_of_parquet_knows(tmp_path: Path) -> None:
+    with ImageTable(tmp_path / "a.parquet", {"id": pa.string()}, NAMES) as table:
+        table.add(np.zeros((3, 2), dtype=np.uint8), {"id": ["a", "b"]})
+    group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    used = {encoding for column in range(4) for encoding in group.column(column).encodings}
+    assert used <= {"PLAIN", "RLE", "DELTA_BINARY_PACKED"}
