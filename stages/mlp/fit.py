@@ -25,7 +25,7 @@ from stages.mlp.team import Kind, Team, make_team
 Floats = npt.NDArray[np.floating[Any]]
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
-SAMPLED_ROWS = 1000
+SAMPLED_ROWS = 200
 
 
 def fit(
@@ -90,6 +90,7 @@ def fit(
     if checkpoint is not None:
         sampled = np.arange(len(X)) if rows is None else rows
         sample = X[sampled[:: -(-len(sampled) // SAMPLED_ROWS)]]
+        forget_pages(X)  # each row has brought a megabyte of its neighbours with it
         training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
         load_checkpoint(checkpoint, training)
     began = monotonic() - training.seconds
