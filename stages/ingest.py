@@ -51,7 +51,7 @@ from stages.raw.profile import Profile, Submission, Summary
 from stages.raw.sources import SAMPLE_ORIGIN
 from stages.raw.streams import RawCsv, open_raw
 from stages.tables import Contract, ImageTable, write_table
-from stages.wording import counted, is_or_are, shortened
+from stages.wording import counted, is_or_are, percent, shortened
 
 if TYPE_CHECKING:
     from stages.parameters import IngestParameters
@@ -283,13 +283,13 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     if share > parameters.max_quarantined or not train.bad.are_all_kept:
         limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
         limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else limit
-        more = f" ({share:.2%}), and at most {limit} may be set aside"
+        more = f" ({percent(share)}), and at most {limit} may be set aside"
         require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters), more)
     faults = explain(train.bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
     are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
     cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
-    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({share:.2%}) {are_set_aside}{cut_off}",)
+    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({percent(share)}) {are_set_aside}{cut_off}",)
 
 
 def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:

@@ -28,6 +28,11 @@ def is_or_are(n: int) -> str:
     return "is" if n == 1 else "are"
 
 
+def percent(share: float) -> str:
+    """``3.33%``, and ``under 0.01%`` rather than ``0.00%``."""
+    return "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
+
+
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
     """``text``, or its beginning and ``...``: what stands in a file may be of any length."""
     return text if len(text) <= longest else f"{text[:longest]}..."

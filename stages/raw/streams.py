@@ -21,7 +21,7 @@ from stages.raw.archive import WEB_PAGE, largest_expansion, reason_of
 from stages.wording import FileName
 
 BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory
-LONGEST_LINE = 4 * 2**20  # bytes; an image of a million pixels, written out, still fits
+LONGEST_LINE = 4 * 2**20  # bytes; the header of images of 512 x 512 (pixel0 to pixel262143) still fits
 
 LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
 

@@ -23,6 +23,7 @@ from stages.parameters import IngestParameters
 from stages.raw import streams
 from stages.raw.sources import find_sources
 from stages.tables import read_column, read_pixel_blocks
+from stages.wording import percent
 
 Ingest = Callable[..., Outcome]
 
@@ -337,6 +338,16 @@ def test_one_bad_row_of_many_may_be_set_aside(ingest: Ingest) -> None:
     files = {"train.csv": damaged_train().replace(",256", ",25"), "test.csv": TEST_CSV}
     outcome = ingest(files, on_error="quarantine", max_quarantined=0.04)
     assert outcome.warnings == ("1 of the 30 rows of train.csv (3.33%) is set aside in quarantine.parquet",)
+
+
+def test_a_share_is_never_shown_as_nothing() -> None:
+    assert [percent(share) for share in (0.0, 1 / 42_000, 0.0001, 1 / 30, 1.0)] == [
+        "0.00%",
+        "under 0.01%",
+        "0.01%",
+        "3.33%",
+        "100.00%",
+    ]
 
 
 def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:
