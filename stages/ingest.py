@@ -289,7 +289,9 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
     are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
     cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
-    return (f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({percent(share)}) {are_set_aside}{cut_off}",)
+    return (
+        f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({percent(share)}) {are_set_aside}{cut_off}",
+    )
 
 
 def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:
