@@ -23,7 +23,7 @@ from stages.tables import PIXEL_TYPE, Contract, open_table, pixel_names, read_co
 from stages.wording import counted
 
 BLOCK_ROWS = 4096
-COLUMNS_AT_ONCE = 256  # of an image table, so that memory does not grow with the size of images
+COLUMNS_AT_ONCE = 128  # of an image table, so that memory does not grow with the size of images
 EXAMPLES = 5
 
 # --- ingest ----------------------------------------------------------------------------------------------------------
