@@ -71,6 +71,7 @@ class Member:
         architecture = Architecture(
             n_inputs=images.height * images.width,
             n_classes=len(images.classes),
+            image=(images.height, images.width),
             **settings_of(self.parameters, Architecture),
         )
         return Network(architecture, images)

@@ -73,7 +73,7 @@ class EncodeParameters(Parameters, frozen=True):
     """One-hot encoding has no choices."""
 
 
-Hidden = tuple[Annotated[int, Meta(ge=1)], ...]
+Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 Posture = Literal["as_written", "upright", "even"]
 Strength = Annotated[float, Meta(ge=0.0)]
@@ -82,7 +82,10 @@ Strength = Annotated[float, Meta(ge=0.0)]
 class Variant(Parameters, frozen=True, omit_defaults=True):
     """What some members of an ensemble have in place of the settings of train with these names."""
 
-    hidden: Hidden | None = None
+    hidden: Sizes | None = None
+    filters: Sizes | None = None
+    kernel: Count | None = None
+    stride: Count | None = None
     activation: Activation | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
@@ -102,15 +105,22 @@ class TrainParameters(Parameters, frozen=True):
     """The network and how it learns."""
 
     hidden: Annotated[
-        Hidden,
+        Sizes,
         Meta(description="Width of each hidden layer; [] is multinomial logistic regression."),
     ] = (256, 64)
+    filters: Annotated[
+        Sizes,
+        Meta(description="Number of filters of each convolution in front of the hidden layers; []: none."),
+    ] = ()
+    kernel: Annotated[int, Meta(description="Side in pixels of the convolutions' kernels.", ge=1)] = 5
+    stride: Annotated[int, Meta(description="Pixels by which the kernels move on.", ge=1)] = 2
     activation: Annotated[
         Activation,
-        Meta(description="What follows each hidden layer."),
+        Meta(description="What follows each convolution and each hidden layer."),
     ] = "relu"
     dropout: Annotated[
-        float, Meta(description="Probability with which each hidden value is dropped in training.", ge=0.0, lt=1.0)
+        float,
+        Meta(description="Probability with which each value of a hidden layer is dropped in training.", ge=0.0, lt=1.0),
     ] = 0.0
     batch_norm: Annotated[bool, Meta(description="Normalise every hidden layer over the batch.")] = False
     posture: Annotated[

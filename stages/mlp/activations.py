@@ -6,7 +6,7 @@ All work in place. Where the derivative can be written in terms of the output, n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,12 @@ class Activation(ABC):
     # How many arrays of the batch's size the arithmetic takes besides input and output.
     n_buffers: ClassVar[int] = 1
 
-    def __init__(self, m: int, n: int, dtype: npt.DTypeLike) -> None:
+    def __init__(self, m: int, n: int, dtype: npt.DTypeLike, *, order: Literal["C", "F"] = "C") -> None:
         self.Y = np.empty((0, n), dtype)
+        # (n_buffers, m, n); `order` is that in which the layer's input lies in memory
         self.work = np.empty((self.n_buffers, m, n), dtype)
+        if order == "F":
+            self.work = np.empty((self.n_buffers, n, m), dtype).transpose(0, 2, 1)
 
     @staticmethod
     @abstractmethod

@@ -121,11 +121,13 @@ def read(path: str | Path) -> tuple[tuple[Network, ...], bool]:
 
 def read_header(header: dict[str, Any]) -> Network:
     """An empty network as the header describes it."""
-    architecture, images = header["architecture"], header["images"]
-    return Network(
-        Architecture(**{**architecture, "hidden": tuple(architecture["hidden"])}),
-        None if images is None else Images(**{**images, "classes": tuple(images["classes"])}),
-    )
+    architecture, images = (tuples(header[name]) for name in ("architecture", "images"))
+    return Network(Architecture(**architecture), Images(**images) if images else None)
+
+
+def tuples(values: dict[str, Any] | None) -> dict[str, Any]:
+    """``values`` with tuples for the lists that JSON made of them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in (values or {}).items()}
 
 
 def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bool) -> None:

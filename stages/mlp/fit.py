@@ -17,7 +17,7 @@ from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
 from stages.mlp.course import OnStep, make_course
 from stages.mlp.losses import make_loss
 from stages.mlp.memory import forget_pages, shared_zeros
-from stages.mlp.network import CHUNK_ROWS, KEPT_CHUNKS, Network
+from stages.mlp.network import KEPT_CHUNKS, Network, chunks_of
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 from stages.mlp.step import State, Warper
 from stages.mlp.team import Kind, Team, make_team
@@ -121,7 +121,7 @@ def fit(
 def evaluate(network: Network, X: Floats, Y: Floats, team: Team) -> tuple[float, float]:
     """Mean loss (without label smoothing) and accuracy on the rows (m, n_inputs) with one-hot ``Y``, (m, n_classes)."""
     architecture = network.architecture
-    chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
+    chunks = chunks_of(architecture, len(X))
     results = shared_zeros((len(chunks), 2), np.float64)  # sum of losses, number of right rows
 
     def measure(index: int) -> None:

@@ -7,7 +7,7 @@ of it the calling worker works on. ``forward`` keeps what ``backward`` needs, an
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,15 +40,27 @@ class Dense:
     W, b : (n_in, n_out) and (n_out,)
     dW, db : where their gradients are written, the same shapes
     first : this is the first layer; nobody asks for the gradient by its input
+    order : in which the input lies in memory, and the gradient by it is to lie
     """
 
-    def __init__(self, m: int, W: Floats, b: Floats, dW: Floats, db: Floats, *, first: bool = False) -> None:
+    def __init__(
+        self,
+        m: int,
+        W: Floats,
+        b: Floats,
+        dW: Floats,
+        db: Floats,
+        *,
+        first: bool = False,
+        order: Literal["C", "F"] = "C",
+    ) -> None:
         n_in, n_out = W.shape
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.ones = np.ones(m, W.dtype)
         self.X = self.dY = np.empty((0, 0), W.dtype)  # the whole batch's, kept from forward and backward
         self.Y = shared_zeros((m, n_out), W.dtype)
-        self.dX = shared_zeros((0 if first else m, n_in), W.dtype)
+        m_dX = 0 if first else m
+        self.dX = shared_zeros((m_dX, n_in), W.dtype) if order == "C" else shared_zeros((n_in, m_dX), W.dtype).T
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         self.X = X

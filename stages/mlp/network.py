@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.convolution import FeatureMaps, Patches, convolve
 from stages.mlp.layers import BatchNorm
 from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.posture import POSTURES, in_posture
@@ -25,6 +27,7 @@ Initialisation = Literal["he", "tutorial"]
 # Prediction goes through this many rows at a time, whatever the number of threads: bounded memory, and
 # the same rounding everywhere.
 CHUNK_ROWS = 512
+CHUNK_VALUES = 2**22  # after a layer; feature maps of large images have more, and chunks then fewer rows
 
 # After so many chunks the memory that a mapped file was read into is given back.
 KEPT_CHUNKS = 64
@@ -40,9 +43,12 @@ class Architecture:
     n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
     hidden : width of each hidden layer; none makes it multinomial logistic regression
     activation : relu, leaky_relu, elu, gelu, tanh or sigmoid
-    dropout : probability with which each hidden value is dropped in training
-    batch_norm : normalise before every activation
+    dropout : probability with which each value of a hidden layer is dropped in training
+    batch_norm : normalise before the activation of every hidden layer
     dtype : float32 or float64
+    filters : number of filters of each convolution in front of the hidden layers
+    kernel, stride : side of their kernels, and by how many pixels these move on
+    image : height and width of the image that a row holds, where there are convolutions
     """
 
     n_inputs: int
@@ -52,6 +58,10 @@ class Architecture:
     dropout: float = 0.0
     batch_norm: bool = False
     dtype: str = "float32"
+    filters: tuple[int, ...] = ()
+    kernel: int = 5
+    stride: int = 2
+    image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.n_inputs < 1 or self.n_classes < 2 or min(self.hidden, default=1) < 1:
@@ -65,28 +75,51 @@ class Architecture:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
+        if min((*self.filters, self.kernel, self.stride)) < 1:
+            raise ValueError(
+                "filters, kernel and stride must be 1 or more, not "
+                f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}"
+            )
+        if self.filters and (self.image is None or prod(self.image) != self.n_inputs):
+            raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
+
+    @property
+    def maps(self) -> tuple[FeatureMaps, ...]:
+        """What the rows hold before the first convolution and after each; nothing where there is none."""
+        if self.image is None or not self.filters:
+            return ()
+        found = [FeatureMaps(1, *self.image)]
+        for n_filters in self.filters:
+            found.append(found[-1].convolved(n_filters, self.kernel, self.stride))
+        return tuple(found)
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Values per row at the input, after each hidden layer, and at the output."""
-        return (self.n_inputs, *self.hidden, 1 if self.n_classes == 2 else self.n_classes)
+        """Values per row at the input, after each convolution and hidden layer, and at the output."""
+        convolved = (maps.size for maps in self.maps[1:])
+        return (self.n_inputs, *convolved, *self.hidden, 1 if self.n_classes == 2 else self.n_classes)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape by name, in the order of the flat vector."""
-        pairs = list(enumerate(pairwise(self.sizes), start=1))
-        shapes: dict[str, tuple[int, ...]] = {f"W{i}": pair for i, pair in pairs}
-        shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in pairs}
+        matrices = [
+            (maps.patch_size(self.kernel), n_filters) for maps, n_filters in zip(self.maps, self.filters, strict=False)
+        ]
+        matrices += pairwise(self.sizes[len(self.filters) :])
+        shapes: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
+        shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in enumerate(matrices, start=1)}
         if self.batch_norm:
-            shapes |= {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=1) for name in ("gamma", "beta")}
+            shapes |= self._by_hidden_layer("gamma", "beta")
         return shapes
 
     @property
     def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
         """The running averages of batch normalisation, in the same way."""
-        if not self.batch_norm:
-            return {}
-        return {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=1) for name in ("mean", "variance")}
+        return self._by_hidden_layer("mean", "variance") if self.batch_norm else {}
+
+    def _by_hidden_layer(self, *names: str) -> dict[str, tuple[int, ...]]:
+        first = len(self.filters) + 1
+        return {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=first) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +171,7 @@ class Network:
 
     @property
     def n_layers(self) -> int:
-        """L, the number of dense layers."""
+        """L, the number of layers with weights."""
         return len(self.architecture.sizes) - 1
 
     def initialise(self, rng: np.random.Generator, how: Initialisation = "he") -> None:
@@ -175,15 +208,28 @@ class Network:
         activation = ACTIVATIONS[self.architecture.activation]
         Z = np.asarray(X, self.architecture.dtype)
         for i in range(1, self.n_layers + 1):
-            Z = Z @ self.weights[f"W{i}"]  # (m, n_out)
-            Z += self.weights[f"b{i}"]
+            if i <= len(self.architecture.filters):
+                Z = self._convolved(i, Z)
+            else:
+                Z = Z @ self.weights[f"W{i}"]  # (m, n_out)
+                Z += self.weights[f"b{i}"]
+            if f"mean{i}" in self.averages:
+                Z -= self.averages[f"mean{i}"]
+                Z *= self.weights[f"gamma{i}"] / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
+                Z += self.weights[f"beta{i}"]
             if i < self.n_layers:
-                if self.architecture.batch_norm:
-                    Z -= self.averages[f"mean{i}"]
-                    Z *= self.weights[f"gamma{i}"] / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
-                    Z += self.weights[f"beta{i}"]
-                activation.apply(Z, np.empty((activation.n_buffers, *Z.shape), Z.dtype))
+                activation.apply(Z, scratch_like(Z, activation.n_buffers))
         return Z
+
+    def _convolved(self, i: int, X: Floats) -> Floats:
+        """What convolution ``i``, from 1, makes of the rows (m, n_in): (m, n_out)."""
+        architecture, W, b = self.architecture, self.weights[f"W{i}"], self.weights[f"b{i}"]
+        before, after = architecture.maps[i - 1 : i + 1]
+        patches = Patches(len(X), before, architecture.kernel, architecture.stride, X.dtype)
+        patches.load(X)
+        Y = np.empty((after.size, len(X)), X.dtype).T
+        convolve(patches, W, b, np.empty((len(b), after.width * len(X)), X.dtype), after.view(Y))
+        return Y
 
 
 def rebuild(architecture: Architecture, images: Images | None, parameters: Floats, statistics: Floats) -> Network:
@@ -216,7 +262,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
         raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
     probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)
-    chunks = [slice(start, start + CHUNK_ROWS) for start in range(0, len(X), CHUNK_ROWS)]
+    chunks = chunks_of(architecture, len(X))
 
     def predict(index: int) -> None:
         for k in range(index, len(chunks), threads):
@@ -235,6 +281,19 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     with Threads(threads) as workers:
         workers.run(predict)
     return probabilities
+
+
+def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:
+    """The chunks in which ``n_rows`` go through the network; how many rows each has depends on it alone."""
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(architecture.sizes)))
+    return [slice(start, start + rows) for start in range(0, n_rows, rows)]
+
+
+def scratch_like(Y: Floats, n_buffers: int) -> Floats:
+    """(n_buffers, *Y.shape), each lying in memory in the same order as ``Y``."""
+    if Y.flags.c_contiguous:
+        return np.empty((n_buffers, *Y.shape), Y.dtype)
+    return np.empty((n_buffers, *Y.T.shape), Y.dtype).transpose(0, 2, 1)
 
 
 def flat_size(shapes: dict[str, tuple[int, ...]]) -> int:

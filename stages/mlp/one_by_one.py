@@ -31,7 +31,8 @@ BLOCK_ROWS = 64
 def suits_one_by_one(architecture: Architecture, recipe: Recipe) -> bool:
     """Whether a training without augmentation is nothing but gradient descent with batches of one row."""
     is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
-    return is_plain and recipe.batch_size == 1 and not architecture.dropout and not architecture.batch_norm
+    is_dense = not architecture.dropout and not architecture.batch_norm and not architecture.filters
+    return is_plain and recipe.batch_size == 1 and is_dense
 
 
 class OneByOne:

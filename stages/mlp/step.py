@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.convolution import Convolution
 from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
 from stages.mlp.losses import make_loss
 from stages.mlp.memory import shared_zeros
@@ -188,8 +189,16 @@ def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> 
     architecture, W, averages = network.architecture, network.weights, network.averages
     dW = views(gradient, architecture.shapes)
     layers: list[Layer] = []
+    n_convolutions = len(architecture.filters)
     for i, n_out in enumerate(architecture.sizes[1:], start=1):
-        layers.append(Dense(m, W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"], first=i == 1))
+        own = W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"]
+        if i <= n_convolutions:
+            maps, size, stride = architecture.maps[i - 1], architecture.kernel, architecture.stride
+            layers.append(Convolution(m, maps, size, stride, *own, first=i == 1, shards=shards))
+            layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype, order="F"))
+            continue
+        # Convolutions and their gradients have rows innermost; so has what a dense layer hands back to one.
+        layers.append(Dense(m, *own, first=i == 1, order="F" if i == n_convolutions + 1 else "C"))
         if i == network.n_layers:
             break
         if architecture.batch_norm:

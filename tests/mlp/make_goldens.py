@@ -19,6 +19,8 @@ LOSSES: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ("relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid")},
     "smoothing": {"label_smoothing": 0.1},
     "batch_norm": {"batch_norm": True, "activation": "tanh"},
+    "convolution": {"filters": (3,), "kernel": 3, "stride": 1, "image": (6, 5)},
+    "strided_convolutions": {"filters": (3, 4), "kernel": 2, "stride": 2, "image": (8, 6), "activation": "tanh"},
     "two_classes": {"n_classes": 2},
     "two_classes_smoothing": {"n_classes": 2, "label_smoothing": 0.1},
 }
@@ -27,27 +29,40 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
     **{f"{name}_decay": {"optimiser": name, "weight_decay": 0.1} for name in ("sgd", "nesterov", "adam", "adamw")},
     "clip": {"optimiser": "momentum", "clip_norm": 0.2},
     "batch_norm": {"optimiser": "momentum", "batch_norm": True, "activation": "tanh"},
+    "convolution": {"optimiser": "adam", "filters": (3,), "kernel": 3, "stride": 1, "image": (6, 5)},
 }
+
+
+def n_inputs(case: dict[str, Any]) -> int:
+    """Values per row."""
+    return int(np.prod(case.get("image", SIZES[0])))
 
 
 def shapes(case: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """The parameters' shapes, in the order of the flat vector."""
     n_classes = case.get("n_classes", 3)
-    sizes = (*SIZES, 1 if n_classes == 2 else n_classes)
-    found: dict[str, tuple[int, ...]] = {f"W{i}": pair for i, pair in enumerate(pairwise(sizes), start=1)}
-    found |= {f"b{i}": (n,) for i, n in enumerate(sizes[1:], start=1)}
+    matrices, n_in = [], n_inputs(case)
+    if "filters" in case:
+        channels, (height, width), size, stride = 1, case["image"], case["kernel"], case["stride"]
+        for n_filters in case["filters"]:
+            matrices.append((channels * size**2, n_filters))
+            channels, height, width = n_filters, (height - size) // stride + 1, (width - size) // stride + 1
+        n_in = channels * height * width
+    matrices += pairwise((n_in, *SIZES[1:], 1 if n_classes == 2 else n_classes))
+    found: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
+    found |= {f"b{i}": (n,) for i, (_, n) in enumerate(matrices, start=1)}
     if case.get("batch_norm"):
-        found |= {f"{name}{i}": (n,) for i, n in enumerate(sizes[1:-1], start=1) for name in ("gamma", "beta")}
+        found |= {f"{name}{i}": (n,) for i, n in enumerate(SIZES[1:], start=1) for name in ("gamma", "beta")}
     return found
 
 
 def problem(case: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Parameters, (n,), rows, (ROWS, 6), and labels, (ROWS,)."""
+    """Parameters, (n,), rows, (ROWS, n_inputs), and labels, (ROWS,)."""
     rng = np.random.default_rng(7)
     n = sum(int(np.prod(shape)) for shape in shapes(case).values())
     return {
         "parameters": rng.standard_normal(n) * 0.7,
-        "X": rng.standard_normal((ROWS, SIZES[0])),
+        "X": rng.standard_normal((ROWS, n_inputs(case))),
         "labels": rng.integers(0, case.get("n_classes", 3), ROWS),
     }
 
@@ -113,8 +128,13 @@ def loss_of(case: dict[str, Any], tensors: dict[str, Any], X: Any, labels: Any) 
         "sigmoid": functional.sigmoid,
     }[case.get("activation", "relu")]
     A = X
-    n_layers = len(SIZES)
-    for i in range(1, n_layers + 1):
+    n_convolutions, n_layers = len(case.get("filters", ())), len([name for name in tensors if name[0] == "W"])
+    for i in range(1, n_convolutions + 1):
+        images = A.reshape(ROWS, -1, *case["image"]) if i == 1 else A
+        kernels = tensors[f"W{i}"].T.reshape(case["filters"][i - 1], images.shape[1], case["kernel"], case["kernel"])
+        A = activation(functional.conv2d(images, kernels, tensors[f"b{i}"], case["stride"]))
+    A = A.reshape(ROWS, -1)
+    for i in range(n_convolutions + 1, n_layers + 1):
         A = A @ tensors[f"W{i}"] + tensors[f"b{i}"]
         if i < n_layers:
             if case.get("batch_norm"):

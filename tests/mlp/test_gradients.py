@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.convolution import Convolution, FeatureMaps
 from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
 from stages.mlp.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from stages.mlp.network import Architecture, Network
@@ -17,6 +18,12 @@ from stages.mlp.team import Shard, Threads
 
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
+# Rows, what they hold, side of the kernel, stride: pixels that no patch reaches, and a kernel larger than the image.
+CONVOLUTIONS = [
+    (1, FeatureMaps(1, 4, 4), 2, 1),
+    (2, FeatureMaps(2, 6, 5), 3, 2),
+    (3, FeatureMaps(3, 2, 6), 4, 3),
+]
 
 
 def differences(f: Callable[[], float], x: np.ndarray) -> np.ndarray:
@@ -77,6 +84,15 @@ def test_dense(m: int, n_in: int, n_out: int) -> None:
     assert_gradients_agree(layer, inputs(m, n_in), parameters, n_out)
 
 
+@pytest.mark.parametrize(("m", "maps", "size", "stride"), CONVOLUTIONS)
+def test_convolution(m: int, maps: FeatureMaps, size: int, stride: int) -> None:
+    rng = np.random.default_rng(0)
+    parameters = {"W": rng.standard_normal((maps.patch_size(size), 4)), "b": rng.standard_normal(4)}
+    gradients = (np.empty_like(each) for each in parameters.values())
+    layer = Convolution(m, maps, size, stride, *parameters.values(), *gradients)
+    assert_gradients_agree(layer, inputs(m, maps.size), parameters, layer.maps_out.size)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize(("m", "n", "_"), SHAPES)
 def test_activations(name: str, m: int, n: int, _: int) -> None:
@@ -126,14 +142,15 @@ def off_by_a_thousandth(method: Callable) -> Callable:
 
 PLANTED = {
     "Dense": lambda: test_dense(5, 4, 3),
+    "Convolution": lambda: test_convolution(*CONVOLUTIONS[1]),
     "BatchNorm": lambda: test_batch_norm(5),
     "Dropout": lambda: test_dropout_with_its_mask_held(5),
     "SoftmaxCrossEntropy": lambda: test_losses(6, 0.0),
     "BinaryCrossEntropy": lambda: test_losses(6, 0.0),
     **{kind.__name__: (lambda name=name: test_activations(name, 5, 4, 3)) for name, kind in ACTIVATIONS.items()},
 }
-CLASSES = {each.__name__: each for each in [Dense, BatchNorm, Dropout, SoftmaxCrossEntropy, BinaryCrossEntropy]} | {
-    kind.__name__: kind for kind in ACTIVATIONS.values()
+CLASSES = {each.__name__: each for each in [Dense, Convolution, BatchNorm, Dropout]} | {
+    each.__name__: each for each in [SoftmaxCrossEntropy, BinaryCrossEntropy, *ACTIVATIONS.values()]
 }
 
 
@@ -147,9 +164,20 @@ def test_an_error_of_a_thousandth_in_backward_is_caught(name: str, monkeypatch: 
         PLANTED[name]()
 
 
-@pytest.mark.parametrize("parameter", ["dW", "db", "dgamma", "dbeta"])
-def test_an_error_in_a_parameters_gradient_is_caught(parameter: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = Dense if parameter in ("dW", "db") else BatchNorm
+@pytest.mark.parametrize(
+    ("kind", "parameter"),
+    [
+        (Dense, "dW"),
+        (Dense, "db"),
+        (Convolution, "dW"),
+        (Convolution, "db"),
+        (BatchNorm, "dgamma"),
+        (BatchNorm, "dbeta"),
+    ],
+)
+def test_an_error_in_a_parameters_gradient_is_caught(
+    kind: type[Layer], parameter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right = kind.gradient
 
     def wrong(self: Layer, shard: Shard) -> None:
@@ -162,13 +190,17 @@ def test_an_error_in_a_parameters_gradient_is_caught(parameter: str, monkeypatch
         PLANTED[kind.__name__]()
 
 
-def whole_network(activation: str, n_classes: int, *, dropout: float, batch_norm: bool) -> tuple[float, float]:
+def whole_network(
+    activation: str, n_classes: int, *, dropout: float, batch_norm: bool, filters: tuple[int, ...] = ()
+) -> tuple[float, float]:
     """The network's derivative along a random direction: by backpropagation, and by differences."""
-    architecture = Architecture(6, n_classes, (5, 4), activation, dropout, batch_norm, "float64")
+    architecture = Architecture(
+        20, n_classes, (5, 4), activation, dropout, batch_norm, "float64", filters, kernel=2, image=(5, 4)
+    )
     network = Network(architecture)
     rng = np.random.default_rng(4)
     network.parameters[...] = rng.standard_normal(network.parameters.shape) * 0.5
-    X, Y = rng.standard_normal((7, 6)), np.eye(n_classes)[rng.integers(0, n_classes, 7)]
+    X, Y = rng.standard_normal((7, 20)), np.eye(n_classes)[rng.integers(0, n_classes, 7)]
     state = State(network, Recipe().update)
     step = Step(7, network, state, Recipe().update, workers=Threads(1), label_smoothing=0.1, x_dtype=X.dtype)
 
@@ -191,11 +223,11 @@ def whole_network(activation: str, n_classes: int, *, dropout: float, batch_norm
 
 @pytest.mark.parametrize("activation", ["gelu", "tanh", "elu", "sigmoid", "relu", "leaky_relu"])
 @pytest.mark.parametrize(("dropout", "batch_norm"), [(0.0, False), (0.3, False), (0.0, True), (0.3, True)])
-@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(("n_classes", "filters"), [(2, ()), (4, ()), (4, (3,)), (2, (3, 2))])
 def test_the_whole_network_along_a_direction(
-    activation: str, n_classes: int, *, dropout: float, batch_norm: bool
+    activation: str, n_classes: int, filters: tuple[int, ...], *, dropout: float, batch_norm: bool
 ) -> None:
-    analytic, numeric = whole_network(activation, n_classes, dropout=dropout, batch_norm=batch_norm)
+    analytic, numeric = whole_network(activation, n_classes, dropout=dropout, batch_norm=batch_norm, filters=filters)
     assert analytic == pytest.approx(numeric, rel=1e-6, abs=1e-9)
 
 

@@ -33,10 +33,10 @@ def prepare(kind: str, name: str, shards: int, workers: Kind) -> tuple[dict, Net
     case = getattr(script, {"loss": "LOSSES", "optimiser": "OPTIMISERS"}[kind])[name]
     golden = {key.rpartition("/")[2]: values for key, values in GOLDENS.items() if key.startswith(f"{kind}/{name}/")}
     n_classes = case.get("n_classes", 3)
-    activation = case.get("activation", "relu")
-    architecture = Architecture(
-        6, n_classes, (5, 4), activation, batch_norm=case.get("batch_norm", False), dtype="float64"
-    )
+    known = {
+        key: case[key] for key in ("activation", "batch_norm", "filters", "kernel", "stride", "image") if key in case
+    }
+    architecture = Architecture(script.n_inputs(case), n_classes, (5, 4), dtype="float64", **known)
     network = Network(architecture)
     network.parameters[...] = golden["parameters"]
     names = {key: case[key] for key in ("optimiser", "weight_decay", "clip_norm") if key in case}

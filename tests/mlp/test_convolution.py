@@ -1,0 +1,162 @@
+"""The convolution against plain loops, in training as in prediction, whole or shared, whatever the images' sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.mlp import Architecture, Network, Recipe, fit, load, predict_proba, save
+from stages.mlp.convolution import Convolution, FeatureMaps
+from stages.mlp.network import chunks_of
+from stages.mlp.step import State, Step, make_layers
+from stages.mlp.team import Kind, Shard, Threads, make_team
+
+sides = st.integers(1, 9)
+
+
+def by_loops(X: np.ndarray, maps: FeatureMaps, size: int, stride: int, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The definition, one value at a time: (m, maps.size) -> (m, convolved maps' size)."""
+    images = X.reshape(len(X), maps.channels, maps.height, maps.width)
+    k_y, k_x = min(size, maps.height), min(size, maps.width)
+    kernels = W.reshape(maps.channels, k_y, k_x, len(b))
+    n_y, n_x = (maps.height - k_y) // stride + 1, (maps.width - k_x) // stride + 1
+    Y = np.empty((len(X), len(b), n_y, n_x))
+    for row, f, y, x in np.ndindex(Y.shape):
+        patch = images[row, :, y * stride : y * stride + k_y, x * stride : x * stride + k_x]
+        Y[row, f, y, x] = np.sum(patch * kernels[..., f]) + b[f]
+    return Y.reshape(len(X), -1)
+
+
+def make_convolution(m: int, maps: FeatureMaps, size: int, stride: int, shards: int = 1) -> Convolution:
+    rng = np.random.default_rng(0)
+    W, b = rng.standard_normal((maps.patch_size(size), 3)), rng.standard_normal(3)
+    return Convolution(m, maps, size, stride, W, b, np.empty_like(W), np.empty_like(b), shards=shards)
+
+
+@given(st.integers(1, 4), st.integers(1, 3), sides, sides, st.integers(1, 5), st.integers(1, 3), st.sampled_from("CF"))
+def test_forward_is_the_sum_over_every_patch(
+    m: int, channels: int, height: int, width: int, size: int, stride: int, order: str
+) -> None:
+    maps = FeatureMaps(channels, height, width)
+    layer = make_convolution(m, maps, size, stride)
+    X = np.random.default_rng(1).standard_normal((m, maps.size))
+    Y = layer.forward(np.array(X, order=order), Shard(0, m, Threads(1)))
+    np.testing.assert_allclose(Y, by_loops(X, maps, size, stride, layer.W, layer.b), rtol=1e-12, atol=1e-12)
+    assert Y.shape == (m, layer.maps_out.size)
+
+
+def small(**settings: object) -> Network:
+    known = {"filters": (3, 4), "kernel": 3, "image": (9, 8), "hidden": (6,), "activation": "tanh"}
+    network = Network(Architecture(72, 4, **{**known, **settings}))
+    network.initialise(np.random.default_rng(0))
+    return network
+
+
+def rows(m: int, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.random((m, 72)).astype(dtype), np.eye(4)[rng.integers(0, 4, m)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_norm": True}, {"hidden": ()}, {"activation": "gelu"}])
+def test_prediction_and_training_compute_the_same_logits(settings: dict) -> None:
+    network = small(dtype="float64", **settings)
+    X, _ = rows(5, "float64")
+    shard = Shard(0, 5, Threads(1))
+    A = X
+    for layer in make_layers(5, network, np.empty_like(network.parameters)):
+        A = layer.forward(A, shard)
+        if hasattr(layer, "mean"):  # what training normalises with, prediction is to use too
+            for name, found in (("mean", layer.centre[0]), ("variance", layer.scale[0] ** -2 - layer.epsilon)):
+                network.averages[f"{name}3"][...] = found
+    np.testing.assert_allclose(network.logits(X), A, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("shards", "workers"), [(2, "threads"), (3, "threads"), (3, "processes")])
+def test_shards_find_the_gradient_of_the_whole_batch(shards: int, workers: Kind) -> None:
+    X, Y = rows(7, "float64")
+    gradients = []
+    for count, kind in ((1, "threads"), (shards, workers)):
+        network, recipe = small(dtype="float64"), Recipe()
+        state = State(network, recipe.update)
+        team = make_team(count, kind)
+        step = Step(7, network, state, recipe.update, workers=team, x_dtype=X.dtype)
+        with team:
+            team.run(lambda index, step=step: step.run(index, X, Y, np.arange(7), 1, 0.0))
+        gradients.append(state.gradient.copy())
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("m", [2, 33])
+def test_a_training_is_the_same_in_processes_and_threads_and_stays_float32(m: int) -> None:
+    X, Y = rows(m)
+    found = []
+    for kind in ("threads", "processes"):
+        network = small(dropout=0.2)
+        fit(network, X, Y, Recipe(epochs=2, batch_size=8, shards=3), workers=kind)
+        found.append(network.parameters.copy())
+    np.testing.assert_array_equal(*found)
+    assert found[0].dtype == np.float32
+
+
+def test_what_it_learns_is_the_same_wherever_the_stroke_is() -> None:
+    rng = np.random.default_rng(0)
+    X = np.zeros((400, 12, 12), np.float32)
+    kinds = rng.integers(0, 2, 400)
+    for image, kind, y, x in zip(X, kinds, *rng.integers(0, 9, (2, 400)), strict=True):
+        line = np.arange(4)
+        image[y + (line if kind else 0), x + (0 if kind else line)] = 1  # upright strokes and level ones
+    X, Y = X.reshape(400, 144), np.eye(2)[kinds]
+    network = Network(Architecture(144, 2, (16,), filters=(8,), kernel=4, image=(12, 12)))
+    network.initialise(rng)
+    fit(network, X[:300], Y[:300], Recipe(epochs=20, batch_size=20, learning_rate=1e-2))
+    assert np.mean(predict_proba(network, X[300:]).argmax(axis=1) == kinds[300:]) > 0.98
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    network = small()
+    save(network, tmp_path / "model.npz")
+    loaded = load(tmp_path / "model.npz")
+    assert loaded.architecture == network.architecture
+    np.testing.assert_array_equal(predict_proba(loaded, rows(3)[0]), predict_proba(network, rows(3)[0]))
+
+
+def test_a_model_file_from_before_there_were_convolutions_is_read(tmp_path: Path) -> None:
+    network = Network(Architecture(4, 3))
+    save(network, tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        arrays = dict(file)
+    without = str(arrays["header"]).replace(', "filters": [], "kernel": 5, "stride": 2, "image": null', "")
+    assert len(without) < len(str(arrays["header"]))
+    np.savez(tmp_path / "old.npz", **{**arrays, "header": np.array(without)})
+    assert load(tmp_path / "old.npz").architecture == network.architecture
+
+
+def test_a_kernel_is_no_larger_than_the_image() -> None:
+    architecture = Architecture(16, 3, (), filters=(2, 5), kernel=5, image=(8, 2))
+    assert architecture.maps == (FeatureMaps(1, 8, 2), FeatureMaps(2, 2, 1), FeatureMaps(5, 1, 1))
+    assert architecture.shapes == {"W1": (10, 2), "W2": (4, 5), "W3": (5, 3), "b1": (2,), "b2": (5,), "b3": (3,)}
+
+
+def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
+    large = Architecture(2**14, 10, filters=(64,), image=(128, 128))
+    assert chunks_of(large, 100)[0].stop * max(large.sizes) <= 2**22
+    assert chunks_of(Architecture(784, 10), 1000) == [slice(0, 512), slice(512, 1024)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"filters": (3, 0)}, r"filters=\(3, 0\)"),
+        ({"kernel": 0}, "kernel=0"),
+        ({"stride": 0}, "stride=0"),
+        ({"image": None}, "image=None is none of 72 values"),
+        ({"image": (8, 8)}, r"image=\(8, 8\) is none of 72 values"),
+    ],
+)
+def test_filters_that_make_no_sense_are_refused(wrong: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        small(**wrong)
