@@ -85,6 +85,8 @@ def fit(
     if rows is not None and not len(rows):
         raise ValueError("there are no rows to train on")
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
+    if not X.flags.c_contiguous:
+        X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
     state = State(network, recipe.update)
     training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
     if checkpoint is not None:
