@@ -24,7 +24,8 @@ class Activation(ABC):
 
     def __init__(self, m: int, n: int, dtype: npt.DTypeLike) -> None:
         self.Y = np.empty((0, n), dtype)
-        self.work = np.empty((self.n_buffers, m, n), dtype)
+        # Column after column, as what it is handed; see layers.py.
+        self.work = np.empty((self.n_buffers, n, m), dtype).transpose(0, 2, 1)
 
     @staticmethod
     @abstractmethod
@@ -38,11 +39,13 @@ class Activation(ABC):
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         self.Y = X
-        self.apply(X[shard.rows], self.work[:, shard.rows])
+        part = shard.part(X.shape[1])
+        self.apply(X[:, part], self.work[:, :, part])
         return X
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
-        self.chain(dY[shard.rows], self.Y[shard.rows], self.work[:, shard.rows])
+        part = shard.part(dY.shape[1])
+        self.chain(dY[:, part], self.Y[:, part], self.work[:, :, part])
         return dY
 
     def gradient(self, shard: Shard) -> None:  # noqa: B027 - nothing to learn

@@ -1,9 +1,9 @@
 """One training step: forward, loss, backward, update, shared between workers.
 
-Each worker takes its rows of the batch forward and backward. When all are done, each computes the gradient
-of its part of every weight matrix, from all rows, and updates that part at once. So gradients are never
-summed over workers, and the workers wait for each other twice a step. What one of them writes and another
-reads lies in shared arrays.
+Each worker takes its rows of the batch out of the training set, and finds the loss of its rows. In between, the
+layers divide the work by columns (layers.py): a worker owns rows of every weight matrix, and finds their gradient
+from the whole batch and updates them without asking anybody. So neither weights nor gradients are ever exchanged.
+What one of them writes and another reads lies in shared arrays.
 """
 
 from __future__ import annotations
@@ -118,17 +118,16 @@ class Step:
         Afterwards ``loss`` and ``n_right`` tell shard 0 how the batch went before the step.
         """
         self.forward_and_backward(index, X, Y, batch)
-        self.shards[index].wait()
         if index == 0:
             self.loss, right = self.measured.sum(axis=0).tolist()
             self.n_right = int(right)
         for layer in self.layers:
             layer.gradient(self.shards[index])
         self.update(index, number, learning_rate)
-        self.shards[index].wait()
+        self.shards[index].wait()  # for those who still read this batch
 
     def forward_and_backward(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64]) -> None:
-        """Take this shard's rows through the network and back."""
+        """Take the batch through the network and back; afterwards all have measured their rows' loss."""
         shard = self.shards[index]
         rows = shard.rows
         # mode="clip" writes straight to `out`; the default would go through a copy.
@@ -189,13 +188,15 @@ def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> 
     dW = views(gradient, architecture.shapes)
     layers: list[Layer] = []
     for i, n_out in enumerate(architecture.sizes[1:], start=1):
-        layers.append(Dense(m, W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"], first=i == 1))
-        if i == network.n_layers:
+        is_first, is_last = i == 1, i == network.n_layers
+        of_dense = W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"]
+        layers.append(Dense(m, *of_dense, first=is_first, after_rows=is_first, last=is_last, shards=shards))
+        if is_last:
             break
         if architecture.batch_norm:
             gamma, beta = f"gamma{i}", f"beta{i}"
             mean, variance = averages[f"mean{i}"], averages[f"variance{i}"]
-            layers.append(BatchNorm(m, W[gamma], W[beta], dW[gamma], dW[beta], mean, variance, shards=shards))
+            layers.append(BatchNorm(m, W[gamma], W[beta], dW[gamma], dW[beta], mean, variance))
         layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype))
         if architecture.dropout:
             layers.append(Dropout(m, n_out, architecture.dropout, architecture.dtype))
@@ -212,7 +213,7 @@ def pieces_of(network: Network, shard: Shard) -> list[tuple[slice, bool]]:
     start = 0
     for name, shape in network.architecture.shapes.items():
         if name.startswith("W"):
-            part = shard.part_of_matrix(shape)
+            part = shard.part(shape[0])
             pieces += cut(start + part.start * shape[1], start + part.stop * shape[1], decays=True)
             start += shape[0] * shape[1]
     if shard.index == shard.count - 1:

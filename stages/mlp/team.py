@@ -25,9 +25,6 @@ Kind = Literal["processes", "threads"]
 # its own size is as fast.
 BUFFER_VALUES = 4096
 
-# Weight matrices with fewer values are not divided: the calls would cost more than what they share.
-WORTH_SHARING = 4096
-
 
 class BrokenTeamError(Exception):
     """Another worker failed; its error, not this one, is what the caller sees."""
@@ -126,7 +123,7 @@ class Shard:
     Attributes
     ----------
     index, count : this is shard number ``index`` of ``count``
-    rows : the rows of the batch that are this shard's
+    rows : the rows of the batch that are this shard's, where the work is divided by rows
     rng : the shard's own random numbers, for dropout and augmentation; fresh every epoch
     """
 
@@ -139,12 +136,6 @@ class Shard:
     def part(self, n: int) -> slice:
         """Which of ``n`` things are this shard's."""
         return slice(n * self.index // self.count, n * (self.index + 1) // self.count)
-
-    def part_of_matrix(self, shape: tuple[int, ...]) -> slice:
-        """Which rows of a weight matrix are this shard's to update: the last shard's, if the matrix is small."""
-        if shape[0] * shape[1] >= WORTH_SHARING:
-            return self.part(shape[0])
-        return slice(0, shape[0] if self.index == self.count - 1 else 0)
 
     def wait(self) -> None:
         """Wait until every shard has come this far."""
