@@ -34,7 +34,10 @@ class Layer(Protocol):
         """The loss's gradient by the output, (m, n_out) -> the gradient by the input, (m, n_in)."""
 
     def gradient(self, shard: Shard) -> None:
-        """Write the shard's part of the gradient by the parameters; every shard's backward is over."""
+        """Write what ``backward`` has not yet written of the shard's part of the gradient by the parameters.
+
+        Every shard has come to the first layer's backward. A layer that needs more must wait for it.
+        """
 
 
 class Dense:

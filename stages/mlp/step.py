@@ -206,8 +206,8 @@ def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> 
 def pieces_of(network: Network, shard: Shard) -> list[tuple[slice, bool]]:
     """The slices of the flat vector that ``shard`` updates, and whether what lies there decays.
 
-    They are what the shard itself computed the gradient of: its rows of every weight matrix, and for the
-    last shard the biases and whatever else there is.
+    They are what the shard itself computes the gradient of, its rows of every weight matrix; and for the last
+    shard the biases and whatever else there is, short vectors whose gradients all write before backward is over.
     """
     pieces: list[tuple[slice, bool]] = []
     start = 0
