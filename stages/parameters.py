@@ -84,8 +84,8 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
 
     hidden: Sizes | None = None
     filters: Sizes | None = None
-    kernel: Count | None = None
-    stride: Count | None = None
+    kernel: Count | Sizes | None = None
+    stride: Count | Sizes | None = None
     activation: Activation | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
@@ -112,17 +112,30 @@ class TrainParameters(Parameters, frozen=True):
         Sizes,
         Meta(description="Number of filters of each convolution in front of the hidden layers; []: none."),
     ] = ()
-    kernel: Annotated[int, Meta(description="Side in pixels of the convolutions' kernels.", ge=1)] = 5
-    stride: Annotated[int, Meta(description="Pixels by which the kernels move on.", ge=1)] = 2
+    kernel: Annotated[
+        Count | Sizes,
+        Meta(description="Side in pixels of the convolutions' kernels: one for all, or one for each."),
+    ] = 5
+    stride: Annotated[
+        Count | Sizes,
+        Meta(description="Pixels by which the kernels move on, likewise; 2 halves an image's sides."),
+    ] = 2
     activation: Annotated[
         Activation,
         Meta(description="What follows each convolution and each hidden layer."),
     ] = "relu"
     dropout: Annotated[
         float,
-        Meta(description="Probability with which each value of a hidden layer is dropped in training.", ge=0.0, lt=1.0),
+        Meta(
+            description="Probability with which each value that a dense layer is handed, pixels aside, is dropped in "
+            "training.",
+            ge=0.0,
+            lt=1.0,
+        ),
     ] = 0.0
-    batch_norm: Annotated[bool, Meta(description="Normalise every hidden layer over the batch.")] = False
+    batch_norm: Annotated[bool, Meta(description="Normalise every convolution and hidden layer over the batch.")] = (
+        False
+    )
     posture: Annotated[
         Posture,
         Meta(description="How images are shown to the network; upright: without slant, even: also of like width."),

@@ -6,7 +6,7 @@ All work in place. Where the derivative can be written in terms of the output, n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,30 +22,29 @@ class Activation(ABC):
     # How many arrays of the batch's size the arithmetic takes besides input and output.
     n_buffers: ClassVar[int] = 1
 
-    def __init__(self, m: int, n: int, dtype: npt.DTypeLike, *, order: Literal["C", "F"] = "C") -> None:
+    def __init__(self, m: int, n: int, dtype: npt.DTypeLike, *, n_channels: int | None = None) -> None:
         self.Y = np.empty((0, n), dtype)
-        # (n_buffers, m, n); `order` is that in which the layer's input lies in memory
-        self.work = np.empty((self.n_buffers, m, n), dtype)
-        if order == "F":
-            self.work = np.empty((self.n_buffers, n, m), dtype).transpose(0, 2, 1)
+        self.n_channels = n_channels or n
+        self.work = np.empty((self.n_buffers, self.n_channels, n // self.n_channels, m), dtype)
 
     @staticmethod
     @abstractmethod
     def apply(Y: Floats, work: Floats) -> None:
-        """Replace the input in ``Y``, (m, n), by the output. ``work`` is (n_buffers, m, n)."""
+        """Replace the input in ``Y`` by the output. ``work`` is (n_buffers, *Y.shape)."""
 
     @staticmethod
     @abstractmethod
     def chain(dY: Floats, Y: Floats, work: Floats) -> None:
-        """Multiply ``dY``, (m, n), by the derivative at ``Y``, the output; ``work`` is as ``apply`` left it."""
+        """Multiply ``dY`` by the derivative at ``Y``, the output; ``work`` is as ``apply`` left it."""
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         self.Y = X
-        self.apply(X[shard.rows], self.work[:, shard.rows])
+        self.apply(shard.own(X, self.n_channels), self.work[:, shard.part(self.n_channels)])
         return X
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
-        self.chain(dY[shard.rows], self.Y[shard.rows], self.work[:, shard.rows])
+        n = self.n_channels
+        self.chain(shard.own(dY, n), shard.own(self.Y, n), self.work[:, shard.part(n)])
         return dY
 
     def gradient(self, shard: Shard) -> None:  # noqa: B027 - nothing to learn

@@ -9,6 +9,7 @@ Rows of a batch are the innermost dimension here: what is copied and multiplied 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,10 +22,14 @@ from stages.mlp.team import Shard
 
 Floats = npt.NDArray[np.floating[Any]]
 
+# A line of patches is made for as many rows at a time as keep it within half of a core's second-level cache.
+LINE_BYTES = 2**20
+FEWEST_ROWS = 16  # a cache line
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureMaps:
-    """What a row holds before or after a convolution: for each of ``channels`` an image of ``height`` x ``width``.
+    """What a row holds before or after a convolution: ``channels`` images of ``height`` x ``width`` places.
 
     The images lie in the row one after the other, each line by line. An input is one channel, the picture itself.
     """
@@ -34,23 +39,18 @@ class FeatureMaps:
     width: int
 
     @property
+    def places(self) -> int:
+        """Values per channel."""
+        return self.height * self.width
+
+    @property
     def size(self) -> int:
         """Values per row."""
-        return self.channels * self.height * self.width
+        return self.channels * self.places
 
-    def kernel(self, size: int) -> tuple[int, int]:
-        """Height and width of a kernel of ``size`` on these maps: no larger than they are."""
-        return min(size, self.height), min(size, self.width)
-
-    def patch_size(self, size: int) -> int:
-        """Values that such a kernel sees at once."""
-        height, width = self.kernel(size)
-        return self.channels * height * width
-
-    def convolved(self, filters: int, size: int, stride: int) -> FeatureMaps:
-        """What ``filters`` kernels of ``size``, moved on by ``stride``, make of these maps."""
-        height, width = self.kernel(size)
-        return FeatureMaps(filters, (self.height - height) // stride + 1, (self.width - width) // stride + 1)
+    def convolved(self, filters: int, stride: int) -> FeatureMaps:
+        """What ``filters`` kernels make of these maps, whose centres lie at every ``stride``-th pixel."""
+        return FeatureMaps(filters, -(-self.height // stride), -(-self.width // stride))
 
     def view(self, X: Floats) -> Floats:
         """Rows (m, size), in whatever order they lie in memory, as (channels, height, width, m); no copy."""
@@ -60,57 +60,65 @@ class FeatureMaps:
 class Patches:
     """The patches of ``m`` rows, one line of places after the other, and the way back from their gradients.
 
+    Around the maps lies a border of zeros, so that a kernel's centre can be at every pixel.
+
     Parameters
     ----------
     m : rows
     maps : what the rows hold
-    size, stride : of the kernel, and by how many pixels it moves on
+    kernel, stride : side of the kernel, and by how many pixels it moves on
     dtype : of everything
     """
 
-    def __init__(self, m: int, maps: FeatureMaps, size: int, stride: int, dtype: npt.DTypeLike) -> None:
-        kernel = maps.kernel(size)
-        places = maps.convolved(1, size, stride)
+    def __init__(self, m: int, maps: FeatureMaps, kernel: int, stride: int, dtype: npt.DTypeLike) -> None:
+        places = maps.convolved(1, stride)
         self.maps, self.stride, self.n_lines, self.n_across = maps, stride, places.height, places.width
-        self.X = np.zeros((maps.channels, maps.height, maps.width, m), dtype)
-        self.dX = np.zeros_like(self.X)
-        # (channels, lines, places, m, *kernel): views of X, which share their pixels where they overlap
-        windows = np.lib.stride_tricks.sliding_window_view(self.X, kernel, axis=(1, 2))[:, ::stride, ::stride]
-        self._windows = windows.transpose(1, 0, 4, 5, 2, 3)  # (lines, channels, *kernel, places, m)
-        self._patches = np.empty(self._windows.shape[1:], dtype)
+        before, around = (kernel - 1) // 2, kernel - 1
+        inside = np.s_[:, before : before + maps.height, before : before + maps.width]
+        padded = np.zeros((2, maps.channels, maps.height + around, maps.width + around, m), dtype)
+        self.X, self.dX = padded[0][inside], padded[1][inside]  # (channels, height, width, m)
+        self._dX_padded = padded[1]
+        # (channels, lines, places, m, kernel, kernel): views of the pixels, which overlap
+        windows = np.lib.stride_tricks.sliding_window_view(padded[0], (kernel, kernel), axis=(1, 2))
+        self._windows = windows[:, ::stride, ::stride].transpose(1, 0, 4, 5, 2, 3)
+        self._patches = np.empty((maps.channels, kernel, kernel, self.n_across, m), dtype)
         self._dpatches = np.empty_like(self._patches)
-        # The same memory as matrices: (values of a patch, places * m)
-        self._flat = self._patches.reshape(maps.patch_size(size), places.width * m)
+        # The same memory as matrices: (channels * kernel * kernel, places * m)
+        self._flat = self._patches.reshape(maps.channels * kernel**2, self.n_across * m)
         self.d_flat = self._dpatches.reshape(self._flat.shape)
-
-    def load(self, X: Floats) -> None:
-        """Take in the rows ``X``, (m, n_in)."""
-        np.copyto(self.X, self.maps.view(X))
 
     def of_line(self, line: int) -> Floats:
         """The patches along one line of places: (values of a patch, places * m), overwritten by the next call."""
         np.copyto(self._patches, self._windows[line])
         return self._flat
 
+    def clear_gradient(self) -> None:
+        """Set dX to 0."""
+        self._dX_padded.fill(0)
+
     def add_gradient(self, line: int) -> None:
-        """Add ``d_flat``, the gradient by the patches of a line, to that by the pixels they were copied from."""
-        for i, j in product(*map(range, self._patches.shape[1:3])):
+        """Add ``d_flat``, the gradient by the patches of a line, to dX, that by the pixels they were copied from."""
+        kernel = self._patches.shape[1]
+        for i, j in product(range(kernel), repeat=2):
             reached = slice(j, j + self.stride * (self.n_across - 1) + 1, self.stride)
-            pixels = self.dX[:, line * self.stride + i, reached]  # (channels, places, m)
+            pixels = self._dX_padded[:, line * self.stride + i, reached]  # (channels, places, m)
             np.add(pixels, self._dpatches[:, i, j], out=pixels)
 
 
 class Convolution:
-    """Y = W.T patch + b at every place, by the rows of the batch that a worker has.
+    """Y = W.T patch + b at every place.
+
+    It is divided by rows, between layers that are divided by channels: so workers wait for each other on both
+    sides, and each finds what its rows give of the gradients.
 
     Parameters
     ----------
     m : rows of a batch
     maps : what its input holds
-    size, stride : of the kernels
+    kernel, stride : side of the kernels, and by how many pixels they move on
     W, b : (values of a patch, n_filters) and (n_filters,); a patch's values lie as channels, lines, columns
     dW, db : where their gradients are written, the same shapes
-    first : this is the first layer; nobody asks for the gradient by its input
+    first : this is the first layer; X is divided by rows, and nobody asks for the gradient by it
     shards : how many workers share the batch
     """
 
@@ -118,7 +126,7 @@ class Convolution:
         self,
         m: int,
         maps: FeatureMaps,
-        size: int,
+        kernel: int,
         stride: int,
         W: Floats,
         b: Floats,
@@ -129,46 +137,74 @@ class Convolution:
         shards: int = 1,
     ) -> None:
         n_filters, dtype = len(b), W.dtype
-        self.maps, self.maps_out = maps, maps.convolved(n_filters, size, stride)
+        self.maps, self.maps_out = maps, maps.convolved(n_filters, stride)
         self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
+        self.X = np.empty((0, 0), dtype)  # the whole batch's, kept from forward
         self.Y = shared_zeros((self.maps_out.size, m), dtype).T
         self.dX = shared_zeros((maps.size, 0 if first else m), dtype).T
-        rows = [m * (k + 1) // shards - m * k // shards for k in range(shards)]
-        self.patches = [Patches(n, maps, size, stride, dtype) for n in rows]
-        # What W makes of a line of places, and the gradient by it; (n_filters, places * rows)
-        self.lines = [np.empty((n_filters, self.maps_out.width * n), dtype) for n in rows]
-        # What each shard's rows give of the gradients, and a line of places of it.
+        self.blocks = [
+            list(blocks_of(m, k, shards, len(W) * self.maps_out.width * dtype.itemsize)) for k in range(shards)
+        ]
+        # Each worker's patches, and what W makes of a line of them, (n_filters, places * rows), by numbers of rows.
+        sizes = [{block.stop - block.start for block in blocks} for blocks in self.blocks]
+        self.patches = [{n: Patches(n, maps, kernel, stride, dtype) for n in each} for each in sizes]
+        self.lines = [{n: np.empty((n_filters, self.maps_out.width * n), dtype) for n in each} for each in sizes]
+        # What each worker's rows give of the gradients, and what a line gives of it.
         self.dWs = shared_zeros((shards, *W.shape), dtype)
         self.dbs = shared_zeros((shards, n_filters), dtype)
         self.work = np.empty((shards, *W.shape), dtype)
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
-        patches = self.patches[shard.index]
-        patches.load(X[shard.rows])
-        convolve(patches, self.W, self.b, self.lines[shard.index], self.maps_out.view(self.Y[shard.rows]))
+        self.X = X
+        if not self.first:
+            shard.wait()  # for the others' channels of X
+        for block, patches, line in self._blocks(shard):
+            np.copyto(patches.X, self.maps.view(X[block]))
+            convolve(patches, self.W, self.b, line, self.maps_out.view(self.Y[block]))
+        shard.wait()  # for the others' rows of Y
         return self.Y
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
-        i, patches, line, work = shard.index, self.patches[shard.index], self.lines[shard.index], self.work[shard.index]
-        dY_maps = self.maps_out.view(dY[shard.rows])  # (n_filters, lines, places, rows)
-        self.dWs[i].fill(0)
-        patches.dX.fill(0)
-        np.sum(dY_maps, axis=(1, 2, 3), out=self.dbs[i])
-        for at in range(patches.n_lines):
-            np.copyto(line.reshape(dY_maps[:, at].shape), dY_maps[:, at])
-            np.matmul(patches.of_line(at), line.T, out=work)
-            np.add(self.dWs[i], work, out=self.dWs[i])
+        dW, work = self.dWs[shard.index], self.work[shard.index]
+        shard.wait()  # for the others' channels of dY
+        dW.fill(0)
+        np.sum(self.maps_out.view(dY[shard.rows]), axis=(1, 2, 3), out=self.dbs[shard.index])
+        for block, patches, line in self._blocks(shard):
+            dY_block = self.maps_out.view(dY[block])  # (n_filters, lines, places, rows)
+            np.copyto(patches.X, self.maps.view(self.X[block]))
+            patches.clear_gradient()
+            for at in range(patches.n_lines):
+                np.copyto(line.reshape(dY_block[:, at].shape), dY_block[:, at])
+                np.matmul(patches.of_line(at), line.T, out=work)
+                np.add(dW, work, out=dW)
+                if not self.first:
+                    np.matmul(self.W, line, out=patches.d_flat)
+                    patches.add_gradient(at)
             if not self.first:
-                np.matmul(self.W, line, out=patches.d_flat)
-                patches.add_gradient(at)
-        if not self.first:
-            np.copyto(self.maps.view(self.dX[shard.rows]), patches.dX)
+                np.copyto(self.maps.view(self.dX[block]), patches.dX)
+        shard.wait()  # for the others' rows of dX, dW and db
         return self.dX
 
     def gradient(self, shard: Shard) -> None:
+        part = shard.part(len(self.W))
+        np.sum(self.dWs[:, part], axis=0, out=self.dW[part])
         if shard.index == shard.count - 1:
-            np.sum(self.dWs, axis=0, out=self.dW)
             np.sum(self.dbs, axis=0, out=self.db)
+
+    def _blocks(self, shard: Shard) -> Iterator[tuple[slice, Patches, Floats]]:
+        """The shard's rows, a block at a time, with the memory for so many."""
+        for block in self.blocks[shard.index]:
+            n = block.stop - block.start
+            yield block, self.patches[shard.index][n], self.lines[shard.index][n]
+
+
+def blocks_of(m: int, shard: int, shards: int, line_bytes: int) -> Iterator[slice]:
+    """A shard's rows of ``m`` in equal blocks, of which a line of patches, ``line_bytes`` a row, fits the cache."""
+    first, last = m * shard // shards, m * (shard + 1) // shards
+    most = max(FEWEST_ROWS, LINE_BYTES // line_bytes)
+    n_blocks = -(-(last - first) // most)
+    for k in range(n_blocks):
+        yield slice(first + (last - first) * k // n_blocks, first + (last - first) * (k + 1) // n_blocks)
 
 
 def convolve(patches: Patches, W: Floats, b: Floats, line: Floats, Y: Floats) -> None:

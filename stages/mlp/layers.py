@@ -1,13 +1,21 @@
 """The layers with parameters or randomness of their own: dense, batch normalisation, dropout.
 
 A layer is made for batches of exactly ``m`` rows and owns the buffers that this takes, so that a training
-step allocates nothing. Every array that is handed around is the whole batch; ``shard.rows`` says which part
-of it the calling worker works on. ``forward`` keeps what ``backward`` needs, and stands right above it.
+step allocates nothing. ``forward`` keeps what ``backward`` needs, and stands right above it.
+
+Between the layers the work is divided by columns. Every array that is handed around is the whole batch, but a
+worker may read and write only its own columns of it, ``shard.own(X)``: those of the others may not be ready.
+A dense layer takes just these as its inputs, and waits where the workers depend on each other. Such arrays lie
+in memory column after column (they are made as (n, m) and transposed), so a worker's own are one block.
+
+What a convolution makes has columns that belong together, all places of a channel; a worker owns whole channels.
+Behind a dense layer every column is a channel of its own. The batch itself and the logits are divided by rows,
+``shard.rows``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +27,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Layer(Protocol):
-    """What a training step asks of a layer. With several shards, each worker calls it for its own rows."""
+    """What a training step asks of a layer. With several shards, each worker calls it for its own part."""
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         """(m, n_in) -> (m, n_out). The input may be overwritten."""
@@ -28,11 +36,18 @@ class Layer(Protocol):
         """The loss's gradient by the output, (m, n_out) -> the gradient by the input, (m, n_in)."""
 
     def gradient(self, shard: Shard) -> None:
-        """Write the shard's part of the gradient by the parameters; every shard's backward is over."""
+        """Write what ``backward`` has not yet written of the shard's part of the gradient by the parameters.
+
+        Every shard has come to the first layer's backward. A layer that needs more must wait for it.
+        """
 
 
 class Dense:
     """Y = X W + b.
+
+    Worker k owns some of the inputs, and with them rows of W: it alone reads and changes them, so they stay in
+    its core's cache. Forward, each finds what its inputs add to all outputs, and then sums its part of the
+    outputs over the workers. Backward, each needs dY whole, and finds dX and dW for its own inputs.
 
     Parameters
     ----------
@@ -40,7 +55,9 @@ class Dense:
     W, b : (n_in, n_out) and (n_out,)
     dW, db : where their gradients are written, the same shapes
     first : this is the first layer; nobody asks for the gradient by its input
-    order : in which the input lies in memory, and the gradient by it is to lie
+    gathers : X is divided otherwise than between dense layers: by rows, as the batch, or by channels of many
+        columns. It is whole once all workers have come to ``forward``, and dX is whole when ``backward`` returns
+    last : Y are the logits, divided by rows
     """
 
     def __init__(
@@ -52,44 +69,68 @@ class Dense:
         db: Floats,
         *,
         first: bool = False,
-        order: Literal["C", "F"] = "C",
+        gathers: bool = False,
+        last: bool = False,
+        shards: int = 1,
     ) -> None:
         n_in, n_out = W.shape
         self.W, self.b, self.dW, self.db = W, b, dW, db
+        self.first, self.gathers, self.last = first, gathers, last
         self.ones = np.ones(m, W.dtype)
         self.X = self.dY = np.empty((0, 0), W.dtype)  # the whole batch's, kept from forward and backward
-        self.Y = shared_zeros((m, n_out), W.dtype)
-        m_dX = 0 if first else m
-        self.dX = shared_zeros((m_dX, n_in), W.dtype) if order == "C" else shared_zeros((n_in, m_dX), W.dtype).T
+        # What each worker's inputs add to the outputs, (shards, m, n_out); the sum comes to lie in the first.
+        if last:
+            self.terms = shared_zeros((shards, m, n_out), W.dtype)
+        else:
+            self.terms = shared_zeros((shards, n_out, m), W.dtype).transpose(0, 2, 1)
+        self.Y: Floats = self.terms[0]
+        self.dX = shared_zeros((n_in, 0 if first else m), W.dtype).T
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         self.X = X
-        Y = self.Y[shard.rows]
-        np.matmul(X[shard.rows], self.W, out=Y)
-        np.add(Y, self.b, out=Y)
+        if self.gathers:
+            shard.wait()  # for the others' parts of X
+        part = shard.part(len(self.W))
+        np.matmul(X[:, part], self.W[part], out=self.terms[shard.index])
+        shard.wait()  # for what the others' inputs add
+        columns = slice(None) if self.last else shard.part(len(self.b))
+        rows = shard.rows if self.last else slice(None)
+        Y = self.Y[rows, columns]
+        for term in self.terms[1:, rows, columns]:
+            np.add(Y, term, out=Y)
+        np.add(Y, self.b[columns], out=Y)
         return self.Y
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
         self.dY = dY
-        if len(self.dX):
-            np.matmul(dY[shard.rows], self.W.T, out=self.dX[shard.rows])
+        if not self.last:
+            columns = shard.part(len(self.b))  # just written by this worker
+            np.matmul(self.ones, dY[:, columns], out=self.db[columns])
+        shard.wait()  # for the others' parts of dY
+        part = shard.part(len(self.W))
+        if not self.first:
+            np.matmul(dY, self.W[part].T, out=self.dX[:, part])
+            if self.gathers:
+                shard.wait()  # for the others' columns of dX
         return self.dX
 
     def gradient(self, shard: Shard) -> None:
-        # Divided by inputs, not by rows of the batch: no sum over shards is needed.
-        part = shard.part_of_matrix(self.W.shape)
-        if part.stop > part.start:
-            np.matmul(self.X[:, part].T, self.dY, out=self.dW[part])
-        if shard.index == shard.count - 1:
+        part = shard.part(len(self.W))
+        np.matmul(self.X[:, part].T, self.dY, out=self.dW[part])
+        if self.last and shard.index == shard.count - 1:
             np.matmul(self.ones, self.dY, out=self.db)
 
 
 class BatchNorm:
-    """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, over the rows of the batch.
+    """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, channel by channel, over its places in all rows.
 
-    The statistics are those of the whole batch, whatever the number of shards: each shard finds mean and
-    squared deviations of its own rows, and all combine them in the same order (Chan, Golub and LeVeque,
-    1979). ``mean`` and ``variance``, (n,), are running averages for prediction. Ioffe and Szegedy (2015).
+    ``mean`` and ``variance``, (n_channels,), are running averages for prediction. Ioffe and Szegedy (2015).
+
+    Parameters
+    ----------
+    m : rows of a batch
+    gamma, beta, dgamma, dbeta, mean, variance : (n_channels,)
+    places : columns of X that belong to a channel; 1 behind a dense layer
     """
 
     epsilon = 1e-5
@@ -105,116 +146,98 @@ class BatchNorm:
         mean: Floats,
         variance: Floats,
         *,
-        shards: int = 1,
+        places: int = 1,
     ) -> None:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         n, dtype = len(gamma), gamma.dtype
-        self.Xhat = np.empty((m, n), dtype)
-        self.work = np.empty((m, n), dtype)
-        # Row by row what each shard found; (shards, n).
-        self.means, self.squares = shared_zeros((2, shards, n), dtype)
-        self.dgammas, self.dbetas = shared_zeros((2, shards, n), dtype)
-        # Every shard's own copy of the batch's figures; (shards, n).
-        self.centre, self.scale, self.small = np.empty((3, shards, n), dtype)
+        self.Xhat, self.work = np.empty((2, n, places, m), dtype)
+        self.scale, self.small = np.empty((2, n), dtype)
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
-        i, rows, m = shard.index, shard.rows, len(X)
-        x, xhat, work = X[rows], self.Xhat[rows], self.work[rows]
-        if len(x):
-            np.mean(x, axis=0, out=self.means[i])
-            np.subtract(x, self.means[i], out=xhat)
-            np.square(xhat, out=work)
-            np.sum(work, axis=0, out=self.squares[i])
-        shard.wait()
-        centre, scale, small = self.centre[i], self.scale[i], self.small[i]
-        self._combine(shard, m, centre, scale, small)
-        if i == 0:
-            self._remember(m, centre, scale, small)
+        part = shard.part(len(self.gamma))
+        x, xhat, work = shard.own(X, len(self.gamma)), self.Xhat[part], self.work[part]  # (channels, places, m)
+        scale, small = self.scale[part], self.small[part]
+        np.mean(x, axis=(1, 2), out=small)
+        np.subtract(x, by_channel(small), out=xhat)
+        np.square(xhat, out=work)
+        np.mean(work, axis=(1, 2), out=scale)
+        self._remember(self.Xhat[0].size, part)
         np.add(scale, self.epsilon, out=scale)
         np.sqrt(scale, out=scale)
         np.divide(1, scale, out=scale)
-        np.subtract(x, centre, out=xhat)
-        np.multiply(xhat, scale, out=xhat)
-        np.multiply(xhat, self.gamma, out=x)
-        np.add(x, self.beta, out=x)
+        np.multiply(xhat, by_channel(scale), out=xhat)
+        np.multiply(xhat, by_channel(self.gamma[part]), out=x)
+        np.add(x, by_channel(self.beta[part]), out=x)
         return X
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
-        i, rows, m = shard.index, shard.rows, len(dY)
-        dy, xhat, work, small = dY[rows], self.Xhat[rows], self.work[rows], self.small[i]
-        np.sum(dy, axis=0, out=self.dbetas[i])
+        part = shard.part(len(self.gamma))
+        dy, xhat, work = shard.own(dY, len(self.gamma)), self.Xhat[part], self.work[part]  # (channels, places, m)
+        small, dgamma, dbeta = self.small[part], self.dgamma[part], self.dbeta[part]
+        n = self.Xhat[0].size
+        np.sum(dy, axis=(1, 2), out=dbeta)
         np.multiply(dy, xhat, out=work)
-        np.sum(work, axis=0, out=self.dgammas[i])
-        shard.wait()
-        # With means over the batch, dX is gamma / sqrt(variance + epsilon) * (dY - mean(dY) - Xhat * mean(dY * Xhat)).
-        np.sum(self.dgammas, axis=0, out=small)
-        np.divide(small, m, out=small)
-        np.multiply(xhat, small, out=work)
+        np.sum(work, axis=(1, 2), out=dgamma)
+        # With means over n values, dX is gamma / sqrt(variance + epsilon) * (dY - mean(dY) - Xhat * mean(dY * Xhat)).
+        np.divide(dgamma, n, out=small)
+        np.multiply(xhat, by_channel(small), out=work)
         np.subtract(dy, work, out=dy)
-        np.sum(self.dbetas, axis=0, out=small)
-        np.divide(small, m, out=small)
-        np.subtract(dy, small, out=dy)
-        np.multiply(self.scale[i], self.gamma, out=small)
-        np.multiply(dy, small, out=dy)
+        np.divide(dbeta, n, out=small)
+        np.subtract(dy, by_channel(small), out=dy)
+        np.multiply(self.scale[part], self.gamma[part], out=small)
+        np.multiply(dy, by_channel(small), out=dy)
         return dY
 
     def gradient(self, shard: Shard) -> None:
-        if shard.index == shard.count - 1:
-            np.sum(self.dgammas, axis=0, out=self.dgamma)
-            np.sum(self.dbetas, axis=0, out=self.dbeta)
+        """Found by ``backward``."""
 
-    def _combine(self, shard: Shard, m: int, centre: Floats, scale: Floats, small: Floats) -> None:
-        """The batch's mean into ``centre`` and its variance (the sum of squares by m) into ``scale``."""
-        centre.fill(0)
-        scale.fill(0)
-        seen = 0
-        for k in range(shard.count):
-            count = m * (k + 1) // shard.count - m * k // shard.count
-            if count:
-                seen += count
-                np.subtract(self.means[k], centre, out=small)
-                # scale += squares + small**2 * (seen - count) * count / seen, then centre += small * count / seen
-                np.add(scale, self.squares[k], out=scale)
-                np.multiply(small, count / seen, out=small)
-                np.add(centre, small, out=centre)
-                np.square(small, out=small)
-                np.multiply(small, (seen - count) * seen / count, out=small)
-                np.add(scale, small, out=scale)
-        np.divide(scale, m, out=scale)
+    def _remember(self, n: int, part: slice) -> None:
+        """Move the running averages towards this batch's mean, in ``small``, and unbiased variance, from ``scale``."""
+        mean, variance, small = self.mean[part], self.variance[part], self.small[part]
+        np.subtract(small, mean, out=small)
+        np.multiply(small, self.momentum, out=small)
+        np.add(mean, small, out=mean)
+        np.multiply(self.scale[part], n / max(n - 1, 1), out=small)
+        np.subtract(small, variance, out=small)
+        np.multiply(small, self.momentum, out=small)
+        np.add(variance, small, out=variance)
 
-    def _remember(self, m: int, centre: Floats, variance: Floats, small: Floats) -> None:
-        """Move the running averages towards this batch's mean and its unbiased variance."""
-        np.subtract(centre, self.mean, out=small)
-        np.multiply(small, self.momentum, out=small)
-        np.add(self.mean, small, out=self.mean)
-        np.multiply(variance, m / max(m - 1, 1), out=small)
-        np.subtract(small, self.variance, out=small)
-        np.multiply(small, self.momentum, out=small)
-        np.add(self.variance, small, out=self.variance)
+
+def by_channel(values: Floats) -> Floats:
+    """One value a channel, (n_channels,), for every place and row: (n_channels, 1, 1)."""
+    return values[:, None, None]
 
 
 class Dropout:
     """Sets each value to 0 with probability ``rate`` and divides the others by 1 - rate.
 
     In prediction nothing is dropped. Srivastava and others (2014), in the "inverted" form.
+
+    Parameters
+    ----------
+    m, n : shape of a batch
+    rate : the probability
+    dtype : of the values
+    n_channels : of what the n columns are; each is one unless said
     """
 
-    def __init__(self, m: int, n: int, rate: float, dtype: npt.DTypeLike) -> None:
-        self.rate = rate
-        self.mask = np.empty((m, n), dtype)
-        self.Y = shared_zeros((m, n), dtype)
+    def __init__(self, m: int, n: int, rate: float, dtype: npt.DTypeLike, *, n_channels: int | None = None) -> None:
+        self.rate, self.n_channels = rate, n_channels or n
+        self.mask = np.empty((self.n_channels, n // self.n_channels, m), dtype)
+        self.Y = shared_zeros((n, m), dtype).T
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
-        mask = self.mask[shard.rows]
+        mask = self.mask[shard.part(self.n_channels)]
         shard.rng.random(dtype=mask.dtype, out=mask)
         np.greater_equal(mask, self.rate, out=mask)
         np.multiply(mask, 1 / (1 - self.rate), out=mask)
-        np.multiply(X[shard.rows], mask, out=self.Y[shard.rows])
+        np.multiply(shard.own(X, self.n_channels), mask, out=shard.own(self.Y, self.n_channels))
         return self.Y
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
-        np.multiply(dY[shard.rows], self.mask[shard.rows], out=dY[shard.rows])
+        dy = shard.own(dY, self.n_channels)
+        np.multiply(dy, self.mask[shard.part(self.n_channels)], out=dy)
         return dY
 
     def gradient(self, shard: Shard) -> None:

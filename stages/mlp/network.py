@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.convolution import FeatureMaps, Patches, convolve
-from stages.mlp.layers import BatchNorm
+from stages.mlp.layers import BatchNorm, by_channel
 from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.posture import POSTURES, in_posture
 from stages.mlp.team import Threads
@@ -43,11 +43,11 @@ class Architecture:
     n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
     hidden : width of each hidden layer; none makes it multinomial logistic regression
     activation : relu, leaky_relu, elu, gelu, tanh or sigmoid
-    dropout : probability with which each value of a hidden layer is dropped in training
-    batch_norm : normalise before the activation of every hidden layer
+    dropout : probability with which each value that a dense layer is handed, pixels aside, is dropped in training
+    batch_norm : normalise before every activation, whatever a convolution makes channel by channel
     dtype : float32 or float64
     filters : number of filters of each convolution in front of the hidden layers
-    kernel, stride : side of their kernels, and by how many pixels these move on
+    kernel, stride : side of their kernels, and by how many pixels these move on; one for all, or one for each
     image : height and width of the image that a row holds, where there are convolutions
     """
 
@@ -59,8 +59,8 @@ class Architecture:
     batch_norm: bool = False
     dtype: str = "float32"
     filters: tuple[int, ...] = ()
-    kernel: int = 5
-    stride: int = 2
+    kernel: int | tuple[int, ...] = 5
+    stride: int | tuple[int, ...] = 2
     image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -75,13 +75,28 @@ class Architecture:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
-        if min((*self.filters, self.kernel, self.stride)) < 1:
+        if min((*self.filters, *self.kernels, *self.strides), default=1) < 1:
             raise ValueError(
                 "filters, kernel and stride must be 1 or more, not "
                 f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}"
             )
+        if not len(self.filters) == len(self.kernels) == len(self.strides):
+            raise ValueError(
+                "kernel and stride must be one for all convolutions or one for each, not "
+                f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}"
+            )
         if self.filters and (self.image is None or prod(self.image) != self.n_inputs):
             raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
+
+    @property
+    def kernels(self) -> tuple[int, ...]:
+        """The side of each convolution's kernels."""
+        return for_each(self.kernel, self.filters)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """By how many pixels each convolution moves on."""
+        return for_each(self.stride, self.filters)
 
     @property
     def maps(self) -> tuple[FeatureMaps, ...]:
@@ -89,8 +104,8 @@ class Architecture:
         if self.image is None or not self.filters:
             return ()
         found = [FeatureMaps(1, *self.image)]
-        for n_filters in self.filters:
-            found.append(found[-1].convolved(n_filters, self.kernel, self.stride))
+        for n_filters, stride in zip(self.filters, self.strides, strict=True):
+            found.append(found[-1].convolved(n_filters, stride))
         return tuple(found)
 
     @property
@@ -103,23 +118,29 @@ class Architecture:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape by name, in the order of the flat vector."""
         matrices = [
-            (maps.patch_size(self.kernel), n_filters) for maps, n_filters in zip(self.maps, self.filters, strict=False)
+            (before.channels * kernel**2, after.channels)
+            for (before, after), kernel in zip(pairwise(self.maps), self.kernels, strict=True)
         ]
         matrices += pairwise(self.sizes[len(self.filters) :])
         shapes: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
         shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in enumerate(matrices, start=1)}
         if self.batch_norm:
-            shapes |= self._by_hidden_layer("gamma", "beta")
+            shapes |= self._by_channel("gamma", "beta")
         return shapes
 
     @property
     def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
         """The running averages of batch normalisation, in the same way."""
-        return self._by_hidden_layer("mean", "variance") if self.batch_norm else {}
+        return self._by_channel("mean", "variance") if self.batch_norm else {}
 
-    def _by_hidden_layer(self, *names: str) -> dict[str, tuple[int, ...]]:
-        first = len(self.filters) + 1
-        return {f"{name}{i}": (n,) for i, n in enumerate(self.hidden, start=first) for name in names}
+    def _by_channel(self, *names: str) -> dict[str, tuple[int, ...]]:
+        channels = enumerate((*self.filters, *self.hidden), start=1)
+        return {f"{name}{i}": (n,) for i, n in channels for name in names}
+
+
+def for_each(setting: int | tuple[int, ...], filters: tuple[int, ...]) -> tuple[int, ...]:
+    """A setting of every convolution, of which there may be one for all."""
+    return (setting,) * len(filters) if isinstance(setting, int) else setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +235,7 @@ class Network:
                 Z = Z @ self.weights[f"W{i}"]  # (m, n_out)
                 Z += self.weights[f"b{i}"]
             if f"mean{i}" in self.averages:
-                Z -= self.averages[f"mean{i}"]
-                Z *= self.weights[f"gamma{i}"] / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
-                Z += self.weights[f"beta{i}"]
+                self._normalise(i, Z)
             if i < self.n_layers:
                 activation.apply(Z, scratch_like(Z, activation.n_buffers))
         return Z
@@ -225,11 +244,20 @@ class Network:
         """What convolution ``i``, from 1, makes of the rows (m, n_in): (m, n_out)."""
         architecture, W, b = self.architecture, self.weights[f"W{i}"], self.weights[f"b{i}"]
         before, after = architecture.maps[i - 1 : i + 1]
-        patches = Patches(len(X), before, architecture.kernel, architecture.stride, X.dtype)
-        patches.load(X)
+        patches = Patches(len(X), before, architecture.kernels[i - 1], architecture.strides[i - 1], X.dtype)
+        np.copyto(patches.X, before.view(X))
         Y = np.empty((after.size, len(X)), X.dtype).T
         convolve(patches, W, b, np.empty((len(b), after.width * len(X)), X.dtype), after.view(Y))
         return Y
+
+    def _normalise(self, i: int, Z: Floats) -> None:
+        """Batch normalisation behind layer ``i``, from 1, by its running averages; in place."""
+        gamma, beta = self.weights[f"gamma{i}"], self.weights[f"beta{i}"]
+        scale = gamma / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
+        channels = Z.T.reshape(len(gamma), -1, len(Z))  # (n_channels, places, m)
+        channels -= by_channel(self.averages[f"mean{i}"])
+        channels *= by_channel(scale)
+        channels += by_channel(beta)
 
 
 def rebuild(architecture: Architecture, images: Images | None, parameters: Floats, statistics: Floats) -> Network:

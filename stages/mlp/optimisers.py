@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
+# Steps between two looks for remains of averages; see clear_remains.
+CLEARED_EVERY = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Optimiser:
@@ -44,8 +47,9 @@ class Momentum(Optimiser):
     n_state: ClassVar[int] = 1
     momentum: float = 0.9
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         v = state[0]
+        clear_remains(v, self.momentum, work, step)
         np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)
         np.multiply(v, learning_rate, out=work)
@@ -55,8 +59,9 @@ class Momentum(Optimiser):
 class Nesterov(Momentum):
     """v = momentum v + g; w -= learning_rate (g + momentum v). Sutskever and others (2013)."""
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
+    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         v = state[0]
+        clear_remains(v, self.momentum, work, step)
         np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)
         np.multiply(v, self.momentum, out=work)
@@ -80,6 +85,8 @@ class Adam(Optimiser):
 
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         m, v = state
+        clear_remains(m, self.beta1, work, step)
+        clear_remains(v, self.beta2, work, step)
         np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
         np.multiply(v, self.beta2, out=v)
@@ -93,6 +100,22 @@ class Adam(Optimiser):
         np.divide(m, work, out=work)
         np.multiply(work, rate, out=work)
         np.subtract(w, work, out=w)
+
+
+def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> None:
+    """Every hundredth step, set to 0 what is about to become denormal of an ``average`` that shrinks by ``decay``.
+
+    Where gradients stay 0, as those of a ReLU that no row makes positive any more, their average shrinks below 1e-38
+    (in float32), and never to 0: the least of all numbers, times 0.9, is rounded to itself. A processor takes up to
+    a hundred times as long for such numbers, and from its fourth epoch on a 256-64 network took a quarter longer.
+    They are too small to move a weight.
+    """
+    if step % CLEARED_EVERY == 0:
+        # What may become denormal before the next look; with quicker decay some will, and be cleared then.
+        least = float(np.finfo(average.dtype).tiny) / max(decay, 0.8) ** CLEARED_EVERY
+        np.absolute(average, out=work)
+        np.greater(work, least, out=work)
+        np.multiply(average, work, out=average)
 
 
 OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw")

@@ -1,9 +1,9 @@
 """One training step: forward, loss, backward, update, shared between workers.
 
-Each worker takes its rows of the batch forward and backward. When all are done, each computes the gradient
-of its part of every weight matrix, from all rows, and updates that part at once. So gradients are never
-summed over workers, and the workers wait for each other twice a step. What one of them writes and another
-reads lies in shared arrays.
+Each worker takes its rows of the batch out of the training set, and finds the loss of its rows. In between, the
+layers divide the work by columns (layers.py): a worker owns rows of every weight matrix, and finds their gradient
+from the whole batch and updates them without asking anybody. So neither weights nor gradients are ever exchanged.
+What one of them writes and another reads lies in shared arrays.
 """
 
 from __future__ import annotations
@@ -119,17 +119,16 @@ class Step:
         Afterwards ``loss`` and ``n_right`` tell shard 0 how the batch went before the step.
         """
         self.forward_and_backward(index, X, Y, batch)
-        self.shards[index].wait()
         if index == 0:
             self.loss, right = self.measured.sum(axis=0).tolist()
             self.n_right = int(right)
         for layer in self.layers:
             layer.gradient(self.shards[index])
         self.update(index, number, learning_rate)
-        self.shards[index].wait()
+        self.shards[index].wait()  # for those who still read this batch
 
     def forward_and_backward(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64]) -> None:
-        """Take this shard's rows through the network and back."""
+        """Take the batch through the network and back; afterwards all have measured their rows' loss."""
         shard = self.shards[index]
         rows = shard.rows
         # mode="clip" writes straight to `out`; the default would go through a copy.
@@ -188,40 +187,42 @@ def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> 
     """The network as layers for batches of ``m`` rows that write their gradients into ``gradient``."""
     architecture, W, averages = network.architecture, network.weights, network.averages
     dW = views(gradient, architecture.shapes)
+    maps, n_convolutions = architecture.maps, len(architecture.filters)
     layers: list[Layer] = []
-    n_convolutions = len(architecture.filters)
     for i, n_out in enumerate(architecture.sizes[1:], start=1):
+        is_first, is_last = i == 1, i == network.n_layers
         own = W[f"W{i}"], W[f"b{i}"], dW[f"W{i}"], dW[f"b{i}"]
+        n_channels = n_out
         if i <= n_convolutions:
-            maps, size, stride = architecture.maps[i - 1], architecture.kernel, architecture.stride
-            layers.append(Convolution(m, maps, size, stride, *own, first=i == 1, shards=shards))
-            layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype, order="F"))
-            continue
-        # Convolutions and their gradients have rows innermost; so has what a dense layer hands back to one.
-        layers.append(Dense(m, *own, first=i == 1, order="F" if i == n_convolutions + 1 else "C"))
-        if i == network.n_layers:
+            kernel, stride, n_channels = architecture.kernels[i - 1], architecture.strides[i - 1], maps[i].channels
+            layers.append(Convolution(m, maps[i - 1], kernel, stride, *own, first=is_first, shards=shards))
+        else:
+            gathers = i == n_convolutions + 1
+            layers.append(Dense(m, *own, first=is_first, gathers=gathers, last=is_last, shards=shards))
+        if is_last:
             break
         if architecture.batch_norm:
             gamma, beta = f"gamma{i}", f"beta{i}"
             mean, variance = averages[f"mean{i}"], averages[f"variance{i}"]
-            layers.append(BatchNorm(m, W[gamma], W[beta], dW[gamma], dW[beta], mean, variance, shards=shards))
-        layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype))
-        if architecture.dropout:
-            layers.append(Dropout(m, n_out, architecture.dropout, architecture.dtype))
+            places = n_out // n_channels
+            layers.append(BatchNorm(m, W[gamma], W[beta], dW[gamma], dW[beta], mean, variance, places=places))
+        layers.append(ACTIVATIONS[architecture.activation](m, n_out, architecture.dtype, n_channels=n_channels))
+        if architecture.dropout and i >= n_convolutions:
+            layers.append(Dropout(m, n_out, architecture.dropout, architecture.dtype, n_channels=n_channels))
     return layers
 
 
 def pieces_of(network: Network, shard: Shard) -> list[tuple[slice, bool]]:
     """The slices of the flat vector that ``shard`` updates, and whether what lies there decays.
 
-    They are what the shard itself computed the gradient of: its rows of every weight matrix, and for the
-    last shard the biases and whatever else there is.
+    They are what the shard itself computes the gradient of, its rows of every weight matrix; and for the last
+    shard the biases and whatever else there is, short vectors whose gradients all write before backward is over.
     """
     pieces: list[tuple[slice, bool]] = []
     start = 0
     for name, shape in network.architecture.shapes.items():
         if name.startswith("W"):
-            part = shard.part_of_matrix(shape)
+            part = shard.part(shape[0])
             pieces += cut(start + part.start * shape[1], start + part.stop * shape[1], decays=True)
             start += shape[0] * shape[1]
     if shard.index == shard.count - 1:

@@ -14,19 +14,18 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from threading import Lock
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+Floats = npt.NDArray[np.floating[Any]]
 Kind = Literal["processes", "threads"]
 
 # NumPy adds a bias to every row through a buffer of so many values, which it allocates in every call. Half of
 # its own size is as fast.
 BUFFER_VALUES = 4096
-
-# Weight matrices with fewer values are not divided: the calls would cost more than what they share.
-WORTH_SHARING = 4096
 
 
 class BrokenTeamError(Exception):
@@ -126,7 +125,7 @@ class Shard:
     Attributes
     ----------
     index, count : this is shard number ``index`` of ``count``
-    rows : the rows of the batch that are this shard's
+    rows : the rows of the batch that are this shard's, where the work is divided by rows
     rng : the shard's own random numbers, for dropout and augmentation; fresh every epoch
     """
 
@@ -140,11 +139,13 @@ class Shard:
         """Which of ``n`` things are this shard's."""
         return slice(n * self.index // self.count, n * (self.index + 1) // self.count)
 
-    def part_of_matrix(self, shape: tuple[int, ...]) -> slice:
-        """Which rows of a weight matrix are this shard's to update: the last shard's, if the matrix is small."""
-        if shape[0] * shape[1] >= WORTH_SHARING:
-            return self.part(shape[0])
-        return slice(0, shape[0] if self.index == self.count - 1 else 0)
+    def own(self, X: Floats, n_channels: int | None = None) -> Floats:
+        """The shard's channels of ``X``, (m, n), whose columns lie one after the other: (channels, places, m), a view.
+
+        Every column is a channel, unless there are fewer.
+        """
+        channels = X.T.reshape(n_channels or X.shape[1], -1, len(X))
+        return channels[self.part(len(channels))]
 
     def wait(self) -> None:
         """Wait until every shard has come this far."""

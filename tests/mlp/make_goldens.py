@@ -20,7 +20,8 @@ LOSSES: dict[str, dict[str, Any]] = {
     "smoothing": {"label_smoothing": 0.1},
     "batch_norm": {"batch_norm": True, "activation": "tanh"},
     "convolution": {"filters": (3,), "kernel": 3, "stride": 1, "image": (6, 5)},
-    "strided_convolutions": {"filters": (3, 4), "kernel": 2, "stride": 2, "image": (8, 6), "activation": "tanh"},
+    "strided_convolutions": {"filters": (3, 4), "kernel": 2, "stride": 2, "image": (7, 6), "activation": "tanh"},
+    "normalised_convolutions": {"filters": (3, 4), "kernel": 5, "stride": 2, "image": (7, 6), "batch_norm": True},
     "two_classes": {"n_classes": 2},
     "two_classes_smoothing": {"n_classes": 2, "label_smoothing": 0.1},
 }
@@ -43,16 +44,17 @@ def shapes(case: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     n_classes = case.get("n_classes", 3)
     matrices, n_in = [], n_inputs(case)
     if "filters" in case:
-        channels, (height, width), size, stride = 1, case["image"], case["kernel"], case["stride"]
+        channels, (height, width), stride = 1, case["image"], case["stride"]
         for n_filters in case["filters"]:
-            matrices.append((channels * size**2, n_filters))
-            channels, height, width = n_filters, (height - size) // stride + 1, (width - size) // stride + 1
+            matrices.append((channels * case["kernel"] ** 2, n_filters))
+            channels, height, width = n_filters, -(-height // stride), -(-width // stride)
         n_in = channels * height * width
     matrices += pairwise((n_in, *SIZES[1:], 1 if n_classes == 2 else n_classes))
     found: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
     found |= {f"b{i}": (n,) for i, (_, n) in enumerate(matrices, start=1)}
     if case.get("batch_norm"):
-        found |= {f"{name}{i}": (n,) for i, n in enumerate(SIZES[1:], start=1) for name in ("gamma", "beta")}
+        channels = enumerate((*case.get("filters", ()), *SIZES[1:]), start=1)
+        found |= {f"{name}{i}": (n,) for i, n in channels for name in ("gamma", "beta")}
     return found
 
 
@@ -127,21 +129,25 @@ def loss_of(case: dict[str, Any], tensors: dict[str, Any], X: Any, labels: Any) 
         "tanh": functional.tanh,
         "sigmoid": functional.sigmoid,
     }[case.get("activation", "relu")]
-    A = X
-    n_convolutions, n_layers = len(case.get("filters", ())), len([name for name in tensors if name[0] == "W"])
-    for i in range(1, n_convolutions + 1):
-        images = A.reshape(ROWS, -1, *case["image"]) if i == 1 else A
-        kernels = tensors[f"W{i}"].T.reshape(case["filters"][i - 1], images.shape[1], case["kernel"], case["kernel"])
-        A = activation(functional.conv2d(images, kernels, tensors[f"b{i}"], case["stride"]))
+
+    def normalised(A: Any, i: int) -> Any:
+        if not case.get("batch_norm"):
+            return A
+        return functional.batch_norm(A, None, None, tensors[f"gamma{i}"], tensors[f"beta{i}"], training=True, eps=1e-5)
+
+    A, filters = X, case.get("filters", ())
+    n_layers = len([name for name in tensors if name[0] == "W"])
+    for i, n_filters in enumerate(filters, start=1):
+        images = A.reshape(ROWS, 1, *case["image"]) if i == 1 else A
+        size = case["kernel"]
+        padded = functional.pad(images, ((size - 1) // 2, size // 2) * 2)
+        kernels = tensors[f"W{i}"].T.reshape(n_filters, images.shape[1], size, size)
+        A = activation(normalised(functional.conv2d(padded, kernels, tensors[f"b{i}"], case["stride"]), i))
     A = A.reshape(ROWS, -1)
-    for i in range(n_convolutions + 1, n_layers + 1):
+    for i in range(len(filters) + 1, n_layers + 1):
         A = A @ tensors[f"W{i}"] + tensors[f"b{i}"]
         if i < n_layers:
-            if case.get("batch_norm"):
-                A = functional.batch_norm(
-                    A, None, None, tensors[f"gamma{i}"], tensors[f"beta{i}"], training=True, eps=1e-5
-                )
-            A = activation(A)
+            A = activation(normalised(A, i))
     smoothing = case.get("label_smoothing", 0.0)
     if case.get("n_classes") == 2:
         targets = labels.to(A.dtype) * (1 - smoothing) + smoothing / 2

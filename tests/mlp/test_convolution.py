@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.mlp import Architecture, Network, Recipe, fit, load, predict_proba, save
-from stages.mlp.convolution import Convolution, FeatureMaps
+from stages.mlp.convolution import Convolution, FeatureMaps, blocks_of
+from stages.mlp.layers import BatchNorm
 from stages.mlp.network import chunks_of
 from stages.mlp.step import State, Step, make_layers
 from stages.mlp.team import Kind, Shard, Threads, make_team
@@ -21,19 +22,18 @@ sides = st.integers(1, 9)
 def by_loops(X: np.ndarray, maps: FeatureMaps, size: int, stride: int, W: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The definition, one value at a time: (m, maps.size) -> (m, convolved maps' size)."""
     images = X.reshape(len(X), maps.channels, maps.height, maps.width)
-    k_y, k_x = min(size, maps.height), min(size, maps.width)
-    kernels = W.reshape(maps.channels, k_y, k_x, len(b))
-    n_y, n_x = (maps.height - k_y) // stride + 1, (maps.width - k_x) // stride + 1
-    Y = np.empty((len(X), len(b), n_y, n_x))
+    images = np.pad(images, ((0, 0), (0, 0), *[((size - 1) // 2, size // 2)] * 2))
+    kernels = W.reshape(maps.channels, size, size, len(b))
+    Y = np.empty((len(X), len(b), (maps.height - 1) // stride + 1, (maps.width - 1) // stride + 1))
     for row, f, y, x in np.ndindex(Y.shape):
-        patch = images[row, :, y * stride : y * stride + k_y, x * stride : x * stride + k_x]
+        patch = images[row, :, y * stride : y * stride + size, x * stride : x * stride + size]
         Y[row, f, y, x] = np.sum(patch * kernels[..., f]) + b[f]
     return Y.reshape(len(X), -1)
 
 
 def make_convolution(m: int, maps: FeatureMaps, size: int, stride: int, shards: int = 1) -> Convolution:
     rng = np.random.default_rng(0)
-    W, b = rng.standard_normal((maps.patch_size(size), 3)), rng.standard_normal(3)
+    W, b = rng.standard_normal((maps.channels * size**2, 3)), rng.standard_normal(3)
     return Convolution(m, maps, size, stride, W, b, np.empty_like(W), np.empty_like(b), shards=shards)
 
 
@@ -69,9 +69,9 @@ def test_prediction_and_training_compute_the_same_logits(settings: dict) -> None
     A = X
     for layer in make_layers(5, network, np.empty_like(network.parameters)):
         A = layer.forward(A, shard)
-        if hasattr(layer, "mean"):  # what training normalises with, prediction is to use too
-            for name, found in (("mean", layer.centre[0]), ("variance", layer.scale[0] ** -2 - layer.epsilon)):
-                network.averages[f"{name}3"][...] = found
+        if isinstance(layer, BatchNorm):  # what training normalises with, prediction is to use too
+            layer.variance[...] = layer.scale**-2 - layer.epsilon
+            layer.mean /= layer.momentum  # it has moved from 0 towards the batch's by that share
     np.testing.assert_allclose(network.logits(X), A, rtol=1e-9, atol=1e-12)
 
 
@@ -135,10 +135,20 @@ def test_a_model_file_from_before_there_were_convolutions_is_read(tmp_path: Path
     assert load(tmp_path / "old.npz").architecture == network.architecture
 
 
-def test_a_kernel_is_no_larger_than_the_image() -> None:
-    architecture = Architecture(16, 3, (), filters=(2, 5), kernel=5, image=(8, 2))
-    assert architecture.maps == (FeatureMaps(1, 8, 2), FeatureMaps(2, 2, 1), FeatureMaps(5, 1, 1))
-    assert architecture.shapes == {"W1": (10, 2), "W2": (4, 5), "W3": (5, 3), "b1": (2,), "b2": (5,), "b3": (3,)}
+def test_maps_are_as_large_as_there_are_strides_in_the_image() -> None:
+    architecture = Architecture(24, 3, (), filters=(2, 5), kernel=(5, 2), stride=(2, 3), image=(8, 3))
+    assert architecture.maps == (FeatureMaps(1, 8, 3), FeatureMaps(2, 4, 2), FeatureMaps(5, 2, 1))
+    assert architecture.shapes == {"W1": (25, 2), "W2": (8, 5), "W3": (10, 3), "b1": (2,), "b2": (5,), "b3": (3,)}
+
+
+@pytest.mark.parametrize(("m", "line_bytes"), [(1, 1), (7, 2**15), (128, 2**14), (129, 2**20)])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_blocks_are_every_row_once_in_at_most_two_sizes(m: int, line_bytes: int, shards: int) -> None:
+    blocks = [list(blocks_of(m, shard, shards, line_bytes)) for shard in range(shards)]
+    assert [row for each in blocks for block in each for row in range(m)[block]] == list(range(m))
+    for each in blocks:
+        assert len({block.stop - block.start for block in each}) <= 2
+        assert all((block.stop - block.start) <= max(16, 2**20 // line_bytes) for block in each)
 
 
 def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
@@ -152,7 +162,8 @@ def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
     [
         ({"filters": (3, 0)}, r"filters=\(3, 0\)"),
         ({"kernel": 0}, "kernel=0"),
-        ({"stride": 0}, "stride=0"),
+        ({"stride": (2, 0)}, r"stride=\(2, 0\)"),
+        ({"kernel": (3, 3, 3)}, "one for all convolutions or one for each"),
         ({"image": None}, "image=None is none of 72 values"),
         ({"image": (8, 8)}, r"image=\(8, 8\) is none of 72 values"),
     ],

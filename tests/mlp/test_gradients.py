@@ -18,7 +18,7 @@ from stages.mlp.team import Shard, Threads
 
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
-# Rows, what they hold, side of the kernel, stride: pixels that no patch reaches, and a kernel larger than the image.
+# Rows, what they hold, side of the kernel, stride: even and odd kernels, one of them larger than the image.
 CONVOLUTIONS = [
     (1, FeatureMaps(1, 4, 4), 2, 1),
     (2, FeatureMaps(2, 6, 5), 3, 2),
@@ -65,11 +65,11 @@ def make_dense(m: int, n_in: int, n_out: int) -> tuple[Dense, dict[str, np.ndarr
     return layer, parameters
 
 
-def make_batch_norm(m: int, n: int) -> tuple[BatchNorm, dict[str, np.ndarray]]:
+def make_batch_norm(m: int, n: int, places: int) -> tuple[BatchNorm, dict[str, np.ndarray]]:
     rng = np.random.default_rng(0)
     parameters = {"gamma": rng.standard_normal(n), "beta": rng.standard_normal(n)}
     gradients = [np.empty(n), np.empty(n)]
-    return BatchNorm(m, *parameters.values(), *gradients, np.zeros(n), np.ones(n)), parameters
+    return BatchNorm(m, *parameters.values(), *gradients, np.zeros(n), np.ones(n), places=places), parameters
 
 
 def inputs(m: int, n: int) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_dense(m: int, n_in: int, n_out: int) -> None:
 @pytest.mark.parametrize(("m", "maps", "size", "stride"), CONVOLUTIONS)
 def test_convolution(m: int, maps: FeatureMaps, size: int, stride: int) -> None:
     rng = np.random.default_rng(0)
-    parameters = {"W": rng.standard_normal((maps.patch_size(size), 4)), "b": rng.standard_normal(4)}
+    parameters = {"W": rng.standard_normal((maps.channels * size**2, 4)), "b": rng.standard_normal(4)}
     gradients = (np.empty_like(each) for each in parameters.values())
     layer = Convolution(m, maps, size, stride, *parameters.values(), *gradients)
     assert_gradients_agree(layer, inputs(m, maps.size), parameters, layer.maps_out.size)
@@ -99,10 +99,10 @@ def test_activations(name: str, m: int, n: int, _: int) -> None:
     assert_gradients_agree(ACTIVATIONS[name](m, n, np.float64), inputs(m, n), {}, n)
 
 
-@pytest.mark.parametrize("m", [1, 2, 5])
-def test_batch_norm(m: int) -> None:
-    layer, parameters = make_batch_norm(m, 3)
-    assert_gradients_agree(layer, inputs(m, 3), parameters, 3)
+@pytest.mark.parametrize(("m", "places"), [(1, 1), (2, 1), (5, 1), (1, 4), (3, 2)])
+def test_batch_norm(m: int, places: int) -> None:
+    layer, parameters = make_batch_norm(m, 3, places)
+    assert_gradients_agree(layer, inputs(m, 3 * places), parameters, 3 * places)
 
 
 @pytest.mark.parametrize("m", [1, 5])
@@ -143,7 +143,7 @@ def off_by_a_thousandth(method: Callable) -> Callable:
 PLANTED = {
     "Dense": lambda: test_dense(5, 4, 3),
     "Convolution": lambda: test_convolution(*CONVOLUTIONS[1]),
-    "BatchNorm": lambda: test_batch_norm(5),
+    "BatchNorm": lambda: test_batch_norm(5, 1),
     "Dropout": lambda: test_dropout_with_its_mask_held(5),
     "SoftmaxCrossEntropy": lambda: test_losses(6, 0.0),
     "BinaryCrossEntropy": lambda: test_losses(6, 0.0),
@@ -195,7 +195,17 @@ def whole_network(
 ) -> tuple[float, float]:
     """The network's derivative along a random direction: by backpropagation, and by differences."""
     architecture = Architecture(
-        20, n_classes, (5, 4), activation, dropout, batch_norm, "float64", filters, kernel=2, image=(5, 4)
+        20,
+        n_classes,
+        (5, 4),
+        activation,
+        dropout,
+        batch_norm,
+        "float64",
+        filters,
+        kernel=2,
+        stride=(2, 1)[: len(filters)],
+        image=(5, 4),
     )
     network = Network(architecture)
     rng = np.random.default_rng(4)
