@@ -151,18 +151,18 @@ class BatchNorm:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         n, dtype = len(gamma), gamma.dtype
-        self.Xhat, self.work = np.empty((2, n, places, m), dtype)
+        self.Xhat, self.work = np.empty((2, n, places, m), dtype)  # by channel
         self.scale, self.small = np.empty((2, n), dtype)
 
     def forward(self, X: Floats, shard: Shard) -> Floats:
         part = shard.part(len(self.gamma))
-        x, xhat, work = shard.own(X, len(self.gamma)), self.Xhat[part], self.work[part]  # (channels, places, m)
-        scale, small = self.scale[part], self.small[part]
+        x, xhat = shard.own(X, len(self.gamma)), self.Xhat[part]  # (channels, places, m)
+        scale, small, n = self.scale[part], self.small[part], self.Xhat[0].size
         np.mean(x, axis=(1, 2), out=small)
         np.subtract(x, by_channel(small), out=xhat)
-        np.square(xhat, out=work)
-        np.mean(work, axis=(1, 2), out=scale)
-        self._remember(self.Xhat[0].size, part)
+        np.vecdot(xhat.reshape(-1, n), xhat.reshape(-1, n), out=scale)
+        np.divide(scale, n, out=scale)
+        self._remember(n, part)
         np.add(scale, self.epsilon, out=scale)
         np.sqrt(scale, out=scale)
         np.divide(1, scale, out=scale)
@@ -177,8 +177,7 @@ class BatchNorm:
         small, dgamma, dbeta = self.small[part], self.dgamma[part], self.dbeta[part]
         n = self.Xhat[0].size
         np.sum(dy, axis=(1, 2), out=dbeta)
-        np.multiply(dy, xhat, out=work)
-        np.sum(work, axis=(1, 2), out=dgamma)
+        np.vecdot(dy.reshape(-1, n), xhat.reshape(-1, n), out=dgamma)
         # With means over n values, dX is gamma / sqrt(variance + epsilon) * (dY - mean(dY) - Xhat * mean(dY * Xhat)).
         np.divide(dgamma, n, out=small)
         np.multiply(xhat, by_channel(small), out=work)
