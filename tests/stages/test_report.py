@@ -84,6 +84,8 @@ def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
         {"classes": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "height": 64, "width": 64, "hidden": (300,)},
         {"height": 9, "width": 4, "batch_norm": True, "activation": "gelu", "dtype": "float64"},
         {"height": 1, "width": 30, "hidden": (), "n_networks": 3},
+        {"height": 8, "width": 7, "filters": (70, 3), "kernel": 3, "n_networks": 2, "batch_norm": True},
+        {"height": 2, "width": 9, "filters": (1,), "kernel": 20, "hidden": (), "classes": ("no", "yes")},
     ],
     ids=lambda changes: f"{changes.get('height')}x{changes.get('width')}",
 )
@@ -122,7 +124,7 @@ def test_labels_and_file_names_with_markup_show_as_text() -> None:
         assert label in page.text
     assert 'data/<script>"a".csv' in page.text
     assert [attributes.get("type") for attributes in page.all("script")] == ["application/json", None]
-    assert json.loads(page.scripts[0])["networks"][0]["sizes"] == [15, 4]
+    assert json.loads(page.scripts[0])["networks"][0]["shapes"] == [[15, 4]]
 
 
 def test_a_changed_template_style_or_script_is_changed_code_of_evaluate(tmp_path: Path) -> None:
@@ -267,6 +269,32 @@ def test_a_few_of_many_units_are_shown_the_strongest_first() -> None:
 
 
 # the network inside it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -> None:
+    findings = make_findings(height=7, width=6, filters=(4, 5), kernel=3, n_networks=2)
+    page = Page(render(findings))
+    shown = [each for each in page.all("img") if each["alt"].startswith("Weights of")]
+    order = strongest_units(findings.networks[0]).tolist()
+    assert [each["alt"] for each in shown] == [f"Weights of filter {at}" for at in order]
+    assert {(each["width"], each["height"]) for each in shown} == {("84", "84")}
+    W = findings.networks[0].weights["W1"]  # (9, 4)
+    for each, at in zip(shown, order, strict=True):
+        assert each["src"] == weight_picture(W[:, at].reshape(3, 3))
+    text = " ".join(page.text.split())
+    assert "4 filters of the first convolution of the first network, the strongest first: 3 x 3 weights, which" in text
+    assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 2 - 6 - 3, " in text
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_folded_layers_of_a_convolution_are_its_own_and_normalisation_is_in_the_hidden_ones(
+    *, batch_norm: bool
+) -> None:
+    network = make_network((0, 1, 2), 4, 5, filters=(2, 3), kernel=2, hidden=(6,), batch_norm=batch_norm)
+    layers = folded_layers(network)
+    unchanged = [np.array_equal(W, network.weights[f"W{i}"]) for i, (W, _) in enumerate(layers, start=1)]
+    assert unchanged == [True, True, not batch_norm, True]
 
 
 def test_folded_layers_say_what_the_network_says() -> None:
