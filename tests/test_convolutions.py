@@ -32,8 +32,8 @@ processes = 1
 
 [[train.variants]]
 filters = [6, 12]
-kernel = 9
-stride = 1
+kernel = [9, 4]
+stride = [1, 2]
 batch_norm = true
 
 [[train.variants]]
@@ -78,7 +78,7 @@ def test_members_with_differing_filters_are_trained_judged_and_shown(trained: Pa
     described = [network.architecture.description for network in load_members(trained / "artifacts/train/model.npz")]
     assert described == [
         "12 x 7 - 8 filters of 5 x 5 - 16 - 1",
-        "12 x 7 - 6 filters of 9 x 7 - 12 filters of 4 x 1 - 16 - 1",
+        "12 x 7 - 6 filters of 9 x 9 - 12 filters of 4 x 4 - 16 - 1",
         "84 - 16 - 1",
     ]
     metrics = json.loads((trained / "artifacts/evaluate/metrics.json").read_text())

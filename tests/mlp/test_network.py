@@ -116,8 +116,8 @@ def test_the_shapes_of_the_schedules() -> None:
             "28 x 28 - 16 filters of 5 x 5 - 32 filters of 5 x 5 - 128 - 10",
         ),
         (
-            {"image": (196, 4), "filters": (1, 2), "hidden": (), "n_classes": 2},
-            "196 x 4 - 1 filter of 5 x 4 - 2 filters of 5 x 1 - 1",
+            {"image": (196, 4), "filters": (1, 2), "kernel": (5, 3), "hidden": (), "n_classes": 2},
+            "196 x 4 - 1 filter of 5 x 5 - 2 filters of 3 x 3 - 1",
         ),
     ],
 )
