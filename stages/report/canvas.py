@@ -36,14 +36,8 @@ def folded_layers(network: Network) -> list[tuple[NDArray[np.float64], NDArray[n
 def convolutions(architecture: Architecture) -> list[dict[str, Any]]:
     """What each convolution looks at, and how."""
     return [
-        {
-            "channels": maps.channels,
-            "height": maps.height,
-            "width": maps.width,
-            "kernel": kernel,
-            "stride": stride,
-        }
-        for maps, kernel, stride in zip(architecture.maps, architecture.kernels, architecture.strides, strict=False)
+        {"channels": maps.channels, "height": maps.height, "width": maps.width, "kernel": kernel, "stride": stride}
+        for maps, kernel, stride in zip(architecture.maps[:-1], architecture.kernels, architecture.strides, strict=True)
     ]
 
 
