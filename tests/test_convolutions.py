@@ -97,7 +97,9 @@ def test_the_submission_and_predict_and_show_give_the_same_right_answers(trained
     assert json.loads(called(trained, "show", "5", "--test", "--json"))["predicted"] == submitted[5]
 
 
-@pytest.mark.parametrize("setting", ["filters [0]", "filters [16,-1]", "filters 16", "kernel 0", "stride 0"])
+@pytest.mark.parametrize(
+    "setting", ["filters [0]", "filters [16,-1]", "filters 16", "kernel 0", "kernel [5,0]", "stride 0"]
+)
 def test_a_wrong_setting_is_told_of_in_one_block(tmp_path: Path, setting: str) -> None:
     name, value = setting.split()
     result = CliRunner().invoke(main, ["run", "all", "--set", f"train.{name}={value}", "-C", str(tmp_path)])
