@@ -1,4 +1,4 @@
-"""A multilayer perceptron in plain NumPy, to be read, and to be used without the pipeline.
+"""A multilayer perceptron in plain NumPy, with convolutions in front of it, to be read, and used without the pipeline.
 
 ``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it.
 """

@@ -27,7 +27,7 @@ Initialisation = Literal["he", "tutorial"]
 # Prediction goes through this many rows at a time, whatever the number of threads: bounded memory, and
 # the same rounding everywhere.
 CHUNK_ROWS = 512
-CHUNK_VALUES = 2**22  # after a layer; feature maps of large images have more, and chunks then fewer rows
+CHUNK_VALUES = 2**22  # after a layer, or in a line of patches; large images have more, and chunks then fewer rows
 
 # After so many chunks the memory that a mapped file was read into is given back.
 KEPT_CHUNKS = 64
@@ -115,6 +115,18 @@ class Architecture:
         return (self.n_inputs, *convolved, *self.hidden, 1 if self.n_classes == 2 else self.n_classes)
 
     @property
+    def description(self) -> str:
+        """The layers in words, from the input to the output: ``28 x 28 - 16 filters of 5 x 5 - 128 - 10``."""
+        if not self.maps:
+            return " - ".join(map(str, self.sizes))
+        filters = [
+            f"{n} filter{'' if n == 1 else 's'} of {kernel} x {kernel}"
+            for n, kernel in zip(self.filters, self.kernels, strict=True)
+        ]
+        image = " x ".join(map(str, self.image or ()))
+        return " - ".join([image, *filters, *map(str, self.sizes[len(self.maps) :])])
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape by name, in the order of the flat vector."""
         matrices = [
@@ -163,7 +175,7 @@ class Images:
 
 
 class Network:
-    """A multilayer perceptron.
+    """A multilayer perceptron, behind convolutions if the architecture has any.
 
     Attributes
     ----------
@@ -313,7 +325,11 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
 
 def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:
     """The chunks in which ``n_rows`` go through the network; how many rows each has depends on it alone."""
-    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(architecture.sizes)))
+    lines = (
+        before.channels * kernel**2 * after.width
+        for (before, after), kernel in zip(pairwise(architecture.maps), architecture.kernels, strict=True)
+    )
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(*architecture.sizes, *lines)))
     return [slice(start, start + rows) for start in range(0, n_rows, rows)]
 
 

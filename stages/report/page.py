@@ -14,8 +14,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from stages.documents import Images
 from stages.framing import find_framing
-from stages.mlp import Augmentation
+from stages.mlp import Augmentation, Network
 from stages.report.calibration import N_BINS, calibration_error, reliability
 from stages.report.canvas import LARGEST_PAGE, drawing_model
 from stages.report.chain import SHOWN_DIGITS, setting_text
@@ -30,7 +31,7 @@ from stages.wording import counted
 PICTURE_SIDE = 84  # the longer side of a picture, in CSS pixels
 DRAWING_SIDE = 280  # the longer side of the canvas
 WARPED_IMAGES, COPIES = 6, 7
-NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign
+NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign, and around the x of 5 x 5
 DIGITS = {str(digit) for digit in range(10)}
 
 
@@ -76,16 +77,17 @@ def gather(findings: Findings) -> dict[str, Any]:
         "chain": "Where it comes from",
     }
     n_examples = findings.parameters["examples"]
-    scale = PICTURE_SIDE / max(images.height, images.width)
+    picture_height, picture_width = displayed(images.height, images.width)
     sides = {"height": images.height, "width": images.width}
     return {
         "metrics": metrics,
         "images": images,
         "labels": labels,
         "with_folds": findings.with_folds,
-        "architectures": list(
-            dict.fromkeys(" - ".join(map(str, each.architecture.sizes)) for each in findings.networks)
-        ),
+        "architectures": [
+            text.replace(" x ", f"{NO_BREAK}x{NO_BREAK}")
+            for text in dict.fromkeys(each.architecture.description for each in findings.networks)
+        ],
         "n_networks": len(findings.networks),
         "n_parameters": sum(len(each.parameters) for each in findings.networks),
         "titles": titles,
@@ -98,8 +100,8 @@ def gather(findings: Findings) -> dict[str, Any]:
         "span": lambda bounds: f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f}{NO_BREAK}%",
         "count": lambda n: f"{n:,}",
         "counted": counted,
-        "picture_width": max(round(images.width * scale), 1),
-        "picture_height": max(round(images.height * scale), 1),
+        "picture_width": picture_width,
+        "picture_height": picture_height,
         **{f"drawing_{name}": round(DRAWING_SIDE * side / max(sides.values())) for name, side in sides.items()},
         "largest_page": f"{LARGEST_PAGE / 1e6:g}",
         "history": findings.history,
@@ -125,6 +127,7 @@ def gather(findings: Findings) -> dict[str, Any]:
         "calibration_error": calibration_error(bins),
         "reliability": Markup(reliability_curve(bins, calibration_error(bins))),  # noqa: S704 - as above
         "weights": weight_pictures(findings),
+        "has_filters": bool(findings.networks[0].architecture.filters),
         "weights_caption": weights_caption(findings),
         "warps": warp_pictures(findings),
         "profile_rows": profile_rows(findings),
@@ -212,27 +215,53 @@ def examples(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any
 def weights_caption(findings: Findings) -> str:
     """What the pictures of the first layer are of."""
     network = findings.networks[0]
-    n_units = network.architecture.sizes[1]
     if network.n_layers == 1:
         return "Without a hidden layer, each picture is what speaks for and against one class."
+    height, width = first_layer_shape(network, findings.images)
+    n_units = len(network.weights["b1"])
     shown = len(strongest_units(network))
     which = f"the {shown} with the strongest weights" if shown < n_units else "the strongest first"
     whose = " of the first network" if len(findings.networks) > 1 else ""
+    if network.architecture.filters:
+        return (
+            f"Each picture is one of the {n_units:,} filters of the first convolution{whose}, {which}: "
+            f"{height} x {width} weights, which are moved over the whole image."
+        )
     return f"Each picture is the weights of one of the {n_units:,} units of the first layer{whose}, {which}."
 
 
-def weight_pictures(findings: Findings) -> list[dict[str, str]]:
-    """The weights of some of the first layer's units, in the shape of the images."""
+def first_layer_shape(network: Network, images: Images) -> tuple[int, int]:
+    """Height and width of what a unit of the first layer looks at: the image, or the part under a kernel."""
+    kernels = network.architecture.kernels
+    return (kernels[0], kernels[0]) if kernels else (images.height, images.width)
+
+
+def weight_pictures(findings: Findings) -> list[dict[str, Any]]:
+    """The weights of some of the first layer's units, in the shape of what they look at."""
     network, labels = findings.networks[0], findings.labels
     answers = labels[1:] if len(labels) == 2 else labels  # with two classes there is one output, for the second
+    shape = first_layer_shape(network, findings.images)
+    height, width = displayed(*shape)
+    unit_name = "filter" if network.architecture.filters else "unit"
     found = []
     for unit in strongest_units(network).tolist():
         caption = answers[unit] if network.n_layers == 1 else ""
-        weights = network.weights["W1"][:, unit].reshape(findings.images.height, findings.images.width)
         found.append(
-            {"picture": weight_picture(weights), "name": caption or f"unit {unit}", "caption": caption},
+            {
+                "picture": weight_picture(network.weights["W1"][:, unit].reshape(shape)),
+                "height": height,
+                "width": width,
+                "name": caption or f"{unit_name} {unit}",
+                "caption": caption,
+            },
         )
     return found
+
+
+def displayed(height: int, width: int) -> tuple[int, int]:
+    """The height and width in CSS pixels at which a picture of so many pixels is shown."""
+    scale = PICTURE_SIDE / max(height, width)
+    return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
 def warp_pictures(findings: Findings) -> list[dict[str, str]]:

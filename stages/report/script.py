@@ -31,13 +31,13 @@ SCRIPT = r"""
     });
   }
 
-  const networks = model.networks.map(({sizes, activation, posture, weights}) => {
-    const numbers = decode(weights), layers = [];
-    for (let i = 1, at = 0; i < sizes.length; i++) {
-      const nIn = sizes[i - 1], nOut = sizes[i], end = at + nIn * nOut;
-      layers.push({nIn, nOut, W: numbers.subarray(at, end), b: numbers.subarray(end, end + nOut)});
-      at = end + nOut;
-    }
+  const networks = model.networks.map(({shapes, convolutions, activation, posture, weights}) => {
+    const numbers = decode(weights);
+    let at = 0;
+    const layers = shapes.map(([nIn, nOut], i) => {
+      const W = numbers.subarray(at, at += nIn * nOut), b = numbers.subarray(at, at += nOut);
+      return {W, b, convolution: convolutions[i]};
+    });
     return {layers, posture, activation: activations[activation]};
   });
 
@@ -84,16 +84,39 @@ SCRIPT = r"""
   }
 
   function logits({layers, activation}, inputs) {
-    let X = inputs;
-    layers.forEach(({nIn, nOut, W, b}, index) => {
-      const Z = Float64Array.from(b);
-      for (let i = 0; i < nIn; i++) {
-        const x = X[i], row = i * nOut;
-        if (x !== 0) for (let j = 0; j < nOut; j++) Z[j] += x * W[row + j];
+    return layers.reduce((X, {W, b, convolution}, index) => {
+      const Z = convolution ? convolved(X, W, b, convolution) : dense(X, W, b, new Float64Array(b.length));
+      return index < layers.length - 1 ? Z.map(activation) : Z;
+    }, inputs);
+  }
+
+  // X W + b, written into Z.
+  function dense(X, W, b, Z) {
+    const nIn = X.length, nOut = b.length;
+    Z.set(b);
+    for (let i = 0; i < nIn; i++) {
+      const x = X[i], row = i * nOut;
+      if (x !== 0) for (let j = 0; j < nOut; j++) Z[j] += x * W[row + j];
+    }
+    return Z;
+  }
+
+  // The same as convolution.py: a dense layer that looks at one patch of the maps at a time, with zeros around them.
+  // Maps lie one after the other, each line by line, before it as after it.
+  function convolved(X, W, b, {channels, height, width, kernel, stride}) {
+    const lines = Math.ceil(height / stride), columns = Math.ceil(width / stride), places = lines * columns;
+    const before = (kernel - 1) >> 1, patch = new Float64Array(channels * kernel * kernel);
+    const here = new Float64Array(b.length), Y = new Float64Array(b.length * places);
+    for (let place = 0; place < places; place++) {
+      const left = place % columns * stride - before, top = Math.floor(place / columns) * stride - before;
+      for (let channel = 0, at = 0; channel < channels; channel++) for (let y = top; y < top + kernel; y++) {
+        const row = (channel * height + y) * width, inside = y >= 0 && y < height;
+        for (let x = left; x < left + kernel; x++) patch[at++] = inside && x >= 0 && x < width ? X[row + x] : 0;
       }
-      X = index < layers.length - 1 ? Z.map(activation) : Z;
-    });
-    return X;
+      dense(patch, W, b, here);
+      for (let f = 0; f < b.length; f++) Y[f * places + place] = here[f];
+    }
+    return Y;
   }
 
   // With two classes there is one logit, that of the second.

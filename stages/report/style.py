@@ -50,10 +50,12 @@ figure.chart svg { width: 100%; height: auto; max-width: 30rem; display: block; 
 figure.chart figcaption { font-weight: 600; color: var(--ink); margin-bottom: .2rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: 1.1rem .7rem; }
 .pictures.small { grid-template-columns: repeat(auto-fill, minmax(3.1rem, 1fr)); gap: .5rem; }
+.pictures.filters { grid-template-columns: repeat(auto-fill, minmax(4.4rem, 1fr)); gap: .7rem; }
 img { display: block; image-rendering: pixelated; width: 100%; height: auto; border-radius: .25rem; }
 .pictures figcaption { line-height: 1.35; margin-top: .3rem; font-size: .8rem; }
 .pictures b { color: var(--ink); }
 .weights img { background: var(--card); }
+.filters img { border-radius: 0; }
 .warps { display: grid; grid-template-columns: repeat(8, minmax(0, 4.4rem)); gap: .4rem; padding: 3px; }
 .warps > :nth-child(8n + 1) { outline: 2px solid var(--first); outline-offset: 1px; border-radius: .25rem; }
 .draw { display: grid; grid-template-columns: 280px 8.5rem minmax(14rem, 1fr); gap: 1.6rem; align-items: start; }
@@ -96,7 +98,8 @@ details { margin: .5rem 0; } summary { cursor: pointer; padding: .2rem 0; }
   .confusion { font-size: .72rem; } .confusion th, .confusion td { padding: .2rem .12rem; min-width: 1.55rem; }
   .rows { font-size: .76rem; } th, td { padding: .22rem .3rem; } .rows th, .rows td { padding: .22rem .16rem; }
   .pictures { grid-template-columns: repeat(4, 1fr); gap: .9rem .6rem; }
-  .pictures.small { grid-template-columns: repeat(8, 1fr); gap: .3rem; } .warps { gap: .25rem; } }
+  .pictures.small { grid-template-columns: repeat(8, 1fr); gap: .3rem; }
+  .pictures.filters { grid-template-columns: repeat(5, 1fr); gap: .5rem; } .warps { gap: .25rem; } }
 @media (max-width: 24rem) { .rows { font-size: .7rem; } }
 @media print { @page { margin: 14mm 12mm; } html { font-size: 12px; }
   body { max-width: none; padding: 0; font-size: 1rem; }
@@ -107,6 +110,7 @@ details { margin: .5rem 0; } summary { cursor: pointer; padding: .2rem 0; }
   .side { grid-template-columns: repeat(3, 1fr); gap: .8rem; } .pair { grid-template-columns: 1fr 1fr; gap: .8rem; }
   .confusion { font-size: 7pt; } .confusion th, .confusion td { padding: .15rem; min-width: 0; }
   .pictures { grid-template-columns: repeat(8, 1fr); } .pictures.small { grid-template-columns: repeat(16, 1fr); }
+  .pictures.filters { grid-template-columns: repeat(12, 1fr); }
   .settings { columns: 2; } }
 """ + "".join(
     f".{kind}{level} {{ background: rgb(var(--{kind}) / {level * 50 // SHADES}%); }}\n"

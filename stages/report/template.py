@@ -43,7 +43,7 @@ All networks together are right on <strong>{{ percent(metrics.ensemble.accuracy)
 <p class="faint full">Data: {{ metrics.source }}. {{ count(images.n_train) }} rows to train on, {{
 count(images.n_validation) }} held out; images of {{ images.height }} x {{ images.width }} pixels in {{ labels |
 length }} classes.<br>
-{{ "Network" if n_networks == 1 else "%d networks" % n_networks }}: {{ architectures | join(", ") }}, \
+{{ "Network" if n_networks == 1 else "%d networks" % n_networks }}: {{ architectures | join("; ") }}, \
 {{ count(n_parameters) }} parameters{{ "" if n_networks == 1 else " together" }}.</p>
 <nav aria-label="Contents"><ul>
 {% for id, title in contents %}
@@ -270,9 +270,9 @@ scope="col">right</th></tr>
 <section>
 {{ section("weights") }}
 <p class="faint">{{ weights_caption }} Orange: ink here speaks for it. Blue: against it. Clear: it does not matter.</p>
-<div class="pictures small weights">
+<div class="pictures {{ "filters" if has_filters else "small" }} weights">
 {% for each in weights %}
-<figure><img src="{{ each.picture }}" width="{{ picture_width }}" height="{{ picture_height }}" \
+<figure><img src="{{ each.picture }}" width="{{ each.width }}" height="{{ each.height }}" \
 alt="Weights of {{ each.name }}">{% if each.caption %}<figcaption>{{ each.caption }}</figcaption>{% endif %}</figure>
 {% endfor %}
 </div>

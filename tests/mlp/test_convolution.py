@@ -154,6 +154,8 @@ def test_blocks_are_every_row_once_in_at_most_two_sizes(m: int, line_bytes: int,
 def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
     large = Architecture(2**14, 10, filters=(64,), image=(128, 128))
     assert chunks_of(large, 100)[0].stop * max(large.sizes) <= 2**22
+    large = Architecture(2**14, 10, filters=(32, 8), kernel=20, stride=1, image=(128, 128))
+    assert chunks_of(large, 100)[0].stop * large.maps[1].channels * 20**2 * large.maps[2].width <= 2**22
     assert chunks_of(Architecture(784, 10), 1000) == [slice(0, 512), slice(512, 1024)]
 
 

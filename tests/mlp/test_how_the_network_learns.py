@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.mlp import activations, layers, losses, network, optimisers, schedules, step
+from stages.mlp import activations, convolution, layers, losses, network, optimisers, schedules, step
 
 PAGE = Path(__file__).parents[2] / "docs/how-the-network-learns.md"
-MODULES = (activations, layers, losses, network, optimisers, schedules, step)
+MODULES = (activations, convolution, layers, losses, network, optimisers, schedules, step)
 
 
 def quotations() -> list[tuple[str, str]]:
@@ -58,6 +58,11 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "SoftmaxCrossEntropy.measure",
         "SoftmaxCrossEntropy.gradient",
         "BinaryCrossEntropy.gradient",
+        "convolve",
+        "FeatureMaps.convolved",
+        "Patches.__init__",
+        "Patches.add_gradient",
+        "Convolution.backward",
         "BatchNorm.backward",
         "Dropout.backward",
         "Network.initialise",
@@ -71,5 +76,5 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
 
 def test_the_worked_numbers_are_right() -> None:
     failed, attempted = doctest.testfile(str(PAGE), module_relative=False)
-    assert attempted > 40
+    assert attempted > 60
     assert failed == 0

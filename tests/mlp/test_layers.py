@@ -1,66 +1,128 @@
-"""Layers shared between workers: each touches only its own columns, and dense layers wait where they must."""
+"""Layers shared between workers: each touches only its own columns, and waits where it needs those of others."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
+from math import inf
+from threading import Condition
 
 import numpy as np
 import pytest
 
 from stages.mlp.activations import ReLU
+from stages.mlp.convolution import Convolution, FeatureMaps
 from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
-from stages.mlp.team import Shard, Threads
+from stages.mlp.team import Shard, Team, Threads
 
 M, N_IN, N_OUT, SHARDS = 7, 5, 4, 3
+MAPS = FeatureMaps(4, 3, 5)
+
+Division = Callable[[Shard], tuple[slice, slice]]  # the rows and columns of an array that are a worker's own
 
 
-def make_dense(**options: bool) -> Dense:
+class OneLate(Threads):
+    """Threads of which one starts, and goes on after each wait, only when all others wait for it or are done."""
+
+    def __init__(self, count: int, late: int) -> None:
+        super().__init__(count)
+        self._late = late
+        self._waits = [0.0] * count  # how many waits each worker has come to; no end of them once it is done
+        self._changed = Condition()
+
+    def run(self, work: Callable[[int], None]) -> None:
+        def late_or_not(index: int) -> None:
+            try:
+                self._let_others_go_first(index)
+                work(index)
+            finally:
+                self._count(index, inf)
+
+        super().run(late_or_not)
+
+    def wait(self, index: int) -> None:
+        self._count(index, 1)
+        super().wait(index)
+        self._let_others_go_first(index)
+
+    def _count(self, index: int, n: float) -> None:
+        with self._changed:
+            self._waits[index] += n
+            self._changed.notify_all()
+
+    def _let_others_go_first(self, index: int) -> None:
+        if index == self._late:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: sum(waits > self._waits[index] for waits in self._waits) == self.count - 1
+                )
+
+
+def by_rows(shard: Shard) -> tuple[slice, slice]:
+    return shard.rows, slice(None)
+
+
+def by_channels(shard: Shard, n_channels: int, places: int = 1) -> tuple[slice, slice]:
+    part = shard.part(n_channels)
+    return slice(None), slice(part.start * places, part.stop * places)
+
+
+def make_dense(shards: int, **options: bool) -> tuple[Dense, Division, Division]:
+    """A layer, and how its inputs and outputs are divided."""
     W, b = np.random.default_rng(0).standard_normal((N_IN, N_OUT)), np.arange(N_OUT, dtype=float)
-    return Dense(M, W, b, np.zeros_like(W), np.zeros_like(b), shards=SHARDS, **options)
+    layer = Dense(M, W, b, np.zeros_like(W), np.zeros_like(b), shards=shards, **options)
+    before = by_rows if options["gathers"] else partial(by_channels, n_channels=N_IN)
+    return layer, before, by_rows if options["last"] else partial(by_channels, n_channels=N_OUT)
 
 
-def in_team(work: Callable[[Shard], None]) -> None:
-    with Threads(SHARDS) as team:
-        shards = [Shard(index, M, team) for index in range(SHARDS)]
-        team.run(lambda index: work(shards[index]))
+def make_convolution(shards: int, *, first: bool) -> tuple[Convolution, Division, Division]:
+    """The same for a convolution."""
+    W, b = np.random.default_rng(0).standard_normal((MAPS.channels * 3**2, N_OUT)), np.arange(N_OUT, dtype=float)
+    layer = Convolution(M, MAPS, 3, 2, W, b, np.zeros_like(W), np.zeros_like(b), first=first, shards=shards)
+    before = by_rows if first else partial(by_channels, n_channels=MAPS.channels, places=MAPS.places)
+    return layer, before, partial(by_channels, n_channels=N_OUT, places=layer.maps_out.places)
+
+
+def taken_through(
+    make: Callable[[int], tuple[Dense | Convolution, Division, Division]], team: Team
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Y, dX, dW and db, when every worker hands in, and takes, only its own parts of X, Y, dY and dX."""
+    layer, before, after = make(team.count)
+    rng, n_in = np.random.default_rng(1), MAPS.size if isinstance(layer, Convolution) else N_IN
+    X, dY = rng.standard_normal((M, n_in)), rng.standard_normal(layer.Y.shape)
+    X_handed, dY_handed = np.full_like(X, np.nan), np.full_like(dY, np.nan)
+    Y, dX = np.zeros_like(dY), np.zeros_like(X)
+
+    def work(index: int) -> None:
+        shard = Shard(index, M, team)
+        mine_before, mine_after = before(shard), after(shard)
+        X_handed[mine_before] = X[mine_before]
+        Y[mine_after] = layer.forward(X_handed, shard)[mine_after]
+        dY_handed[mine_after] = dY[mine_after]
+        found = layer.backward(dY_handed, shard)
+        if not layer.first:
+            dX[mine_before] = found[mine_before]
+        layer.gradient(shard)
+
+    with team:
+        team.run(work)
+    return Y, dX, layer.dW, layer.db
 
 
 @pytest.mark.parametrize("late", range(SHARDS))
-@pytest.mark.parametrize("gathers", [True, False])
-@pytest.mark.parametrize("last", [True, False])
-def test_a_dense_layer_waits_for_whoever_is_late(late: int, *, gathers: bool, last: bool) -> None:
-    rng = np.random.default_rng(1)
-    inputs, dY = rng.standard_normal((M, N_IN)), rng.standard_normal((M, N_OUT))
-    layer = make_dense(gathers=gathers, last=last)
-    X, made, handed, dX = np.full((M, N_IN), np.nan), np.zeros((M, N_OUT)), np.full((M, N_OUT), np.nan), []
-
-    def work(shard: Shard) -> None:
-        def mine(n: int, *, by_rows: bool) -> tuple[slice, slice]:
-            return (shard.rows, slice(None)) if by_rows else (slice(None), shard.part(n))
-
-        def dawdle() -> None:
-            time.sleep(0.02 * (shard.index == late))
-
-        dawdle()
-        before = mine(N_IN, by_rows=gathers)
-        X[before] = inputs[before]
-        Y = layer.forward(X, shard)
-        after = mine(N_OUT, by_rows=last)
-        made[after] = Y[after]
-        dawdle()
-        handed[after] = dY[after]
-        found = layer.backward(handed, shard)
-        dX.append((before, found[before].copy()))
-        layer.gradient(shard)
-
-    in_team(work)
-    np.testing.assert_allclose(made, inputs @ layer.W + layer.b)
-    for part, found in dX:
-        np.testing.assert_allclose(found, (dY @ layer.W.T)[part])
-    assert sum(found.size for _, found in dX) == M * N_IN
-    np.testing.assert_allclose(layer.dW, inputs.T @ dY)
-    np.testing.assert_allclose(layer.db, dY.sum(axis=0))
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(partial(make_dense, gathers=gathers, last=last) for gathers in (True, False) for last in (True, False)),
+        *(partial(make_convolution, first=first) for first in (True, False)),
+    ],
+    ids=lambda make: "-".join([make.func.__name__, *(name for name, is_so in make.keywords.items() if is_so)]),
+)
+def test_a_layer_waits_for_whoever_is_late(
+    make: Callable[[int], tuple[Dense | Convolution, Division, Division]], late: int
+) -> None:
+    for shared, whole in zip(taken_through(make, OneLate(SHARDS, late)), taken_through(make, Threads(1)), strict=True):
+        np.testing.assert_allclose(shared, whole, rtol=1e-9, atol=1e-12)
 
 
 def make_batch_norm() -> BatchNorm:

@@ -103,3 +103,23 @@ def test_the_shapes_of_the_schedules() -> None:
     assert (down[0], down[-1]) == (1, pytest.approx(0, abs=1e-3))
     with pytest.raises(ValueError, match="schedule"):
         share_of_learning_rate("cyclic", 0, 10, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "description"),
+    [
+        ({}, "784 - 256 - 64 - 10"),
+        ({"hidden": ()}, "784 - 10"),
+        ({"image": (28, 28)}, "784 - 256 - 64 - 10"),
+        (
+            {"image": (28, 28), "filters": (16, 32), "hidden": (128,)},
+            "28 x 28 - 16 filters of 5 x 5 - 32 filters of 5 x 5 - 128 - 10",
+        ),
+        (
+            {"image": (196, 4), "filters": (1, 2), "kernel": (5, 3), "hidden": (), "n_classes": 2},
+            "196 x 4 - 1 filter of 5 x 5 - 2 filters of 3 x 3 - 1",
+        ),
+    ],
+)
+def test_an_architecture_is_described_layer_by_layer(settings: dict, description: str) -> None:
+    assert Architecture(**{"n_inputs": 784, "n_classes": 10, **settings}).description == description

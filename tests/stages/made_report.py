@@ -47,7 +47,7 @@ def make_network(
     """A network with random weights, and random averages if it normalises."""
     known = {"hidden": (6,), **architecture}
     network = Network(
-        Architecture(n_inputs=height * width, n_classes=len(classes), **known),
+        Architecture(n_inputs=height * width, n_classes=len(classes), image=(height, width), **known),
         NetworkImages(classes, height, width, posture=posture),
     )
     rng = np.random.default_rng(seed)

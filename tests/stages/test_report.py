@@ -25,7 +25,7 @@ from pipeline.observe import NO_SOURCES, Project, current_work
 from pipeline.store import Store
 from stages import STAGES
 from stages.framing import find_framing
-from stages.mlp import predict_proba
+from stages.mlp import Network, predict_proba
 from stages.parameters import EvaluateParameters
 from stages.report import page as module
 from stages.report.calibration import calibration_error, reliability
@@ -84,6 +84,8 @@ def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
         {"classes": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "height": 64, "width": 64, "hidden": (300,)},
         {"height": 9, "width": 4, "batch_norm": True, "activation": "gelu", "dtype": "float64"},
         {"height": 1, "width": 30, "hidden": (), "n_networks": 3},
+        {"height": 8, "width": 7, "filters": (70, 3), "kernel": 3, "n_networks": 2, "batch_norm": True},
+        {"height": 2, "width": 9, "filters": (1,), "kernel": 20, "hidden": (), "classes": ("no", "yes")},
     ],
     ids=lambda changes: f"{changes.get('height')}x{changes.get('width')}",
 )
@@ -122,7 +124,7 @@ def test_labels_and_file_names_with_markup_show_as_text() -> None:
         assert label in page.text
     assert 'data/<script>"a".csv' in page.text
     assert [attributes.get("type") for attributes in page.all("script")] == ["application/json", None]
-    assert json.loads(page.scripts[0])["networks"][0]["sizes"] == [15, 4]
+    assert json.loads(page.scripts[0])["networks"][0]["shapes"] == [[15, 4]]
 
 
 def test_a_changed_template_style_or_script_is_changed_code_of_evaluate(tmp_path: Path) -> None:
@@ -269,14 +271,33 @@ def test_a_few_of_many_units_are_shown_the_strongest_first() -> None:
 # the network inside it -----------------------------------------------------------------------------------------------
 
 
-def test_folded_layers_say_what_the_network_says() -> None:
-    network = make_network((0, 1, 2), 3, 5, hidden=(8, 7), batch_norm=True, activation="tanh")
-    A = X = np.random.default_rng(0).random((50, 15))
-    for index, (W, b) in enumerate(layers := folded_layers(network)):
-        A = A @ W + b
-        A = np.tanh(A) if index < len(layers) - 1 else A
-    P = np.exp(A) / np.exp(A).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(P, predict_proba(network, X), atol=1e-6)
+@pytest.mark.usefixtures("no_charts")
+def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -> None:
+    findings = make_findings(height=7, width=6, filters=(4, 5), kernel=3, n_networks=2)
+    page = Page(render(findings))
+    shown = [each for each in page.all("img") if each["alt"].startswith("Weights of")]
+    order = strongest_units(findings.networks[0]).tolist()
+    assert [each["alt"] for each in shown] == [f"Weights of filter {at}" for at in order]
+    assert {(each["width"], each["height"]) for each in shown} == {("84", "84")}
+    W = findings.networks[0].weights["W1"]  # (9, 4)
+    for each, at in zip(shown, order, strict=True):
+        assert each["src"] == weight_picture(W[:, at].reshape(3, 3))
+    text = " ".join(page.text.split())
+    assert "4 filters of the first convolution of the first network, the strongest first: 3 x 3 weights, which" in text
+    assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 3 - 6 - 3, " in text
+
+
+@pytest.mark.parametrize(
+    "layers", [{"hidden": (8, 7)}, {"filters": (2, 3), "kernel": (3, 2), "stride": (2, 1)}], ids=str
+)
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_folded_layers_say_without_normalisation_what_the_network_says(*, layers: dict, batch_norm: bool) -> None:
+    network = make_network((0, 1, 2), 4, 5, batch_norm=batch_norm, activation="tanh", **layers)
+    plain = Network(replace(network.architecture, batch_norm=False))
+    for i, (W, b) in enumerate(folded_layers(network), start=1):
+        plain.weights[f"W{i}"][...], plain.weights[f"b{i}"][...] = W, b
+    X = np.random.default_rng(0).random((50, 20))
+    np.testing.assert_allclose(predict_proba(plain, X), predict_proba(network, X), atol=1e-6)
 
 
 def test_weights_are_stored_in_full_or_half_precision_or_not_at_all_by_the_room_there_is() -> None:
