@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History
 if TYPE_CHECKING:
     from stages.parameters import TrainParameters
 
+Made = TypeVar("Made")
 BLOCK_ROWS = 4096
 NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
 
@@ -65,16 +67,16 @@ class Member:
         division = {"folds": self.parameters.folds, "fold": self.fold, "seed_of_folds": self.parameters.seed}
         return {**own, "seed": self.seed, "keep": self.keep, **(division if self.parameters.folds > 1 else {})}
 
+    @property
+    def architecture(self) -> Architecture:
+        """What the settings say of the network; ConfigError if they contradict each other."""
+        sides = self.images.height, self.images.width
+        own = settings_of(self.parameters, Architecture)
+        return of_settings(Architecture, n_inputs=prod(sides), n_classes=len(self.images.classes), image=sides, **own)
+
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
-        images = replace(self.images, posture=self.parameters.posture)
-        architecture = Architecture(
-            n_inputs=images.height * images.width,
-            n_classes=len(images.classes),
-            image=(images.height, images.width),
-            **settings_of(self.parameters, Architecture),
-        )
-        return Network(architecture, images)
+        return Network(self.architecture, replace(self.images, posture=self.parameters.posture))
 
 
 def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
@@ -175,8 +177,13 @@ def make_recipe(parameters: TrainParameters, n_rows: int, *, seed: int, keep: st
     """How to train on ``n_rows`` rows, from the settings."""
     batch_size = parameters.batch_size or usual_batch_size(n_rows)
     values = settings_of(parameters, Recipe) | {"batch_size": batch_size, "seed": seed, "keep": keep}
+    return of_settings(Recipe, **values)
+
+
+def of_settings(kind: type[Made], **values: Any) -> Made:
+    """A ``kind`` with these values; ConfigError if it refuses them."""
     try:
-        return Recipe(**values)
+        return kind(**values)
     except ValueError as error:
         raise ConfigError(f"the settings of train contradict each other: {error}", where="[train]") from error
 

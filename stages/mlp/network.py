@@ -151,8 +151,10 @@ class Architecture:
 
 
 def for_each(setting: int | tuple[int, ...], filters: tuple[int, ...]) -> tuple[int, ...]:
-    """A setting of every convolution, of which there may be one for all."""
-    return (setting,) * len(filters) if isinstance(setting, int) else setting
+    """A setting of every convolution, of which there may be one for all; without convolutions it says nothing."""
+    if isinstance(setting, int):
+        return (setting,) * len(filters)
+    return setting if filters else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
 def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_stage) -> None:
     with pytest.raises(ConfigError, match="patience"):
         run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
+    with pytest.raises(ConfigError, match="one for all convolutions or one for each"):
+        run_stage("train", TrainParameters(**SMALL, filters=(2, 3), kernel=(3, 3, 3)))
 
 
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
