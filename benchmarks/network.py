@@ -27,6 +27,7 @@ import tutorial
 
 from stages.mlp import Architecture, Augmentation, Network, Recipe, Warp, fit
 from stages.mlp.course import generator
+from stages.presets import PRESETS
 
 try:
     import torch
@@ -40,11 +41,14 @@ except ImportError:
 THREADS = 2
 LEARNING_RATE = 1e-3
 SMALL, LARGE = ((256, 64), 128), ((1024, 512), 256)
+CONVOLUTIONS = {
+    name: PRESETS["long"]["train"][name] for name in ("filters", "kernel", "stride", "hidden", "batch_norm")
+}
 Timed = Callable[[], tuple[float, float]]  # seconds of one epoch, and the loss or accuracy it came to
 
 
-def ours(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int, augment=None) -> tuple[float, float]:
-    network = Network(Architecture(X.shape[1], Y.shape[1], hidden))
+def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augment=None) -> tuple[float, float]:
+    network = Network(Architecture(X.shape[1], Y.shape[1], image=(28, 28), **architecture))
     network.initialise(np.random.default_rng(0))
     recipe = Recipe(
         epochs=1,
@@ -59,17 +63,27 @@ def ours(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int, augment=N
     return time.perf_counter() - start, history.best_epoch.train_loss
 
 
-def torch_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(), *, batch_norm=False):
+    """The same network as ours, on rows of 784 pixels, with He's weights."""
+    nn, layers, channels, side = torch.nn, [], 1, 28
+    for n_filters, size, step in zip(filters, kernel, stride, strict=True):
+        layers += [nn.Conv2d(channels, n_filters, size, step, size // 2), nn.BatchNorm2d(n_filters), nn.ReLU()]
+        channels, side = n_filters, -(-side // step)
+    layers = [nn.Unflatten(1, (1, 28, 28)), *layers, nn.Flatten()] if filters else []
+    for n_in, n_out in pairwise((channels * side**2, *hidden, n_classes)):
+        layers += [nn.Linear(n_in, n_out), *([nn.BatchNorm1d(n_out)] if batch_norm else []), nn.ReLU()]
+    model = nn.Sequential(*layers[: -2 if batch_norm else -1])
+    for layer in model:
+        if hasattr(layer, "weight") and layer.weight.ndim > 1:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return model
+
+
+def torch_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    sizes = (X.shape[1], *hidden, Y.shape[1])
-    layers = []
-    for n_in, n_out in pairwise(sizes):
-        linear = torch.nn.Linear(n_in, n_out)
-        torch.nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-        torch.nn.init.zeros_(linear.bias)
-        layers += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    model = torch_network(Y.shape[1], **architecture)
     optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     loss_of = torch.nn.CrossEntropyLoss()
     inputs, labels = torch.from_numpy(X), torch.from_numpy(Y.argmax(axis=1))
@@ -183,9 +197,9 @@ def load(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 def compare(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int, targets: dict[str, float]) -> None:
     hidden, batch_size = size
-    runs: dict[str, Timed] = {"ours": partial(ours, X, Y, hidden, batch_size)}
+    runs: dict[str, Timed] = {"ours": partial(ours, X, Y, {"hidden": hidden}, batch_size)}
     if torch is not None:
-        runs["PyTorch"] = partial(torch_epoch, X, Y, hidden, batch_size)
+        runs["PyTorch"] = partial(torch_epoch, X, Y, {"hidden": hidden}, batch_size)
     runs["products"] = partial(products_epoch, X, Y, hidden, batch_size)
     if MLPClassifier is not None and "scikit-learn" in targets:
         runs["scikit-learn"] = partial(sklearn_epoch, X, Y, hidden, batch_size)
@@ -204,6 +218,18 @@ def compare(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int, targets: dic
             show(f"times as fast as {name}", ratio, f">= {target}", reached=ratio >= target)
 
 
+def compare_convolutions(X: np.ndarray, Y: np.ndarray, batch_size: int = 128) -> None:
+    runs = {"ours": partial(ours, X, Y, CONVOLUTIONS, batch_size)}
+    if torch is not None:
+        runs["PyTorch"] = partial(torch_epoch, X, Y, CONVOLUTIONS, batch_size)
+    found = in_turn(3, runs)
+    print(f"the convolutions of preset long, batch {batch_size}, Adam, one epoch of {len(X):,} rows")
+    for name, (seconds, loss) in found.items():
+        print(f"  {name:<14} {seconds:7.3f} s   training loss {loss:.4f}")
+    if torch is not None:
+        print(f"  times as fast as PyTorch: {found['PyTorch'][0] / found['ours'][0]:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("zip", nargs="?", default=os.environ.get("DIGIT_RECOGNIZER_ZIP"))
@@ -215,6 +241,7 @@ def main() -> None:
 
     compare(X, Y, SMALL, options.rounds, {"PyTorch": 1.25, "products": 1.5, "scikit-learn": 1.7})
     compare(X, Y, LARGE, max(3, options.rounds // 2), {"PyTorch": 1.15, "products": 1.25})
+    compare_convolutions(X[:12800], Y[:12800])
 
     weights: list = []
     found = in_turn(
@@ -232,12 +259,12 @@ def main() -> None:
 
     strength = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.04, elastic=0.04)
     warp = partial(Warp, strength, 28, 28)
-    part = slice(0, 16384)
+    part, (hidden, batch_size) = slice(0, 16384), LARGE
     found = in_turn(
         max(3, options.rounds // 2),
         {
-            "plain": partial(ours, X[part], Y[part], *LARGE),
-            "augmented": partial(ours, X[part], Y[part], *LARGE, augment=warp),
+            "plain": partial(ours, X[part], Y[part], {"hidden": hidden}, batch_size),
+            "augmented": partial(ours, X[part], Y[part], {"hidden": hidden}, batch_size, augment=warp),
         },
     )
     share = 100 * (1 - found["plain"][0] / found["augmented"][0])
