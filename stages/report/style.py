@@ -43,7 +43,7 @@ th { font-weight: 600; }
 .named tbody th { text-align: left; font-weight: 400; }
 .rows tbody tr:nth-child(even) { background: var(--card); }
 .confusion { font-size: .8rem; }
-.confusion th, .confusion td { padding: .22rem .3rem; text-align: center; min-width: 1.9rem; }
+.confusion th, .confusion td { padding: .22rem .15rem; text-align: center; min-width: 1.85rem; }
 .confusion th { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 figure { margin: 0; min-width: 0; }
 figure.chart svg { width: 100%; height: auto; max-width: 30rem; display: block; }
