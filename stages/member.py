@@ -52,6 +52,11 @@ class Member:
         return seed_of_member(self.parameters.seed, self.fold, self.number)
 
     @property
+    def variant(self) -> int:
+        """Which of the variants, if there are any: they take turns, along the folds and within each."""
+        return (self.fold + self.number) % max(len(self.parameters.variants), 1)
+
+    @property
     def keep(self) -> str:
         """Whose weights are kept.
 
@@ -72,7 +77,27 @@ class Member:
         """What the settings say of the network; ConfigError if they contradict each other."""
         sides = self.images.height, self.images.width
         own = settings_of(self.parameters, Architecture)
-        return of_settings(Architecture, n_inputs=prod(sides), n_classes=len(self.images.classes), image=sides, **own)
+        values = {**own, "n_inputs": prod(sides), "n_classes": len(self.images.classes), "image": sides}
+        return self._made(
+            Architecture, values, mend="train.kernel and train.stride: a number each, or lists like filters"
+        )
+
+    def recipe(self, n_rows: int) -> Recipe:
+        """How to train on ``n_rows`` rows, from the settings; ConfigError if they contradict each other."""
+        batch_size = self.parameters.batch_size or usual_batch_size(n_rows)
+        own = settings_of(self.parameters, Recipe)
+        values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
+        return self._made(Recipe, values, mend="change one of them; `pipeline config` shows where each comes from")
+
+    def _made(self, kind: type[Made], values: dict[str, Any], *, mend: str) -> Made:
+        try:
+            return kind(**values)
+        except ValueError as error:
+            n_variants = len(self.parameters.variants)
+            which = f" with [[train.variants]] number {self.variant + 1} of {n_variants}" if n_variants else ""
+            raise ConfigError(
+                f"the settings of train contradict each other: {error}", where=f"[train]{which}", mend=mend
+            ) from error
 
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
@@ -80,12 +105,13 @@ class Member:
 
 
 def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
-    """The member with that number of that fold. Variants take turns, along the folds and within each."""
-    if parameters.variants:
-        variant = parameters.variants[(fold + number) % len(parameters.variants)]
-        own = {name: value for name, value in msgspec.structs.asdict(variant).items() if value is not None}
-        parameters = msgspec.structs.replace(parameters, **own)
-    return Member(parameters, images, fold, number)
+    """The member with that number of that fold, with what its variant says."""
+    member = Member(parameters, images, fold, number)
+    if not parameters.variants:
+        return member
+    variant = msgspec.structs.asdict(parameters.variants[member.variant])
+    own = {name: value for name, value in variant.items() if value is not None}
+    return replace(member, parameters=msgspec.structs.replace(parameters, **own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +142,7 @@ def train_member(member: Member, place: Workplace) -> Trained:
         rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
         X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
     n_rows = len(X if rows is None else rows)
-    recipe = make_recipe(parameters, n_rows, seed=member.seed, keep=member.keep)
+    recipe = member.recipe(n_rows)
     network = member.empty_network()
     if parameters.posture != "as_written":
         X, X_validation = (all_in_posture(part, network) for part in (X, X_validation))
@@ -171,21 +197,6 @@ class ChosenRows:
         rows = self.X[self.rows[part]]
         mlp.forget_pages(self.X)
         return rows
-
-
-def make_recipe(parameters: TrainParameters, n_rows: int, *, seed: int, keep: str) -> Recipe:
-    """How to train on ``n_rows`` rows, from the settings."""
-    batch_size = parameters.batch_size or usual_batch_size(n_rows)
-    values = settings_of(parameters, Recipe) | {"batch_size": batch_size, "seed": seed, "keep": keep}
-    return of_settings(Recipe, **values)
-
-
-def of_settings(kind: type[Made], **values: Any) -> Made:
-    """A ``kind`` with these values; ConfigError if it refuses them."""
-    try:
-        return kind(**values)
-    except ValueError as error:
-        raise ConfigError(f"the settings of train contradict each other: {error}", where="[train]") from error
 
 
 def usual_batch_size(n_rows: int) -> int:

@@ -74,6 +74,8 @@ class EncodeParameters(Parameters, frozen=True):
 
 
 Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
+Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
+Sides = Side | tuple[Side, ...]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 Posture = Literal["as_written", "upright", "even"]
 Strength = Annotated[float, Meta(ge=0.0)]
@@ -84,8 +86,8 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
 
     hidden: Sizes | None = None
     filters: Sizes | None = None
-    kernel: Count | Sizes | None = None
-    stride: Count | Sizes | None = None
+    kernel: Sides | None = None
+    stride: Sides | None = None
     activation: Activation | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
@@ -106,18 +108,18 @@ class TrainParameters(Parameters, frozen=True):
 
     hidden: Annotated[
         Sizes,
-        Meta(description="Width of each hidden layer; [] is multinomial logistic regression."),
+        Meta(description="Width of each hidden layer; without convolutions, [] is multinomial logistic regression."),
     ] = (256, 64)
     filters: Annotated[
         Sizes,
         Meta(description="Number of filters of each convolution in front of the hidden layers; []: none."),
     ] = ()
     kernel: Annotated[
-        Count | Sizes,
+        Sides,
         Meta(description="Side in pixels of the convolutions' kernels: one for all, or one for each."),
     ] = 5
     stride: Annotated[
-        Count | Sizes,
+        Sides,
         Meta(description="Pixels by which the kernels move on, likewise; 2 halves an image's sides."),
     ] = 2
     activation: Annotated[
@@ -190,7 +192,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = None
     max_seconds: Annotated[
         Annotated[float, Meta(gt=0.0)] | None,
-        Meta(description="Stop training after this time and keep the best; the result then depends on the machine."),
+        Meta(description="Stop training after this time and keep what keep says; the result depends on the machine."),
     ] = None
     seed: Annotated[
         int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)

@@ -46,8 +46,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     # The default with less patience.
     "fast": {"train": {"epochs": 12}},
-    # As far as one network goes in ten minutes. The learning rate ends at 0, and the last weights err least; the epoch
-    # that is best on the validation rows is so by luck, as its loss shows.
+    # As far as one network goes in ten minutes. The learning rate ends at 0, so the last epoch has the lowest loss;
+    # which is the best of sixty on some thousand validation rows is a matter of luck.
     "long": {"train": {**CONVOLUTIONAL, "epochs": 60, "keep": "last"}},
     # An ensemble by folds. Members differ in more than their seeds: they take turns to see images as they were written,
     # upright, and also of like width. Two per cent of the rows are shown to none, for an honest figure of all together.

@@ -22,7 +22,7 @@ from stages import mlp
 from stages.documents import Classes, decode_document
 from stages.documents import Images as ImagesDocument
 from stages.folds import divide_into_folds
-from stages.member import Member, Trained, make_member, make_recipe
+from stages.member import Member, Trained, make_member
 from stages.mlp import Epoch, History, Images
 from stages.tables import write_table
 from stages.wording import counted
@@ -118,7 +118,7 @@ def check_settings(task: Task[TrainParameters], members: Sequence[Member], label
     """Raise ConfigError for what cannot work, before anything is trained."""
     parameters = task.parameters
     for member in members:
-        make_recipe(member.parameters, len(labels), seed=member.seed, keep=member.keep)
+        member.recipe(len(labels))
         member.architecture  # noqa: B018 - it refuses what contradicts itself
     n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
     if parameters.folds == 1 and n_validation == 0:

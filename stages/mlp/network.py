@@ -41,7 +41,7 @@ class Architecture:
     ----------
     n_inputs : values per row
     n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
-    hidden : width of each hidden layer; none makes it multinomial logistic regression
+    hidden : width of each hidden layer; without any, and without filters, it is multinomial logistic regression
     activation : relu, leaky_relu, elu, gelu, tanh or sigmoid
     dropout : probability with which each value that a dense layer is handed, pixels aside, is dropped in training
     batch_norm : normalise before every activation, whatever a convolution makes channel by channel
@@ -75,17 +75,16 @@ class Architecture:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
+        given = ", ".join(
+            f"{name} = {list(value) if isinstance(value, tuple) else value}"
+            for name, value in (("filters", self.filters), ("kernel", self.kernel), ("stride", self.stride))
+        )
         if min((*self.filters, *self.kernels, *self.strides), default=1) < 1:
-            raise ValueError(
-                "filters, kernel and stride must be 1 or more, not "
-                f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}"
-            )
+            raise ValueError(f"filters, kernel and stride must be 1 or more, not {given}")
         if not len(self.filters) == len(self.kernels) == len(self.strides):
-            raise ValueError(
-                "kernel and stride must be one for all convolutions or one for each, not "
-                f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}"
-            )
-        if self.filters and (self.image is None or prod(self.image) != self.n_inputs):
+            raise ValueError(f"kernel and stride must be one for all convolutions or one for each, not {given}")
+        sides = self.image or ()
+        if self.filters and (len(sides) != 2 or min(sides) < 1 or prod(sides) != self.n_inputs):
             raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
 
     @property

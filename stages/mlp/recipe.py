@@ -35,7 +35,7 @@ class Recipe:
     ema : decay of the averaged weights, which are then what is validated and kept; 0 for none
     keep : whose weights are kept, the best epoch's or the last one's
     patience : stop when so many epochs in a row were no better than the best
-    max_seconds : stop after this time and keep the best; the result then depends on the machine's speed
+    max_seconds : stop after this time and keep what ``keep`` says; the result then depends on the machine's speed
     seed : of order, dropout and augmentation
     window_mib : a training set of more than so many MiB is shuffled in windows of this size (shuffle.py)
     shards : workers that share a step; their number has an effect on rounding, dropout and augmentation
@@ -73,7 +73,9 @@ class Recipe:
         positive = ("learning_rate", "epsilon", "clip_norm", "patience", "max_seconds")
         self._demand(positive, lambda value: value is None or value > 0, "above 0")
         if self.keep == "last" and self.patience is not None:
-            raise ValueError("patience waits for a better epoch, and so goes with keep = best only")
+            raise ValueError(
+                "patience waits for a better epoch, and so goes with keep = best only, not with keep = last"
+            )
 
     def _demand(self, names: tuple[str, ...], holds: Callable[[Any], bool], what: str) -> None:
         for name in names:

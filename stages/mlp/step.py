@@ -1,8 +1,9 @@
 """One training step: forward, loss, backward, update, shared between workers.
 
-Each worker takes its rows of the batch out of the training set, and finds the loss of its rows. In between, the
-layers divide the work by columns (layers.py): a worker owns rows of every weight matrix, and finds their gradient
-from the whole batch and updates them without asking anybody. So neither weights nor gradients are ever exchanged.
+Each worker takes its rows of the batch out of the training set, and finds the loss of its rows. In between, dense
+layers divide the work by columns (layers.py): a worker owns rows of their weight matrices, and finds the gradient
+of these from the whole batch. Convolutions, with few weights and many places, divide it by rows, and what each
+worker's rows give of the gradient is summed (convolution.py). Every worker updates its part of every matrix.
 What one of them writes and another reads lies in shared arrays.
 """
 
@@ -216,7 +217,8 @@ def pieces_of(network: Network, shard: Shard) -> list[tuple[slice, bool]]:
     """The slices of the flat vector that ``shard`` updates, and whether what lies there decays.
 
     They are what the shard itself computes the gradient of, its rows of every weight matrix; and for the last
-    shard the biases and whatever else there is, short vectors whose gradients all write before backward is over.
+    shard the biases and whatever else there is, short vectors that all have written by the end of backward, or
+    that it writes itself.
     """
     pieces: list[tuple[slice, bool]] = []
     start = 0

@@ -205,25 +205,6 @@ def test_the_script_knows_every_kind_of_network(
     np.testing.assert_allclose(forward(open_page(path), X), P, atol=1e-5)
 
 
-def test_eight_networks_with_convolutions_answer_while_one_draws(
-    tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_charts(monkeypatch)
-    layers = {"filters": (32, 64), "hidden": (32,)}  # of eight with 128 hidden values a page has no room
-    path, _ = write_page(tmp_path, classes=tuple(range(10)), height=28, width=28, n_networks=8, **layers)
-    milliseconds = open_page(path).page.evaluate(
-        """() => {
-             const image = new Float64Array(28 * 28).fill(0.5), once = () => {
-               const start = performance.now();
-               network.probabilities(image);
-               return performance.now() - start;
-             };
-             return Math.min(...Array.from({length: 10}, once));
-           }"""
-    )
-    assert milliseconds < 100  # 15 was measured, both cores of the machine being busy
-
-
 def test_half_precision_differs_by_thousandths_only(
     tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,10 +162,12 @@ def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"filters": (3, 0)}, r"filters=\(3, 0\)"),
-        ({"kernel": 0}, "kernel=0"),
-        ({"stride": (2, 0)}, r"stride=\(2, 0\)"),
+        ({"filters": (3, 0)}, r"filters = \[3, 0\]"),
+        ({"kernel": 0}, "kernel = 0"),
+        ({"stride": (2, 0)}, r"stride = \[2, 0\]"),
         ({"kernel": (3, 3, 3)}, "one for all convolutions or one for each"),
+        ({"image": (-9, -8)}, r"image=\(-9, -8\) is none of 72 values"),
+        ({"image": (72,)}, r"image=\(72,\) is none of 72 values"),
         ({"image": None}, "image=None is none of 72 values"),
         ({"image": (8, 8)}, r"image=\(8, 8\) is none of 72 values"),
     ],
@@ -173,3 +175,29 @@ def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
 def test_filters_that_make_no_sense_are_refused(wrong: dict, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         small(**wrong)
+
+
+def test_values_are_dropped_before_dense_layers_alone_and_never_pixels() -> None:
+    network = small(dropout=0.2, batch_norm=True)
+    kinds = [type(layer).__name__ for layer in make_layers(5, network, np.empty_like(network.parameters))]
+    convolution = ["Convolution", "BatchNorm", "Tanh"]
+    assert kinds == [*convolution, *convolution, "Dropout", "Dense", "BatchNorm", "Tanh", "Dropout", "Dense"]
+
+
+def test_batch_normalisation_remembers_means_and_unbiased_variances_of_all_places_and_rows() -> None:
+    rng = np.random.default_rng(0)
+    mean, variance = np.zeros(3), np.ones(3)
+    layer = BatchNorm(5, np.ones(3), np.zeros(3), np.empty(3), np.empty(3), mean, variance, places=4)
+    X = 2 * rng.standard_normal((5, 3 * 4)) + 1
+    values = X.reshape(5, 3, 4).transpose(1, 0, 2).reshape(3, -1)
+    expected = 0.1 * values.mean(axis=1), 0.9 + 0.1 * values.var(axis=1, ddof=1)
+    layer.forward(np.asfortranarray(X), Shard(0, 5, Threads(1)))
+    np.testing.assert_allclose((mean, variance), expected)
+
+
+def test_gradient_descent_row_by_row_trains_convolutions_too() -> None:
+    X, Y = rows(6)
+    network, recipe = small(), Recipe(epochs=1, batch_size=1, optimiser="sgd", schedule="constant")
+    before = network.parameters.copy()
+    fit(network, X, Y, recipe)
+    assert (network.weights["W1"] != before[: network.weights["W1"].size].reshape(network.weights["W1"].shape)).all()

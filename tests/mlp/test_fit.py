@@ -21,7 +21,7 @@ from stages.mlp.step import State, Step
 from stages.mlp.team import Threads
 
 M, HEIGHT, WIDTH, K = 203, 4, 5, 3
-EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu"}
+EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu", "filters": (3, 2), "image": (HEIGHT, WIDTH)}
 WARP = partial(Warp, Augmentation(rotation=5, elastic=0.05), HEIGHT, WIDTH)
 RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.02, ema=0.9, label_smoothing=0.1)
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
-from stages.member import Member, Trained, Watcher, make_member, make_recipe, usual_batch_size
+from stages.member import Member, Trained, Watcher, make_member, usual_batch_size
 from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
@@ -24,6 +24,7 @@ from stages.schemas import check_history
 from stages.train import ROWS, train_missing
 
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
+DIGITS = mlp.Images(tuple(range(10)), 28, 28)
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
 
 
@@ -132,8 +133,34 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
 def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_stage) -> None:
     with pytest.raises(ConfigError, match="patience"):
         run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
-    with pytest.raises(ConfigError, match="one for all convolutions or one for each"):
-        run_stage("train", TrainParameters(**SMALL, filters=(2, 3), kernel=(3, 3, 3)))
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
+    run_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.member.train_member", lambda *_: pytest.fail("a member was trained"))
+    variants = (Variant(), Variant(filters=(4, 5), kernel=(3,)))
+    with pytest.raises(ConfigError, match="one for all convolutions or one for each") as caught:
+        run_stage("train", TrainParameters(**SMALL, members=2, variants=variants))
+    assert "number 2 of 2" in caught.value.where
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("side", [1, 8, 28])
+def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: int) -> None:
+    parameters = TrainParameters(**{key: as_variants(value) for key, value in PRESETS[name]["train"].items()})
+    for number in range(3):
+        member = make_member(parameters, mlp.Images((0, 1, 2), side, side), 0, number)
+        assert member.recipe(100).epochs == parameters.epochs
+        assert member.architecture.n_inputs == side**2
+
+
+def as_variants(value: object) -> object:
+    return (
+        tuple(Variant(**each) for each in value) if isinstance(value, tuple) and isinstance(value[0], dict) else value
+    )
 
 
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
@@ -147,7 +174,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
         "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
     ]
     assert parameters.keep == "last"
-    recipe = make_recipe(parameters, 30000, seed=0, keep="last")
+    recipe = make_member(parameters, DIGITS, 0, 0).recipe(30000)
     assert suits_one_by_one(Architecture(784, 10), recipe)
     assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
     assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
@@ -166,8 +193,8 @@ def test_a_training_that_goes_on_says_where_it_does() -> None:
 @pytest.mark.parametrize(("n_rows", "expected"), [(1, 16), (700, 17), (1294, 32), (5120, 128), (42000, 128)])
 def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, expected: int) -> None:
     assert usual_batch_size(n_rows) == expected
-    assert make_recipe(TrainParameters(), n_rows, seed=0, keep="best").batch_size == expected
-    assert make_recipe(TrainParameters(batch_size=50), n_rows, seed=0, keep="best").batch_size == 50
+    for batch_size, used in ((None, expected), (50, 50)):
+        assert make_member(TrainParameters(batch_size=batch_size), DIGITS, 0, 0).recipe(n_rows).batch_size == used
 
 
 # folds and members -----------------------------------------------------------------------------------
@@ -212,7 +239,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: P
     member = Member(TrainParameters(**SMALL, shards=1, folds=3, members=2), members[0].images, fold=1, number=1)
     network = member.empty_network()
     network.initialise(np.random.default_rng(member.seed))
-    recipe = make_recipe(member.parameters, int(chosen.sum()), seed=member.seed, keep=member.keep)
+    recipe = member.recipe(int(chosen.sum()))
     warp = partial(mlp.Warp, mlp.Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
     mlp.fit(network, X[chosen], Y[chosen], recipe, augment=warp)
     assert network.parameters.tobytes() == members[3].parameters.tobytes()
