@@ -66,7 +66,7 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     if not changed or any(reason.kind not in of_settings for reason in reasons):
         return ""
     if len(changed) > KEPT:
-        return "the settings that pipeline runs shows keep what is there"
+        return "with the preset and the settings that pipeline runs shows, what is there stays"
     values = [value if isinstance(value := reason.before, str) else toml_text(value) for reason in changed]
     sets = [f"--set {quote(f'{item.subject}={value}')}" for item, value in zip(changed, values, strict=True)]
     return f"{' '.join(sets)}, or the same in {FILE_NAME}, keeps what is there"

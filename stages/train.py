@@ -69,7 +69,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
     write_history(task.outputs["train/history.parquet"], members, histories)
     fold_of_row = divide_into_folds(labels, parameters.folds, parameters.seed)
     np.save(task.outputs["train/folds.npy"], fold_of_row)
-    return Outcome(figures_of(members, histories), tuple(warnings_of(parameters, histories)))
+    return Outcome(figures_of(members, histories), tuple(warnings_of(members, histories)))
 
 
 def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> None:
@@ -153,9 +153,16 @@ def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[
     }
 
 
-def warnings_of(parameters: TrainParameters, histories: Sequence[History]) -> list[str]:
-    """What to tell of trainings that the clock ended, and of figures that flatter."""
+def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list[str]:
+    """What to tell of trainings that the clock ended, of figures that flatter, and of kernels that are too large."""
+    parameters, images = members[0].parameters, members[0].images
     warnings = []
+    kernels = [member.architecture.kernels[0] for member in members if member.architecture.filters]
+    if max(kernels, default=0) > max(images.height, images.width):
+        warnings.append(
+            f"the first kernel, train.kernel = {max(kernels)}, is larger than the images, "
+            f"{images.height} x {images.width}: most of what it sees is border, at the price of its size"
+        )
     if cut := [len(history.epochs) for history in histories if history.stopped == "max_seconds"]:
         whose = "training" if len(histories) == 1 else f"training of {len(cut)} of {len(histories)} members"
         warnings.append(

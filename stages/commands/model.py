@@ -64,9 +64,9 @@ def require_model(project: Project) -> Model:
 
 
 def tell_if_stale(model: Model) -> None:
-    """Say on standard error that a run would make another network, if so."""
+    """Say on standard error that a run would make another network, if so: one that is not wanted, perhaps."""
     if model.stale:
-        render.tell(f"warning: the model is not up to date ({model.stale}); pipeline run train makes it so")
+        render.tell(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

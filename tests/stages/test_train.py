@@ -136,6 +136,13 @@ def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_s
 
 
 @pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("kernel", "warned"), [(4, False), (5, True)])
+def test_a_kernel_larger_than_the_images_is_warned_of(run_stage, *, kernel: int, warned: bool) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL, filters=(2,), kernel=kernel))
+    assert any(f"train.kernel = {kernel}" in each for each in outcome.warnings) == warned
+
+
+@pytest.mark.usefixtures("rows")
 def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
     run_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
