@@ -126,8 +126,13 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         key = path.rstrip("`").partition("[")[0]
         setting = given.get(key)
         if setting is None:  # a rule that concerns several keys at once
-            names = ", ".join(f"{item.name} in {item.origin}" for item in given.values())
-            raise ConfigError(f"the settings of {stage.name} do not fit together: {reason}", where=names) from error
+            named = [item for item in given.values() if item.key in reason] or list(given.values())
+            names = ", ".join(f"{item.name} in {item.origin}" for item in named)
+            raise ConfigError(
+                f"the settings of {stage.name} do not fit together: {reason}",
+                where=names,
+                mend="change one of them; `pipeline config` shows where each comes from",
+            ) from error
         raise ConfigError(
             f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 BLOCK_ROWS = 4096
+LISTS = "train.kernel and train.stride: a number each, or lists as long as train.filters"
 NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
 
 
@@ -78,20 +79,19 @@ class Member:
         sides = self.images.height, self.images.width
         own = settings_of(self.parameters, Architecture)
         values = {**own, "n_inputs": prod(sides), "n_classes": len(self.images.classes), "image": sides}
-        return self._made(
-            Architecture, values, mend="train.kernel and train.stride: a number each, or lists like filters"
-        )
+        return self.made(Architecture, values, mend=LISTS)
 
     def recipe(self, n_rows: int) -> Recipe:
         """How to train on ``n_rows`` rows, from the settings; ConfigError if they contradict each other."""
         batch_size = self.parameters.batch_size or usual_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
-        return self._made(Recipe, values, mend="change one of them; `pipeline config` shows where each comes from")
+        return self.made(Recipe, values, mend="change one of them; `pipeline config` shows where each comes from")
 
-    def _made(self, kind: type[Made], values: dict[str, Any], *, mend: str) -> Made:
+    def made(self, make: Callable[..., Made], values: dict[str, Any], *, mend: str) -> Made:
+        """What ``make`` makes of settings of the member; ConfigError if it refuses them."""
         try:
-            return kind(**values)
+            return make(**values)
         except ValueError as error:
             n_variants = len(self.parameters.variants)
             which = f" with [[train.variants]] number {self.variant + 1} of {n_variants}" if n_variants else ""
@@ -111,7 +111,8 @@ def make_member(parameters: TrainParameters, images: Images, fold: int, number: 
         return member
     variant = msgspec.structs.asdict(parameters.variants[member.variant])
     own = {name: value for name, value in variant.items() if value is not None}
-    return replace(member, parameters=msgspec.structs.replace(parameters, **own))
+    changed = member.made(partial(msgspec.structs.replace, parameters), own, mend=LISTS)
+    return replace(member, parameters=changed)
 
 
 @dataclass(frozen=True, slots=True)

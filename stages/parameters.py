@@ -1,8 +1,9 @@
 """Every setting of every stage: its type, its bounds, its default, and what it means.
 
 The models are strict and frozen. The engine fills them from the defaults, a preset, pipeline.toml,
-the environment and --set; docs/configuration.md is made from them. They hold no code: a stage imports
-them for type checking alone, so that a changed default reruns the stages whose values it changes.
+the environment and --set; docs/configuration.md is made from them. They hold no code but rules that concern
+several settings: a stage imports them for type checking alone, so that a changed default reruns the stages whose
+values it changes.
 """
 
 from __future__ import annotations
@@ -243,6 +244,14 @@ class TrainParameters(Parameters, frozen=True):
     smoothness: Annotated[
         float, Meta(description="Augmentation: scale of the elastic deformation's bends, as such a fraction.", gt=0.0)
     ] = 0.18
+
+    def __post_init__(self) -> None:
+        for name, value in (("kernel", self.kernel), ("stride", self.stride)):
+            if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
+                n_filters = len(self.filters)
+                raise ValueError(
+                    f"{name} has {len(value)} numbers for {n_filters} filters; it is one for all, or one for each"
+                )
 
 
 class EvaluateParameters(Parameters, frozen=True):

@@ -106,3 +106,14 @@ def test_a_wrong_setting_is_told_of_in_one_block(tmp_path: Path, setting: str) -
     assert result.exit_code == 2
     assert [line.split(":")[0].strip() for line in result.stderr.splitlines()] == ["error", "where", "mend"]
     assert f"train.{name} cannot be {value}" in result.stderr
+
+
+@pytest.mark.parametrize("setting", ["kernel [3,3,3]", "stride [2]"])
+def test_a_list_that_does_not_fit_the_filters_is_told_of_before_anything_runs(tmp_path: Path, setting: str) -> None:
+    name, value = setting.split()
+    words = ["--set", "train.filters=[4,8]", "--set", f"train.{name}={value}"]
+    result = CliRunner().invoke(main, ["run", "all", "--dry-run", *words, "-C", str(tmp_path)])
+    assert result.exit_code == 2
+    assert f"{name} has {len(value.split(','))} numbers for 2 filters" in result.stderr
+    assert f"train.filters in --set, train.{name} in --set" in result.stderr
+    assert "mend:" in result.stderr

@@ -148,7 +148,7 @@ def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
 ) -> None:
     monkeypatch.setattr("stages.member.train_member", lambda *_: pytest.fail("a member was trained"))
     variants = (Variant(), Variant(filters=(4, 5), kernel=(3,)))
-    with pytest.raises(ConfigError, match="one for all convolutions or one for each") as caught:
+    with pytest.raises(ConfigError, match="one for all, or one for each") as caught:
         run_stage("train", TrainParameters(**SMALL, members=2, variants=variants))
     assert "number 2 of 2" in caught.value.where
     assert caught.value.mend
