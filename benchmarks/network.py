@@ -67,7 +67,8 @@ def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(
     """The same network as ours, on rows of 784 pixels, with He's weights."""
     nn, layers, channels, side = torch.nn, [], 1, 28
     for n_filters, size, step in zip(filters, kernel, stride, strict=True):
-        layers += [nn.Conv2d(channels, n_filters, size, step, size // 2), nn.BatchNorm2d(n_filters), nn.ReLU()]
+        normalised = [nn.BatchNorm2d(n_filters)] if batch_norm else []
+        layers += [nn.Conv2d(channels, n_filters, size, step, size // 2), *normalised, nn.ReLU()]
         channels, side = n_filters, -(-side // step)
     layers = [nn.Unflatten(1, (1, 28, 28)), *layers, nn.Flatten()] if filters else []
     for n_in, n_out in pairwise((channels * side**2, *hidden, n_classes)):

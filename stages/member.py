@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 BLOCK_ROWS = 4096
-LISTS = "train.kernel and train.stride: a number each, or lists as long as train.filters"
 NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
 
 
@@ -75,20 +74,19 @@ class Member:
 
     @property
     def architecture(self) -> Architecture:
-        """What the settings say of the network; ConfigError if they contradict each other."""
+        """What the settings say of the network; their own rules see to it that they fit together."""
         sides = self.images.height, self.images.width
         own = settings_of(self.parameters, Architecture)
-        values = {**own, "n_inputs": prod(sides), "n_classes": len(self.images.classes), "image": sides}
-        return self.made(Architecture, values, mend=LISTS)
+        return Architecture(n_inputs=prod(sides), n_classes=len(self.images.classes), image=sides, **own)
 
     def recipe(self, n_rows: int) -> Recipe:
         """How to train on ``n_rows`` rows, from the settings; ConfigError if they contradict each other."""
         batch_size = self.parameters.batch_size or usual_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
-        return self.made(Recipe, values, mend="change one of them; `pipeline config` shows where each comes from")
+        return self.made(Recipe, values)
 
-    def made(self, make: Callable[..., Made], values: dict[str, Any], *, mend: str) -> Made:
+    def made(self, make: Callable[..., Made], values: dict[str, Any]) -> Made:
         """What ``make`` makes of settings of the member; ConfigError if it refuses them."""
         try:
             return make(**values)
@@ -96,7 +94,9 @@ class Member:
             n_variants = len(self.parameters.variants)
             which = f" with [[train.variants]] number {self.variant + 1} of {n_variants}" if n_variants else ""
             raise ConfigError(
-                f"the settings of train contradict each other: {error}", where=f"[train]{which}", mend=mend
+                f"the settings of train contradict each other: {error}",
+                where=f"[train]{which}",
+                mend="change one of them; `pipeline config` shows where each comes from",
             ) from error
 
     def empty_network(self) -> Network:
@@ -111,7 +111,7 @@ def make_member(parameters: TrainParameters, images: Images, fold: int, number: 
         return member
     variant = msgspec.structs.asdict(parameters.variants[member.variant])
     own = {name: value for name, value in variant.items() if value is not None}
-    changed = member.made(partial(msgspec.structs.replace, parameters), own, mend=LISTS)
+    changed = member.made(partial(msgspec.structs.replace, parameters), own)
     return replace(member, parameters=changed)
 
 

@@ -119,7 +119,6 @@ def check_settings(task: Task[TrainParameters], members: Sequence[Member], label
     parameters = task.parameters
     for member in members:
         member.recipe(len(labels))
-        member.architecture  # noqa: B018 - it refuses what contradicts itself
     n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
     if parameters.folds == 1 and n_validation == 0:
         raise ConfigError(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.memory import shared_zeros
-from stages.mlp.team import Shard
+from stages.mlp.team import Shard, part_of
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -72,7 +72,7 @@ class Patches:
 
     def __init__(self, m: int, maps: FeatureMaps, kernel: int, stride: int, dtype: npt.DTypeLike) -> None:
         places = maps.convolved(1, stride)
-        self.maps, self.stride, self.n_lines, self.n_across = maps, stride, places.height, places.width
+        self.stride, self.n_lines, self.n_across = stride, places.height, places.width
         before, around = (kernel - 1) // 2, kernel - 1
         inside = np.s_[:, before : before + maps.height, before : before + maps.width]
         padded = np.zeros((2, maps.channels, maps.height + around, maps.width + around, m), dtype)
@@ -200,11 +200,12 @@ class Convolution:
 
 def blocks_of(m: int, shard: int, shards: int, line_bytes: int) -> Iterator[slice]:
     """A shard's rows of ``m`` in equal blocks, of which a line of patches, ``line_bytes`` a row, fits the cache."""
-    first, last = m * shard // shards, m * (shard + 1) // shards
-    most = max(FEWEST_ROWS, LINE_BYTES // line_bytes)
-    n_blocks = -(-(last - first) // most)
+    rows = part_of(m, shard, shards)
+    n_rows, most = rows.stop - rows.start, max(FEWEST_ROWS, LINE_BYTES // line_bytes)
+    n_blocks = -(-n_rows // most)
     for k in range(n_blocks):
-        yield slice(first + (last - first) * k // n_blocks, first + (last - first) * (k + 1) // n_blocks)
+        block = part_of(n_rows, k, n_blocks)
+        yield slice(rows.start + block.start, rows.start + block.stop)
 
 
 def convolve(patches: Patches, W: Floats, b: Floats, line: Floats, Y: Floats) -> None:

@@ -58,6 +58,7 @@ class Dense:
     gathers : X is divided otherwise than between dense layers: by rows, as the batch, or by channels of many
         columns. It is whole once all workers have come to ``forward``, and dX is whole when ``backward`` returns
     last : Y are the logits, divided by rows
+    shards : how many workers share the batch
     """
 
     def __init__(

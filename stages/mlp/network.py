@@ -19,7 +19,7 @@ from stages.mlp.convolution import FeatureMaps, Patches, convolve
 from stages.mlp.layers import BatchNorm, by_channel
 from stages.mlp.memory import forget_pages, shared_zeros
 from stages.mlp.posture import POSTURES, in_posture
-from stages.mlp.team import Threads
+from stages.mlp.team import Threads, channels_of
 
 Floats = npt.NDArray[np.floating[Any]]
 Initialisation = Literal["he", "tutorial"]
@@ -267,7 +267,7 @@ class Network:
         """Batch normalisation behind layer ``i``, from 1, by its running averages; in place."""
         gamma, beta = self.weights[f"gamma{i}"], self.weights[f"beta{i}"]
         scale = gamma / np.sqrt(self.averages[f"variance{i}"] + BatchNorm.epsilon)
-        channels = Z.T.reshape(len(gamma), -1, len(Z))  # (n_channels, places, m)
+        channels = channels_of(Z, len(gamma))  # (n_channels, places, m)
         channels -= by_channel(self.averages[f"mean{i}"])
         channels *= by_channel(scale)
         channels += by_channel(beta)

@@ -137,19 +137,29 @@ class Shard:
 
     def part(self, n: int) -> slice:
         """Which of ``n`` things are this shard's."""
-        return slice(n * self.index // self.count, n * (self.index + 1) // self.count)
+        return part_of(n, self.index, self.count)
 
     def own(self, X: Floats, n_channels: int | None = None) -> Floats:
         """The shard's channels of ``X``, (m, n), whose columns lie one after the other: (channels, places, m), a view.
 
         Every column is a channel, unless there are fewer.
         """
-        channels = X.T.reshape(n_channels or X.shape[1], -1, len(X))
+        channels = channels_of(X, n_channels or X.shape[1])
         return channels[self.part(len(channels))]
 
     def wait(self) -> None:
         """Wait until every shard has come this far."""
         self._workers.wait(self.index)
+
+
+def part_of(n: int, index: int, count: int) -> slice:
+    """Which of ``n`` things are in part ``index`` of ``count``, as equal as can be."""
+    return slice(n * index // count, n * (index + 1) // count)
+
+
+def channels_of(X: Floats, n_channels: int) -> Floats:
+    """``X``, (m, n), as (n_channels, places, m), a view: the places of a channel are columns one after the other."""
+    return X.T.reshape(n_channels, -1, len(X))
 
 
 def make_team(count: int, kind: Kind | None = None) -> Team:
