@@ -39,6 +39,7 @@ except ImportError:
     MLPClassifier = None
 
 THREADS = 2
+PAUSE = 0.3  # seconds; the threads of a library go on looking for work for a tenth of a second after its last product
 LEARNING_RATE = 1e-3
 SMALL, LARGE = ((256, 64), 128), ((1024, 512), 256)
 CONVOLUTIONS = {
@@ -180,6 +181,7 @@ def in_turn(rounds: int, runs: dict[str, Timed]) -> dict[str, tuple[float, float
         run()  # warms up
     for _ in range(rounds):
         for name, run in runs.items():
+            time.sleep(PAUSE)
             taken, losses[name] = run()
             seconds[name].append(taken)
     return {name: (median(seconds[name]), losses[name]) for name in runs}

@@ -91,8 +91,7 @@ class Dense:
         self.X = X
         if self.gathers:
             shard.wait()  # for the others' parts of X
-        part = shard.part(len(self.W))
-        np.matmul(X[:, part], self.W[part], out=self.terms[shard.index])
+        self.multiply(shard)
         shard.wait()  # for what the others' inputs add
         columns = slice(None) if self.last else shard.part(len(self.b))
         rows = shard.rows if self.last else slice(None)
@@ -101,6 +100,11 @@ class Dense:
             np.add(Y, term, out=Y)
         np.add(Y, self.b[columns], out=Y)
         return self.Y
+
+    def multiply(self, shard: Shard) -> None:
+        """Find what the shard's inputs add to all outputs."""
+        part = shard.part(len(self.W))
+        np.matmul(self.X[:, part], self.W[part], out=self.terms[shard.index])
 
     def backward(self, dY: Floats, shard: Shard) -> Floats:
         self.dY = dY

@@ -90,16 +90,17 @@ class Adam(Optimiser):
         np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
         np.multiply(v, self.beta2, out=v)
-        np.square(g, out=work)
-        np.add(v, work, out=v)
+        np.square(g, out=g)
+        np.add(v, g, out=v)
         # w -= learning_rate m_hat / (sqrt(v_hat) + epsilon); sqrt(v_hat) is `root` times that of the kept v.
         root = ((1 - self.beta2) / (1 - self.beta2**step)) ** 0.5
         rate = learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root
-        np.sqrt(v, out=work)
-        np.add(work, self.epsilon / root, out=work)
-        np.divide(m, work, out=work)
-        np.multiply(work, rate, out=work)
-        np.subtract(w, work, out=w)
+        change = g  # what was there is used up, and another vector would take room in the cache
+        np.sqrt(v, out=change)
+        np.add(change, self.epsilon / root, out=change)
+        np.divide(m, change, out=change)
+        np.multiply(change, rate, out=change)
+        np.subtract(w, change, out=w)
 
 
 def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> None:

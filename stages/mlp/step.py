@@ -25,6 +25,7 @@ from stages.mlp.memory import shared_zeros
 from stages.mlp.network import Network, views
 from stages.mlp.optimisers import Optimiser
 from stages.mlp.team import Shard, Team
+from stages.mlp.wide_first import LEAST_OUTPUTS, WideFirst
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -120,16 +121,11 @@ class Step:
         Afterwards ``loss`` and ``n_right`` tell shard 0 how the batch went before the step.
         """
         self.forward_and_backward(index, X, Y, batch)
-        if index == 0:
-            self.loss, right = self.measured.sum(axis=0).tolist()
-            self.n_right = int(right)
-        for layer in self.layers:
-            layer.gradient(self.shards[index])
         self.update(index, number, learning_rate)
         self.shards[index].wait()  # for those who still read this batch
 
     def forward_and_backward(self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64]) -> None:
-        """Take the batch through the network and back; afterwards all have measured their rows' loss."""
+        """Take the batch through the network and back: the shard's part of the gradient, and for shard 0 the loss."""
         shard = self.shards[index]
         rows = shard.rows
         # mode="clip" writes straight to `out`; the default would go through a copy.
@@ -148,9 +144,14 @@ class Step:
         dA = self.dZ
         for layer in reversed(self.layers):
             dA = layer.backward(dA, shard)
+        if index == 0:
+            self.loss, right = self.measured.sum(axis=0).tolist()
+            self.n_right = int(right)
+        for layer in self.layers:
+            layer.gradient(shard)
 
     def update(self, index: int, number: int, learning_rate: float) -> None:
-        """Move this shard's part of the parameters, in step ``number``, from 1."""
+        """Move this shard's part of the parameters, in step ``number``, from 1; this uses up the gradient."""
         rule, state, w = self.rule, self.state, self.network.parameters
         pieces = self.pieces[index]
         factor = self.clip_factor(index) if rule.clip_norm is not None else 1.0
@@ -197,6 +198,8 @@ def make_layers(m: int, network: Network, gradient: Floats, shards: int = 1) -> 
         if i <= n_convolutions:
             kernel, stride, n_channels = architecture.kernels[i - 1], architecture.strides[i - 1], maps[i].channels
             layers.append(Convolution(m, maps[i - 1], kernel, stride, *own, first=is_first, shards=shards))
+        elif is_first and not is_last and n_out >= LEAST_OUTPUTS:
+            layers.append(WideFirst(m, *own, shards=shards))
         else:
             gathers = i == n_convolutions + 1
             layers.append(Dense(m, *own, first=is_first, gathers=gathers, last=is_last, shards=shards))

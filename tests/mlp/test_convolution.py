@@ -85,7 +85,7 @@ def test_shards_find_the_gradient_of_the_whole_batch(shards: int, workers: Kind)
         team = make_team(count, kind)
         step = Step(7, network, state, recipe.update, workers=team, x_dtype=X.dtype)
         with team:
-            team.run(lambda index, step=step: step.run(index, X, Y, np.arange(7), 1, 0.0))
+            team.run(lambda index, step=step: step.forward_and_backward(index, X, Y, np.arange(7)))
         gradients.append(state.gradient.copy())
     np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-10, atol=1e-12)
 

@@ -14,6 +14,7 @@ from stages.mlp.activations import ReLU
 from stages.mlp.convolution import Convolution, FeatureMaps
 from stages.mlp.layers import BatchNorm, Dense, Dropout, Layer
 from stages.mlp.team import Shard, Team, Threads
+from stages.mlp.wide_first import WideFirst
 
 M, N_IN, N_OUT, SHARDS = 7, 5, 4, 3
 MAPS = FeatureMaps(4, 3, 5)
@@ -75,6 +76,13 @@ def make_dense(shards: int, **options: bool) -> tuple[Dense, Division, Division]
     return layer, before, by_rows if options["last"] else partial(by_channels, n_channels=N_OUT)
 
 
+def make_wide_first(shards: int) -> tuple[Dense, Division, Division]:
+    """The same for a first layer that leaves out what is 0."""
+    W, b = np.random.default_rng(0).standard_normal((N_IN, N_OUT)), np.arange(N_OUT, dtype=float)
+    layer = WideFirst(M, W, b, np.zeros_like(W), np.zeros_like(b), shards=shards)
+    return layer, by_rows, partial(by_channels, n_channels=N_OUT)
+
+
 def make_convolution(shards: int, *, first: bool) -> tuple[Convolution, Division, Division]:
     """The same for a convolution."""
     W, b = np.random.default_rng(0).standard_normal((MAPS.channels * 3**2, N_OUT)), np.arange(N_OUT, dtype=float)
@@ -90,6 +98,9 @@ def taken_through(
     layer, before, after = make(team.count)
     rng, n_in = np.random.default_rng(1), MAPS.size if isinstance(layer, Convolution) else N_IN
     X, dY = rng.standard_normal((M, n_in)), rng.standard_normal(layer.Y.shape)
+    if isinstance(layer, WideFirst):
+        X[1:, ::2] = 0  # alive, all of it, in the first worker's rows only
+        X[:, 1] = 0
     X_handed, dY_handed = np.full_like(X, np.nan), np.full_like(dY, np.nan)
     Y, dX = np.zeros_like(dY), np.zeros_like(X)
 
@@ -115,6 +126,7 @@ def taken_through(
     [
         *(partial(make_dense, gathers=gathers, last=last) for gathers in (True, False) for last in (True, False)),
         *(partial(make_convolution, first=first) for first in (True, False)),
+        partial(make_wide_first),
     ],
     ids=lambda make: "-".join([make.func.__name__, *(name for name, is_so in make.keywords.items() if is_so)]),
 )
