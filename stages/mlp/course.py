@@ -60,19 +60,26 @@ class Course(ABC):
         row_bytes = X.shape[1] * X.dtype.itemsize
         self.window = rows_of_window(training.recipe.window_mib * 2**20, row_bytes, training.recipe.batch_size)
 
-    def run_epoch(self, deadline: float) -> Epoch:
-        """Train on every row once, in a random order; less if ``deadline`` passes meanwhile."""
-        number = len(self.training.epochs) + 1
+    def run_epoch(self, index: int, number: int, deadline: float) -> None:
+        """Worker ``index``'s share of epoch ``number``: every row once, in a random order.
+
+        If ``deadline`` passes meanwhile, the epoch ends early.
+        """
         order = shuffled(self.n_rows, self.window, generator(self.training.recipe.seed, number))
         if self.rows is not None:
             order = self.rows[order]
-        self.totals = totals = Totals()
-        self.train_on(order, number, deadline)
+        if index == 0:
+            self.totals = Totals()
+        self.train_on(order, index, number, deadline)
+
+    def told(self, number: int) -> Epoch:
+        """For worker 0: how epoch ``number``, which has just ended, went."""
+        totals = self.totals
         return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
 
     @abstractmethod
-    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
-        """Train on the rows in this ``order``, (m,), as epoch ``number``."""
+    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
+        """Worker ``index``'s share of epoch ``number``, on the rows in this ``order``, (m,)."""
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of step number ``step``, counted from 0 over all epochs."""
@@ -108,8 +115,8 @@ class SharedCourse(Course):
     ) -> None:
         super().__init__(training, X, Y, rows, on_step)
         recipe = training.recipe
-        self.workers = workers
         self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
+        self.last[0] = self.n_epoch_steps - 1
         is_read_in_windows = isinstance(X, np.memmap) and self.n_rows > self.window
         self.rows_in_memory = Window(X, Y, self.window) if is_read_in_windows else None
         self.warpers = [augment() for _ in range(workers.count)] if augment else []
@@ -128,30 +135,23 @@ class SharedCourse(Course):
             for m in {full, self.n_rows % full or full}
         }
 
-    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
-        recipe = self.training.recipe
+    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
         for step in self.steps.values():
-            for shard in step.shards:
-                shard.rng = generator(recipe.seed, number, shard.index)
-        for warper in self.warpers:
-            warper.forget()
-        self.last[0] = self.n_epoch_steps - 1
-
-        def train(index: int) -> None:
-            for k, (X, Y, batch) in enumerate(self.batches(order, index)):
-                # Set by one worker before it waits for the others, read by all afterwards.
-                if index == 0 and monotonic() > deadline:
-                    self.last[0] = k
-                step = self.steps[len(batch)]
-                n_before = (number - 1) * self.n_epoch_steps + k
-                learning_rate = self.learning_rate(n_before)
-                step.run(index, X, Y, batch, n_before + 1, learning_rate)
-                if index == 0:
-                    self.count(step.loss, step.n_right, step.m, learning_rate)
-                if k == self.last[0]:
-                    break
-
-        self.workers.run(train)
+            step.shards[index].rng = generator(self.training.recipe.seed, number, index)
+        if self.warpers:
+            self.warpers[index].forget()
+        for k, (X, Y, batch) in enumerate(self.batches(order, index)):
+            # Set by one worker before it waits for the others, read by all afterwards.
+            if index == 0 and monotonic() > deadline:
+                self.last[0] = k
+            step = self.steps[len(batch)]
+            n_before = (number - 1) * self.n_epoch_steps + k
+            learning_rate = self.learning_rate(n_before)
+            step.run(index, X, Y, batch, n_before + 1, learning_rate)
+            if index == 0:
+                self.count(step.loss, step.n_right, step.m, learning_rate)
+            if k == self.last[0]:
+                break
 
     def batches(self, order: Rows, index: int) -> Iterator[tuple[Floats, Floats, Rows]]:
         """Where the rows and the labels of each batch are, and which of them, for worker ``index``."""
@@ -165,13 +165,15 @@ class SharedCourse(Course):
 
 
 class OneByOneCourse(Course):
-    """One row after the other, in blocks."""
+    """One row after the other, in blocks, by worker 0 alone."""
 
     def __init__(self, training: Training, X: Floats, Y: Floats, rows: Rows | None, on_step: OnStep | None) -> None:
         super().__init__(training, X, Y, rows, on_step)
         self.trainer = OneByOne(training.network, training.recipe.label_smoothing)
 
-    def train_on(self, order: npt.NDArray[np.int64], number: int, deadline: float) -> None:
+    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
+        if index > 0:
+            return
         first_step = (number - 1) * len(order)
         for at in range(0, len(order), BLOCK_ROWS):
             rows = order[at : at + BLOCK_ROWS]

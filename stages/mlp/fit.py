@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.checkpoint import Training, load_checkpoint, save_checkpoint
-from stages.mlp.course import OnStep, make_course
-from stages.mlp.losses import make_loss
+from stages.mlp.course import Course, OnStep, make_course
 from stages.mlp.memory import forget_pages, shared_zeros
-from stages.mlp.network import KEPT_CHUNKS, Network, chunks_of
+from stages.mlp.network import Network
 from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
 from stages.mlp.step import State, Warper
 from stages.mlp.team import Kind, Team, make_team
+from stages.mlp.validation import Validation
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -78,12 +79,13 @@ def fit(
     True
     """
     check_rows(network, X, Y, "X", "Y")
-    validation = None
-    if X_validation is not None and Y_validation is not None:
-        check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
-        validation = (X_validation, np.asarray(Y_validation, network.parameters.dtype))
     if rows is not None and not len(rows):
         raise ValueError("there are no rows to train on")
+    candidate, validation = Network(network.architecture), None
+    if X_validation is not None and Y_validation is not None:
+        check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
+        labels = np.asarray(Y_validation, network.parameters.dtype)
+        validation = Validation(candidate, X_validation, labels, recipe.shards)
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     if not X.flags.c_contiguous:
         X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
@@ -95,48 +97,81 @@ def fit(
         forget_pages(X)  # each row has brought a megabyte of its neighbours with it
         training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
         load_checkpoint(checkpoint, training)
-    began = monotonic() - training.seconds
-    deadline = math.inf if recipe.max_seconds is None else began + recipe.max_seconds
-    candidate = Network(network.architecture)
     with make_team(recipe.shards, workers) as team:
         course = make_course(training, team, X, Y, rows, augment, on_step)
-        while not (stopped := why_stopped(training, deadline)):
-            epoch = course.run_epoch(deadline)
-            candidate.parameters[...] = state.averaged if recipe.ema else network.parameters
-            candidate.statistics[...] = network.statistics
-            if validation is not None:
-                loss, accuracy = evaluate(candidate, *validation, team)
-                epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
-                if not math.isfinite(loss):
-                    raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
-            training.finish(epoch, candidate)
-            training.seconds = monotonic() - began
-            if checkpoint is not None:
-                save_checkpoint(checkpoint, training)
-            if on_epoch is not None:
-                on_epoch(epoch)
+        epochs = Epochs(training, course, team, candidate, validation, checkpoint, on_epoch)
+        if not epochs.stopped:
+            team.run(epochs.run)
     network.parameters[...] = training.best_parameters
     network.statistics[...] = training.best_statistics
-    return History(tuple(training.epochs), training.best, stopped)
+    return History(tuple(training.epochs), training.best, epochs.stopped)
 
 
-def evaluate(network: Network, X: Floats, Y: Floats, team: Team) -> tuple[float, float]:
-    """Mean loss (without label smoothing) and accuracy on the rows (m, n_inputs) with one-hot ``Y``, (m, n_classes)."""
-    architecture = network.architecture
-    chunks = chunks_of(architecture, len(X))
-    results = shared_zeros((len(chunks), 2), np.float64)  # sum of losses, number of right rows
+class Epochs:
+    """The epochs of a training, from the first that is not done yet to the last, as all workers share them.
 
-    def measure(index: int) -> None:
-        for k in range(index, len(chunks), team.count):
-            Z = network.logits(X[chunks[k]])
-            loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
-            results[k] = loss.measure(Z, Y[chunks[k]])
-            if k % KEPT_CHUNKS < team.count:
-                forget_pages(X)
+    Parameters
+    ----------
+    training, course : what is trained, and how
+    team : by whom
+    candidate : a network for what the training has come to, and ``validation`` what measures it, if anything does
+    checkpoint, on_epoch : as of ``fit``
+    """
 
-    team.run(measure)
-    loss, n_right = (results.sum(axis=0) / len(X)).tolist()
-    return loss, n_right
+    def __init__(
+        self,
+        training: Training,
+        course: Course,
+        team: Team,
+        candidate: Network,
+        validation: Validation | None,
+        checkpoint: Path | None,
+        on_epoch: Callable[[Epoch], None] | None,
+    ) -> None:
+        self.training, self.course, self.team = training, course, team
+        self.candidate, self.validation = candidate, validation
+        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.first = len(training.epochs) + 1
+        self.began = monotonic() - training.seconds
+        max_seconds = training.recipe.max_seconds
+        self.deadline = math.inf if max_seconds is None else self.began + max_seconds
+        self.stopped = why_stopped(training, self.deadline)
+        self.is_over = shared_zeros(1, bool)
+
+    def run(self, index: int) -> None:
+        """Worker ``index``'s share. What is to be done once is done by worker 0, which is the caller's process."""
+        training, validation, team = self.training, self.validation, self.team
+        for number in count(self.first):
+            self.course.run_epoch(index, number, self.deadline)
+            if index == 0:
+                is_averaged = training.recipe.ema > 0
+                self.candidate.parameters[...] = training.state.averaged if is_averaged else training.network.parameters
+                self.candidate.statistics[...] = training.network.statistics
+            if validation is not None:
+                team.wait(index)  # for the candidate
+                validation.measure(index)
+                team.wait(index)  # for what the others have measured
+            if index == 0:
+                self.finish(self.course.told(number))
+            team.wait(index)  # for worker 0's decision
+            if self.is_over[0]:
+                break
+
+    def finish(self, epoch: Epoch) -> None:
+        """Take note of ``epoch``, and decide whether it was the last."""
+        if self.validation is not None:
+            loss, accuracy = self.validation.loss_and_accuracy()
+            epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
+            if not math.isfinite(loss):
+                raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
+        self.training.finish(epoch, self.candidate)
+        self.training.seconds = monotonic() - self.began
+        if self.checkpoint is not None:
+            save_checkpoint(self.checkpoint, self.training)
+        if self.on_epoch is not None:
+            self.on_epoch(epoch)
+        self.stopped = why_stopped(self.training, self.deadline)
+        self.is_over[0] = bool(self.stopped)
 
 
 def why_stopped(training: Training, deadline: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -371,3 +372,19 @@ def test_training_on_chosen_rows_is_training_on_a_copy_of_them(options: dict[str
     assert trained[0] == trained[1]
     with pytest.raises(ValueError, match="no rows to train on"):
         fit(network, X, Y, recipe, rows=rows[:0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_processes_are_started_once_for_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, forks = os.fork, []
+
+    def counted() -> int:
+        forks.append(None)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", counted)
+    X, Y = np.random.default_rng(0).random((20, 3)), np.eye(2)[np.arange(20) % 2]
+    network = Network(Architecture(3, 2, (4,)))
+    history = fit(network, X, Y, Recipe(epochs=3, shards=3), X_validation=X, Y_validation=Y, workers="processes")
+    assert len(history.epochs) == 3
+    assert len(forks) == 2
