@@ -1,7 +1,8 @@
 """Stages as they run, on standard error: a line each on a terminal, plain lines elsewhere, nothing if quiet.
 
 A stage's line has its name, a bar, the rate, the time left, and what moves (the accuracy so far); when it is done,
-the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else.
+the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else. Elsewhere, as in
+a log, a stage that takes long says twice a minute how far it is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 REDRAWN = 10  # times a second
 WIDE = 92  # columns, from which on the bar is long
 SETTLED = 0.5  # seconds, before which a rate means nothing
+SPACING = 30.0  # seconds between two plain lines of a stage
 
 
 @dataclass(slots=True)
@@ -92,6 +94,24 @@ def draw_line(line: Line, columns: int, now: float) -> Text:
     return text
 
 
+class PlainProgress:
+    """Takes a stage's progress, and says now and then how far it is; ``timer`` only goes forward, in seconds."""
+
+    def __init__(self, name: str, say: Callable[[str], None], timer: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._timer = say, timer
+        self._line = Line(name, timer())
+        self._said = self._line.started
+
+    def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+        now = self._timer()
+        self._line.report(done, total, unit, note, now)
+        if now - self._said >= SPACING:
+            self._said = now
+            left = self._line.texts(now)[1] if self._line.rate() else ""
+            parts = (f"{self._line.name}: {done:,.0f} of {total:,.0f} {unit}", note, left)
+            self._say("; ".join(part for part in parts if part))
+
+
 @dataclass(slots=True)
 class Lines:
     """All lines, drawn anew each time that the screen is."""
@@ -145,7 +165,7 @@ class Terminal:
         """Begin a stage's line."""
         if not self.live:
             self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
-            return silent_progress
+            return silent_progress if self.quiet else PlainProgress(decision.stage, self.say)
         line = Line(decision.stage, time.monotonic())
         self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
         self._lines.lines.append(line)

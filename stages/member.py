@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from math import prod
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -146,7 +148,7 @@ def train_member(member: Member, place: Workplace) -> Trained:
     recipe = member.recipe(n_rows)
     network = member.empty_network()
     if parameters.posture != "as_written":
-        X, X_validation = (all_in_posture(part, network) for part in (X, X_validation))
+        X, X_validation = (all_in_posture(part, network, place.scratch) for part in (X, X_validation))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
@@ -175,13 +177,18 @@ def train_member(member: Member, place: Workplace) -> Trained:
     return Trained(network.parameters, network.statistics, history)
 
 
-def all_in_posture(X: Any, network: Network) -> NDArray[Any]:
-    """All rows of ``X`` (m, n_pixels) as ``network`` is shown them, in memory."""
-    prepared = np.empty(X.shape, X.dtype)
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        prepared[block] = network.prepare(X[block])
-    return prepared
+def all_in_posture(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
+    """All rows of ``X``, (m, n_pixels), as ``network`` is shown them: mapped from disk, like ``X``.
+
+    The file lies in ``scratch``, or where the system keeps temporary ones. It has no name any more, so however the
+    training ends, it is gone.
+    """
+    with TemporaryFile(dir=scratch) as file:
+        for start in range(0, len(X), BLOCK_ROWS):
+            file.write(network.prepare(X[start : start + BLOCK_ROWS]).data)
+            mlp.forget_pages(X)
+        file.flush()
+        return np.memmap(file, X.dtype, "r", shape=X.shape)
 
 
 class ChosenRows:

@@ -12,7 +12,7 @@ import termios
 import pytest
 
 from pipeline.plan import Reason, ReasonKind
-from pipeline.progress import Line, clock, draw_line
+from pipeline.progress import Line, PlainProgress, clock, draw_line
 from pipeline.render import reasons_text
 
 NOTE = "97.22 % validation accuracy, epoch 7"
@@ -112,6 +112,20 @@ def test_a_running_stage_shows_bar_rate_time_left_and_the_accuracy(columns: int)
     assert "97.22 %" in text
     assert len(text) <= columns
     assert (NOTE in text) == (columns >= 80)
+
+
+def test_in_a_log_a_stage_that_takes_long_says_twice_a_minute_how_far_it_is() -> None:
+    now, said = [100.0], []
+    progress = PlainProgress("train", said.append, lambda: now[0])
+    for step in range(1, 131):
+        now[0] = 100.0 + step
+        progress(10 * step, 2600, unit="steps", note=NOTE if step > 40 else "")
+    assert said == [
+        "train: 300 of 2,600 steps; 3:50 left",
+        f"train: 600 of 2,600 steps; {NOTE}; 3:20 left",
+        f"train: 900 of 2,600 steps; {NOTE}; 2:50 left",
+        f"train: 1,200 of 2,600 steps; {NOTE}; 2:20 left",
+    ]
 
 
 def test_the_time_left_runs_down_between_two_reports() -> None:

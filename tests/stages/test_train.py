@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
+from mmap import mmap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.documents import Classes, Images, Normaliser, encode_document
-from stages.member import Member, Trained, Watcher, make_member, usual_batch_size
+from stages.member import Member, Trained, Watcher, all_in_posture, make_member, usual_batch_size
 from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.one_by_one import suits_one_by_one
 from stages.model_check import check_model
@@ -315,6 +316,18 @@ def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_one
     accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
     assert outcome.figures["validation accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.9
+
+
+@pytest.mark.parametrize("folder", ["scratch", None])
+def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(rows: Path, folder: str | None) -> None:
+    X = np.load(rows / "split/X_train.npy", mmap_mode="r")
+    scratch = rows / "scratch"
+    scratch.mkdir()
+    member = make_member(TrainParameters(**SMALL, posture="upright"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
+    prepared = all_in_posture(X, member.empty_network(), rows / folder if folder else None)
+    assert isinstance(prepared.base, mmap)
+    np.testing.assert_array_equal(prepared, mlp.in_posture(X, 4, 3, "upright"))
+    assert not list(scratch.iterdir())
 
 
 def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(tmp_path: Path) -> None:
