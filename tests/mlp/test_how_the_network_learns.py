@@ -1,4 +1,4 @@
-"""docs/how-the-network-learns.md quotes lines that stand in the sources, and its worked numbers are right."""
+"""The pages about learning quote lines that stand in the sources, and their worked numbers are right."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ import pytest
 
 from stages.mlp import activations, convolution, layers, losses, network, optimisers, schedules, step
 
-PAGE = Path(__file__).parents[2] / "docs/how-the-network-learns.md"
+DOCS = Path(__file__).parents[2] / "docs"
+# So many worked examples each has at least.
+PAGES = {"how-the-network-learns.md": 45, "how-convolutions-learn.md": 15}
 MODULES = (activations, convolution, layers, losses, network, optimisers, schedules, step)
 
 
 def quotations() -> list[tuple[str, str]]:
     """Every block of code, with the last name in code letters before it that is a function of ours."""
-    text = PAGE.read_text(encoding="utf-8")
     found = []
-    for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        names = [name for name in re.findall(r"`([\w.]+)`", text[: block.start()]) if source_of(name)]
-        found.append((names[-1], block[1]))
+    for page in PAGES:
+        text = (DOCS / page).read_text(encoding="utf-8")
+        for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            names = [name for name in re.findall(r"`([\w.]+)`", text[: block.start()]) if source_of(name)]
+            found.append((names[-1], block[1]))
     return found
 
 
@@ -74,7 +77,8 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
     }
 
 
-def test_the_worked_numbers_are_right() -> None:
-    failed, attempted = doctest.testfile(str(PAGE), module_relative=False)
-    assert attempted > 60
+@pytest.mark.parametrize(("page", "examples"), PAGES.items())
+def test_the_worked_numbers_are_right(page: str, examples: int) -> None:
+    failed, attempted = doctest.testfile(str(DOCS / page), module_relative=False)
+    assert attempted > examples
     assert failed == 0
