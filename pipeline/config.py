@@ -136,8 +136,15 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         raise ConfigError(
             f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,
-            mend=_advice(stage, key),
+            mend=_in_brackets(setting, reason) + _advice(stage, key),
         ) from error
+
+
+def _in_brackets(setting: Setting, reason: str) -> str:
+    """How to write as a list what was meant as one, if that is what is wrong."""
+    text = toml_text(setting.value).strip('"')
+    is_meant = "Expected `array`" in reason and text and not set("[]{}") & set(text)
+    return f"with brackets: '{setting.name}=[{text}]'; " if is_meant else ""
 
 
 def _plain_reason(reason: str) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import pytest
 from toy_project import PRESETS, make_stages
 
 from pipeline.config import Config, describe, load_config, toml_text
 from pipeline.errors import ConfigError, ExitCode
+from pipeline.stage import Parameters
 
 STAGES = make_stages("toy_never_imported")
 
@@ -114,6 +118,21 @@ def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
     assert caught.value.where == "--set"
     assert caught.value.mend.startswith("it means: ")
     assert "(default: " in caught.value.mend
+
+
+class ListParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    widths: Annotated[tuple[int, ...], msgspec.Meta(description="Widths")] = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "mend"),
+    [("8", "with brackets: 'load.widths=[8]'; "), ("8,16", "with brackets: 'load.widths=[8,16]'; "), ("[a]", "")],
+)
+def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, mend: str) -> None:
+    stage = replace(STAGES[0], parameters=ListParameters)
+    with pytest.raises(ConfigError, match="expected a list") as caught:
+        load_config([stage], {}, tmp_path, preset=None, sets=(f"load.widths={value}",), environment={})
+    assert caught.value.mend.startswith(f"{mend}it means: ")
 
 
 def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:
