@@ -66,6 +66,7 @@ def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
             + (f" ({len(unknown)} labels in all)" if len(unknown) > 5 else "")
             + ", but validation rows have",
             where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
-            mend="set split.stratify=true, or raise split.train_rows, then pipeline run encode",
+            mend="set split.stratify=true, which takes two rows of each class; or divide otherwise, by another "
+            "split.seed, a smaller split.validation or more split.train_rows",
         )
     return indices

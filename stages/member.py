@@ -154,7 +154,8 @@ def train_member(member: Member, place: Workplace) -> Trained:
     images = member.images
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
     is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
-    watcher = Watcher(place.progress, place.say, n_rows, recipe.batch_size, parameters.report_steps)
+    who = "train" if parameters.folds * parameters.members == 1 else member.name
+    watcher = Watcher(who, place.progress, place.say, n_rows, recipe.batch_size, parameters.report_steps)
     try:
         history = mlp.fit(
             network,
@@ -225,9 +226,15 @@ class Watcher:
     """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
 
     def __init__(
-        self, progress: Progress, say: Callable[[str], None], n_rows: int, batch_size: int, report_steps: int
+        self,
+        who: str,
+        progress: Progress,
+        say: Callable[[str], None],
+        n_rows: int,
+        batch_size: int,
+        report_steps: int,
     ) -> None:
-        self.progress, self.say = progress, say
+        self.who, self.progress, self.say = who, progress, say
         self.n_rows, self.batch_size, self.report_steps = n_rows, batch_size, report_steps
         self.n_steps = 0
         self.note = ""
@@ -236,7 +243,7 @@ class Watcher:
     def step(self, step: int, n_steps: int, loss: float, n_right: int) -> None:
         """A step is over; its batch had this summed loss and so many right rows."""
         if not self.n_steps and step > 1:
-            self.say(f"train: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
+            self.say(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
         self.n_steps += 1
         self.progress(step, n_steps, unit="steps", note=self.note)
         every, batch_size = self.report_steps, self.batch_size

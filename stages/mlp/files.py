@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
@@ -94,6 +94,8 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
 def read(path: str | Path) -> tuple[tuple[Network, ...], bool]:
     """The networks in a file, and whether it is an ensemble."""
     name = Path(path).name
+    if Path(path).is_file() and not is_zipfile(path):
+        raise ModelFileError(f"{name} is damaged or not a model: it is not the archive that a model is kept in")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}

@@ -57,12 +57,14 @@ def fit(
     on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
         and the number of its rows that were right
     on_epoch : called after every epoch
-    workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here
+    workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here,
+        or threads if the caller is not the main thread. While processes are at it, no other thread of the caller may
+        multiply matrices: a process forked at that moment waits for ever for a lock of BLAS
 
     Raises
     ------
     ValueError
-        Shapes that do not fit together, or no rows.
+        Shapes that do not fit together, no rows, rows that there are not, or a network without weights.
     DivergedError
         The loss is not finite.
 
@@ -79,8 +81,13 @@ def fit(
     True
     """
     check_rows(network, X, Y, "X", "Y")
-    if rows is not None and not len(rows):
-        raise ValueError("there are no rows to train on")
+    if network.n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(network.n_layers)):
+        # And so it would stay: no gradient comes through.
+        raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
+    if rows is not None:
+        check_chosen(rows, len(X))
+    if (X_validation is None) != (Y_validation is None):
+        raise ValueError("X_validation and Y_validation go together")
     candidate, validation = Network(network.architecture), None
     if X_validation is not None and Y_validation is not None:
         check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
@@ -136,7 +143,7 @@ class Epochs:
         max_seconds = training.recipe.max_seconds
         self.deadline = math.inf if max_seconds is None else self.began + max_seconds
         self.stopped = why_stopped(training, self.deadline)
-        self.is_over = shared_zeros(1, bool)
+        self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
 
     def run(self, index: int) -> None:
         """Worker ``index``'s share. What is to be done once is done by worker 0, which is the caller's process."""
@@ -154,7 +161,8 @@ class Epochs:
             if index == 0:
                 self.finish(self.course.told(number))
             team.wait(index)  # for worker 0's decision
-            if self.is_over[0]:
+            # Not just whether: worker 0, where it trains alone, may have come to the next one by now.
+            if self.last[0] == number:
                 break
 
     def finish(self, epoch: Epoch) -> None:
@@ -171,7 +179,8 @@ class Epochs:
         if self.on_epoch is not None:
             self.on_epoch(epoch)
         self.stopped = why_stopped(self.training, self.deadline)
-        self.is_over[0] = bool(self.stopped)
+        if self.stopped:
+            self.last[0] = epoch.epoch
 
 
 def why_stopped(training: Training, deadline: float) -> str:
@@ -201,3 +210,14 @@ def check_rows(network: Network, X: Floats, Y: Floats, x_name: str, y_name: str)
         raise ValueError(f"{x_name} must be of float32 or float64, not {X.dtype}")
     if Y.shape != (len(X), architecture.n_classes):
         raise ValueError(f"{y_name} must have the shape {(len(X), architecture.n_classes)}, not {Y.shape}")
+
+
+def check_chosen(rows: npt.NDArray[np.int64], m: int) -> None:
+    """Raise ValueError unless ``rows`` are numbers of some of ``m`` rows."""
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        found = f"{rows.dtype} {rows.shape}"
+        raise ValueError(f"rows must be whole numbers, (m_rows,), not {found}; of a mask, take np.flatnonzero")
+    if not len(rows):
+        raise ValueError("there are no rows to train on")
+    if rows.min() < 0 or rows.max() >= m:
+        raise ValueError(f"rows names row {rows.min() if rows.min() < 0 else rows.max()}; they go from 0 to {m - 1}")

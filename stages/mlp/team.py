@@ -12,9 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -163,12 +163,22 @@ def channels_of(X: Floats, n_channels: int) -> Floats:
 
 
 def make_team(count: int, kind: Kind | None = None) -> Team:
-    """A team of ``count``: of processes where the system forks them safely, else of threads.
+    """A team of ``count``: of processes where they are forked safely, else of threads.
 
     Threads pass the interpreter's lock to and fro at every NumPy call; that costs a third of the time of a
-    small network. On macOS a forked process must not use the system's matrix products.
+    small network. On macOS a forked process must not use the system's matrix products. And who calls from another
+    thread than the main one has something to do beside this: a process that is forked while another thread
+    multiplies matrices waits for ever for a lock of BLAS that nobody in it holds.
+
+    Raises
+    ------
+    ValueError
+        There is no such kind.
     """
-    kind = kind or ("processes" if sys.platform == "linux" else "threads")
+    is_safe = sys.platform == "linux" and current_thread() is main_thread()
+    kind = kind or ("processes" if is_safe else "threads")
+    if kind not in get_args(Kind):
+        raise ValueError(f"workers must be one of {', '.join(get_args(Kind))}, not {kind!r}")
     if kind == "threads" or count == 1:
         return Threads(count)
     from stages.mlp.processes import Processes

@@ -103,7 +103,7 @@ def test_a_file_that_could_run_code_is_refused(tmp_path: Path, network: Network)
     with pytest.raises(ModelFileError, match="damaged or not a model"):
         load(path)
     path.write_text("label,pixel0\n")
-    with pytest.raises(ModelFileError, match="damaged or not a model"):
+    with pytest.raises(ModelFileError, match="damaged or not a model: it is not the archive"):
         load(path)
 
 

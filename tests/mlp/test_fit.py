@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -12,41 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_trainings import HEIGHT, WARP, WIDTH, M, make_network, problem, run
 from threadpoolctl import threadpool_limits
 
-from stages.mlp import Architecture, Augmentation, DivergedError, History, Network, Recipe, Warp, fit, predict_proba
+from stages.mlp import Architecture, Augmentation, DivergedError, Network, Recipe, Warp, fit, predict_proba
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from stages.mlp.optimisers import OPTIMISERS
 from stages.mlp.step import State, Step
 from stages.mlp.team import Threads
-
-M, HEIGHT, WIDTH, K = 203, 4, 5, 3
-EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu", "filters": (3, 2), "image": (HEIGHT, WIDTH)}
-WARP = partial(Warp, Augmentation(rotation=5, elastic=0.05), HEIGHT, WIDTH)
-RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.02, ema=0.9, label_smoothing=0.1)
-
-
-def problem(dtype: str = "float32", n_classes: int = K) -> tuple[np.ndarray, np.ndarray]:
-    """Images whose class is their brightest row, one-hot."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, n_classes, M)
-    X = rng.random((M, HEIGHT, WIDTH)) * 0.5
-    X[np.arange(M), labels] += 0.4
-    return X.reshape(M, -1).astype(dtype), np.eye(n_classes, dtype=dtype)[labels]
-
-
-def make_network(n_classes: int = K, **settings: object) -> Network:
-    network = Network(Architecture(HEIGHT * WIDTH, n_classes, (9, 6), **settings))
-    network.initialise(np.random.default_rng(1))
-    return network
-
-
-def run(recipe: Recipe = RECIPE, settings: dict | None = None, **options: object) -> tuple[Network, History]:
-    X, Y = problem()
-    network = make_network(**(EVERYTHING if settings is None else settings))
-    options = {"augment": WARP, "X_validation": X[:50], "Y_validation": Y[:50], **options}
-    return network, fit(network, X, Y, recipe, **options)
 
 
 def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> None:
@@ -302,51 +274,6 @@ def test_any_shape_trains_and_shards_agree(
     assert predict_proba(trained[1], X).shape == (m, n_classes)
 
 
-@pytest.mark.parametrize(
-    ("X", "Y", "message"),
-    [
-        (np.zeros((4, 19), np.float32), np.eye(3)[[0] * 4], "X must have the shape"),
-        (np.zeros((0, 20), np.float32), np.zeros((0, 3)), "X must have the shape"),
-        (np.zeros((4, 20), np.uint8), np.eye(3)[[0] * 4], "X must be of float32"),
-        (np.zeros((4, 20), np.float32), np.eye(4), "Y must have the shape"),
-    ],
-)
-def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fit(make_network(), X, Y, RECIPE)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"optimiser": "adamm"},
-        {"schedule": "cycle"},
-        {"epochs": 0},
-        {"learning_rate": 0.0},
-        {"ema": 1.0},
-        {"patience": 0},
-        {"keep": "first"},
-        {"patience": 2, "keep": "last"},
-        {"weight_decay": -1.0},
-    ],
-)
-def test_a_recipe_that_makes_no_sense_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Recipe(**wrong)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are for Linux")
-def test_processes_and_threads_end_with_the_same_weights() -> None:
-    settings = {"dropout": 0.2, "batch_norm": True}
-    recipe = Recipe(epochs=2, batch_size=32, shards=3, clip_norm=1.0, ema=0.9, weight_decay=0.01)
-    (network, history), (other, other_history) = (
-        run(recipe, settings, workers=kind) for kind in ("threads", "processes")
-    )
-    np.testing.assert_array_equal(network.parameters, other.parameters)
-    np.testing.assert_array_equal(network.statistics, other.statistics)
-    assert history == other_history
-
-
 def test_a_network_that_was_copied_trains_like_the_first() -> None:
     X, Y = problem()
     network = make_network()
@@ -372,19 +299,3 @@ def test_training_on_chosen_rows_is_training_on_a_copy_of_them(options: dict[str
     assert trained[0] == trained[1]
     with pytest.raises(ValueError, match="no rows to train on"):
         fit(network, X, Y, recipe, rows=rows[:0])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
-def test_processes_are_started_once_for_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    fork, forks = os.fork, []
-
-    def counted() -> int:
-        forks.append(None)
-        return fork()
-
-    monkeypatch.setattr(os, "fork", counted)
-    X, Y = np.random.default_rng(0).random((20, 3)), np.eye(2)[np.arange(20) % 2]
-    network = Network(Architecture(3, 2, (4,)))
-    history = fit(network, X, Y, Recipe(epochs=3, shards=3), X_validation=X, Y_validation=Y, workers="processes")
-    assert len(history.epochs) == 3
-    assert len(forks) == 2

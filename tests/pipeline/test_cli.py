@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
 import pipeline.cli
+from pipeline import cli
 from pipeline.current import why_stale
 
 Invoke = Callable[..., Result]
@@ -156,7 +157,7 @@ def test_an_interrupt_is_exit_code_130(toy: Toy, invoke: Invoke) -> None:
     )
     result = invoke("run", "all", "--quiet")
     assert result.exit_code == 130
-    assert result.stderr == "error: interrupted; the last good artifacts are in place\n"
+    assert result.stderr == f"error: {cli.INTERRUPTED}\n"
     assert set(toy.files()) == {"load/numbers.json", "load/rejected.txt", "power/powers.npy"}
     assert not path.exists()
 

@@ -174,7 +174,7 @@ def as_variants(value: object) -> object:
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
     parameters = TrainParameters(**PRESETS["seed"]["train"])
     lines: list[str] = []
-    watcher = Watcher(lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
+    watcher = Watcher("train", lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
     for step in range(1, 2001):
         watcher.step(step, 90000, 0.5, int(step <= 1800))
     assert lines == [
@@ -192,7 +192,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
 def test_a_training_that_goes_on_says_where_it_does() -> None:
     lines: list[str] = []
     for first in (1, 31):
-        watcher = Watcher(lambda *_, **__: None, lines.append, 300, 10, 0)
+        watcher = Watcher("train", lambda *_, **__: None, lines.append, 300, 10, 0)
         for step in (first, first + 1):
             watcher.step(step, 60, 0.5, 1)
     assert lines == ["train: goes on after step 30 of 60, where an earlier run was ended"]
