@@ -51,9 +51,15 @@ CONVOLUTIONS = {
 Timed = Callable[[], tuple[float, float]]  # seconds of an epoch, and the loss that the last one came to
 
 
-def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augment=None) -> tuple[float, float]:
+def make_network(X: np.ndarray, Y: np.ndarray, architecture: dict) -> Network:
+    """The network that all begin with."""
     network = Network(Architecture(X.shape[1], Y.shape[1], image=(28, 28), **architecture))
     network.initialise(np.random.default_rng(0))
+    return network
+
+
+def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augment=None) -> tuple[float, float]:
+    network = make_network(X, Y, architecture)
     recipe = Recipe(
         epochs=EPOCHS,
         batch_size=batch_size,
@@ -68,7 +74,7 @@ def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augm
 
 
 def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(), *, batch_norm=False):
-    """The same network as ours, on rows of 784 pixels, with He's weights."""
+    """The same network as ours, on rows of 784 pixels."""
     nn, layers, channels, side = torch.nn, [], 1, 28
     for n_filters, size, step in zip(filters, kernel, stride, strict=True):
         normalised = [nn.BatchNorm2d(n_filters)] if batch_norm else []
@@ -77,18 +83,19 @@ def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(
     layers = [nn.Unflatten(1, (1, 28, 28)), *layers, nn.Flatten()] if filters else []
     for n_in, n_out in pairwise((channels * side**2, *hidden, n_classes)):
         layers += [nn.Linear(n_in, n_out), *([nn.BatchNorm1d(n_out)] if batch_norm else []), nn.ReLU()]
-    model = nn.Sequential(*layers[: -2 if batch_norm else -1])
-    for layer in model:
-        if hasattr(layer, "weight") and layer.weight.ndim > 1:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-    return model
+    return nn.Sequential(*layers[: -2 if batch_norm else -1])
 
 
 def torch_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     model = torch_network(Y.shape[1], **architecture)
+    weights = make_network(X, Y, architecture).weights
+    layers = [layer for layer in model if hasattr(layer, "weight") and layer.weight.ndim > 1]
+    with torch.no_grad():
+        for i, layer in enumerate(layers, start=1):
+            layer.weight.copy_(torch.from_numpy(weights[f"W{i}"].T.reshape(layer.weight.shape)))
+            layer.bias.zero_()
     optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     loss_of = torch.nn.CrossEntropyLoss()
     inputs, labels = torch.from_numpy(X), torch.from_numpy(Y.argmax(axis=1))
@@ -132,8 +139,6 @@ def products_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int)
                 np.matmul(A[i].T, A[i + 1], out=dW[i])
                 if i:
                     np.matmul(A[i + 1], W[i].T, out=A[i])
-            for each in A:
-                each.fill(1)
         return (time.perf_counter() - start) / EPOCHS, float("nan")
 
 

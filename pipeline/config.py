@@ -136,15 +136,18 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         raise ConfigError(
             f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,
-            mend=_in_brackets(setting, reason) + _advice(stage, key),
+            mend=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
 
 
-def _in_brackets(setting: Setting, reason: str) -> str:
-    """How to write as a list what was meant as one, if that is what is wrong."""
+def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
+    """The value with brackets around it, if it is a list that is wanted and this would be one."""
     text = toml_text(setting.value).strip('"')
-    is_meant = "Expected `array`" in reason and text and not set("[]{}") & set(text)
-    return f"with brackets: '{setting.name}=[{text}]'; " if is_meant else ""
+    try:
+        msgspec.convert(parse_value(f"[{text}]"), get_type_hints(stage.parameters, include_extras=True)[setting.key])
+    except msgspec.ValidationError:
+        return ""
+    return f"with brackets: [{text}]; " if "Expected `array`" in reason else ""
 
 
 def _plain_reason(reason: str) -> str:

@@ -165,7 +165,7 @@ class Terminal:
         """Begin a stage's line."""
         if not self.live:
             self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
-            return silent_progress if self.quiet else PlainProgress(decision.stage, self.say)
+            return PlainProgress(decision.stage, self.say)
         line = Line(decision.stage, time.monotonic())
         self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
         self._lines.lines.append(line)

@@ -56,7 +56,8 @@ def fit(
         ends with the weights that it would have had without the break
     on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
         and the number of its rows that were right
-    on_epoch : called after every epoch
+    on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
+        (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
     workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here,
         or threads if the caller is not the main thread. While processes are at it, no other thread of the caller may
         multiply matrices: a process forked at that moment waits for ever for a lock of BLAS

@@ -29,9 +29,8 @@ from stages.mlp.wide_first import LEAST_OUTPUTS, WideFirst
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# The optimiser takes so many parameters at a time: its five vectors of them, 2.5 MB in float32, stay in a
-# core's share of the third-level cache. Smaller pieces would stay in the second, but NumPy's price for so many
-# short calls is higher than what that saves.
+# The optimiser takes so many parameters at a time: its four vectors of them are 2 MB in float32, about what a core's
+# second-level cache holds. Smaller pieces gain nothing: NumPy's price for so many short calls is what that saves.
 PIECE = 131072
 
 

@@ -2,7 +2,7 @@
 
 How many there are is a setting, the number of shards; it never depends on the cores that are found, for a
 different division would round differently. For the same reason BLAS is held to one thread in each of them.
-Whether they are processes or threads changes nothing but speed.
+Whether they are processes or threads changes nothing about the weights.
 """
 
 from __future__ import annotations

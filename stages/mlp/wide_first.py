@@ -1,8 +1,8 @@
 """A wide first layer, whose inputs are data, and mostly 0.
 
-Of the pixels of handwritten digits three in ten are 0 in all rows of a batch. They add nothing to the layer's
-output, and the gradient of their weights is 0, so its matrix products go without them. With less than
-LEAST_OUTPUTS outputs, taking the other inputs out costs as much as it spares.
+Of the pixels of handwritten digits three in ten are 0 in all rows of a batch, as long as they are not warped. They
+add nothing to the layer's output, and the gradient of their weights is 0, so its matrix products go without them.
+With fewer than LEAST_OUTPUTS outputs, taking the other inputs out costs as much as it spares.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stages.mlp.memory import shared_zeros
 from stages.mlp.team import Shard
 
 LEAST_OUTPUTS = 512
-MOST_ALIVE = 0.9  # of a worker's inputs; with more of them it takes all
+MOST_ALIVE = 0.8  # of a worker's inputs; if there are more, it takes all
 
 
 class WideFirst(Dense):
@@ -32,7 +32,7 @@ class WideFirst(Dense):
         # Of each worker: its inputs that are alive in any row, those that are not, and X of the former, (m, n_alive).
         self.alive, self.dead = ([np.arange(0)] * shards for _ in range(2))
         self.X_alive = [self.dX] * shards
-        # As many rows for each worker as it has of W.
+        # Each worker's part is as long as its part of W, and is filled from the beginning.
         self.taken_X = np.empty((len(W), m), W.dtype)
         self.taken_W = np.empty_like(W)
 

@@ -1,4 +1,4 @@
-"""The tests of the network share a small training, in small_trainings.py."""
+"""What the tests of this folder share lies beside them, in modules of its own."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from small_trainings import HEIGHT, WARP, WIDTH, M, make_network, problem, run
 from threadpoolctl import threadpool_limits
 
-from stages.mlp import Architecture, Augmentation, DivergedError, Network, Recipe, Warp, fit, predict_proba
+from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
 from stages.mlp.activations import ACTIVATIONS
 from stages.mlp.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from stages.mlp.one_by_one import BLOCK_ROWS
 from stages.mlp.optimisers import OPTIMISERS
 from stages.mlp.step import State, Step
 from stages.mlp.team import Threads
@@ -158,6 +160,51 @@ def test_a_time_budget_ends_within_the_epoch_and_resuming_ends_at_once(tmp_path:
     again, history = run(recipe, checkpoint=path, on_step=lambda step, *_: steps.append(step))
     assert (history.stopped, steps) == ("max_seconds", [1])
     np.testing.assert_array_equal(network.parameters, again.parameters)
+
+
+def test_seconds_before_a_break_count_and_an_epoch_is_kept_before_it_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, told = [0.0], []
+    for module in ("fit", "course"):
+        monkeypatch.setattr(import_module(f"stages.mlp.{module}"), "monotonic", lambda: now[0])
+
+    def on_step(step: int, *_: object) -> None:
+        if step % 7 == 0:  # the last of an epoch, which takes ten seconds
+            now[0] += 10
+
+    def on_epoch(epoch: Epoch) -> None:
+        told.append(epoch.epoch)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+
+    recipe = Recipe(epochs=50, batch_size=32, max_seconds=25)
+    options = {"checkpoint": tmp_path / "checkpoint.npz", "on_step": on_step, "on_epoch": on_epoch}
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, **options)
+    now[0] += 1000
+    _, history = run(recipe, **options)
+    assert (told, history.stopped) == ([1, 2, 3], "max_seconds")
+
+
+def test_a_time_budget_ends_an_epoch_of_single_rows_too() -> None:
+    X, Y = (np.resize(each, (3 * BLOCK_ROWS, each.shape[1])) for each in problem())
+    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", max_seconds=1e-9)
+    steps: list[int] = []
+    history = fit(make_network(), X, Y, recipe, on_step=lambda step, *_: steps.append(step))
+    assert (history.stopped, len(history.epochs), steps[-1]) == ("max_seconds", 1, BLOCK_ROWS)
+
+
+def test_a_validation_loss_that_is_not_finite_stops() -> None:
+    X, _ = problem()
+    with pytest.raises(DivergedError, match=r"the validation loss is .* after epoch 1"):
+        run(Recipe(epochs=3), {}, X_validation=np.full_like(X[:50], np.inf))
+
+
+def test_what_is_kept_has_the_running_averages_of_its_epoch() -> None:
+    untrained = make_network(batch_norm=True).statistics
+    network, _ = run(Recipe(epochs=1), {"batch_norm": True})
+    assert (network.statistics != untrained).all()
 
 
 def test_a_loss_that_is_not_finite_stops() -> None:

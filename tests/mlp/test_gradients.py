@@ -15,6 +15,7 @@ from stages.mlp.network import Architecture, Network
 from stages.mlp.recipe import Recipe
 from stages.mlp.step import State, Step
 from stages.mlp.team import Shard, Threads
+from stages.mlp.wide_first import WideFirst
 
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
@@ -39,7 +40,9 @@ def differences(f: Callable[[], float], x: np.ndarray) -> np.ndarray:
     return found
 
 
-def assert_gradients_agree(layer: Layer, X: np.ndarray, parameters: dict[str, np.ndarray], n_out: int) -> None:
+def assert_gradients_agree(
+    layer: Layer, X: np.ndarray, parameters: dict[str, np.ndarray], n_out: int, *, asks_dX: bool = True
+) -> None:
     """The layer's backward and gradient, against differences of sum(output * weights)."""
     m = len(X)
     weights = np.random.default_rng(1).standard_normal((m, n_out))
@@ -52,7 +55,8 @@ def assert_gradients_agree(layer: Layer, X: np.ndarray, parameters: dict[str, np
     value()
     dX = layer.backward(weights.copy(), shard).copy()
     layer.gradient(shard)
-    np.testing.assert_allclose(dX, differences(value, X), rtol=1e-6, atol=1e-8)
+    if asks_dX:
+        np.testing.assert_allclose(dX, differences(value, X), rtol=1e-6, atol=1e-8)
     for name, parameter in parameters.items():
         found = getattr(layer, f"d{name}")
         np.testing.assert_allclose(found, differences(value, parameter), rtol=1e-6, atol=1e-8, err_msg=name)
@@ -82,6 +86,15 @@ def inputs(m: int, n: int) -> np.ndarray:
 def test_dense(m: int, n_in: int, n_out: int) -> None:
     layer, parameters = make_dense(m, n_in, n_out)
     assert_gradients_agree(layer, inputs(m, n_in), parameters, n_out)
+
+
+@pytest.mark.parametrize(("m", "n_in", "n_out"), SHAPES)
+def test_wide_first(m: int, n_in: int, n_out: int) -> None:
+    """With as many dead inputs as alive ones; it finds no gradient by its input, which are data."""
+    _, parameters = make_dense(m, 2 * n_in, n_out)
+    layer = WideFirst(m, *parameters.values(), *(np.empty_like(each) for each in parameters.values()))
+    X = np.hstack([inputs(m, n_in), np.zeros((m, n_in))])
+    assert_gradients_agree(layer, X, parameters, n_out, asks_dX=False)
 
 
 @pytest.mark.parametrize(("m", "maps", "size", "stride"), CONVOLUTIONS)
@@ -143,18 +156,19 @@ def off_by_a_thousandth(method: Callable) -> Callable:
 PLANTED = {
     "Dense": lambda: test_dense(5, 4, 3),
     "Convolution": lambda: test_convolution(*CONVOLUTIONS[1]),
+    "WideFirst": lambda: test_wide_first(5, 4, 3),
     "BatchNorm": lambda: test_batch_norm(5, 1),
     "Dropout": lambda: test_dropout_with_its_mask_held(5),
     "SoftmaxCrossEntropy": lambda: test_losses(6, 0.0),
     "BinaryCrossEntropy": lambda: test_losses(6, 0.0),
     **{kind.__name__: (lambda name=name: test_activations(name, 5, 4, 3)) for name, kind in ACTIVATIONS.items()},
 }
-CLASSES = {each.__name__: each for each in [Dense, Convolution, BatchNorm, Dropout]} | {
+CLASSES = {each.__name__: each for each in [Dense, WideFirst, Convolution, BatchNorm, Dropout]} | {
     each.__name__: each for each in [SoftmaxCrossEntropy, BinaryCrossEntropy, *ACTIVATIONS.values()]
 }
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", [name for name in PLANTED if name != "WideFirst"])  # whose backward finds nothing
 def test_an_error_of_a_thousandth_in_backward_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = CLASSES[name]
     method = "backward" if hasattr(kind, "backward") else "gradient"
@@ -169,6 +183,8 @@ def test_an_error_of_a_thousandth_in_backward_is_caught(name: str, monkeypatch: 
     [
         (Dense, "dW"),
         (Dense, "db"),
+        (WideFirst, "dW"),
+        (WideFirst, "db"),
         (Convolution, "dW"),
         (Convolution, "db"),
         (BatchNorm, "dgamma"),

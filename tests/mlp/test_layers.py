@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import inf
-from threading import Condition
 
 import numpy as np
 import pytest
+from one_late import OneLate
 
 from stages.mlp.activations import ReLU
 from stages.mlp.convolution import Convolution, FeatureMaps
@@ -20,43 +19,6 @@ M, N_IN, N_OUT, SHARDS = 7, 5, 4, 3
 MAPS = FeatureMaps(4, 3, 5)
 
 Division = Callable[[Shard], tuple[slice, slice]]  # the rows and columns of an array that are a worker's own
-
-
-class OneLate(Threads):
-    """Threads of which one starts, and goes on after each wait, only when all others wait for it or are done."""
-
-    def __init__(self, count: int, late: int) -> None:
-        super().__init__(count)
-        self._late = late
-        self._waits = [0.0] * count  # how many waits each worker has come to; no end of them once it is done
-        self._changed = Condition()
-
-    def run(self, work: Callable[[int], None]) -> None:
-        def late_or_not(index: int) -> None:
-            try:
-                self._let_others_go_first(index)
-                work(index)
-            finally:
-                self._count(index, inf)
-
-        super().run(late_or_not)
-
-    def wait(self, index: int) -> None:
-        self._count(index, 1)
-        super().wait(index)
-        self._let_others_go_first(index)
-
-    def _count(self, index: int, n: float) -> None:
-        with self._changed:
-            self._waits[index] += n
-            self._changed.notify_all()
-
-    def _let_others_go_first(self, index: int) -> None:
-        if index == self._late:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: sum(waits > self._waits[index] for waits in self._waits) == self.count - 1
-                )
 
 
 def by_rows(shard: Shard) -> tuple[slice, slice]:

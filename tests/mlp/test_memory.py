@@ -40,6 +40,12 @@ def test_a_step_allocates_next_to_nothing(settings: dict) -> None:
     assert max(allocated_in_steps(X, settings)[1:]) < 64 * 1024
 
 
+def test_a_step_that_leaves_dead_inputs_out_allocates_next_to_nothing() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((640, 784), dtype=np.float32) * (rng.random(784) < 0.5).astype(np.float32)
+    assert max(allocated_in_steps(X, {"hidden": (1024, 512)})[1:]) < 64 * 1024
+
+
 def test_a_table_stored_column_by_column_is_copied_once_and_not_in_every_step() -> None:
     X = np.asfortranarray(np.random.default_rng(0).random((640, 784), dtype=np.float32))
     assert max(allocated_in_steps(X, {"hidden": (16,)})[1:]) < 64 * 1024

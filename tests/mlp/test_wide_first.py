@@ -58,10 +58,16 @@ def test_it_multiplies_only_what_is_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "is_wide"), [((LEAST_OUTPUTS,), True), ((LEAST_OUTPUTS - 1,), False), ((4, LEAST_OUTPUTS), False)]
+    ("hidden", "n_classes", "is_wide"),
+    [
+        ((LEAST_OUTPUTS,), 3, True),
+        ((LEAST_OUTPUTS - 1,), 3, False),
+        ((4, LEAST_OUTPUTS), 3, False),
+        ((), LEAST_OUTPUTS, False),  # the last layer, which is divided otherwise
+    ],
 )
-def test_only_a_wide_first_layer_is_one(hidden: tuple[int, ...], *, is_wide: bool) -> None:
-    network = Network(Architecture(4, 3, hidden))
+def test_only_a_wide_first_layer_is_one(hidden: tuple[int, ...], n_classes: int, *, is_wide: bool) -> None:
+    network = Network(Architecture(4, n_classes, hidden))
     layers = make_layers(2, network, np.empty_like(network.parameters))
     assert [isinstance(layer, WideFirst) for layer in layers if isinstance(layer, Dense)] == [
         is_wide,

@@ -126,7 +126,11 @@ class ListParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_field
 
 @pytest.mark.parametrize(
     ("value", "mend"),
-    [("8", "with brackets: 'load.widths=[8]'; "), ("8,16", "with brackets: 'load.widths=[8,16]'; "), ("[a]", "")],
+    [
+        ("8", "with brackets: [8]; "),
+        ("8,16", "with brackets: [8,16]; "),
+        *((value, "") for value in ("[a]", "a", "8 16", ",", "8.5", "true")),
+    ],
 )
 def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, mend: str) -> None:
     stage = replace(STAGES[0], parameters=ListParameters)

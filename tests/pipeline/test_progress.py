@@ -11,8 +11,8 @@ import termios
 
 import pytest
 
-from pipeline.plan import Reason, ReasonKind
-from pipeline.progress import Line, PlainProgress, clock, draw_line
+from pipeline.plan import Action, Decision, Reason, ReasonKind
+from pipeline.progress import Line, PlainProgress, Terminal, clock, draw_line
 from pipeline.render import reasons_text
 
 NOTE = "97.22 % validation accuracy, epoch 7"
@@ -126,6 +126,17 @@ def test_in_a_log_a_stage_that_takes_long_says_twice_a_minute_how_far_it_is() ->
         f"train: 900 of 2,600 steps; {NOTE}; 2:50 left",
         f"train: 1,200 of 2,600 steps; {NOTE}; 2:20 left",
     ]
+
+
+def test_off_a_terminal_that_is_how_a_stage_tells_of_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.progress.SPACING", 0.0)
+    for quiet in (False, True):
+        Terminal(quiet=quiet).started(Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),)))(
+            1, 2, unit="steps"
+        )
+    assert capsys.readouterr().err.splitlines() == ["train: first run", "train: 1 of 2 steps"]
 
 
 def test_the_time_left_runs_down_between_two_reports() -> None:

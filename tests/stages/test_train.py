@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from mmap import mmap
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -319,12 +321,22 @@ def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_one
 
 
 @pytest.mark.parametrize("folder", ["scratch", None])
-def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(rows: Path, folder: str | None) -> None:
+def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
+    rows: Path, folder: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     X = np.load(rows / "split/X_train.npy", mmap_mode="r")
     scratch = rows / "scratch"
     scratch.mkdir()
     member = make_member(TrainParameters(**SMALL, posture="upright"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
+    folders = []
+
+    def temporary_file(dir: Path | None) -> Any:  # noqa: A002 - as tempfile calls it
+        folders.append(dir)
+        return TemporaryFile(dir=dir)
+
+    monkeypatch.setattr("stages.member.TemporaryFile", temporary_file)
     prepared = all_in_posture(X, member.empty_network(), rows / folder if folder else None)
+    assert folders == [rows / folder if folder else None]
     assert isinstance(prepared.base, mmap)
     np.testing.assert_array_equal(prepared, mlp.in_posture(X, 4, 3, "upright"))
     assert not list(scratch.iterdir())
