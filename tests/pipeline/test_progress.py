@@ -132,10 +132,9 @@ def test_off_a_terminal_that_is_how_a_stage_tells_of_itself(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.progress.SPACING", 0.0)
+    decision = Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),))
     for quiet in (False, True):
-        Terminal(quiet=quiet).started(Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),)))(
-            1, 2, unit="steps"
-        )
+        Terminal(quiet=quiet).started(decision)(1, 2, unit="steps")
     assert capsys.readouterr().err.splitlines() == ["train: first run", "train: 1 of 2 steps"]
 
 
