@@ -224,6 +224,7 @@ def run(
 def status(folder: Path, preset: str | None, sets: tuple[str, ...], *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
     from pipeline import render
+    from pipeline.lock import current_writer
     from pipeline.observe import observe
     from pipeline.plan import make_plan, select
 
@@ -231,6 +232,8 @@ def status(folder: Path, preset: str | None, sets: tuple[str, ...], *, check: bo
     selection = select(project.stages, ["all"])
     plan = make_plan(observe(project, selection.stages), selection)
     render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
+    if writer := current_writer(project.store.lock_path):
+        render.tell(f"a pipeline is writing here: {writer}")
     if check and plan.stale:
         raise click.exceptions.Exit(ExitCode.STALE)
 

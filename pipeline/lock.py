@@ -50,6 +50,17 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
         os.close(descriptor)
 
 
+def current_writer(path: Path) -> str | None:
+    """Who holds the lock, by what it has written down, or nobody; the lock itself is not touched."""
+    try:
+        os.kill(json.loads(path.read_bytes())["pid"], 0)  # only asks whether it runs: a killed one leaves its words
+    except PermissionError:
+        pass  # it runs, as somebody else
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return _holder(path)
+
+
 def _holder(path: Path) -> str:
     """Say who holds the lock, as far as it has written that down."""
     try:

@@ -110,7 +110,8 @@ class LocalWorkers:
                     continue
                 done, total = (sum(float(parts[index]) for parts in told) for index in (0, 1))
                 n_done = sum(parts[0] == parts[1] for parts in told)
-                note = f"{n_done} of {count} done; {told[-1][3]}"
+                said = f"{n_done} of {count} done", told[-1][3].rstrip()  # padded to a length
+                note = "; ".join(text for text in said if text)
                 self._progress(done, total / len(told) * count, unit=told[0][2], note=note)
 
         watcher = threading.Thread(target=watch, daemon=True)

@@ -15,6 +15,7 @@ from toy_project import NAMES, Toy, commands, oracle
 import pipeline.cli
 from pipeline import cli
 from pipeline.current import why_stale
+from pipeline.lock import writer_lock
 
 Invoke = Callable[..., Result]
 
@@ -146,6 +147,13 @@ def test_a_mistake_of_ours_is_told_in_one_block_too(invoke: Invoke, monkeypatch:
     assert result.stderr == (
         "error: this should not have happened: RuntimeError: a mistake\n  mend:  run it again with --debug\n"
     )
+
+
+def test_status_says_who_writes(toy: Toy, invoke: Invoke) -> None:
+    invoke("run", "all")
+    assert "is writing" not in invoke("status").stderr
+    with writer_lock(toy.store.lock_path, wait=False, tell=print):
+        assert f"a pipeline is writing here: pid {os.getpid()}, " in invoke("status").stderr
 
 
 def test_an_interrupt_is_exit_code_130(toy: Toy, invoke: Invoke) -> None:

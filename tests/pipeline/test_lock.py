@@ -10,7 +10,7 @@ import pytest
 from toy_project import Toy
 
 from pipeline.errors import LockError, PipelineError
-from pipeline.lock import writer_lock
+from pipeline.lock import current_writer, writer_lock
 
 
 def silent(_: str) -> None:
@@ -55,6 +55,21 @@ def test_a_second_writer_waits_for_the_first_and_says_for_whom(tmp_path: Path) -
     with writer_lock(tmp_path / "lock", wait=True, tell=tell):
         assert f"pid {child}" in told[0]
     os.waitpid(child, 0)
+
+
+def test_who_writes_is_told_while_it_writes_and_only_then(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert current_writer(path) is None
+    child, pipe = hold_in_a_child(path)
+    assert current_writer(path).startswith(f"pid {child}, ")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(pipe)
+    assert path.read_bytes()  # its last words
+    assert current_writer(path) is None
+    for nonsense in ("", "[]", '{"pid": "x"}', '{"pid": 1e99}', "no JSON"):
+        path.write_text(nonsense)
+        assert current_writer(path) is None
 
 
 def test_a_lock_dies_with_its_process_and_leaves_nothing_to_clean(tmp_path: Path) -> None:

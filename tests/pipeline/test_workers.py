@@ -97,11 +97,13 @@ def test_a_process_that_dies_is_told_of_and_what_was_finished_is_not_lost(toy: T
 def test_whoever_takes_no_more_results_leaves_no_process_behind(toy: Toy) -> None:
     waiting = toy.work / "waiting"
     waiting.mkdir()
-    results = run(toy, {"a": 1, "b": ("waits", waiting), "c": ("waits", waiting)}, most=2)
+    told = Told()
+    results = run(toy, {"a": 1, "b": ("waits", waiting), "c": ("waits", waiting)}, most=2, told=told)
     next(results)
-    while len(list(waiting.iterdir())) < 2:
+    while len(list(waiting.iterdir())) < 2 or not told.progress:
         time.sleep(0.01)
     results.close()
+    assert told.progress[-1][3] in {"0 of 3 done", "0 of 3 done; at 3", "1 of 3 done", "1 of 3 done; at 3"}
     end([int(path.name) for path in waiting.iterdir()])
 
 
