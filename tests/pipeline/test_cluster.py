@@ -147,15 +147,15 @@ def test_workers_of_another_version_are_refused_before_anything_is_done(
 def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_of(
     toy: Toy, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SECONDS_WITHOUT_WORKERS", 3)
-    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 3)
+    monkeypatch.setattr(module, "SECONDS_WITHOUT_WORKERS", 1)
+    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 1)
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         with pytest.raises(StageError, match=f"no Dask scheduler at {address}"):
             dict(run(toy, address, {"a": 1}))
-    monkeypatch.setattr(module, "SECONDS_TO_REACH", 3)
+    monkeypatch.setattr(module, "SECONDS_TO_REACH", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never says a word
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(StageError, match="what listens there does not answer for 3 seconds"):
+        with pytest.raises(StageError, match="what listens there does not answer for 1 seconds"):
             dict(run(toy, address, {"a": 1}))
     monkeypatch.setattr(module, "SECONDS_TO_REACH", PATIENCE)
     monkeypatch.setattr(module, "SECONDS_TO_CONNECT", PATIENCE)
@@ -174,7 +174,7 @@ def test_a_scheduler_that_goes_away_is_told_of_and_what_was_finished_is_kept(
     try:
         results = run(toy, cluster.has(2, toy.code), {"a": 1, "b": ("waits", waiting)})
         assert next(results)[0] == "a"
-        monkeypatch.setattr(module, "SECONDS_WITHOUT_ANSWER", 3)  # a bound that a test can wait for
+        monkeypatch.setattr(module, "SECONDS_WITHOUT_ANSWER", 1)  # a bound that a test can wait for
         cluster.scheduler.send_signal(number)
         with pytest.raises(StageError, match="scheduler went away"):
             next(results)
