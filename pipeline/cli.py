@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.observe import Project
 
 ARTIFACTS = "artifacts"
-INTERRUPTED = "interrupted; the last good artifacts are in place, and the same command takes up what was unfinished"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -64,7 +63,8 @@ class Commands(click.Group):
         except PipelineError as error:
             self._end(ctx, str(error), error.exit_code)
         except KeyboardInterrupt:
-            self._end(ctx, INTERRUPTED, ExitCode.INTERRUPTED)
+            what = "the last good artifacts are in place, and the same command takes up what was unfinished"
+            self._end(ctx, f"interrupted; {what}", ExitCode.INTERRUPTED)
         except BrokenPipeError:
             ctx.exit(ExitCode.FAILED)
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too

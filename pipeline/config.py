@@ -142,12 +142,14 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
 
 def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
     """The value with brackets around it, if it is a list that is wanted and this would be one."""
-    text = toml_text(setting.value).strip('"')
+    if "Expected `array`" not in reason:
+        return ""
+    text = "[" + toml_text(setting.value).strip('"') + "]"
     try:
-        msgspec.convert(parse_value(f"[{text}]"), get_type_hints(stage.parameters, include_extras=True)[setting.key])
+        msgspec.convert(parse_value(text), get_type_hints(stage.parameters, include_extras=True)[setting.key])
     except msgspec.ValidationError:
         return ""
-    return f"with brackets: [{text}]; " if "Expected `array`" in reason else ""
+    return f"with brackets: {text}; "
 
 
 def _plain_reason(reason: str) -> str:

@@ -53,18 +53,27 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
 def current_writer(path: Path) -> str | None:
     """Who holds the lock, by what it has written down, or nobody; the lock itself is not touched."""
     try:
-        os.kill(json.loads(path.read_bytes())["pid"], 0)  # only asks whether it runs: a killed one leaves its words
+        pid, holder = _read_holder(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        os.kill(pid, 0)  # only asks whether it runs: a killed one leaves its words
     except PermissionError:
         pass  # it runs, as somebody else
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, TypeError, OverflowError):
         return None
-    return _holder(path)
+    return holder
 
 
 def _holder(path: Path) -> str:
     """Say who holds the lock, as far as it has written that down."""
     try:
-        about = json.loads(path.read_bytes())
-        return f"pid {about['pid']}, {about['command']}, since {about['since']}"
+        return _read_holder(path)[1]
     except (ValueError, KeyError, TypeError):
         return "a process that has only just begun"
+
+
+def _read_holder(path: Path) -> tuple[int, str]:
+    """The holder's pid, and words for it; ValueError, KeyError or TypeError if it has written down something else."""
+    about = json.loads(path.read_bytes())
+    return about["pid"], f"pid {about['pid']}, {about['command']}, since {about['since']}"

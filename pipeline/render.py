@@ -385,7 +385,7 @@ def print_disposable(found: Sequence[tuple[Path, int]], keep: int, *, done: bool
         echo(f"{size / 1e6:10.1f} MB  {path}")
     total = sum(size for _, size in found) / 1e6
     if not found:
-        echo(f"Nothing to remove: {keep} results of each stage are kept (--keep).")
+        echo(f"Nothing to remove with --keep {keep}.")
     elif done:
         echo(f"Removed {total:.1f} MB.")
     else:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dask_cluster import Cluster
 
 import pipeline
 from pipeline.cli import main
-
-sys.path.insert(0, str(Path(__file__).parent / "pipeline"))  # the cluster is shared with the engine's tests
-
-from dask_cluster import Cluster
 
 SETTINGS = ("train.hidden=[16]", "train.epochs=2", "train.folds=2", "train.members=2", "train.shards=1")
 QUICK = tuple(word for setting in SETTINGS for word in ("--set", setting))

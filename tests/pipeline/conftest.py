@@ -11,9 +11,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # toy_project is shared by the tests of this folder
-
 from toy_project import Toy
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # no test depends on how busy the machine is

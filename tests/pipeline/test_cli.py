@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
 import pipeline.cli
-from pipeline import cli
 from pipeline.current import why_stale
 from pipeline.lock import writer_lock
 
@@ -165,7 +164,9 @@ def test_an_interrupt_is_exit_code_130(toy: Toy, invoke: Invoke) -> None:
     )
     result = invoke("run", "all", "--quiet")
     assert result.exit_code == 130
-    assert result.stderr == f"error: {cli.INTERRUPTED}\n"
+    assert result.stderr == (
+        "error: interrupted; the last good artifacts are in place, and the same command takes up what was unfinished\n"
+    )
     assert set(toy.files()) == {"load/numbers.json", "load/rejected.txt", "power/powers.npy"}
     assert not path.exists()
 

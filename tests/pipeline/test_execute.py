@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from toy_project import NAMES, Recorder, Toy, oracle, ran, why
 
-from pipeline.cli import INTERRUPTED
 from pipeline.errors import LockError, PipelineError, StageError
 from pipeline.history import read_runs
 
@@ -219,7 +218,9 @@ def test_an_interrupt_ends_a_run_at_once_with_the_last_good_artifacts_in_place(
         finally:
             process.kill()
     assert process.returncode == 130
-    assert rest == f"error: {INTERRUPTED}\n"
+    assert rest == (
+        "error: interrupted; the last good artifacts are in place, and the same command takes up what was unfinished\n"
+    )
     assert toy.files() == oracle()
     assert list((toy.artifacts / ".store" / "tmp").iterdir()) == []
     assert read_runs(toy.artifacts)[-1].outcome == "interrupted"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from made_receipt import make_receipt
 
 from pipeline.fingerprint import digest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
@@ -18,10 +18,6 @@ from pipeline.workers import LocalWorkers
 from stages import STAGES
 from stages.parameters import IngestParameters
 from stages.raw.sources import find_sources
-
-sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
-
-from made_receipt import make_receipt
 
 RunStage = Callable[..., Outcome]
 
