@@ -122,3 +122,25 @@ def test_what_differs_between_two_runs_is_named_part_by_part() -> None:
 def test_changed_code_is_told_even_if_a_result_is_no_longer_stored() -> None:
     gone = make_run(2, results={"power": "removed"}, code={"power": "dd"})
     assert compare(make_run(1), gone, code_of) == [Difference("code", "power", "cc", "dd")]
+
+
+def test_of_a_stage_that_only_one_run_brought_up_to_date_nothing_else_is_told() -> None:
+    second = make_run(
+        2,
+        stages={"power": "run", "text": "run"},
+        results={"power": "two", "text": "three"},
+        parameters={"power.exponent": 3, "text.width": 9},
+        sources={"words": "ee"},
+        inputs={"load/numbers.json": "aa", "load/words.json": "ff"},
+        code={"power": "cc", "text": "gg"},
+        libraries={"numpy": "2.1", "jinja2": "3"},
+        figures={"power: largest": 25, "text: lines": 1},
+    )
+    expected = [
+        Difference("stage", "text", None, "run"),
+        Difference("parameter", "power.exponent", 2, 3),
+        Difference("library", "numpy", "2.0", "2.1"),
+    ]
+    assert compare(make_run(1), second, code_of) == expected
+    turned = [Difference(item.kind, item.name, item.after, item.before) for item in expected]
+    assert compare(second, make_run(1), code_of) == turned
