@@ -21,7 +21,7 @@ from pipeline import sweep_view
 from pipeline.errors import ConfigError, DataError
 from pipeline.history import read_runs
 from pipeline.measure import Judging, Measure
-from pipeline.sweep import Rung, halving_rungs, is_within_noise, make_sweep
+from pipeline.sweep import make_sweep
 from pipeline.sweep_files import picture
 from pipeline.sweep_run import SweepRun
 
@@ -327,25 +327,6 @@ def test_halving_lets_the_best_third_go_on(toy: Toy, invoke: Invoke) -> None:
     assert "stopped at limit = 3" in " ".join(again.stdout.split())
     assert "trial 10 of 10: power.exponent=4 total.start=50 load.limit=1: total " in again.stderr
     assert "10 with 1/9 of their load.limit, then 3 with 1/3" in " ".join(invoke(*words, "--dry-run").stdout.split())
-
-
-def test_halving_divides_as_often_as_trials_and_effort_allow() -> None:
-    assert halving_rungs(27, 27) == (Rung(27, 27), Rung(9, 9), Rung(3, 3), Rung(1, 1))
-    assert halving_rungs(30, 20) == (Rung(30, 9), Rung(10, 3), Rung(3, 1))
-    assert halving_rungs(2, 100) == (Rung(2, 1),)
-    assert halving_rungs(100, 1) == (Rung(100, 1),)
-
-
-def test_trials_whose_intervals_overlap_are_not_told_apart() -> None:
-    def result(low: float, high: float, rung: int = 0) -> sweeps.Result:
-        trial = sweeps.Trial(1, {}, None)
-        return sweeps.Result(trial, rung, 1, is_final=True, values={"accuracy": 0.9}, interval=(low, high))
-
-    best = result(0.90, 0.94)
-    assert is_within_noise(result(0.80, 0.90), best)
-    assert not is_within_noise(result(0.80, 0.89), best)
-    assert not is_within_noise(result(0.90, 0.94, rung=1), best)
-    assert not is_within_noise(sweeps.Result(best.trial, 0, 1, is_final=True, values={}), best)
 
 
 def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: Toy, invoke: Invoke) -> None:
