@@ -39,7 +39,7 @@ def fit(
     X_validation: Floats | None = None,
     Y_validation: Floats | None = None,
     augment: Callable[[], Warper] | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     on_step: OnStep | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     workers: Kind | None = None,
@@ -48,7 +48,8 @@ def fit(
 
     Parameters
     ----------
-    X, Y : (m, n_inputs) and one-hot (m, n_classes). ``X`` may be memory-mapped: rows are read batch by batch.
+    X, Y : (m, n_inputs) and one-hot (m, n_classes), arrays or what NumPy makes arrays of, as tables of pandas.
+        ``X`` may be memory-mapped: rows are read batch by batch
     rows : train on these rows of ``X`` and ``Y`` only, (m_rows,), as if there were no others; nothing is copied
     X_validation, Y_validation : the same of rows that are only looked at
     augment : makes what warps training rows; called once a shard
@@ -81,6 +82,7 @@ def fit(
     >>> history.best_epoch.validation_accuracy > 0.95
     True
     """
+    X, Y = np.asanyarray(X), np.asanyarray(Y)  # a mapped file stays one
     check_rows(network, X, Y, "X", "Y")
     if network.n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(network.n_layers)):
         # And so it would stay: no gradient comes through.
@@ -91,6 +93,7 @@ def fit(
         raise ValueError("X_validation and Y_validation go together")
     candidate, validation = Network(network.architecture), None
     if X_validation is not None and Y_validation is not None:
+        X_validation, Y_validation = np.asanyarray(X_validation), np.asanyarray(Y_validation)
         check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
         labels = np.asarray(Y_validation, network.parameters.dtype)
         validation = Validation(candidate, X_validation, labels, recipe.shards)
@@ -100,6 +103,7 @@ def fit(
     state = State(network, recipe.update)
     training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
     if checkpoint is not None:
+        checkpoint = Path(checkpoint)
         sampled = np.arange(len(X)) if rows is None else rows
         sample = X[sampled[:: -(-len(sampled) // SAMPLED_ROWS)]]
         forget_pages(X)  # each row has brought a megabyte of its neighbours with it

@@ -284,7 +284,8 @@ def rebuild(architecture: Architecture, images: Images | None, parameters: Float
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     """The probability of every class for every row: (m, n_inputs) -> (m, n_classes).
 
-    ``X`` may be memory-mapped; it is read in chunks. The result does not depend on ``threads``.
+    ``X`` may be memory-mapped; it is read in chunks. What is no array, as a table of pandas, is made one. The result
+    does not depend on ``threads``.
 
     Raises
     ------
@@ -299,7 +300,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     array([[0.33333334, 0.33333334, 0.33333334],
            [0.33333334, 0.33333334, 0.33333334]], dtype=float32)
     """
-    architecture = network.architecture
+    architecture, X = network.architecture, np.asanyarray(X)  # a mapped file stays one
     if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
         raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
     probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)

@@ -8,10 +8,11 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_trainings import HEIGHT, WARP, WIDTH, M, make_network, problem, run
+from small_trainings import EVERYTHING, HEIGHT, RECIPE, WARP, WIDTH, M, make_network, problem, run
 from threadpoolctl import threadpool_limits
 
 from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
@@ -29,6 +30,17 @@ def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> No
         second, _ = run()
     np.testing.assert_array_equal(first.parameters, second.parameters)
     np.testing.assert_array_equal(first.statistics, second.statistics)
+
+
+def test_tables_and_lists_are_as_good_as_arrays(tmp_path: Path) -> None:
+    expected, _ = run()
+    X, Y = problem()
+    network = make_network(**EVERYTHING)
+    table, labels, path = pd.DataFrame(X), Y.tolist(), str(tmp_path / "checkpoint")
+    options = {"augment": WARP, "X_validation": table[:50], "Y_validation": labels[:50], "checkpoint": path}
+    fit(network, table, labels, RECIPE, **options)
+    np.testing.assert_array_equal(network.parameters, expected.parameters)
+    np.testing.assert_array_equal(predict_proba(network, table), predict_proba(expected, X))
 
 
 def test_another_seed_gives_other_weights() -> None:
