@@ -17,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from stages.mlp.archive import json_of, write_arrays
 from stages.mlp.network import Network
 from stages.mlp.recipe import Epoch, Recipe
 from stages.mlp.step import State
@@ -62,7 +63,7 @@ class Training:
         """What must be equal for a checkpoint to be of this training, as JSON gives it back."""
         recipe = asdict(self.recipe)
         architecture = asdict(self.network.architecture)
-        identity: dict[str, Any] = json.loads(json.dumps([recipe, architecture, self.work]))
+        identity: dict[str, Any] = json.loads(json_of([recipe, architecture, self.work]))
         return identity
 
 
@@ -76,7 +77,7 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "seconds": training.seconds,
     }
     with replacing(path) as file:
-        np.savez(file, header=np.array(json.dumps(header)), **training.arrays())  # type: ignore[arg-type]  # the stubs take no arrays by name
+        write_arrays(file, header, training.arrays())
 
 
 def load_checkpoint(path: Path, training: Training) -> bool:

@@ -15,6 +15,7 @@ from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
+from stages.mlp.archive import write_arrays
 from stages.mlp.network import Architecture, Images, Network
 
 FORMAT = "digit-pipeline network"
@@ -65,9 +66,8 @@ def describe(network: Network) -> dict[str, Any]:
 
 def write(path: str | Path, header: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Write a header and arrays by name."""
-    named: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
     with Path(path).open("wb") as file:
-        np.savez(file, **named)
+        write_arrays(file, header, arrays)
 
 
 def load(path: str | Path) -> Network:

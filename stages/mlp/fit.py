@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
 SAMPLED_ROWS = 200
+SUM_TOLERANCE = 1e-3  # soft labels may be rounded
 
 
 def fit(
@@ -49,7 +50,8 @@ def fit(
     Parameters
     ----------
     X, Y : (m, n_inputs) and one-hot (m, n_classes), arrays or what NumPy makes arrays of, as tables of pandas.
-        ``X`` may be memory-mapped: rows are read batch by batch
+        ``X`` may be memory-mapped: rows are read batch by batch. A row of ``Y`` may be soft, that is probabilities.
+        A network of another posture than ``as_written`` is given ``network.prepare(X)``, here and below
     rows : train on these rows of ``X`` and ``Y`` only, (m_rows,), as if there were no others; nothing is copied
     X_validation, Y_validation : the same of rows that are only looked at
     augment : makes what warps training rows; called once a shard
@@ -66,7 +68,8 @@ def fit(
     Raises
     ------
     ValueError
-        Shapes that do not fit together, no rows, rows that there are not, or a network without weights.
+        Shapes that do not fit together, labels that are no probabilities, no rows, rows that there are not, or a
+        network without weights.
     DivergedError
         The loss is not finite.
 
@@ -215,6 +218,11 @@ def check_rows(network: Network, X: Floats, Y: Floats, x_name: str, y_name: str)
         raise ValueError(f"{x_name} must be of float32 or float64, not {X.dtype}")
     if Y.shape != (len(X), architecture.n_classes):
         raise ValueError(f"{y_name} must have the shape {(len(X), architecture.n_classes)}, not {Y.shape}")
+    is_right = (np.abs(Y.sum(axis=1) - 1) < SUM_TOLERANCE) & (Y >= 0).all(axis=1)
+    if not is_right.all():
+        row = int(np.argmin(is_right))
+        what = f"every row of {y_name} must be one-hot, or probabilities that sum to 1"
+        raise ValueError(f"{what}; row {row} is {Y[row]}")
 
 
 def check_chosen(rows: npt.NDArray[np.int64], m: int) -> None:

@@ -290,7 +290,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     Raises
     ------
     ValueError
-        ``X`` is not a matrix of ``n_inputs`` columns.
+        ``X`` is not a matrix of ``n_inputs`` columns, or there are no threads.
 
     Examples
     --------
@@ -303,6 +303,8 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     architecture, X = network.architecture, np.asanyarray(X)  # a mapped file stays one
     if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
         raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
+    if threads < 1:
+        raise ValueError(f"threads must be 1 or more, not {threads}")
     probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)
     chunks = chunks_of(architecture, len(X))
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import zipfile
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -110,3 +114,29 @@ def test_a_file_that_could_run_code_is_refused(tmp_path: Path, network: Network)
 def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "model.npz")
+
+
+def test_sizes_and_labels_may_be_numbers_of_numpy(tmp_path: Path) -> None:
+    sizes = Architecture(np.int64(4), np.int64(2), hidden=(np.int32(3),))
+    network = Network(sizes, Images(tuple(np.unique([5, 7])), 2, 2))
+    save(network, tmp_path / "model.npz")
+    assert load(tmp_path / "model.npz").images == Images((5, 7), 2, 2)
+
+
+def test_ctrl_c_while_a_file_is_written_comes_when_the_file_is_complete(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, calls = zipfile.ZipFile.open, []
+
+    def interrupted(archive: zipfile.ZipFile, *words: Any, **options: Any) -> IO[bytes]:
+        part = opened(archive, *words, **options)
+        if not calls:
+            os.kill(os.getpid(), signal.SIGINT)
+        calls.append(words)
+        return part
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(network, tmp_path / "model.npz")
+    monkeypatch.undo()
+    np.testing.assert_array_equal(load(tmp_path / "model.npz").parameters, network.parameters)

@@ -16,6 +16,10 @@ from stages.mlp import Architecture, Network, Recipe, fit
         (np.zeros((0, 20), np.float32), np.zeros((0, 3)), "X must have the shape"),
         (np.zeros((4, 20), np.uint8), np.eye(3)[[0] * 4], "X must be of float32"),
         (np.zeros((4, 20), np.float32), np.eye(4), "Y must have the shape"),
+        (np.zeros((3, 20), np.float32), np.diag([1.0, 1.0, 0.0]), "every row of Y must be one-hot.*row 2 is"),
+        (np.zeros((3, 20), np.float32), np.diag([1.0, 255.0, 1.0]), "row 1 is"),
+        (np.zeros((3, 20), np.float32), np.array([[2, -1, 0], [0, 1, 0], [0, 0, 1]]), "row 0 is"),
+        (np.zeros((3, 20), np.float32), np.diag([1.0, np.nan, 1.0]), "row 1 is"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message: str) -> None:

@@ -70,6 +70,12 @@ def test_predictions_do_not_depend_on_threads_and_sum_to_1(settings: dict) -> No
     assert predict_proba(network, X[:0]).shape == (0, 4)
 
 
+@pytest.mark.parametrize("threads", [0, -1])
+def test_without_threads_nothing_is_predicted(threads: int) -> None:
+    with pytest.raises(ValueError, match="threads must be 1 or more"):
+        predict_proba(Network(Architecture(4, 3)), np.ones((2, 4)), threads=threads)
+
+
 def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match=r"X must have the shape \(m, 20\)"):
         predict_proba(Network(Architecture(20, 4)), np.zeros((3, 21)))
