@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -12,15 +14,35 @@ import numpy.typing as npt
 
 
 def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a header and arrays by name as NumPy's archive, to its end whatever comes.
-
-    In a thread of its own: Ctrl-C in the middle would make the archive fail with an error that hides it.
-    """
+    """Write a header and arrays by name as NumPy's archive, to its end whatever comes."""
     named: dict[str, Any] = {"header": np.array(json_of(header)), **arrays}
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(np.savez, file, **named).result()
+    with signals_held():
+        np.savez(file, **named)
 
 
 def json_of(values: Any) -> str:
     """``values`` as JSON; NumPy's numbers, as sizes and labels may be, as plain ones."""
     return json.dumps(values, default=lambda number: number.item())
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM come after the block.
+
+    In the middle of an archive, what they raise would be hidden by the archive's own error about not being complete.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other thread is interrupted
+        yield
+        return
+    came: list[int] = []
+    earlier = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
