@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -163,6 +165,9 @@ def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] 
 @click.version_option(package_name="digit-pipeline", prog_name="pipeline")
 def main() -> None:
     """From a Kaggle image CSV to a submission you can trust."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a label in letters that a terminal lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     # What a notebook or a machine's own style tells matplotlib is meant for other pictures, and may be none of ours.
     os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
 

@@ -239,9 +239,11 @@ def toml_text(value: Any) -> str:
 def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:
     """Return the tables of pipeline.toml and the preset that it chooses, both empty where there is no file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}, None
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad begins with a BOM
+    except FileNotFoundError as error:
+        if not path.is_symlink():
+            return {}, None
+        raise ConfigError(f"{FILE_NAME} is a link to nothing", where=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         is_value = "Invalid value" in str(error)
         mend = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -35,8 +36,6 @@ DONE = {
     Action.RUN: "ran",
     Action.RESTORE: "restored",
     Action.FRESH: "fresh",
-    Action.LEFT: "left as it is",
-    Action.MAY_RUN: "may run",
 }
 
 
@@ -123,7 +122,8 @@ def has_colours(screen: Console) -> bool:
 
 def print_json(value: object) -> None:
     """Print one JSON document on standard output."""
-    echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+    is_unicode = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=not is_unicode))
 
 
 def echo(text: str) -> None:

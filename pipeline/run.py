@@ -50,7 +50,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What became of one stage: run, restored, fresh, or left as it was."""
+    """What became of one stage: run, restored or fresh."""
 
     stage: str
     action: Action

@@ -58,7 +58,7 @@ def write_files(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise StoreError(f"cannot write {error.filename}: {error.strerror}", mend="run the sweep again") from error
+        raise StoreError(f"cannot write {path}: {error.strerror}", mend="run the sweep again") from error
     return {kind: path for kind, (path, _) in contents.items()}
 
 

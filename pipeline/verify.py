@@ -13,7 +13,8 @@ from pipeline.config import Config, plain
 from pipeline.errors import PipelineError
 from pipeline.execute import check_file
 from pipeline.observe import Project
-from pipeline.plan import Selection
+from pipeline.plan import Selection, differences
+from pipeline.render import reasons_text
 from pipeline.run import Watcher, run
 from pipeline.stage import Parameters, Stage
 from pipeline.store import Generation, Store
@@ -90,6 +91,8 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
                 if name not in before or name not in after or after[name].bytes != before[name].bytes
             )
             problem = f"a rerun gives another {', '.join(differing)}" if differing else ""
+            if again and differing and (reasons := differences(receipts[stage.name].work, again.work)):
+                problem = f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {stage.name}"
             yield Finding(stage.name, "rerun", len(before), problem)
             if problem:
                 return

@@ -43,6 +43,6 @@ def signals_held() -> Iterator[None]:
         yield
     finally:
         for number, handler in earlier.items():
-            signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: one of C's, out of reach
+        for each in came:
+            signal.raise_signal(each)

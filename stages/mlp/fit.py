@@ -56,7 +56,8 @@ def fit(
     X_validation, Y_validation : the same of rows that are only looked at
     augment : makes what warps training rows; called once a shard
     checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
-        ends with the weights that it would have had without the break
+        ends with the weights that it would have had without the break. In another process it is known by how
+        ``augment`` prints: a functools.partial does so in the same way, a lambda does not
     on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
         and the number of its rows that were right
     on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training

@@ -93,6 +93,27 @@ def test_a_checkpoint_of_something_else_or_damaged_is_of_no_use(tmp_path: Path) 
     np.testing.assert_array_equal(again.parameters, expected.parameters)
 
 
+@pytest.mark.parametrize("other", ["pixels", "labels", "rows", "weights", "warps"])
+def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other: str) -> None:
+    X, Y = problem()
+    recipe, path = Recipe(epochs=1), tmp_path / "checkpoint.npz"
+    fit(make_network(), X, Y, recipe, augment=WARP, rows=np.arange(M), checkpoint=path)
+    network, augment, rows = make_network(), WARP, np.arange(M)
+    if other == "pixels":
+        X = X / 2
+    elif other == "labels":
+        Y = Y[::-1]
+    elif other == "rows":
+        rows = rows[1:]
+    elif other == "weights":
+        network.parameters[0] += 1
+    else:
+        augment = partial(Warp, Augmentation(rotation=6), HEIGHT, WIDTH)
+    steps: list[int] = []
+    fit(network, X, Y, recipe, augment=augment, rows=rows, checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == 1
+
+
 def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.npz"
     run(Recipe(epochs=1), checkpoint=path)

@@ -296,6 +296,25 @@ def test_verify_by_rerun_names_the_first_stage_that_is_not_the_same_again(toy: T
     assert toy.files() == before
 
 
+def test_verify_by_rerun_calls_stale_what_is_stale(invoke: Invoke) -> None:
+    invoke("run", "all")
+    invoke("run", "power", "--set", "power.exponent=3")
+    result = invoke("verify", "--rerun", "--json")
+    assert result.exit_code == 1
+    stage, problem = next((item["stage"], item["problem"]) for item in json.loads(result.stdout) if item["problem"])
+    assert (stage, problem.partition(":")[0]) == ("total", "stale, so a rerun makes another")
+    assert problem.endswith("power changed; pipeline run total")
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1", "utf-8"])
+def test_text_that_a_terminal_lacks_is_escaped(toy: Toy, invoke: Invoke, charset: str) -> None:  # noqa: ARG001 - invoke sets the toy up
+    words = ["config", "-C", str(toy.work), "--set", 'load.path="数é"']
+    plain = CliRunner(charset=charset).invoke(pipeline.cli.main, words)
+    as_json = CliRunner(charset=charset).invoke(pipeline.cli.main, [*words, "--json"])
+    assert (plain.exit_code, as_json.exit_code) == (0, 0)
+    assert "数é" in json.dumps(json.loads(as_json.stdout), ensure_ascii=False)
+
+
 def test_runs_and_diff_tell_what_was_changed_and_how_the_figures_moved(invoke: Invoke) -> None:
     invoke("run", "all")
     invoke("run", "all", "--set", "power.exponent=3")

@@ -193,6 +193,15 @@ def test_pipeline_toml_that_cannot_be_read_is_an_error_and_not_passed_over(tmp_p
     (tmp_path / "pipeline.toml").write_bytes(b'preset = "\xff"')
     with pytest.raises(ConfigError, match="not valid TOML"):
         load(tmp_path)
+    (tmp_path / "pipeline.toml").unlink()
+    (tmp_path / "pipeline.toml").symlink_to("nowhere.toml")
+    with pytest.raises(ConfigError, match="a link to nothing"):
+        load(tmp_path)
+
+
+def test_pipeline_toml_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_bytes(b"\xef\xbb\xbf[power]\nexponent = 7\n")
+    assert load(tmp_path).changed() == {"power.exponent": 7}
 
 
 def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
