@@ -37,7 +37,7 @@ from stages.raw.bad_rows import (
     text_labels,
 )
 from stages.raw.csv_matrix import Labels, parse_block
-from stages.raw.ids import KAGGLE, read_sample_submission, require_distinct, submission_ids
+from stages.raw.ids import KAGGLE, are_counted, read_sample_submission, require_distinct, submission_ids
 from stages.raw.layout import (
     Label,
     Layout,
@@ -140,7 +140,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         "images": f"{profile.height} x {profile.width}",
         "classes": len(profile.classes),
     }
-    if sample is not None and test.layout.id is None and submission != KAGGLE:
+    if sample is not None and test.layout.id is None and not (submission == KAGGLE and are_counted(ids)):
         names = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
         warnings.append(f"the submission's header is {names} and its ids are unchecked: both as in {sample.file}")
     if test.layout.label is not None:

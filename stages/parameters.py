@@ -47,6 +47,10 @@ class IngestParameters(Parameters, frozen=True):
         int, Meta(description="The fewest training rows that a class may have; a single one cannot be divided.", ge=1)
     ] = 2
 
+    def __post_init__(self) -> None:
+        if self.label == self.id:
+            raise ValueError(f"label and id are both {self.label!r}, and they are two columns")
+
 
 class SplitParameters(Parameters, frozen=True):
     """How the labelled rows are divided, and how pixels become numbers in [0, 1]."""

@@ -63,6 +63,10 @@ class Labels:
                 where=f"ingest.classes = {list(classes)[:10]}",
                 mend="put every label in quotes, or none",
             )
+        if "" in (classes or ()):
+            raise ConfigError(
+                "a label may not be empty", where="ingest.classes", mend="write what stands in the cells of the file"
+            )
         if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
             raise ConfigError(
                 "a label with a control character in it cannot be told apart by eye",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, first_few
 from pipeline.stage import Source
 from stages.raw.layout import WHOLE_NUMBER, header_cells, is_id
 from stages.raw.profile import Submission
@@ -84,7 +84,7 @@ def submission_ids(
     Raises
     ------
     DataError
-        The sample submission has other ids than the test set.
+        The sample submission has other ids than the test set, or counts the rows of one without ids in another order.
     """
     if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
         example = shortened(min(differing))
@@ -96,9 +96,22 @@ def submission_ids(
     ids = test_ids or (sample.ids if sample is not None else None)
     if ids is None:
         return header, pa.array(np.arange(1, n_test + 1))
-    if all(WHOLE_NUMBER.fullmatch(each) for each in ids):
-        return header, pa.array([int(each) for each in ids], type=pa.int64())
-    return header, pa.array(ids, type=pa.string())
+    if not all(WHOLE_NUMBER.fullmatch(each) for each in ids):
+        return header, pa.array(ids, type=pa.string())
+    numbers = pa.array([int(each) for each in ids], type=pa.int64())
+    if test_ids is None and sample is not None and are_counted(numbers.sort()) and not are_counted(numbers):
+        raise DataError(
+            f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
+            where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",
+            mend="sort it by its ids as numbers, or remove it",
+        )
+    return header, numbers
+
+
+def are_counted(ids: pa.Array) -> bool:
+    """Whether ``ids``, (n_test,), are 1, 2, ... n_test."""
+    counted_ids = pa.array(np.arange(1, len(ids) + 1))
+    return bool(ids.equals(counted_ids))
 
 
 def require_distinct(ids: list[str], file: FileName) -> None:

@@ -218,6 +218,15 @@ def test_a_header_that_an_unchecked_sample_submission_brings_is_told(ingest: Ing
     assert not ingest({**files, "sample_submission.csv": usual}).warnings
     (warning,) = ingest({**files, "sample_submission.csv": usual.replace("ImageId,Label", "Number,Answer")}).warnings
     assert "Number,Answer" in warning
+    (warning,) = ingest({**files, "sample_submission.csv": as_csv(["ImageId", "Label"], range(7), [0] * 7)}).warnings
+    assert "its ids are unchecked" in warning
+
+
+def test_a_sample_submission_that_was_sorted_otherwise_is_refused(ingest: Ingest) -> None:
+    sample = as_csv(["ImageId", "Label"], [1, 3, 2, 4, 5, 6, 7], [0] * 7)
+    with pytest.raises(DataError, match="the ids 1 to 7 in another order") as caught:
+        ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV, "sample_submission.csv": sample})
+    assert "sample_submission.csv, column ImageId: 1, 3, 2" in caught.value.where
 
 
 def test_files_without_headers_are_read_as_label_and_pixels(ingest: Ingest, tmp_path: Path) -> None:
@@ -369,3 +378,8 @@ def test_kaggles_zip_is_read_as_it_comes(run_stage: Callable[..., Outcome], tmp_
     np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), expected["label"])
     np.testing.assert_array_equal(written(tmp_path, "train"), expected.drop(columns="label"))
     assert ids(tmp_path) == ("ImageId", list(range(1, 28_001)))
+
+
+def test_the_label_and_the_id_are_two_columns() -> None:
+    with pytest.raises(ValueError, match="label and id are both 'label'"):
+        IngestParameters(id="label")

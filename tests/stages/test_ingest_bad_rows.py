@@ -96,6 +96,11 @@ def test_an_id_of_the_sample_submission_with_a_control_character_is_refused(inge
     assert "line 3" in error.value.where
 
 
+def test_an_empty_class_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(ConfigError, match="a label may not be empty"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("a", ""))
+
+
 def test_a_class_with_a_control_character_is_refused(ingest: Ingest) -> None:
     with pytest.raises(ConfigError, match="control character"):
         ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("0", "1", "2\0"))
