@@ -1,4 +1,4 @@
-"""Stages as they run, on standard error: a line each on a terminal, plain lines elsewhere, nothing if quiet.
+"""Stages as they run, on standard error: a line each on a terminal, plain lines elsewhere, only notices if quiet.
 
 A stage's line has its name, a bar, the rate, the time left, and what moves (the accuracy so far); when it is done,
 the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else. Elsewhere, as in

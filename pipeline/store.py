@@ -1,4 +1,4 @@
-"""The only file that writes below artifacts/: generations, an atomic switch, receipts, and pieces of results.
+"""The only file that writes results below artifacts/: generations, an atomic switch, receipts, and pieces of results.
 
     artifacts/train               -> .store/train/<generation>      the current result, a link
     artifacts/.store/train/<generation>/                            files and receipt.json, never changed again

@@ -1,8 +1,9 @@
 """Split: divide the labelled rows into training and validation, and scale every pixel to [0, 1].
 
-The rows are shuffled once and both parts keep the shuffled order, so the first 30,000 training rows are a
-fair sample of all of them. Pixels pass block by block from Parquet into .npy files that later stages map:
-memory does not grow with the number of rows. The normaliser is fitted on training rows only.
+The rows are shuffled once, and each part is a fair sample of them. Where classes are held out in proportion, a part is
+written in the table's order; otherwise it keeps the shuffled one. Pixels pass block by block from Parquet into .npy
+files that later stages map: memory does not grow with the number of rows. The normaliser is fitted on training rows
+only.
 """
 
 from __future__ import annotations

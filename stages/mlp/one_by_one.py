@@ -1,4 +1,4 @@
-"""Plain gradient descent one row at a time, as the tutorial does it, in a seventh of the tutorial's time.
+"""Plain gradient descent one row at a time, as the tutorial does it, in a small part of the tutorial's time.
 
 What the first layer makes of the next rows can be found for a whole block of them at once, though every row
 changes the layer's weights before the next is seen. After t rows with inputs x_s and steps s_s (the learning

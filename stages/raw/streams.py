@@ -1,6 +1,6 @@
 """Raw files as streams of whole lines: CSV, gzipped CSV, or a member of a zip, told apart by content.
 
-A file is read once, in blocks of a few MiB that end at a line's end; memory does not grow with the file. What
+A file is read once, in blocks of BLOCK_BYTES that end at a line's end; memory does not grow with the file. What
 is not a CSV at all (a web page, a picture, UTF-16) is named as such here, before anything parses it.
 """
 

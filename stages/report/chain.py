@@ -56,5 +56,5 @@ def read_receipts(paths: Mapping[str, Path]) -> tuple[Receipt, ...]:
 
 
 def setting_text(value: Any) -> str:
-    """A setting as one would write it into pipeline.toml; ``none`` where there is none."""
+    """A setting as JSON, which for all but tables is TOML; ``none`` where there is none."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)

@@ -197,7 +197,7 @@ def confusions(confusion: NDArray[np.int64]) -> list[tuple[str, list[list[dict[s
 
 
 def examples(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any]]:
-    """Validation rows as pictures, with what was said, the most probable first, and what is right."""
+    """Evaluated rows as pictures, with what was said, the most probable first, and what is right."""
     labels, found = findings.labels, []
     for at in positions:
         order = np.argsort(-findings.P[at], kind="stable")[:2].tolist()
