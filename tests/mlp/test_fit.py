@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
 from stages.mlp.activations import ACTIVATIONS
+from stages.mlp.checkpoint import Training
 from stages.mlp.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from stages.mlp.one_by_one import BLOCK_ROWS
 from stages.mlp.optimisers import OPTIMISERS
@@ -112,6 +113,16 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other:
     steps: list[int] = []
     fit(network, X, Y, recipe, augment=augment, rows=rows, checkpoint=path, on_step=lambda step, *_: steps.append(step))
     assert steps[0] == 1
+
+
+def test_of_equal_epochs_the_earlier_is_kept() -> None:
+    network = make_network()
+    training = Training(
+        network, State(network, Recipe().update), Recipe(), "", network.parameters.copy(), network.statistics.copy()
+    )
+    for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
+        training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy), network)
+    assert training.best == 2
 
 
 def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,16 @@ def test_code_edited_before_its_stage_begins_is_refused_too_and_leaves_no_checkp
     assert list((toy.artifacts / ".scratch" / "power").glob("*")) == []
 
 
+def test_code_edited_while_its_stage_fails_leaves_no_checkpoint(toy: Toy) -> None:
+    """Its checkpoint would be of other code than the work that it is filed under, and be taken up by that."""
+    toy.settings = {"total.fails": True}
+    path = toy.code / toy.package / "total.py"
+    edit = Recorder(hooks={"total": lambda: path.write_text(path.read_text().replace("half way", "almost"))})
+    with pytest.raises(PipelineError, match="it was told to fail"):
+        toy.run("all", watcher=edit)
+    assert list((toy.artifacts / ".scratch" / "total").glob("*")) == []
+
+
 def test_a_comment_added_while_a_stage_runs_changes_nothing(toy: Toy) -> None:
     path = toy.code / toy.package / "arithmetic" / "offset.py"
     watcher = Recorder(hooks={"power": lambda: path.write_text(path.read_text() + "# why not\n")})

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -370,3 +371,15 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
     with pytest.raises(StageError, match="something changed") as caught:
         train_missing(task, members)
     assert ended == [True], caught  # which still holds the frames, and would keep a generator alive
+
+
+def test_a_piece_is_known_by_every_setting_that_a_member_is_trained_by() -> None:
+    parameters = TrainParameters()
+    usual = make_member(parameters, DIGITS, 0, 0).description
+    names = set(TrainParameters.__struct_fields__) - {"folds", "variants"}  # which members a training has
+    without_bearing = {
+        name
+        for name in names
+        if make_member(msgspec.structs.replace(parameters, **{name: 987}), DIGITS, 0, 0).description == usual
+    }
+    assert without_bearing == {"members", "processes", "report_steps"}
