@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import common_options, json_option
+from pipeline.cli import common_options, json_option, load_project
 
 
 @click.command()
@@ -20,7 +20,8 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
     """
     from pipeline import render
-    from pipeline.errors import first_few
+    from pipeline.errors import PipelineError, first_few
+    from pipeline.observe import find_sources
     from stages.fetching import fetch_competition
 
     found = fetch_competition(competition, folder / "data", again=force)
@@ -38,10 +39,15 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
     render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.is_usable:
-        render.echo("next: pipeline run all")
-        for name in ("train.csv", "train.csv.gz"):
-            if (folder / "data" / name).exists():
-                render.tell(f"warning: data/{name} lies there too, and is read instead of the zip")
+        project = load_project(folder)
+        try:
+            notice = find_sources(project, project.stage("ingest")).notice
+        except PipelineError as error:  # what lay there before does not go with it
+            notice = str(error)
+        else:
+            render.echo("next: pipeline run all")
+        if notice:
+            render.tell(f"warning: {notice}")
     else:
         render.tell(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
         render.tell("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")

@@ -198,7 +198,13 @@ def test_what_lies_in_the_zips_way_is_told(kaggle: Kaggle, work: Path) -> None:
     (work / "data").mkdir()
     (work / "data/train.csv").write_text("label,pixel0\n")
     kaggle.set(served=GOOD)
-    assert "data/train.csv lies there too" in fetch(work).stderr
+    told = fetch(work)
+    assert "warning: there is train.csv, but no test.csv" in told.stderr
+    assert "next: pipeline run all" not in told.stdout
+    (work / "data/test.csv").write_text("pixel0\n")
+    told = fetch(work)
+    assert "digit-recognizer.zip in data/ is not read" in told.stderr
+    assert "next: pipeline run all" in told.stdout
     kaggle.set(served=zipped(emnist="1,2\n"))
     stderr = fetch(work, "emnist").stderr
     assert "no train.csv and test.csv, but emnist.csv" in stderr
