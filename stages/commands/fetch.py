@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from pipeline.cli import common_options, json_option, load_project
+
+if TYPE_CHECKING:
+    from stages.parameters import IngestParameters
 
 
 @click.command()
@@ -21,8 +25,8 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     """
     from pipeline import render
     from pipeline.errors import PipelineError, first_few
-    from pipeline.observe import find_sources
     from stages.fetching import fetch_competition
+    from stages.raw.sources import find_sources
 
     found = fetch_competition(competition, folder / "data", again=force)
     if as_json:
@@ -39,9 +43,9 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
     render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.is_usable:
-        project = load_project(folder)
+        parameters = cast("IngestParameters", load_project(folder).config.parameters["ingest"])
         try:
-            notice = find_sources(project, project.stage("ingest")).notice
+            notice = find_sources(parameters, folder).notice
         except PipelineError as error:  # what lay there before does not go with it
             notice = str(error)
         else:
