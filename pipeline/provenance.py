@@ -32,7 +32,8 @@ class Step:
 def trace(project: Project, path: Path) -> tuple[Step, ...]:
     """Follow an artifact, or all that a stage made, to the raw files; the artifact's own stage comes first.
 
-    Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made.
+    Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made, or its receipt
+    is damaged.
     """
     known = {artifact.path: stage.name for stage in project.stages for artifact in stage.outputs}
     places = (project.store.root, project.folder / path)
@@ -45,6 +46,9 @@ def trace(project: Project, path: Path) -> tuple[Step, ...]:
     stage = known[names[0]]
     current = project.store.current(stage)
     receipt = current.receipt if current else None
+    if current and receipt is None:
+        where = f"{project.store.folder(stage)}/receipt.json"
+        raise DataError(f"the receipt of {stage} cannot be read", where=where, mend=f"pipeline run {stage}")
     made = {name: content for name in names if receipt and (content := receipt.content(name))}
     if not made:
         raise DataError(f"artifacts/{names[0]} has not been made", mend=f"pipeline run {stage}")

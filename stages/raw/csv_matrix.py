@@ -53,7 +53,8 @@ class Labels:
     Raises
     ------
     ConfigError
-        The classes are neither all numbers nor all texts, or one has a control character in it.
+        The classes are neither all numbers nor all texts, or one is empty, has a control character in it, or is no
+        number of 64 bits.
     """
 
     def __init__(self, classes: tuple[Label, ...] | None) -> None:
@@ -66,6 +67,12 @@ class Labels:
         if "" in (classes or ()):
             raise ConfigError(
                 "a label may not be empty", where="ingest.classes", mend="write what stands in the cells of the file"
+            )
+        if huge := [label for label in classes or () if isinstance(label, int) and not -(2**63) <= label < 2**63]:
+            raise ConfigError(
+                "a label of so many digits is no whole number here",
+                where=f"ingest.classes: {huge[0]}",
+                mend="put the labels in quotes",
             )
         if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
             raise ConfigError(

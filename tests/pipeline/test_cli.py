@@ -234,6 +234,14 @@ def test_dag_shows_what_each_stage_reads_and_writes(invoke: Invoke) -> None:
     assert "raw files" in invoke("dag").stdout
 
 
+def test_why_does_not_say_of_a_damaged_receipt_that_nothing_was_made(toy: Toy, invoke: Invoke) -> None:
+    invoke("run", "all")
+    (toy.artifacts / "power/receipt.json").write_text("{}")
+    result = invoke("why", "power")
+    assert (result.exit_code, "the receipt of power cannot be read" in result.stderr) == (1, True)
+    assert "pipeline run power" in result.stderr
+
+
 def test_why_goes_down_to_the_raw_file(toy: Toy, invoke: Invoke) -> None:
     invoke("run", "all", "--set", "power.exponent=3")
     steps = json.loads(invoke("why", "artifacts/total/total.csv", "--json").stdout)

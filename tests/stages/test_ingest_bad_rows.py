@@ -101,6 +101,11 @@ def test_an_empty_class_is_refused(ingest: Ingest) -> None:
         ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("a", ""))
 
 
+def test_a_class_of_more_than_64_bits_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(ConfigError, match="a label of so many digits"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=(5, 10**20))
+
+
 def test_a_class_with_a_control_character_is_refused(ingest: Ingest) -> None:
     with pytest.raises(ConfigError, match="control character"):
         ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("0", "1", "2\0"))
