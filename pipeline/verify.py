@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.execute import check_file
 from pipeline.observe import Project
 from pipeline.plan import Selection, differences
+from pipeline.receipt import Receipt
 from pipeline.render import reasons_text
 from pipeline.run import Watcher, run
 from pipeline.stage import Parameters, Stage
@@ -82,20 +83,26 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
             if stage.name not in receipts:
                 continue
             result = run(scratch, Selection((stage.name,)), watcher)
-            again = result.stages[-1].receipt
-            before = receipts[stage.name].outputs
-            after = again.outputs if again else {}
-            differing = sorted(
-                name
-                for name in before.keys() | after.keys()
-                if name not in before or name not in after or after[name].bytes != before[name].bytes
-            )
-            problem = f"a rerun gives another {', '.join(differing)}" if differing else ""
-            if again and differing and (reasons := differences(receipts[stage.name].work, again.work)):
-                problem = f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {stage.name}"
-            yield Finding(stage.name, "rerun", len(before), problem)
+            made_before = receipts[stage.name]
+            problem = _rerun_problem(made_before, result.stages[-1].receipt)
+            yield Finding(stage.name, "rerun", len(made_before.outputs), problem)
             if problem:
                 return
+
+
+def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
+    """What a rerun made otherwise than the first run, or of what else it was made; nothing if it is the same."""
+    before, after = first.outputs, again.outputs if again else {}
+    differing = sorted(
+        name
+        for name in before.keys() | after.keys()
+        if name not in before or name not in after or after[name].bytes != before[name].bytes
+    )
+    if not differing:
+        return ""
+    if again and (reasons := differences(first.work, again.work)):
+        return f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {first.work.stage}"
+    return f"a rerun gives another {', '.join(differing)}"
 
 
 def _as_made(stage: Stage, now: Parameters, made: object) -> Parameters:

@@ -43,10 +43,10 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
     render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.is_usable:
-        parameters = cast("IngestParameters", load_project(folder).config.parameters["ingest"])
         try:
+            parameters = cast("IngestParameters", load_project(folder).config.parameters["ingest"])
             notice = find_sources(parameters, folder).notice
-        except PipelineError as error:  # what lay there before does not go with it
+        except PipelineError as error:  # what lay there before does not go with it, or the settings are wrong
             notice = str(error)
         else:
             render.echo("next: pipeline run all")

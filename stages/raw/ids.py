@@ -99,7 +99,7 @@ def submission_ids(
     if not all(WHOLE_NUMBER.fullmatch(each) for each in ids):
         return header, pa.array(ids, type=pa.string())
     numbers = pa.array([int(each) for each in ids], type=pa.int64())
-    if test_ids is None and sample is not None and are_counted(numbers.sort()) and not are_counted(numbers):
+    if test_ids is None and sample is not None and not are_counted(numbers) and are_counted(numbers.sort()):
         raise DataError(
             f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
             where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",

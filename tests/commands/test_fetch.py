@@ -205,6 +205,10 @@ def test_what_lies_in_the_zips_way_is_told(kaggle: Kaggle, work: Path) -> None:
     told = fetch(work)
     assert "digit-recognizer.zip in data/ is not read" in told.stderr
     assert "next: pipeline run all" in told.stdout
+    (work / "pipeline.toml").write_text("[ingest]\nlabels = 3\n")
+    told = fetch(work)
+    assert "warning: ingest has no setting 'labels'" in told.stderr
+    assert "next: pipeline run all" not in told.stdout
     kaggle.set(served=zipped(emnist="1,2\n"))
     stderr = fetch(work, "emnist").stderr
     assert "no train.csv and test.csv, but emnist.csv" in stderr
