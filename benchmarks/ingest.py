@@ -134,10 +134,9 @@ def run_here(contestant: str, folder: Path) -> dict[str, float]:
 def with_pipeline() -> Any:
     from pipeline.stage import Task, resolve
     from stages import STAGES
-    from stages.ingest import ingest
-    from stages.parameters import IngestParameters
-    from stages.raw.sources import find_sources
-    from stages.schemas import check_train_table  # noqa: F401 - the engine imports the checks as well
+    from stages.ingest.csv.sources import find_sources
+    from stages.ingest.ingest import ingest
+    from stages.ingest.parameters import IngestParameters
 
     import_what_pandera_imports_late()
 

@@ -20,17 +20,18 @@ from pathlib import Path
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 TIMED = """
 import time
-import stages.inference, stages.tables, stages.raw.profile  # evaluate needs these with or without a report
+# evaluate needs these with or without a report
+import stages.train.predictor, stages.shared.tables, stages.ingest.profile
 started = time.perf_counter()
-import stages.report.page
+import stages.evaluate.report.page
 imported = time.perf_counter() - started
-import stages.evaluate
+import stages.evaluate.evaluate
 def render(findings):
     started = time.perf_counter()
-    page = stages.report.page.render(findings)
+    page = stages.evaluate.report.page.render(findings)
     print(imported + time.perf_counter() - started, len(page.encode()))
     return page
-stages.evaluate.render = render
+stages.evaluate.evaluate.render = render
 from pipeline.cli import main
 main(["run", "evaluate", "--force", "--only", "--json"], standalone_mode=False)
 """

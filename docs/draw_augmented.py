@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from stages.mlp import Augmentation, Warp
-from stages.parameters import TrainParameters
+from stages.train.parameters import TrainParameters
 
 COPIES = 11
 ZOOM = 2

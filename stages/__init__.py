@@ -1,70 +1,68 @@
 """The six stages as one list: read it and you know the pipeline. Below, the commands that speak of images."""
 
-from pipeline.measure import Judging, Measure
 from pipeline.stage import Artifact, Stage
-from stages.parameters import (
-    EncodeParameters,
-    EvaluateParameters,
-    IngestParameters,
-    SplitParameters,
-    SubmitParameters,
-    TrainParameters,
-)
+from pipeline.sweep.objective import Judging, Measure
+from stages.encode.parameters import EncodeParameters
+from stages.evaluate.parameters import EvaluateParameters
+from stages.ingest.parameters import IngestParameters
+from stages.split.parameters import SplitParameters
+from stages.submit.parameters import SubmitParameters
+from stages.train.parameters import TrainParameters
 
 STAGES = (
     Stage(
         name="ingest",
         summary="CSV -> validated Parquet",
-        function="stages.ingest:ingest",
+        function="stages.ingest.ingest:ingest",
         parameters=IngestParameters,
-        sources="stages.raw.sources:find_sources",
+        sources="stages.ingest.csv.sources:find_sources",
         not_in_key=("train", "test", "archive", "sample_submission"),
         inputs=(),
         outputs=(
-            Artifact("ingest/train.parquet", check="stages.schemas:check_train_table"),
-            Artifact("ingest/test.parquet", check="stages.schemas:check_test_table"),
-            Artifact("ingest/ids.parquet", check="stages.schemas:check_ids"),
-            Artifact("ingest/profile.json", check="stages.schemas:check_profile"),
-            Artifact("ingest/source.json", check="stages.schemas:check_source"),
-            Artifact("ingest/quarantine.parquet", check="stages.schemas:check_quarantine", optional=True),
+            Artifact("ingest/train.parquet", check="stages.ingest.checks:check_train_table"),
+            Artifact("ingest/test.parquet", check="stages.ingest.checks:check_test_table"),
+            Artifact("ingest/ids.parquet", check="stages.ingest.checks:check_ids"),
+            Artifact("ingest/profile.json", check="stages.ingest.checks:check_profile"),
+            Artifact("ingest/source.json", check="stages.ingest.checks:check_source"),
+            Artifact("ingest/quarantine.parquet", check="stages.ingest.checks:check_quarantine", optional=True),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="split",
         summary="normalise, divide into training and validation",
-        function="stages.split:split",
+        function="stages.split.split:split",
         parameters=SplitParameters,
         inputs=("ingest/train.parquet", "ingest/test.parquet", "ingest/profile.json"),
         outputs=(
-            Artifact("split/X_train.npy", check="stages.schemas:check_pixels"),
-            Artifact("split/X_validation.npy", check="stages.schemas:check_pixels"),
-            Artifact("split/X_test.npy", check="stages.schemas:check_pixels"),
-            Artifact("split/labels_train.npy", check="stages.schemas:check_labels"),
-            Artifact("split/labels_validation.npy", check="stages.schemas:check_labels"),
-            Artifact("split/rows_train.npy", check="stages.schemas:check_rows"),
-            Artifact("split/rows_validation.npy", check="stages.schemas:check_rows"),
-            Artifact("split/images.json", check="stages.schemas:check_images"),
+            Artifact("split/X_train.npy", check="stages.split.checks:check_pixels"),
+            Artifact("split/X_validation.npy", check="stages.split.checks:check_pixels"),
+            Artifact("split/X_test.npy", check="stages.split.checks:check_pixels"),
+            Artifact("split/labels_train.npy", check="stages.split.checks:check_labels"),
+            Artifact("split/labels_validation.npy", check="stages.split.checks:check_labels"),
+            Artifact("split/rows_train.npy", check="stages.split.checks:check_rows"),
+            Artifact("split/rows_validation.npy", check="stages.split.checks:check_rows"),
+            Artifact("split/images.json", check="stages.split.checks:check_images"),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="encode",
         summary="labels -> one-hot",
-        function="stages.encode:encode",
+        function="stages.encode.encode:encode",
         parameters=EncodeParameters,
         inputs=("split/labels_train.npy", "split/labels_validation.npy"),
         outputs=(
-            Artifact("encode/Y_train.npy", check="stages.schemas:check_one_hot"),
-            Artifact("encode/Y_validation.npy", check="stages.schemas:check_one_hot"),
-            Artifact("encode/classes.json", check="stages.schemas:check_classes"),
+            Artifact("encode/Y_train.npy", check="stages.encode.checks:check_one_hot"),
+            Artifact("encode/Y_validation.npy", check="stages.encode.checks:check_one_hot"),
+            Artifact("encode/classes.json", check="stages.encode.checks:check_classes"),
         ),
         libraries=("numpy", "pandas", "pandera"),
     ),
     Stage(
         name="train",
         summary="the NumPy network",
-        function="stages.train:train",
+        function="stages.train.train:train",
         parameters=TrainParameters,
         not_in_key=("processes",),
         inputs=(
@@ -76,16 +74,16 @@ STAGES = (
             "encode/classes.json",
         ),
         outputs=(
-            Artifact("train/model.npz", check="stages.model_check:check_model"),
-            Artifact("train/history.parquet", check="stages.schemas:check_history"),
-            Artifact("train/folds.npy", check="stages.schemas:check_folds"),
+            Artifact("train/model.npz", check="stages.train.checks:check_model"),
+            Artifact("train/history.parquet", check="stages.train.checks:check_history"),
+            Artifact("train/folds.npy", check="stages.train.checks:check_folds"),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="evaluate",
         summary="metrics, predictions, report on the validation rows",
-        function="stages.evaluate:evaluate",
+        function="stages.evaluate.evaluate:evaluate",
         parameters=EvaluateParameters,
         inputs=(
             "ingest/source.json",  # the metrics say where the data came from
@@ -108,17 +106,17 @@ STAGES = (
             "encode/classes.json",
         ),
         outputs=(
-            Artifact("evaluate/metrics.json", check="stages.schemas:check_metrics"),
-            Artifact("evaluate/predictions.parquet", check="stages.schemas:check_predictions"),
-            Artifact("evaluate/confusion.csv", check="stages.schemas:check_confusion"),
-            Artifact("evaluate/report.html", check="stages.schemas:check_report"),
+            Artifact("evaluate/metrics.json", check="stages.evaluate.checks:check_metrics"),
+            Artifact("evaluate/predictions.parquet", check="stages.evaluate.checks:check_predictions"),
+            Artifact("evaluate/confusion.csv", check="stages.evaluate.checks:check_confusion"),
+            Artifact("evaluate/report.html", check="stages.evaluate.checks:check_report"),
         ),
         libraries=("numpy", "pandas", "pandera", "pyarrow", "jinja2", "matplotlib", "pillow"),
     ),
     Stage(
         name="submit",
         summary="a Kaggle submission for the test set",
-        function="stages.submit:submit",
+        function="stages.submit.submit:submit",
         parameters=SubmitParameters,
         inputs=(
             "ingest/ids.parquet",
@@ -127,7 +125,7 @@ STAGES = (
             "split/X_test.npy",
             "train/model.npz",
         ),
-        outputs=(Artifact("submit/submission.csv", check="stages.schemas:check_submission"),),
+        outputs=(Artifact("submit/submission.csv", check="stages.submit.checks:check_submission"),),
         libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
 )

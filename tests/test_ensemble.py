@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from dask_cluster import Cluster
+from made_dask_cluster import Cluster
 
 import pipeline
 from pipeline.cli import main

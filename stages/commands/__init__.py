@@ -1,1 +1,1 @@
-"""The commands that speak of images; the engine's own are in pipeline/cli.py. Heavy imports wait for the call."""
+"""The commands that speak of images. The engine has its own in pipeline/cli. Heavy imports wait for the call."""

@@ -10,7 +10,7 @@ import click
 from pipeline.cli import common_options, json_option, load_project
 
 if TYPE_CHECKING:
-    from stages.parameters import IngestParameters
+    from stages.ingest.parameters import IngestParameters
 
 
 @click.command()
@@ -23,10 +23,10 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
 
     COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
     """
-    from pipeline import render
     from pipeline.errors import PipelineError, first_few
-    from stages.fetching import fetch_competition
-    from stages.raw.sources import find_sources
+    from pipeline.terminal import render
+    from stages.commands.kaggle_download import fetch_competition
+    from stages.ingest.csv.sources import find_sources
 
     found = fetch_competition(competition, folder / "data", again=force)
     if as_json:

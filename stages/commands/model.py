@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import render
-from pipeline.current import find_current, require_current, why_stale
-from pipeline.progress import silent_progress
+from pipeline.planning.current_result import find_current, require_current, why_stale
 from pipeline.stage import Figure
-from stages.documents import Images, Normaliser, decode_document
-from stages.inference import Predictor, load_predictor
-from stages.split import normalise
+from pipeline.terminal import render
+from pipeline.terminal.progress import silent_progress
+from stages.shared.documents import decode_document
+from stages.split.documents import Images, Normaliser
+from stages.split.split import normalise
+from stages.train.predictor import Predictor, load_predictor
 
 if TYPE_CHECKING:
-    from pipeline.current import Current
-    from pipeline.observe import Project
+    from pipeline.planning.current_result import Current
+    from pipeline.planning.snapshot import Project
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from pipeline.cli import common_options, json_option, settings_options
+from pipeline.figures import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.observe import Project
+    from pipeline.planning.snapshot import Project
     from stages.commands.model import Model
-    from stages.framing import Framing
-    from stages.parameters import IngestParameters
-    from stages.predictions import Predictions
-    from stages.raw.layout import Label
+    from stages.commands.predict_files import Predictions
+    from stages.images.framing import Framing
+    from stages.ingest.csv.layout import Label
+    from stages.ingest.parameters import IngestParameters
 
 SHOWN = 20  # rows of CSVs in the table; --json and --output have them all
 ERRORS = 5  # files named that cannot be read
@@ -46,10 +47,11 @@ def predict(
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
     answered.
     """
-    from pipeline import cli, render
+    from pipeline import cli
     from pipeline.errors import DataError, ExitCode
+    from pipeline.terminal import render
     from stages.commands.model import require_model, tell_if_stale
-    from stages.predictions import (
+    from stages.commands.predict_files import (
         find_file,
         looks_like_picture,
         predict_csv,
@@ -57,7 +59,7 @@ def predict(
         require_output,
         write_answers,
     )
-    from stages.wording import counted
+    from stages.shared.messages import counted
 
     project = cli.load_project(folder, preset, sets)
     paths = {name: find_file(name, folder) for name in files}
@@ -101,8 +103,8 @@ def predict(
 
 def tell_answers(answers: Sequence[Predictions], model: Model, output: str | None, *, as_json: bool) -> None:
     """Print the answers, or how many were written to ``output``, and how many labels agree."""
-    from pipeline import render
-    from stages.wording import counted
+    from pipeline.terminal import render
+    from stages.shared.messages import counted
 
     if as_json:
         rows = [record for each in answers for record in each.records(model.classes)]
@@ -115,16 +117,16 @@ def tell_answers(answers: Sequence[Predictions], model: Model, output: str | Non
             print_answers(answers, model.classes)
         if n_labelled := sum(len(each.labels) for each in answers):
             n_right = sum(each.n_right(model.classes) for each in answers)
-            render.echo(f"{n_right:,} of {n_labelled:,} labels agree: {render.percent(n_right / n_labelled)}")
+            render.echo(f"{n_right:,} of {n_labelled:,} labels agree: {percent(n_right / n_labelled)}")
 
 
 def framing_of_training(project: Project) -> Framing:
     """How the training images are framed, so that a picture is framed alike; as in MNIST if that is not known."""
     import numpy as np
 
-    from pipeline.current import find_current
+    from pipeline.planning.current_result import find_current
     from stages.commands.model import image_shape
-    from stages.framing import MNIST, find_framing
+    from stages.images.framing import MNIST, find_framing
 
     split = find_current(project, "split")
     if split is None:
@@ -136,8 +138,8 @@ def framing_of_training(project: Project) -> Framing:
 
 def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> None:
     """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
-    from pipeline import render
-    from stages.predictions import ranked
+    from pipeline.terminal import render
+    from stages.commands.predict_files import ranked
 
     left, rows = SHOWN, []
     for each in answers:
@@ -150,14 +152,14 @@ def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> N
         first, *others = ranked(each.P[row], classes)[:RANKED]
         image = each.file if each.is_picture else f"row {row:,}"
         label = str(each.labels[row]) if each.labels else ""
-        shown = "   ".join(f"{name} {render.percent(p)}" for name, p in others if p >= LEAST)
+        shown = "   ".join(f"{name} {percent(p)}" for name, p in others if p >= LEAST)
         table.append(
             (
                 image if each.is_picture or len(answers) == 1 else f"{each.file}, {image}",
                 *((each.ids[row] if each.ids else "",) if any(each.ids for each in answers) else ()),
                 *((label,) if labelled else ()),
                 str(first[0]),
-                render.percent(first[1]),
+                percent(first[1]),
                 shown,
             )
         )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from pipeline.cli import common_options, json_option, settings_options
+from pipeline.figures import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stages.parameters import TrainParameters
-    from stages.rows import Grey
+    from stages.images.read_row import Grey
+    from stages.train.parameters import TrainParameters
 
 COPIES = 5  # warped ones; as many of them are drawn as fit beside the image
 RANKED = 3  # classes named
@@ -40,11 +41,12 @@ def show(
 
     ROW counts from 0, as in predictions.parquet.
     """
-    from pipeline import cli, render
-    from pipeline.current import require_current
+    from pipeline import cli
+    from pipeline.planning.current_result import require_current
+    from pipeline.terminal import render
     from stages.commands.model import find_model, image_shape, tell_if_stale
-    from stages.predictions import ranked
-    from stages.rows import part_of, read_row, warped
+    from stages.commands.predict_files import ranked
+    from stages.images.read_row import part_of, read_row, warped
 
     project = cli.load_project(folder, preset, sets)
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
@@ -81,7 +83,7 @@ def show(
     render.echo(", ".join([*filter(None, facts), *([] if found.label is None else [f"label {found.label}"])]))
     if said:
         verdict = "" if found.label is None else "right, " if said[0][0] == found.label else "wrong, "
-        shown = "   ".join(f"{label} {render.percent(p)}" for label, p in said[:RANKED])
+        shown = "   ".join(f"{label} {percent(p)}" for label, p in said[:RANKED])
         render.echo(f"the network says {said[0][0]}: {verdict}{shown}")
     else:
         render.echo("no network yet: pipeline run train")
@@ -91,8 +93,8 @@ def show(
 
 def draw(images: Sequence[Grey]) -> None:
     """Print the first image and as many others as fit beside it: in greys on a terminal, else in characters."""
-    from pipeline import render
-    from stages.drawing import GAP, characters, fitted, half_blocks
+    from pipeline.terminal import render
+    from stages.images.terminal_drawing import GAP, characters, fitted, half_blocks
 
     console = render.console()
     shown = [fitted(image, console.width) for image in images]

@@ -3,13 +3,13 @@
 ``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it.
 """
 
-from stages.mlp.augment import Augmentation, Warp
-from stages.mlp.files import ModelFileError, load, load_members, save, save_ensemble
-from stages.mlp.fit import fit
-from stages.mlp.memory import forget_pages
+from stages.mlp.deskew import in_posture
+from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Architecture, Images, Network, predict_proba
-from stages.mlp.posture import in_posture
-from stages.mlp.recipe import DivergedError, Epoch, History, Recipe
+from stages.mlp.parallel.memory import forget_pages
+from stages.mlp.training.augmentation import Augmentation, Warp
+from stages.mlp.training.fit import fit
+from stages.mlp.training.recipe import DivergedError, Epoch, History, Recipe
 
 __all__ = [
     "Architecture",

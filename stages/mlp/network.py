@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.activations import ACTIVATIONS
-from stages.mlp.convolution import FeatureMaps, Patches, convolve
-from stages.mlp.layers import BatchNorm, by_channel
-from stages.mlp.memory import forget_pages, shared_zeros
-from stages.mlp.posture import POSTURES, in_posture
-from stages.mlp.team import Threads, channels_of
+from stages.mlp.deskew import POSTURES, in_posture
+from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.convolution import FeatureMaps, Patches, convolve
+from stages.mlp.layers.dense import BatchNorm, by_channel
+from stages.mlp.parallel.memory import forget_pages, shared_zeros
+from stages.mlp.parallel.replicas import Threads, channels_of
 
 Floats = npt.NDArray[np.floating[Any]]
 Initialisation = Literal["he", "tutorial"]

@@ -26,13 +26,14 @@ import msgspec
 import numpy as np
 from toy_sources import SOURCES
 
-from pipeline.code_memory import CodeMemory
 from pipeline.config import load_config
-from pipeline.observe import Project, observe
-from pipeline.plan import Action, Decision, Plan, make_plan, select
-from pipeline.run import RunResult, StageResult, run
+from pipeline.execution.run import RunResult, StageResult, run
+from pipeline.fingerprint.parse_cache import CodeMemory
+from pipeline.planning.plan import Decision, Plan, make_plan, select
+from pipeline.planning.reasons import Action
+from pipeline.planning.snapshot import Project, observe
 from pipeline.stage import Artifact, Parameters, Progress, Stage
-from pipeline.store import Store
+from pipeline.store.store import Store
 
 RAW = "1\n2\n3\nfour\n5\n"
 NAMES = ("load", "power", "parity", "total")

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from made_receipt import make_receipt
 
-from pipeline.fingerprint import digest
+from pipeline.fingerprint.digests import digest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
-from pipeline.workers import LocalWorkers
+from pipeline.workers.local import LocalWorkers
 from stages import STAGES
-from stages.parameters import IngestParameters
-from stages.raw.sources import find_sources
+from stages.ingest.csv.sources import find_sources
+from stages.ingest.parameters import IngestParameters
 
 RunStage = Callable[..., Outcome]
 

@@ -9,14 +9,16 @@ import msgspec
 import numpy as np
 from made_receipt import make_receipt
 
-from stages.documents import DataSource, Images, Label, Normaliser
-from stages.evaluate import count_confusion, measure
+from stages.evaluate.evaluate import count_confusion, measure
+from stages.evaluate.report.chain import Receipt
+from stages.evaluate.report.findings import Findings
+from stages.ingest.documents import DataSource
+from stages.ingest.profile import ClassCount, ImageSet, Profile, Submission
 from stages.mlp import Architecture, Network
 from stages.mlp import Images as NetworkImages
-from stages.parameters import TrainParameters
-from stages.raw.profile import ClassCount, ImageSet, Profile, Submission
-from stages.report.chain import Receipt
-from stages.report.findings import Findings
+from stages.shared.documents import Label
+from stages.split.documents import Images, Normaliser
+from stages.train.parameters import TrainParameters
 
 N_ROWS, N_TRAIN = 200, 60
 

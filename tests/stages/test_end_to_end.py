@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from stages import STAGES
-from stages.parameters import IngestParameters, SplitParameters, TrainParameters
-from stages.raw.sources import find_sources
+from stages.ingest.csv.sources import find_sources
+from stages.ingest.parameters import IngestParameters
+from stages.split.parameters import SplitParameters
+from stages.train.parameters import TrainParameters
 
 
 @pytest.fixture

@@ -1,0 +1,243 @@
+"""Carry out a plan: bring stages up to date one after the other, and certify what they wrote."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.errors import PipelineError, StoreError, SweepError
+from pipeline.execution.run_stage import Job, execute
+from pipeline.execution.signals import interruptible
+from pipeline.fingerprint.digests import digest
+from pipeline.planning.plan import Decision, Observed, Selection, ancestors, decide_next, known_inputs, make_plan
+from pipeline.planning.reasons import Action, Reason
+from pipeline.planning.snapshot import CODE_MEMORY, Project, observe
+from pipeline.stage import Progress, Stage
+from pipeline.store.lock import writer_lock
+from pipeline.store.receipt import Receipt, Work
+from pipeline.store.run_log import Run, append_run, read_runs
+
+
+class Watcher(Protocol):
+    """Whoever looks on while stages run: the terminal, or nobody."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked."""
+
+    def started(self, decision: Decision) -> Progress:
+        """Show that a stage begins, and return where it reports its progress."""
+
+    def finished(self, result: StageResult) -> None:
+        """Show what became of a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What became of one stage: run, restored or fresh."""
+
+    stage: str
+    action: Action
+    reasons: tuple[Reason, ...]
+    seconds: float
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOf:
+    """What a run must know of the sweep that it belongs to.
+
+    ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether observed work is
+    of the code and the raw files that the sweep began with: this process has imported that code, and a figure is
+    compared with figures of those files. ``seconds`` went into jobs for it before it was run.
+    """
+
+    sweep: str
+    number: int | None
+    is_expected: Callable[[Work], bool]
+    seconds: float = 0.0
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {"sweep": self.sweep, **({} if self.number is None else {"number": self.number})}
+
+    def require_expected(self, works: Iterable[Work]) -> None:
+        """Raise SweepError for work of other code, or of other files."""
+        if not all(self.is_expected(work) for work in works):
+            raise SweepError("code or raw files have changed since the sweep began", mend="run the same sweep again")
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What became of a run, filled as it goes, so that an interrupted one can be told of too."""
+
+    stages: list[StageResult] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def did_something(self) -> bool:
+        return any(result.action in {Action.RUN, Action.RESTORE} for result in self.stages)
+
+    @property
+    def has_run_anything(self) -> bool:
+        return any(result.action is Action.RUN for result in self.stages)
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """All stages' figures, as ``stage: name``."""
+        return {
+            f"{result.stage}: {name}": value
+            for result in self.stages
+            if result.receipt
+            for name, value in result.receipt.figures.items()
+        }
+
+
+def run(
+    project: Project,
+    selection: Selection,
+    watcher: Watcher,
+    *,
+    wait: bool = True,
+    trial: TrialOf | None = None,
+) -> RunResult:
+    """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it.
+
+    A ``trial`` of a sweep that finds all its results there is not logged.
+    """
+    store = project.store
+    store.prepare()
+    with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
+        store.sweep_up()
+        observed = _observe(project, selection, trial)
+        plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
+        if plan.stale:
+            for notice in sorted({item.notice for item in observed if item.notice}):
+                watcher.notice(notice)
+        started, clock = datetime.now(UTC), time.monotonic()
+        result = RunResult()
+        outcome, error = "done", ""
+        try:
+            _run_stages(project, selection, observed, watcher, result)
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            raise
+        except PipelineError as problem:
+            outcome, error = "failed", problem.what
+            raise
+        except Exception as problem:
+            outcome, error = "failed", f"{type(problem).__name__}: {problem}"
+            raise
+        finally:
+            if outcome != "done" or (result.has_run_anything if trial else result.did_something):
+                seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
+                try:
+                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial)
+                except StoreError:
+                    if outcome == "done":  # else what went wrong first is what must be told
+                        raise
+    return result
+
+
+def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[Observed, ...]:
+    """Observe the stages, remember what was learned of their code, and see that a trial is what it should be."""
+    observed = observe(project, selection.stages)
+    if project.memory.grown:
+        project.store.remember(CODE_MEMORY, project.memory.to_bytes())
+    if trial:
+        trial.require_expected(item.work for item in observed if item.stage.name in selection.stages)
+    return observed
+
+
+def _run_stages(
+    project: Project, selection: Selection, observed: tuple[Observed, ...], watcher: Watcher, result: RunResult
+) -> None:
+    """Decide again for each stage when its turn comes, now that its inputs are known, and do it."""
+    decisions: dict[str, Decision] = {}
+    for item in observed:
+        name = item.stage.name
+        decision = decisions[name] = decide_next(item, selection, decisions)
+        if decision.action is Action.LEFT:
+            continue
+        clock = time.monotonic()
+        receipt = decision.receipt
+        if decision.action is Action.RUN:
+            progress = watcher.started(decision)
+            job = _job(project, item, decisions, forced=name in selection.forced)
+            receipt = execute(project, job, progress, watcher.say)
+        elif decision.action is Action.RESTORE and receipt is not None:
+            project.store.switch(name, Path(receipt.generation))
+        elif decision.action is Action.FRESH:
+            project.store.tidy(name)
+        decisions[name] = replace(decision, receipt=receipt)
+        done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
+        result.stages.append(done)
+        watcher.finished(done)
+    result.notices += sorted(
+        {receipt.notice for receipt in _roots(project, project.stages, decisions) if receipt.notice}
+    )
+
+
+def _job(project: Project, item: Observed, decisions: Mapping[str, Decision], *, forced: bool) -> Job:
+    """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
+    inputs = known_inputs(item.stage, decisions)
+    above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}
+    before = ancestors(item.stage.name, project.stages)
+    roots = _roots(project, [stage for stage in project.stages if stage.name in before], decisions)
+    return Job(
+        observed=item,
+        work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
+        upstream={maker: receipt for maker, receipt in above.items() if receipt},
+        origin=item.origin or ", ".join(receipt.origin for receipt in roots),
+        notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),
+        forced=forced,
+    )
+
+
+def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, Decision]) -> list[Receipt]:
+    """Return the receipts of the stages that read raw files: they know where the data lies now."""
+    found = [decisions[stage.name].receipt for stage in project.stages if stage.sources and stage in stages]
+    return [receipt for receipt in found if receipt is not None]
+
+
+def _log(
+    project: Project,
+    result: RunResult,
+    started: str,
+    seconds: float,
+    outcome: str,
+    error: str,
+    trial: TrialOf | None,
+) -> None:
+    """Write a run into the log."""
+    earlier = read_runs(project.store.root)
+    works = [done.receipt.work for done in result.stages if done.receipt]
+    append_run(
+        project.store.root,
+        Run(
+            id=earlier[-1].id + 1 if earlier else 1,
+            started=started,
+            seconds=seconds,
+            command=" ".join(["pipeline", *sys.argv[1:]]),
+            outcome=outcome,
+            error=error,
+            preset=project.config.preset or "",
+            changed=project.config.changed(),
+            stages={done.stage: done.action.name.lower() for done in result.stages},
+            figures=result.figures,
+            results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
+            parameters={f"{work.stage}.{key}": value for work in works for key, value in work.parameters.items()},
+            sources={name: value for work in works for name, value in work.sources.items()},
+            inputs={path: content for work in works for path, content in work.inputs.items()},
+            code={work.stage: digest(work.code) for work in works},
+            libraries={name: version for work in works for name, version in work.libraries.items()},
+            trial=trial.data if trial else {},
+        ),
+    )

@@ -1,0 +1,190 @@
+"""Run one stage's function, check and fingerprint what it wrote, and certify it if nothing changed meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
+from pipeline.fingerprint.source_import import import_from_source
+from pipeline.planning.plan import Observed, differences
+from pipeline.planning.reasons import Reason, ReasonKind, reason_of
+from pipeline.planning.snapshot import Project, current_work, find_sources
+from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
+from pipeline.store.partial_results import StagePieces, fingerprint_files
+from pipeline.store.receipt import Output, Receipt, Work
+from pipeline.workers.backends import make_workers
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on.
+
+    ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now. A ``forced`` stage makes
+    everything anew, pieces included.
+    """
+
+    observed: Observed
+    work: Work
+    upstream: Mapping[str, Receipt]
+    origin: str
+    notice: str
+    forced: bool = False
+
+    @property
+    def stage(self) -> Stage:
+        return self.observed.stage
+
+
+def execute(project: Project, job: Job, progress: Progress, say: Callable[[str], None]) -> Receipt:
+    """Run a stage in a folder of its own and publish the result.
+
+    Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
+    files or code changed since they were planned with. Nothing is published then, and the report that the
+    stage may have written about its failure is left in artifacts/<stage>/.
+    """
+    store, stage = project.store, job.stage
+    folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
+    clock = time.monotonic()
+
+    def certify() -> None:
+        _certify(project, job, [*_changed_work(project, job), *_changed_inputs(project, job)])
+
+    try:
+        _certify(project, job, _changed_work(project, job))  # earlier stages took their time
+        pieces = StagePieces(store, job.work, certify, forced=job.forced)
+        task = _task(project, job, folder, report, progress, say, pieces)
+        import_from_source(stage.function)
+        try:
+            with _explained(stage):
+                outcome: Outcome = resolve(stage.function)(task)
+                outputs = _read_back(stage, folder)
+        except BaseException:
+            if _changed_work(project, job):  # then its checkpoints are not of the work that they are filed under
+                store.forget_scratch(stage.name, job.work.key)
+            raise
+        certify()
+        receipt = Receipt(
+            work=job.work,
+            outputs=outputs,
+            figures=dict(outcome.figures),
+            warnings=tuple(outcome.warnings),
+            origin=job.origin,
+            notice=job.notice,
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            seconds=round(time.monotonic() - clock, 3),
+            pieces=tuple(sorted(pieces.used)),
+        )
+        return store.publish(folder, receipt)
+    except BaseException as error:
+        store.discard(folder)
+        if isinstance(error, PipelineError):
+            store.leave_report(stage.name, report)
+        raise
+    finally:
+        store.discard(report)
+
+
+def _task(
+    project: Project,
+    job: Job,
+    folder: Path,
+    report: Path,
+    progress: Progress,
+    say: Callable[[str], None],
+    pieces: StagePieces,
+) -> Task[Parameters]:
+    """Hand a stage its files, by the folders in which they lie and not by links that may be switched."""
+    stage, store = job.stage, project.store
+    folders = {name: store.folder(name).resolve() for name in job.upstream}
+    return Task(
+        inputs={path: folders[path.partition("/")[0]] / Path(path).name for path in stage.inputs},
+        outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
+        parameters=project.config.parameters[stage.name],
+        sources=find_sources(project, stage),
+        origin=job.origin,
+        scratch=store.scratch(stage.name, job.work.key),
+        report=report,
+        progress=progress,
+        say=say,
+        pieces=pieces,
+        workers=(project.workers or partial(make_workers, project.execution))(progress, say),
+    )
+
+
+def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
+    """Check every file that a stage wrote, on the bytes on disk, and fingerprint it."""
+    written = {path.name for path in folder.iterdir()}
+    needed = {artifact.file_name for artifact in stage.outputs if not artifact.optional}
+    declared = {artifact.file_name for artifact in stage.outputs}
+    if missing := needed - written:
+        raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
+    if surplus := written - declared:
+        raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
+    outputs = fingerprint_files(folder)
+    for artifact in stage.outputs:
+        if artifact.file_name in written:
+            check_file(stage, artifact.path, folder / artifact.file_name)
+    return outputs
+
+
+def check_file(stage: Stage, artifact: str, path: Path) -> None:
+    """Validate one file by its artifact's check; raises StageError that names the artifact."""
+    try:
+        resolve(stage.output(artifact).check)(path)
+    except DataError as error:
+        raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, mend=error.mend) from error
+
+
+def _changed_work(project: Project, job: Job) -> list[Reason]:
+    """Fingerprint raw files and code once more, and name what is not as it was planned with."""
+    now = current_work(project, job.stage, find_sources(project, job.stage))
+    return list(differences(job.work, replace(now, inputs=job.work.inputs)))
+
+
+def _changed_inputs(project: Project, job: Job) -> list[Reason]:
+    """Name the inputs that were switched or damaged since they were planned with."""
+    reasons: list[Reason] = []
+    for name, expected in job.upstream.items():
+        current = project.store.current(name)
+        if current is None or current.receipt != expected:
+            reasons.append(Reason(ReasonKind.INPUT_CHANGED, name))
+        else:
+            reasons += map(reason_of, project.store.damage([current])[current.folder])
+    return reasons
+
+
+def _certify(project: Project, job: Job, reasons: list[Reason]) -> None:
+    """Refuse a result if what it was made from changed meanwhile; its checkpoints go too."""
+    if not reasons:
+        return
+    project.store.forget_scratch(job.stage.name, job.work.key)
+    named = first_few([str(reason) for reason in reasons], separator="; ")
+    raise StageError(
+        f"something changed while {job.stage.name} ran, so its result is not certified: {named}",
+        mend=f"pipeline run {job.stage.name}",
+    )
+
+
+@contextmanager
+def _explained(stage: Stage) -> Iterator[None]:
+    """Turn whatever a stage's function may raise into one error that names the stage."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except MemoryError as error:
+        raise StageError(f"{stage.name} ran out of memory") from error
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise StoreError(f"{stage.name} cannot write its results: the disk is full", mend=FREE_SPACE) from error
+        raise StageError(f"{stage.name} failed: {error.strerror or error}", where=str(error.filename or "")) from error
+    except Exception as error:
+        raise StageError(
+            f"{stage.name} failed: {type(error).__name__}: {error}", mend="run it again with --debug to see where"
+        ) from error

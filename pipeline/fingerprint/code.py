@@ -1,0 +1,174 @@
+"""The fingerprint of code, by meaning: comments, docstrings and layout do not count, everything else does.
+
+A stage's code is the module of its function and of its checks, and every project module that they
+import, followed to the end. Each definition has a digest of its own, so that a change can be named:
+``stages.mlp.layers.dense.Dense.backward``. Sources are read from disk and parsed, never imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.errors import StageError
+from pipeline.fingerprint.digests import digest
+
+ENGINE = "pipeline"
+INSTALLED = {"site-packages", "dist-packages"}  # what lies beside a package there is not the project's own
+
+Parse = Callable[[str, str, bool], "ModuleCode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCode:
+    """What one module says and what it leans on.
+
+    ``definitions`` maps a name within the module (``Dense.backward``; "" for all that stands outside
+    functions and classes) to the digest of its meaning. ``imports`` are absolute dotted names, of which
+    some may be modules and some names within a module.
+    """
+
+    definitions: Mapping[str, str]
+    imports: tuple[str, ...]
+
+
+def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[str, str]:
+    """Return the digest of every definition in the closure of ``module:function`` references.
+
+    ``parse`` is ``parse_module``, or something that remembers what that gave. Raises StageError for a
+    source that is not Python.
+    """
+    waiting = {reference.partition(":")[0] for reference in references}
+    folders = {package: _folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
+    beside = {folder.parent for folder in folders.values() if folder and folder.parent.name not in INSTALLED}
+    done: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        path = _source_path(module, folders)
+        if path is None:
+            continue
+        try:
+            code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        except (SyntaxError, UnicodeDecodeError) as error:
+            raise StageError(f"the code of {module} cannot be read: {error}", where=str(path)) from error
+        for name, value in code.definitions.items():
+            done.setdefault(f"{module}.{name}" if name else module, []).append(value)
+        for name in set(code.imports) - seen:
+            package = name.partition(".")[0]
+            if package not in folders:  # a module or a package of the project's own that lies beside the stages
+                folders[package] = next(
+                    (at / package for at in beside if _source_path(package, {package: at / package})), None
+                )
+            if folders[package] is not None:
+                waiting.add(name)
+    # a package may define a function that is called like one of its modules: both count
+    return {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
+
+
+def _folder(package: str) -> Path | None:
+    """Return the folder of a top-level package; finding it imports nothing."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None:
+    """Return the file of a project module, or None where the name is a function or a class in one."""
+    package, _, rest = module.partition(".")
+    folder = folders.get(package)
+    if folder is None:
+        return None
+    base = folder.joinpath(*rest.split(".")) if rest else folder
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - a fact about the file
+    """Parse one module's source into the digests of its definitions and the names it imports."""
+    tree = ast.parse(source)
+    keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
+        isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
+    )
+    tree = _Normaliser(keeps_docstrings=keeps_docstrings).visit(tree)
+    imports = tuple(sorted(set(_imports(tree, module, is_package=is_package))))
+    parts: dict[str, list[str]] = {}
+    for name, node in _definitions(tree):  # takes the tree apart
+        parts.setdefault(name, []).append(ast.dump(node))
+    return ModuleCode(
+        definitions={name: digest(dumps) for name, dumps in parts.items()},
+        imports=imports,
+    )
+
+
+class _Normaliser(ast.NodeTransformer):
+    """Drops what has no meaning when the code runs: docstrings, and imports for type checkers."""
+
+    def __init__(self, *, keeps_docstrings: bool) -> None:
+        self.keeps_docstrings = keeps_docstrings
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Drop a text that stands alone, unless the module reads its own ``__doc__``."""
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text and not self.keeps_docstrings else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
+        """Drop ``if TYPE_CHECKING:``, which never runs; its else branch does."""
+        if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            self.generic_visit(node)
+            return node.orelse
+        return self.generic_visit(node)
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield each function, each method, each class without its methods, and the module without all these.
+
+    What is taken out leaves its name behind, so that order and decoration still count.
+    """
+    rest: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+            rest.append(_placeholder(node.name))
+        elif isinstance(node, ast.ClassDef):
+            body: list[ast.stmt] = []
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{member.name}", member
+                    body.append(_placeholder(member.name))
+                else:
+                    body.append(member)
+            node.body = body
+            yield node.name, node
+            rest.append(_placeholder(node.name))
+        else:
+            rest.append(node)
+    yield "", ast.Module(body=rest, type_ignores=[])
+
+
+def _placeholder(name: str) -> ast.stmt:
+    return ast.Expr(ast.Name(name, ast.Load()))
+
+
+def _imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
+    """Yield the absolute names of everything imported, functions' own imports included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module.split(".") if is_package else module.split(".")[:-1]
+                kept = package[: len(package) - node.level + 1]
+                base = ".".join([*kept, base] if base else kept)
+            yield base
+            for alias in node.names:
+                yield f"{base}.{alias.name}"

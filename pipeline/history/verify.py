@@ -1,0 +1,111 @@
+"""Check what lies in artifacts/: every receipt, every byte, every schema; and whether a rerun gives the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from pipeline.config import Config, plain
+from pipeline.errors import PipelineError
+from pipeline.execution.run import Watcher, run
+from pipeline.execution.run_stage import check_file
+from pipeline.planning.plan import Selection, differences
+from pipeline.planning.reasons import reasons_text
+from pipeline.planning.snapshot import Project
+from pipeline.stage import Parameters, Stage
+from pipeline.store.receipt import Receipt
+from pipeline.store.store import Generation, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one result; ``problem`` is empty where all is well."""
+
+    stage: str
+    generation: str
+    files: int
+    problem: str
+
+
+def verify(project: Project) -> Iterator[Finding]:
+    """Check all results: bytes against receipts everywhere, and the schemas of the current ones."""
+    store = project.store
+    for stage in project.stages:
+        current = store.current(stage.name)
+        stored = [item for item in store.stored(stage.name) if not current or item.folder != current.folder]
+        if current is None:
+            yield Finding(stage.name, "current", 0, "it has not been made")
+        everything = [*([current] if current else []), *stored]
+        damage = store.damage(everything)
+        for item in everything:
+            problems = [str(reason) for reason in damage[item.folder]]
+            if item is current and not problems:
+                problems = list(_schema_problems(stage, item))
+            name = "current" if item is current else item.folder.name
+            yield Finding(stage.name, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
+        pieces = store.pieces(stage.name)
+        damage = store.damage(pieces)
+        for item in pieces:
+            problem = "; ".join(str(reason) for reason in damage[item.folder])
+            files = len(item.receipt.outputs) if item.receipt else 0
+            yield Finding(stage.name, f"piece {item.folder.name[:16]}", files, problem)
+
+
+def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:
+    for name in item.receipt.outputs if item.receipt else ():
+        try:
+            check_file(stage, f"{stage.name}/{name}", item.folder / name)
+        except PipelineError as error:
+            yield error.what
+
+
+def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
+    """Repeat the current results in a scratch folder, with the settings of their receipts, and compare.
+
+    Stops after the first stage whose result is not identical: what follows it cannot be.
+    """
+    made = {stage.name: project.store.current(stage.name) for stage in project.stages}
+    receipts = {name: item.receipt for name, item in made.items() if item and item.receipt}
+    parameters = {
+        stage.name: _as_made(stage, project.config.parameters[stage.name], receipts[stage.name].work.parameters)
+        if stage.name in receipts
+        else project.config.parameters[stage.name]
+        for stage in project.stages
+    }
+    config = Config(parameters, project.config.origins, project.config.preset)
+    with tempfile.TemporaryDirectory(prefix="pipeline-verify-") as folder:
+        scratch = replace(project, config=config, store=Store(Path(folder) / project.store.root.name))
+        for stage in project.stages:
+            if stage.name not in receipts:
+                continue
+            result = run(scratch, Selection((stage.name,)), watcher)
+            made_before = receipts[stage.name]
+            problem = _rerun_problem(made_before, result.stages[-1].receipt)
+            yield Finding(stage.name, "rerun", len(made_before.outputs), problem)
+            if problem:
+                return
+
+
+def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
+    """What a rerun made otherwise than the first run, or of what else it was made; nothing if it is the same."""
+    before, after = first.outputs, again.outputs if again else {}
+    differing = sorted(
+        name
+        for name in before.keys() | after.keys()
+        if name not in before or name not in after or after[name].bytes != before[name].bytes
+    )
+    if not differing:
+        return ""
+    if again and (reasons := differences(first.work, again.work)):
+        return f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {first.work.stage}"
+    return f"a rerun gives another {', '.join(differing)}"
+
+
+def _as_made(stage: Stage, now: Parameters, made: object) -> Parameters:
+    """Return the settings of a receipt, with today's paths and the like, which no receipt holds."""
+    values = {**plain(now), **(made if isinstance(made, dict) else {})}
+    return msgspec.convert(values, stage.parameters)

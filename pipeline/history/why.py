@@ -1,0 +1,103 @@
+"""Why an artifact is what it is: the chain of receipts from it down to the raw files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError, DataError, nearest
+from pipeline.planning.snapshot import Project
+from pipeline.store.receipt import Receipt
+from pipeline.store.store import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a chain: the files of it that were used, and its receipt.
+
+    ``receipt`` is None where the result that was used is no longer stored; ``current`` says whether it
+    is the one that lies in artifacts/ now, and ``damage`` what is wrong with its files.
+    """
+
+    stage: str
+    files: tuple[str, ...]
+    receipt: Receipt | None
+    current: bool
+    damage: tuple[str, ...] = ()
+
+
+def trace(project: Project, path: Path) -> tuple[Step, ...]:
+    """Follow an artifact, or all that a stage made, to the raw files; the artifact's own stage comes first.
+
+    Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made, or its receipt
+    is damaged.
+    """
+    known = {artifact.path: stage.name for stage in project.stages for artifact in stage.outputs}
+    places = (project.store.root, project.folder / path)
+    root, place = (Path(os.path.abspath(at)) for at in places)  # noqa: PTH100 - resolve() follows the stages' links
+    wanted = place.relative_to(root).as_posix() if place.is_relative_to(root) else path.as_posix()
+    names = [name for name, maker in known.items() if wanted in {name, maker}]
+    if not names:
+        words = [*known, *dict.fromkeys(known.values())]
+        raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, words, "artifacts", most=5))
+    stage = known[names[0]]
+    current = project.store.current(stage)
+    receipt = current.receipt if current else None
+    if current and receipt is None:
+        where = f"{project.store.folder(stage)}/receipt.json"
+        raise DataError(f"the receipt of {stage} cannot be read", where=where, mend=f"pipeline run {stage}")
+    made = {name: content for name in names if receipt and (content := receipt.content(name))}
+    if not made:
+        raise DataError(f"artifacts/{names[0]} has not been made", mend=f"pipeline run {stage}")
+    return tuple(_chain(project, {stage: made}))
+
+
+def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
+    """Yield the stages in reverse order, collecting what each read; ``used`` maps stage -> path -> content."""
+    for stage in reversed(project.stages):
+        files = used.get(stage.name)
+        if files is None:
+            continue
+        current = project.store.current(stage.name)
+        found = _find(project, stage.name, current, files)
+        is_current = bool(current and found and current.receipt == found)
+        damage = project.store.damage([current])[current.folder] if current and is_current else ()
+        yield Step(stage.name, tuple(sorted(files)), found, is_current, tuple(str(reason) for reason in damage))
+        for path, content in found.work.inputs.items() if found else ():
+            used.setdefault(path.partition("/")[0], {})[path] = content
+
+
+def _find(project: Project, stage: str, current: Generation | None, files: dict[str, str]) -> Receipt | None:
+    """Return the receipt, current or stored, whose outputs are those that were used."""
+    generations = [*([current] if current else []), *project.store.generations(stage)]
+    for generation in generations:
+        receipt = generation.receipt
+        if receipt and all(receipt.content(path) == content for path, content in files.items()):
+            return receipt
+    return None
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    """Return a step as plain data."""
+    receipt = step.receipt
+    if receipt is None:
+        return {"stage": step.stage, "files": list(step.files), "stored": False}
+    return {
+        "stage": step.stage,
+        "stored": True,
+        "current": step.current,
+        "damage": list(step.damage),
+        "key": receipt.work.key,
+        "files": {path: receipt.content(path) for path in step.files},
+        "parameters": dict(receipt.work.parameters),
+        "inputs": dict(receipt.work.inputs),
+        "sources": dict(receipt.work.sources),
+        "libraries": dict(receipt.work.libraries),
+        "code": dict(receipt.work.code),
+        "origin": receipt.origin,
+        "finished": receipt.finished,
+        "seconds": receipt.seconds,
+    }

@@ -1,0 +1,60 @@
+"""The result of a stage that lies in artifacts/ now, for the commands that use it rather than make it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import PipelineError, StageError
+from pipeline.planning.plan import make_plan, select
+from pipeline.planning.reasons import STALE, reason_of, reasons_text, settings_to_keep
+from pipeline.planning.snapshot import Project, observe
+from pipeline.store.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An intact result: the folder of its files, which never change, and its receipt."""
+
+    stage: str
+    folder: Path
+    receipt: Receipt
+
+
+def find_current(project: Project, stage: str) -> Current | None:
+    """Return a stage's current result, None if it has none; raises StageError if it is damaged."""
+    generation = project.store.current(stage)
+    if generation is None:
+        return None
+    problems = project.store.damage([generation])[generation.folder]
+    if generation.receipt is None or problems:
+        raise StageError(
+            f"the result of {stage} is damaged: {reasons_text([reason_of(each) for each in problems])}",
+            where=str(project.store.folder(stage)),
+            mend=f"pipeline run {stage}",
+        )
+    return Current(stage, generation.folder, generation.receipt)
+
+
+def require_current(project: Project, stage: str) -> Current:
+    """Return a stage's current result; raises StageError if there is none, or if it is damaged."""
+    current = find_current(project, stage)
+    if current is None:
+        raise StageError(
+            f"{stage} has not been run yet", where=str(project.store.folder(stage)), mend=f"pipeline run {stage}"
+        )
+    return current
+
+
+def why_stale(project: Project, stage: str) -> str:
+    """Say why a run would change a stage's result; nothing if it would not."""
+    selection = select(project.stages, [stage])
+    try:
+        plan = make_plan(observe(project, selection.stages), selection)
+    except PipelineError as error:
+        return f"whether it is up to date cannot be told: {error.what}"
+    first = next((decision for decision in plan.decisions if decision.action in STALE), None)
+    if first is None:
+        return ""
+    kept = settings_to_keep(plan.decisions)
+    return f"{first.stage}: {reasons_text(first.reasons)}{f'; {kept}' if kept else ''}"

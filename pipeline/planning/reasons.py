@@ -1,0 +1,117 @@
+"""Why a stage runs, as typed values, and the sentences that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import FILE_NAME, toml_text
+from pipeline.errors import first_few
+from pipeline.store.damage import Damage
+from pipeline.store.receipt import LOCATION
+
+if TYPE_CHECKING:
+    from pipeline.planning.plan import Decision
+
+KEPT = 4  # settings named that would keep a result
+SHOWN = 2  # reasons shown in a table; --json has them all
+
+
+class Action(Enum):
+    """What happens to a stage."""
+
+    RUN = "will run"
+    MAY_RUN = "may run"
+    RESTORE = "restore"
+    FRESH = "fresh"
+    LEFT = "left as it is"
+
+
+class ReasonKind(Enum):
+    """Why a stage runs."""
+
+    FIRST_RUN = "first run"
+    FORCED = "forced"
+    OUTPUT_MISSING = "output missing"
+    OUTPUT_DAMAGED = "output damaged"
+    RECEIPT_UNREADABLE = "receipt unreadable"
+    PARAMETER_CHANGED = "parameter changed"
+    INPUT_CHANGED = "input changed"
+    SOURCE_CHANGED = "source changed"
+    CODE_CHANGED = "code changed"
+    LIBRARY_CHANGED = "library changed"
+    OUTPUTS_CHANGED = "outputs changed"
+    UPSTREAM_WILL_RUN = "upstream will run"
+    UPSTREAM_MAY_CHANGE = "upstream may change"
+    EARLIER_RESULT = "earlier result fits"
+
+
+FOLLOWING = {ReasonKind.INPUT_CHANGED, ReasonKind.UPSTREAM_WILL_RUN, ReasonKind.UPSTREAM_MAY_CHANGE}
+STALE = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason; ``subject`` is a parameter, a file, a stage or a function, by its full name."""
+
+    kind: ReasonKind
+    subject: str = ""
+    before: Any = None
+    after: Any = None
+
+    def __str__(self) -> str:
+        match self.kind:
+            case ReasonKind.PARAMETER_CHANGED | ReasonKind.LIBRARY_CHANGED:
+                return f"{self.subject} {_short(self.before)} -> {_short(self.after)}"
+            case _ if self.subject:
+                return f"{self.kind.value}: {self.subject}"
+            case _:
+                return str(self.kind.value)
+
+
+def reason_of(damage: Damage) -> Reason:
+    """The reason to run again that damage to a result is."""
+    return Reason(ReasonKind(damage.kind.value), damage.subject)
+
+
+def _short(value: Any) -> str:
+    """Write a setting as a person would type it."""
+    if value is None:
+        return "none"
+    text = str(value)
+    return text.lower() if isinstance(value, bool) else text
+
+
+def reasons_text(reasons: Sequence[Reason]) -> str:
+    """Put reasons into a few words: what a person did first, and changed inputs only if there is nothing else.
+
+    Changed code is one reason: a new line in a helper changes the helper and all that use it.
+    """
+    told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
+    made_anew = sorted({reason.subject.partition("/")[0] for reason in reasons if reason not in told})
+    code = [reason.subject for reason in told if reason.kind is ReasonKind.CODE_CHANGED]
+    moved = [reason for reason in told if reason.subject == LOCATION and reason.before != reason.after]
+    texts = [f"other raw files (before {moved[0].before}, now {moved[0].after})"] if moved else []
+    apart = {ReasonKind.CODE_CHANGED, *([ReasonKind.SOURCE_CHANGED] if moved else [])}
+    texts += [str(reason) for reason in told if reason.kind not in apart]
+    texts += [f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"] if code else []
+    if made_anew and not told:
+        texts = [f"{', '.join(made_anew)} changed"]
+    return first_few(texts, SHOWN, separator="; ")
+
+
+def settings_to_keep(decisions: Iterable[Decision]) -> str:
+    """Say with which settings the results that lie there stay fresh; nothing if more than settings has changed."""
+    of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
+    reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
+    changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
+    if not changed or any(reason.kind not in of_settings for reason in reasons):
+        return ""
+    if len(changed) > KEPT:
+        return "with the preset and the settings that pipeline runs shows, what is there stays"
+    values = [value if isinstance(value := reason.before, str) else toml_text(value) for reason in changed]
+    sets = [f"--set {quote(f'{item.subject}={value}')}" for item, value in zip(changed, values, strict=True)]
+    return f"{' '.join(sets)}, or the same in {FILE_NAME}, keeps what is there"

@@ -1,0 +1,76 @@
+"""Finished pieces of a stage's work: found by what they depend on, made as carefully as a result.
+
+A stage that is made of independent parts, like the members of an ensemble, keeps each part as soon as it is done.
+A killed run then loses what was being made and nothing else, and a run with other settings finds the parts that
+these do not concern. docs/decisions/pieces.md says why.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.fingerprint.digests import content_digest, file_digests
+from pipeline.store.receipt import Output, Receipt, Work
+from pipeline.store.store import Store
+
+
+class StagePieces:
+    """The pieces of one stage's run, as ``pipeline.stage.Pieces`` has it.
+
+    Parameters
+    ----------
+    work : what the stage does in this run
+    certify : raises StageError if code or inputs are no longer those of ``work``
+    forced : whether to trust nothing that was made before this run
+    """
+
+    def __init__(self, store: Store, work: Work, certify: Callable[[], None], *, forced: bool) -> None:
+        self._store, self._work, self._certify, self._forced = store, work, certify, forced
+        self._made: set[str] = set()
+        self.used: set[str] = set()  # the keys of all pieces that this run has found or made
+
+    def find(self, description: Mapping[str, Any]) -> Path | None:
+        key = self._work_of(description).key
+        if self._forced and key not in self._made:
+            return None
+        folder = self._store.find_piece(self._work.stage, key)
+        if folder is not None:
+            self.used.add(key)
+        return folder
+
+    @contextmanager
+    def make(self, description: Mapping[str, Any]) -> Iterator[Path]:
+        work = self._work_of(description)
+        folder = self._store.begin(f"{work.stage}-piece")
+        clock = time.monotonic()
+        try:
+            yield folder
+            self._certify()
+            outputs = fingerprint_files(folder)
+            finished, seconds = datetime.now(UTC).isoformat(timespec="milliseconds"), round(time.monotonic() - clock, 3)
+            receipt = Receipt(work, outputs, {}, (), origin="", notice="", finished=finished, seconds=seconds)
+            self._store.publish_piece(folder, receipt)
+        except BaseException:
+            self._store.discard(folder)
+            raise
+        self._made.add(work.key)
+        self.used.add(work.key)
+
+    def _work_of(self, description: Mapping[str, Any]) -> Work:
+        """Return the work of a piece: it shares code, libraries and inputs with its stage, and nothing else."""
+        return replace(self._work, parameters={"piece": dict(description)}, outputs=())
+
+
+def fingerprint_files(folder: Path) -> dict[str, Output]:
+    """Hash the files in a folder, their bytes and their content."""
+    digests = file_digests(folder.iterdir())
+    return {
+        path.name: Output(size=path.stat().st_size, bytes=value, content=content_digest(path))
+        for path, value in sorted(digests.items())
+    }

@@ -1,0 +1,124 @@
+"""The receipt of a finished stage: what went in, what came out, and a seal over it all.
+
+Its format is documented in docs/receipts.md. Paths are relative, keys are sorted, and no time is part of
+anything that is hashed, so that a finished artifacts folder is as good in another place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import StoreError
+from pipeline.fingerprint.digests import digest
+from pipeline.stage import Figure
+
+FORMAT = 1
+LOCATION = "location"  # among the sources of a work: where they lie
+FILE_NAME = "receipt.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a stage's result depends on, and nothing else: equal work gives an equal result.
+
+    ``parameters`` are plain data; ``inputs`` maps an artifact's path to the digest of its content,
+    ``sources`` a raw file's name to the digest of its bytes, ``code`` a definition's full name to the
+    digest of its meaning, ``libraries`` a name to a version.
+    """
+
+    stage: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    sources: Mapping[str, str]
+    code: Mapping[str, str]
+    libraries: Mapping[str, str]
+    outputs: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The fingerprint of the work: 64 hexadecimal digits."""
+        parts = {**asdict(self), "outputs": list(self.outputs)}
+        return digest(["work", FORMAT, parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One published file: its size in bytes, and the digests of its bytes and of its content."""
+
+    size: int
+    bytes: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof of a finished stage; ``outputs`` maps a file's name to what was published.
+
+    ``pieces`` are the keys of the finished pieces that the result was made of. A piece has a receipt too, whose
+    work is the stage's with the piece's own description in the place of the parameters.
+    """
+
+    work: Work
+    outputs: Mapping[str, Output]
+    figures: Mapping[str, Figure]
+    warnings: tuple[str, ...]
+    origin: str
+    notice: str
+    finished: str
+    seconds: float
+    pieces: tuple[str, ...] = ()
+
+    @property
+    def generation(self) -> str:
+        """The name of the folder that holds the outputs: equal work with equal bytes needs one folder."""
+        content = digest({name: output.bytes for name, output in self.outputs.items()})
+        return f"{self.work.key[:16]}-{content[:16]}"
+
+    def content(self, path: str) -> str | None:
+        """Return the content digest of an artifact (``split/X_train.npy``), or None if it was not written.
+
+        A receipt may be read like an artifact (``split/receipt.json``): what counts of it is what was done and
+        what came out, not when and how fast.
+        """
+        name = path.partition("/")[2]
+        if name == FILE_NAME:
+            return digest([self.work.key, {file: output.content for file, output in self.outputs.items()}])
+        output = self.outputs.get(name)
+        return output.content if output else None
+
+
+def to_json(receipt: Receipt) -> bytes:
+    """Write a receipt as JSON that a person can read, closed with a seal."""
+    body = {"format": FORMAT, **asdict(receipt)}
+    body["key"] = receipt.work.key
+    body["figures"] = list(receipt.figures.items())  # pairs keep the order in which the stage told them
+    plain = json.loads(json.dumps(body))
+    plain["seal"] = digest(["receipt", plain])
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def from_json(data: bytes) -> Receipt:
+    """Read a receipt back; raises StoreError if it is damaged or of another version."""
+    try:
+        body = json.loads(data)
+        version = body.pop("format")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError("it is not a receipt") from error
+    if version != FORMAT:
+        raise StoreError(f"it has format {version}, and this version of the pipeline reads format {FORMAT}")
+    try:
+        seal = body.pop("seal")
+        if seal != digest(["receipt", {"format": version, **body}]):
+            raise StoreError("its seal is broken")
+        del body["key"]
+        work = body.pop("work")
+        work["outputs"] = tuple(work["outputs"])
+        outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
+        figures, warnings = dict(body.pop("figures")), tuple(body.pop("warnings"))
+        pieces = tuple(body.pop("pieces", ()))
+        return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, pieces=pieces, **body)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError("it lacks something") from error

@@ -1,0 +1,158 @@
+"""The files that a sweep leaves in sweeps/<its id>/: the table, the best settings, and a picture.
+
+They are the user's own, like pipeline.toml: nothing reads them, and the same sweep writes the same files again.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Config, plain, toml_text
+from pipeline.errors import ConfigError, StoreError
+from pipeline.stage import Stage
+from pipeline.sweep.objective import Measure
+from pipeline.sweep.results import measures_text, result_data, shown
+from pipeline.sweep.trials import Result, Sweep, best_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FOLDER = "sweeps"
+LOGARITHMIC_FROM = 20  # times the smallest value is the largest: then an axis is logarithmic
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
+
+
+def require_new(path: Path, *, force: bool) -> None:
+    """Refuse to write the best settings over a file of the user's; raises ConfigError, before anything runs."""
+    if path.is_dir() or (path.exists() and not force):
+        raise ConfigError(f"{path} exists", mend="another --output, or --force to write over it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}", mend="another --output")
+
+
+def write_files(
+    folder: Path, stages: Sequence[Stage], sweep: Sweep, results: Sequence[Result], output: Path | None
+) -> dict[str, Path]:
+    """Write the table, and if any trial succeeded the picture and the best settings; return what lies where.
+
+    A single trial, which is compared with nothing, leaves no file but ``output``.
+    """
+    place = folder / FOLDER / sweep.id
+    contents: dict[str, tuple[Path, str]] = {}
+    if len(results) > 1:
+        contents["table"] = place / "trials.csv", table(sweep, results)
+    if best := best_of(results):
+        told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(best)}\n"
+        settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
+        if len(results) > 1:
+            contents["picture"] = place / "picture.svg", picture(sweep, results)
+            contents["best"] = place / "best.toml", settings
+        if output:
+            contents["output"] = output, settings
+    try:
+        for path, text in contents.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}", mend="run the sweep again") from error
+    return {kind: path for kind, (path, _) in contents.items()}
+
+
+def settings_toml(config: Config, stages: Sequence[Stage], tried: Collection[str]) -> str:
+    """Write settings as a pipeline.toml that needs no preset: all that were tried or differ from the defaults."""
+    lines = []
+    for stage in stages:
+        defaults = plain(stage.parameters())
+        changed = {
+            key: value
+            for key, value in config.values(stage.name).items()
+            if f"{stage.name}.{key}" in tried or value != defaults[key]
+        }
+        if changed:
+            lines += ["", f"[{stage.name}]"]
+        for key, value in changed.items():
+            if value is None and defaults[key] is None:
+                lines.append(f"# {key} is left out: none, the default")
+            elif value is None:  # which TOML cannot say
+                lines.append(f"# also needed: --set {stage.name}.{key}=none")
+            else:
+                lines.append(f"{key} = {toml_text(value)}")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def table(sweep: Sweep, results: Sequence[Result]) -> str:
+    """All trials as CSV, the best first."""
+    best = best_of(results)
+    measures = [measure.name for measure in sweep.measures]
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    efforts = [] if sweep.effort in sweep.names else [sweep.effort]
+    others = ["within_noise_of_best", "seconds", "problem"]
+    writer.writerow(["trial", *sweep.names, "outcome", *efforts, *measures, "low", "high", *others])
+    for result in results:
+        data = result_data(sweep, result, best)
+        low, high = result.interval or ("", "")
+        writer.writerow(
+            [
+                result.trial.number,
+                *(shown(value) for value in result.trial.settings.values()),
+                data["outcome"],
+                *(data[name] for name in efforts),
+                *(data.get(name, "") for name in measures),
+                low,
+                high,
+                *(data[name] for name in others),
+            ]
+        )
+    return text.getvalue()
+
+
+def picture(sweep: Sweep, results: Sequence[Result]) -> str:
+    """Draw the objective against each setting that was tried, as SVG; trials that were stopped are hollow."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    measure = sweep.measures[0]
+    good = [result for result in results if not result.problem]
+    n_columns = min(3, len(sweep.names))
+    n_rows = -(-len(sweep.names) // n_columns)
+    with mpl.rc_context({"svg.hashsalt": sweep.id, "svg.fonttype": "none"}):  # the same sweep draws the same bytes
+        figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows), layout="constrained")
+        FigureCanvasSVG(figure)
+        for number, name in enumerate(sweep.names):
+            axes = figure.add_subplot(n_rows, n_columns, number + 1)
+            _draw_panel(axes, name, [result.trial.settings[name] for result in good], good, measure)
+        told = ["orange: the best", *(["hollow: stopped early"] if len(sweep.rungs) > 1 else [])]
+        told += ["lines: 95 % intervals"] if measure.interval else []
+        figure.suptitle(f"{measure.name} of {len(good)} trials ({', '.join(told)})", fontsize="medium")
+        text = StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], measure: Measure) -> None:
+    """Draw one setting: numbers along an axis, anything else side by side; the best trial, the first, stands out."""
+    is_numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if is_numeric:
+        x = [float(value) for value in values]
+        if min(x) > 0 and max(x) >= LOGARITHMIC_FROM * min(x):
+            axes.set_xscale("log")
+    else:
+        labels = sorted({shown(value) for value in values})
+        x = [float(labels.index(shown(value))) for value in values]
+        axes.set_xticks(range(len(labels)), labels)
+        axes.margins(x=0.2)
+    for place, result in reversed(list(zip(x, results, strict=True))):
+        value = result.values[measure.name]
+        colour = ORANGE if result is results[0] else BLUE if result.is_final else GREY
+        if result.interval and measure.interval:
+            axes.vlines(place, *result.interval, color=colour, linewidth=0.8, alpha=0.4)
+        axes.plot(place, value, "o", color=colour, fillstyle="full" if result.is_final else "none", markersize=6)
+    axes.set_xlabel(name)
+    axes.set_ylabel(measure.name)
+    axes.grid(alpha=0.3)

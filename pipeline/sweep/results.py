@@ -1,0 +1,35 @@
+"""What came of trials, as plain data and in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config import toml_text
+from pipeline.figures import figure_text
+from pipeline.sweep.trials import Result, Sweep, is_within_noise
+
+
+def measures_text(result: Result) -> str:
+    """Write the measures of a trial that succeeded."""
+    return ", ".join(figure_text(name, value) for name, value in result.values.items())
+
+
+def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, Any]:
+    """Return what came of a trial as plain data."""
+    return {
+        "number": result.trial.number,
+        "settings": dict(result.trial.settings),
+        "outcome": "failed" if result.problem else "done" if result.is_final else "stopped",
+        sweep.effort: result.effort,
+        **dict(result.values),
+        "interval": list(result.interval) if result.interval else None,
+        "within_noise_of_best": result is best or (best is not None and is_within_noise(result, best)),
+        "seconds": result.seconds,
+        "new": result.is_new,
+        "problem": result.problem,
+    }
+
+
+def shown(value: object) -> str:
+    """Write a setting's value as a person would type it."""
+    return value if isinstance(value, str) else toml_text(value)

@@ -1,0 +1,183 @@
+"""Carry out a sweep: every trial by the ordinary engine, and their independent jobs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from pipeline.config import Config
+from pipeline.errors import LockError, PipelineError, StoreError, SweepError
+from pipeline.execution.run import RunResult, TrialOf, Watcher, run
+from pipeline.planning.plan import Decision, make_plan, select
+from pipeline.planning.reasons import Action
+from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_sources, observe
+from pipeline.store.receipt import Work
+from pipeline.store.run_log import read_runs
+from pipeline.store.trial_store import StoreAside
+from pipeline.sweep.job_batch import GivenWorkers, JobKey, Outcome, PutOff, Request, do_jobs
+from pipeline.sweep.objective import Measure
+from pipeline.sweep.trials import Result, Screen, Sweep, Trial, common_stages, ranked, stages_to_run
+
+
+def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
+    """Say by number of which trials all results are there, at the whole effort."""
+    done = {}
+    for trial in sweep.trials:
+        if trial.config:
+            aside = replace(project, config=trial.config, store=StoreAside(project.store.root))
+            selection = select(project.stages, stages_to_run(sweep))
+            plan = make_plan(observe(aside, selection.stages), selection)
+            done[trial.number] = not any(item.action in {Action.RUN, Action.MAY_RUN} for item in plan.decisions)
+    return done
+
+
+def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[Result, ...]:
+    """Run all trials and return what came of them, the best first; a trial that fails does not end the sweep.
+
+    Raises PipelineError if what all trials have in common fails, if code or raw files change meanwhile, or if the
+    artifacts folder or the workers cannot be used.
+    """
+    going = SweepRun(project, sweep, screen, wait=wait)
+    going.run_common()
+    trials = [trial for trial in sweep.trials if trial.config]
+    results = {
+        trial.number: Result(trial, 0, None, is_final=False, values={}, problem=trial.problem)
+        for trial in sweep.trials
+        if not trial.config
+    }
+    for number in range(len(sweep.rungs)):
+        done = going.run_rung(trials, number)
+        results |= {result.trial.number: result for result in done}
+        n_next = sweep.rungs[number + 1].n_trials if number + 1 < len(sweep.rungs) else 0
+        best = [result.trial for result in ranked(sweep, done) if not result.problem]
+        trials = sorted(best[:n_next], key=lambda trial: trial.number)
+    return ranked(sweep, results.values())
+
+
+class SweepRun:
+    """A sweep as it goes on. What it began with, code and raw files, it expects to find at every trial."""
+
+    def __init__(self, project: Project, sweep: Sweep, screen: Screen, *, wait: bool) -> None:
+        self.project, self.sweep, self.screen, self.wait = project, sweep, screen, wait
+        self.common = common_stages(project, sweep)
+        self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
+        self.expected: dict[str, Work] = {}
+        begun = replace(project, config=self.first)
+        for name in select(project.stages, stages_to_run(sweep)).stages:
+            stage = project.stage(name)
+            sources = find_sources(begun, stage) if name in self.common else NO_SOURCES
+            self.expected[name] = current_work(begun, stage, sources)
+
+    def is_expected(self, work: Work) -> bool:
+        """Whether a stage's work is of the code with which this began, and of the files if all trials share them."""
+        before = self.expected[work.stage]
+        return work.code == before.code and (work.stage not in self.common or work.sources == before.sources)
+
+    def run_common(self) -> None:
+        """Do once what is the same for all trials; what goes wrong there ends the sweep."""
+        if self.common:
+            with self.screen.watching("all trials") as watcher:
+                found = self._run(
+                    StoreAside(self.project.store.root),
+                    self.first,
+                    self.common,
+                    TrialOf(self.sweep.id, None, self.is_expected),
+                    watcher,
+                )
+            for notice in found.notices:
+                self.screen.notice(notice)
+
+    def run_rung(self, trials: Sequence[Trial], number: int) -> list[Result]:
+        """Run trials at the rung of a ``number`` from 0: each as far as it gets alone, then their jobs together."""
+        done: dict[int, Result] = {}
+        requests: dict[int, Request] = {}
+        given: dict[int, dict[JobKey, Outcome]] = {trial.number: {} for trial in trials}
+        by_number = {trial.number: trial for trial in trials}
+
+        def go_on(trial: Trial) -> None:
+            requests.pop(trial.number, None)
+            try:
+                with self.screen.watching(f"trial {trial.number} of {len(self.sweep.trials)}") as watcher:
+                    result = self.run_trial(trial, number, given[trial.number], watcher)
+            except PutOff as put_off:
+                requests[trial.number] = put_off.request
+                return
+            del given[trial.number]
+            done[trial.number] = result
+            self.screen.finished(result, self.sweep)
+
+        for trial in trials:
+            go_on(trial)
+        while requests:
+            asked = dict(requests)
+            n_jobs = sum(len(request.jobs) for request in asked.values())
+            with self.screen.watching(f"{len(asked)} trials") as watcher:
+                progress = watcher.started(Decision(f"{n_jobs} jobs", Action.RUN))
+                with closing(do_jobs(asked, self.project.execution, progress, watcher.say)) as outcomes:
+                    for owner, key, outcome in outcomes:
+                        if owner not in done:  # else it has failed, by another job
+                            given[owner][key] = outcome
+                            go_on(by_number[owner])
+        return list(done.values())
+
+    def run_trial(self, trial: Trial, number: int, given: Mapping[JobKey, Outcome], watcher: Watcher) -> Result:
+        """Run one trial with the results of jobs that are there, and read how good it is; raises PutOff for others."""
+        sweep, rung = self.sweep, self.sweep.rungs[number]
+        config = sweep.config(trial, rung)
+        effort, is_final = sweep.effort_of(config), rung.divisor == 1
+        store = StoreAside(self.project.store.root)
+        seconds = sum(outcome.seconds for outcome in given.values())
+        about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
+        try:
+            found = self._run(store, config, stages_to_run(sweep), about, watcher, given)
+        except (SweepError, StoreError, LockError):  # the next trial would meet the same
+            raise
+        except PipelineError as error:
+            return Result(trial, number, effort, is_final, {}, is_new=True, problem=error.what)
+        values, interval = read_measures(store, sweep.measures)
+        return Result(trial, number, effort, is_final, values, interval, self._seconds(found), found.has_run_anything)
+
+    def _run(
+        self,
+        store: StoreAside,
+        config: Config,
+        stages: Sequence[str],
+        about: TrialOf,
+        watcher: Watcher,
+        given: Mapping[JobKey, Outcome] | None = None,
+    ) -> RunResult:
+        def workers(*_: object) -> GivenWorkers:
+            return GivenWorkers(given or {})
+
+        project = replace(self.project, store=store, config=config, workers=None if given is None else workers)
+        return run(project, select(project.stages, stages), watcher, wait=self.wait, trial=about)
+
+    def _seconds(self, found: RunResult) -> float | None:
+        """Return how long the last run took that made this result, now or before, None if the log does not tell."""
+        last = found.stages[-1]
+        generation = last.receipt.generation if last.receipt else ""
+        for logged in reversed(read_runs(self.project.store.root)):
+            if logged.results.get(last.stage) == generation and logged.stages.get(last.stage) == "run":
+                return logged.seconds
+        return None
+
+
+def read_measures(
+    store: StoreAside, measures: Sequence[Measure]
+) -> tuple[dict[str, float], tuple[float, float] | None]:
+    """Return the measures by name, and the interval of the first that has one."""
+    values: dict[str, float] = {}
+    interval = None
+    for measure in measures:
+        path = store.folder(measure.stage) / measure.artifact.partition("/")[2]
+        try:
+            document = json.loads(path.read_bytes())
+        except OSError as error:
+            raise StoreError(f"a trial's result is gone: {error.strerror}", where=str(path)) from error
+        values[measure.name] = document[measure.name]
+        if measure.interval and interval is None:
+            low, high = document[measure.interval]
+            interval = (float(low), float(high))
+    return values, interval

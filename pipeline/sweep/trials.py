@@ -1,0 +1,214 @@
+"""Try settings: every trial is an ordinary run whose results are stored and do not become the current ones.
+
+So a trial is logged, what it has in common with others is done once, and the same sweep again does only what is
+missing. With successive halving all trials begin with little effort, and the best third goes on to three times as
+much, until the last have had all of it: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
+hyperparameter optimization", AISTATS 2016. A trial with less effort is a complete run of its own, with a learning
+rate that falls to its end; the next one begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from pipeline.config import Config, find_setting
+from pipeline.errors import ConfigError, nearest
+from pipeline.execution.run import Watcher
+from pipeline.fingerprint.digests import digest
+from pipeline.planning.plan import ancestors, select
+from pipeline.planning.snapshot import Project
+from pipeline.sweep.objective import Judging, Measure
+
+ETA = 3  # successive halving: one in so many goes on, to so many times the effort
+
+Configure = Callable[[Mapping[str, Any]], Config]  # what a trial sets -> all settings; raises ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One point of the space: its number from 1, what it sets, and all settings, or the ``problem`` with them."""
+
+    number: int
+    settings: Mapping[str, Any]
+    config: Config | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step of successive halving: so many trials, each with the ``divisor``-th part of the whole effort."""
+
+    n_trials: int
+    divisor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be tried, and how it is judged: ``measures`` are compared one after the other."""
+
+    trials: tuple[Trial, ...]
+    measures: tuple[Measure, ...]
+    effort: str
+    rungs: tuple[Rung, ...]
+    configure: Configure
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The settings that are tried."""
+        return tuple(self.trials[0].settings)
+
+    @property
+    def id(self) -> str:
+        """A name that the same trials of the same settings have, judged in the same way."""
+        trials = [
+            {stage: trial.config.values(stage) for stage in trial.config.parameters} if trial.config else {}
+            for trial in self.trials
+        ]
+        rungs = [[rung.n_trials, rung.divisor] for rung in self.rungs]
+        return digest(["sweep", trials, [measure.name for measure in self.measures], rungs])[:8]
+
+    def effort_of(self, config: Config) -> Any:
+        stage, _, key = self.effort.partition(".")
+        return config.values(stage)[key]
+
+    def config(self, trial: Trial, rung: Rung) -> Config:
+        """Return the settings of a trial with the effort of a rung."""
+        assert trial.config is not None  # noqa: S101 - it is asked for trials that can be
+        if rung.divisor == 1:
+            return trial.config
+        effort = max(1, round(self.effort_of(trial.config) / rung.divisor))
+        return self.configure({**trial.settings, self.effort: effort})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a trial: the measures and the interval of one of them, or the ``problem`` that it met.
+
+    ``rung`` counts from 0; ``is_final`` is whether the trial had the whole effort, and ``is_new`` whether anything
+    had to be done for it. ``seconds`` is how long its results took, whenever that was.
+    """
+
+    trial: Trial
+    rung: int
+    effort: Any
+    is_final: bool
+    values: Mapping[str, float]
+    interval: tuple[float, float] | None = None
+    seconds: float | None = None
+    is_new: bool = False
+    problem: str = ""
+
+
+class Screen(Protocol):
+    """Whoever looks on while a sweep goes on."""
+
+    def watching(self, title: str) -> AbstractContextManager[Watcher]:
+        """Watch one run."""
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked, once."""
+
+    def finished(self, result: Result, sweep: Sweep) -> None:
+        """Show what came of a trial."""
+
+
+def make_sweep(
+    project: Project,
+    judging: Judging,
+    candidates: Sequence[Mapping[str, Any]],
+    configure: Configure,
+    *,
+    objective: str | None = None,
+    halving: bool = False,
+) -> Sweep:
+    """Resolve every trial's settings before anything runs; the same settings are tried once.
+
+    Raises ConfigError if a setting has no bearing on the objective, if the objective is not known, or if no trial
+    can be. Single trials that cannot be are told of in their ``problem``.
+    """
+    measures = ordered_measures(judging.measures, objective)
+    concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in measures))
+    for name in candidates[0]:
+        stage, _ = find_setting(project.stages, name)
+        if stage.name not in concerned:
+            raise ConfigError(f"{name} has no bearing on {measures[0].artifact}", mend="leave it out of the sweep")
+    trials: list[Trial] = []
+    problems: list[ConfigError] = []
+    for settings in candidates:
+        number = len(trials) + 1
+        try:
+            config = configure(settings)
+        except ConfigError as error:
+            problems.append(error)
+            trials.append(Trial(number, settings, None, error.what))
+        else:
+            if not any(trial.config and trial.config.parameters == config.parameters for trial in trials):
+                trials.append(Trial(number, settings, config))
+    sweep = Sweep(tuple(trials), measures, judging.effort, (Rung(len(trials), 1),), configure)
+    efforts = [sweep.effort_of(trial.config) for trial in trials if trial.config]
+    if not efforts:
+        raise problems[0]
+    if not halving:
+        return sweep
+    if not all(isinstance(effort, int) for effort in efforts):
+        raise ConfigError(f"halving needs {judging.effort} to be a whole number", mend=f"--set {judging.effort}=27")
+    return replace(sweep, rungs=halving_rungs(len(efforts), min(efforts)))
+
+
+def ordered_measures(measures: Sequence[Measure], objective: str | None) -> tuple[Measure, ...]:
+    """Put the measure that decides first, and behind it those that break ties."""
+    if objective is None:
+        return tuple(measures)
+    names = [measure.name for measure in measures]
+    if objective not in names:
+        raise ConfigError(f"there is no measure '{objective}'", mend=nearest(objective, names, "measures"))
+    return tuple(sorted(measures, key=lambda measure: measure.name != objective))
+
+
+def halving_rungs(n_trials: int, effort: int) -> tuple[Rung, ...]:
+    """Divide trials and effort by ``ETA`` as often as at least one trial, and one unit of effort, are left."""
+    n_rungs = 1
+    while ETA**n_rungs <= min(n_trials, effort):
+        n_rungs += 1
+    return tuple(Rung(n_trials // ETA**rung, ETA ** (n_rungs - 1 - rung)) for rung in range(n_rungs))
+
+
+def common_stages(project: Project, sweep: Sweep) -> tuple[str, ...]:
+    """Return the stages before the objective that are the same for all trials."""
+    varied = {name.partition(".")[0] for name in (*sweep.names, *([sweep.effort] if len(sweep.rungs) > 1 else []))}
+    needed = select(project.stages, stages_to_run(sweep)).stages
+    return tuple(name for name in needed if not varied & {name, *ancestors(name, project.stages)})
+
+
+def stages_to_run(sweep: Sweep) -> list[str]:
+    """Return the stages that write the measures."""
+    return sorted({measure.stage for measure in sweep.measures})
+
+
+def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
+    """Sort the best to the front: those that had the most effort, among them by the measures, failed ones last."""
+
+    def place(result: Result) -> tuple[Any, ...]:
+        values = (
+            -result.values[measure.name] if measure.highest_is_best else result.values[measure.name]
+            for measure in sweep.measures
+            if not result.problem
+        )
+        return (bool(result.problem), -result.rung, *values, result.trial.number)
+
+    return tuple(sorted(results, key=place))
+
+
+def best_of(results: Sequence[Result]) -> Result | None:
+    """Return the best trial of ranked results, None if all have failed."""
+    return next((result for result in results if not result.problem), None)
+
+
+def is_within_noise(result: Result, best: Result) -> bool:
+    """Whether the rows are too few to tell a result from the best: their intervals overlap."""
+    if result.interval is None or best.interval is None or result.rung != best.rung:
+        return False
+    return result.interval[0] <= best.interval[1] and best.interval[0] <= result.interval[1]

@@ -1,0 +1,209 @@
+"""Stages as they run, on standard error: a line each on a terminal, plain lines elsewhere, only notices if quiet.
+
+A stage's line has its name, a bar, the rate, the time left, and what moves (the accuracy so far); when it is done,
+the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else. Elsewhere, as in
+a log, a stage that takes long says twice a minute how far it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from pipeline.planning.plan import Decision
+from pipeline.planning.reasons import Action, reasons_text
+from pipeline.stage import Progress
+from pipeline.terminal.render import DONE, banner, figures_text, tell
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.live import Live
+    from rich.text import Text
+
+    from pipeline.execution.run import StageResult
+
+REDRAWN = 10  # times a second
+WIDE = 92  # columns, from which on the bar is long
+SETTLED = 0.5  # seconds, before which a rate means nothing
+SPACING = 30.0  # seconds between two plain lines of a stage
+
+
+@dataclass(slots=True)
+class Line:
+    """One stage as it runs; the times are those of a clock that only goes forward."""
+
+    name: str
+    started: float
+    done: float = 0.0
+    total: float = 0.0  # 0 until the stage says how much there is
+    first: float = 0.0  # what was done when it said so first: a stage that was killed goes on where it was
+    first_told: float = 0.0
+    last_told: float = 0.0
+    unit: str = ""
+    note: str = ""
+    seconds: float | None = None  # that it took, once it is done
+    outcome: str = "ran"
+
+    def report(self, done: float, total: float, unit: str, note: str, now: float) -> None:
+        """Take in how far the stage is."""
+        if not self.first_told:
+            self.first, self.first_told = done, now
+        self.done, self.total, self.unit, self.note, self.last_told = done, total, unit, note, now
+
+    def rate(self) -> float:
+        """How many units a second; 0 while that cannot be told."""
+        seconds = self.last_told - self.first_told
+        return (self.done - self.first) / seconds if seconds >= SETTLED else 0.0
+
+    def texts(self, now: float) -> tuple[str, str]:
+        """The rate and the time left, or else the time that has passed."""
+        rate = self.rate()
+        if not rate:
+            return "", clock(now - self.started)
+        left = (self.total - self.done) / rate - (now - self.last_told)
+        shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+        return f"{shown} {self.unit}/s", f"{clock(max(0.0, left))} left"
+
+
+def clock(seconds: float) -> str:
+    """Write a time as 0:07, 12:30 or 1:02:03."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def draw_line(line: Line, columns: int, now: float) -> Text:
+    """Draw a stage's line, at most ``columns`` wide."""
+    from rich.text import Text
+
+    name = f"{line.name:<9}"
+    if line.seconds is not None:
+        text = Text.assemble((name, "bold"), " ", (line.outcome, "green"), f" in {line.seconds:.1f} s")
+        text.append(f"  {line.note}" if line.note else "")
+    else:
+        length = 20 if columns >= WIDE else 10
+        filled = round(length * line.done / line.total) if line.total else 0
+        rate, left = line.texts(now)
+        bar = (("━" * filled, "cyan"), ("─" * (length - filled), "dim"))
+        text = Text.assemble((name, "bold"), " ", *bar, f" {rate:>11} {left:>9}  ", line.note)
+    text.truncate(columns, overflow="ellipsis")
+    return text
+
+
+class PlainProgress:
+    """Takes a stage's progress, and says now and then how far it is; ``timer`` only goes forward, in seconds."""
+
+    def __init__(self, name: str, say: Callable[[str], None], timer: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._timer = say, timer
+        self._line = Line(name, timer())
+        self._said = self._line.started
+
+    def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+        now = self._timer()
+        self._line.report(done, total, unit, note, now)
+        if now - self._said >= SPACING:
+            self._said = now
+            left = self._line.texts(now)[1] if self._line.rate() else ""
+            parts = (f"{self._line.name}: {done:,.0f} of {total:,.0f} {unit}", note, left)
+            self._say("; ".join(part for part in parts if part))
+
+
+@dataclass(slots=True)
+class Lines:
+    """All lines, drawn anew each time that the screen is."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        now = time.monotonic()
+        for line in self.lines:
+            yield draw_line(line, options.max_width, now)
+
+
+class Terminal:
+    """Watches a run for a person; use it as a context, so that the lines end with the block.
+
+    When a run succeeds, the lines make room for the table of its results if that is shown on the same screen;
+    ``transient`` lines vanish in any case.
+    """
+
+    def __init__(self, *, quiet: bool = False, transient: bool = False) -> None:
+        self.quiet = quiet
+        self.live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+        self._transient = transient
+        self._lines = Lines()
+        self._screen: Live | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._screen is not None:
+            self._screen.transient = self._transient or (error is None and sys.stdout.isatty())
+            self._screen.stop()
+
+    def say(self, text: str) -> None:
+        """Show one line above those of the stages."""
+        if self.quiet:
+            return
+        if self._screen is not None:
+            self._screen.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            tell(text)
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked, even if quiet."""
+        tell(banner(text))
+
+    def started(self, decision: Decision) -> Progress:
+        """Begin a stage's line."""
+        if not self.live:
+            self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
+            return PlainProgress(decision.stage, self.say)
+        line = Line(decision.stage, time.monotonic())
+        self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
+        self._lines.lines.append(line)
+        self._start()
+
+        def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+            line.report(done, total, unit, note, time.monotonic())
+
+        return progress
+
+    def finished(self, result: StageResult) -> None:
+        """End a stage's line with its time and its figures."""
+        if result.action not in {Action.RUN, Action.RESTORE}:
+            return
+        figures, outcome = figures_text(result.receipt), DONE[result.action]
+        if not self.live:
+            text = f"{result.stage}: {outcome} in {result.seconds:.1f} s"
+            self.say(f"{text}; {figures}" if figures else text)
+            return
+        if result.action is Action.RESTORE:
+            self.started(Decision(result.stage, result.action))
+        line = self._lines.lines[-1]
+        line.seconds, line.outcome, line.note = result.seconds, outcome, figures
+
+    def _start(self) -> None:
+        if self._screen is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._screen = Live(
+                self._lines,
+                console=Console(stderr=True),
+                refresh_per_second=REDRAWN,
+                vertical_overflow="visible",
+            )
+            self._screen.start()
+
+
+def silent_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Take a stage's progress and show nothing."""

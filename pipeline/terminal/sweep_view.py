@@ -1,0 +1,196 @@
+"""What a person sees of a sweep: a line for each trial as it ends, the table, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import first_few
+from pipeline.figures import figure_text
+from pipeline.planning.plan import Decision
+from pipeline.sweep.results import measures_text, result_data, shown
+from pipeline.sweep.search_space import settings_text
+from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
+from pipeline.terminal.progress import Terminal, silent_progress
+from pipeline.terminal.render import banner, echo, print_table, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.execution.run import StageResult, Watcher
+    from pipeline.stage import Progress
+
+NOISE = "not told apart"
+
+
+class SweepTerminal:
+    """Watches a sweep: a bar for what is going on, which vanishes, and one line for each trial, which stays."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.notices: list[str] = []
+        self._outer: Terminal | None = None  # the one that is drawn, while other runs go on within it
+        self.n_finished = 0
+
+    @contextmanager
+    def watching(self, title: str) -> Iterator[Watcher]:
+        if self._outer:
+            yield _RunWatcher(self, Terminal(quiet=True), title)
+            return
+        with Terminal(quiet=self.quiet, transient=True) as terminal:
+            self._outer = terminal
+            try:
+                yield _RunWatcher(self, terminal, title)
+            finally:
+                self._outer = None
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked, once and not for every trial."""
+        if text not in self.notices:
+            self.notices.append(text)
+            tell(banner(text))
+
+    def finished(self, result: Result, sweep: Sweep) -> None:
+        self.n_finished += 1
+        if self.quiet:
+            return
+        told = f"failed: {result.problem}" if result.problem else measures_text(result)
+        settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.effort: result.effort})
+        before = "" if result.is_new else " (done before)"
+        text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
+        self._outer.say(text) if self._outer else tell(text)
+
+
+class _RunWatcher:
+    """Watches one run of a sweep: its stages are not worth a line each."""
+
+    def __init__(self, screen: SweepTerminal, terminal: Terminal, title: str) -> None:
+        self._screen, self._terminal, self._title = screen, terminal, title
+
+    def say(self, text: str) -> None:
+        self._terminal.say(f"{self._title}: {text}")
+
+    def notice(self, text: str) -> None:
+        self._screen.notice(text)
+
+    def started(self, decision: Decision) -> Progress:
+        if not self._terminal.live:
+            return silent_progress
+        return self._terminal.started(replace(decision, stage=f"{self._title}: {decision.stage}"))
+
+    def finished(self, result: StageResult) -> None:
+        """Say nothing: the trial has a line of its own."""
+
+
+def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
+    """Print what would be tried; ``done`` tells by number which trials would only be looked up."""
+    rows = [
+        (
+            str(trial.number),
+            *(shown(value) for value in trial.settings.values()),
+            f"cannot be: {trial.problem}" if trial.problem else "done before" if done[trial.number] else "will run",
+        )
+        for trial in sweep.trials
+    ]
+    print_table(("trial", *short_names(sweep.names), "plan"), rows, numbers=("trial",))
+    if len(sweep.rungs) > 1:
+        steps = [
+            f"{rung.n_trials} with {'all' if rung.divisor == 1 else f'1/{rung.divisor}'} of their {sweep.effort}"
+            for rung in sweep.rungs
+        ]
+        echo(f"Halving: {', then '.join(steps)}.")
+
+
+def trials_data(sweep: Sweep, done: Mapping[int, bool]) -> dict[str, Any]:
+    """Return what would be tried as plain data."""
+    trials = [
+        {
+            "number": trial.number,
+            "settings": dict(trial.settings),
+            "done": done.get(trial.number, False),
+            "problem": trial.problem,
+        }
+        for trial in sweep.trials
+    ]
+    rungs = [{"trials": rung.n_trials, "divisor": rung.divisor} for rung in sweep.rungs]
+    return {"sweep": sweep.id, "trials": trials, "rungs": rungs}
+
+
+def results_data(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Path]) -> dict[str, Any]:
+    """Return what came of a sweep as plain data, the best trial first."""
+    best = best_of(results)
+    return {
+        "sweep": sweep.id,
+        "objective": sweep.measures[0].name,
+        "best": best.trial.number if best else None,
+        "trials": [result_data(sweep, result, best) for result in results],
+        "files": {name: str(path) for name, path in files.items()},
+    }
+
+
+def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Path], notices: Sequence[str]) -> None:
+    """Print the table, the best trial first, what it is worth, and where the files are."""
+    best = best_of(results)
+    measures = [measure.name for measure in sweep.measures]
+    interval = next((measure.name for measure in sweep.measures if measure.interval), None)
+    intervals = [f"95 % of {interval}"] if interval else []
+    columns = ["trial", *short_names(sweep.names), *measures, *intervals, "seconds", "remark"]
+    rows = [
+        (
+            str(result.trial.number),
+            *(shown(value) for value in result.trial.settings.values()),
+            *(_figure(name, result.values.get(name)) for name in measures),
+            *([_interval(interval, result)] if interval else []),
+            "" if result.seconds is None else f"{result.seconds:.1f}",
+            remark(sweep, result, best),
+        )
+        for result in results
+    ]
+    print_table(columns, rows, numbers=("trial", *measures, *intervals, "seconds"))
+    problems: dict[str, list[str]] = {}
+    for result in results:
+        if result.problem:
+            problems.setdefault(result.problem, []).append(str(result.trial.number))
+    for problem, numbers in problems.items():
+        tell(f"trial {first_few(numbers)} failed: {problem}")
+    if best is None:
+        tell("error: no trial succeeded")
+        return
+    n_close = sum(is_within_noise(result, best) for result in results if result is not best)
+    if n_close:
+        trials = "1 trial is" if n_close == 1 else f"{n_close} trials are"
+        echo(f"{trials} {NOISE} from the best: their intervals overlap. docs/sweep.md says what to make of that.")
+    if sum(not result.problem for result in results) > 1:
+        echo("The best of several figures flatters itself: measure it again on rows that have not chosen it.")
+    for path in files.values():
+        echo(str(path))
+    echo("With the best settings as pipeline.toml, pipeline run all takes over what the trial has done.")
+    for notice in notices:
+        tell(banner(notice))
+
+
+def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
+    """Say what there is to say of a trial in the table."""
+    if result.problem:
+        return "failed"
+    if result is best:
+        return "best"
+    if not result.is_final:
+        return f"stopped at {short_names([sweep.effort])[0]} = {result.effort}"
+    return NOISE if best and is_within_noise(result, best) else ""
+
+
+def _figure(name: str, value: float | None) -> str:
+    return "" if value is None else figure_text(name, value).removeprefix(f"{name} ")
+
+
+def _interval(name: str | None, result: Result) -> str:
+    return " - ".join(_figure(name or "", bound).removesuffix(" %") for bound in result.interval or ())
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return settings' names without their stages where that leaves them apart."""
+    keys = [name.partition(".")[2] for name in names]
+    return [key if keys.count(key) == 1 else name for key, name in zip(keys, names, strict=True)]

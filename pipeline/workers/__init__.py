@@ -1,0 +1,4 @@
+"""Who does independent jobs: processes of this machine, or a Dask cluster.
+
+May import: store, fingerprint, and stage, config, errors.
+"""

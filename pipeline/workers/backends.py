@@ -1,0 +1,17 @@
+"""Which backend does independent jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.stage import Progress, Workers
+from pipeline.workers.local import DASK, Execution, LocalWorkers
+
+
+def make_workers(execution: Execution, progress: Progress, say: Callable[[str], None]) -> Workers:
+    """Return whoever does independent jobs."""
+    if execution.backend == DASK:
+        from pipeline.workers.dask_cluster import ClusterWorkers
+
+        return ClusterWorkers(execution.scheduler, progress, say)
+    return LocalWorkers(progress, say)

@@ -1,0 +1,119 @@
+"""One job in a fresh process beside a Dask worker, told by standard input what to do.
+
+A worker of a cluster may have run for weeks and have imported code that has been edited since; a fresh process runs
+what stands in the source, and its threads, memory and settings are its own.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError, StageError
+from pipeline.fingerprint.code import code_digests
+from pipeline.fingerprint.digests import digest
+from pipeline.fingerprint.source_import import import_from_source
+from pipeline.stage import Workplace, resolve
+from pipeline.workers.local import open_arrays
+
+CODE = "this software's code"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to do, with which arrays' files, and what must be the same here as where the order came from.
+
+    ``job`` is pickled: whoever passes it on need not know what is in it.
+    """
+
+    function: str
+    job: bytes
+    arrays: Mapping[str, Path]
+    facts: Mapping[str, str]
+
+
+def facts_of(function: str) -> dict[str, str]:
+    """Return all that a result depends on besides the job and the arrays: Python, libraries, code."""
+    from importlib.metadata import version
+    from platform import python_version_tuple
+
+    return {
+        "Python": ".".join(python_version_tuple()[:2]),
+        "numpy": version("numpy"),
+        "msgspec": version("msgspec"),
+        CODE: digest(code_digests([function]))[:12],
+    }
+
+
+def kernels() -> str:
+    """Return for which processors the matrix library's kernels were chosen here."""
+    import numpy as np  # noqa: F401 - brings the library with it
+    from threadpoolctl import threadpool_info
+
+    return ", ".join(sorted({str(found.get("architecture", "")) for found in threadpool_info()}))
+
+
+def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """Say which facts differ: ``numpy 2.3.0 there, 2.4.6 here``; nothing if none does."""
+    return "; ".join(
+        f"{name} {theirs.get(name, 'unknown')} there, {value} here"
+        for name, value in ours.items()
+        if theirs.get(name) != value
+    )
+
+
+def do(order: Order) -> Any:
+    """Do a job; raises StageError if this is not the software that the order came from."""
+    ours = facts_of(order.function)
+    if found := differing(ours, order.facts):
+        raise other_software(found)
+    import_from_source(order.function)
+    place = Workplace(open_arrays(order.arrays), None, _unwatched, _unheard)
+    return resolve(order.function)(pickle.loads(order.job), place)  # noqa: S301 - from the user's own machine
+
+
+def other_software(found: str) -> StageError:
+    """Return the error for a cluster that runs something else than this machine."""
+    return StageError(
+        f"the cluster's workers run other software: {found}",
+        mend="install the same versions on every machine of the cluster, and restart its workers",
+    )
+
+
+def _unwatched(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Take a job's progress and tell nobody."""
+
+
+def _unheard(text: str) -> None:
+    """Take a line and show it to nobody."""
+
+
+def main() -> None:
+    """Read an Order and where to write; do it, and write the result or the error there."""
+    order, place = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, through a pipe of our own
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        said: tuple[bool, Any] = (True, do(order))
+    except PipelineError as error:
+        said = (False, error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked raises it
+        said = (False, StageError(f"{order.function} failed on the cluster: {type(error).__name__}: {error}"))
+    with Path(place).open("wb") as file:
+        pickle.dump(said, file)
+    os._exit(0)  # an ordinary end would trip over the thread that still listens
+
+
+def _end_with_parent() -> None:
+    """End this process when standard input is closed: its parent is gone, and nobody takes the result."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

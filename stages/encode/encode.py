@@ -1,0 +1,73 @@
+"""Encode: labels become one-hot rows, and classes.json says which label each column stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError, StageError
+from pipeline.stage import Outcome, Task
+from stages.encode.documents import Classes
+from stages.shared.documents import decode_document, encode_document
+
+if TYPE_CHECKING:
+    from stages.encode.parameters import EncodeParameters
+
+
+def encode(task: Task[EncodeParameters]) -> Outcome:
+    """Write one-hot float32 (m, n_classes) for both parts; the classes are the training labels, sorted.
+
+    Raises
+    ------
+    DataError
+        There is a single class, or a validation label that no training row has.
+    StageError
+        What was read back does not give the labels back.
+    """
+    labels = {name: np.load(task.inputs[f"split/labels_{name}.npy"]) for name in ("train", "validation")}
+    classes = np.unique(labels["train"])  # (n_classes,), sorted
+    if len(classes) < 2:
+        raise DataError(
+            f"all training rows have the label {classes[0].item()!r}; a classifier needs two at least",
+            where="split/labels_train.npy",
+            mend="use rows of two classes or more, or raise split.train_rows",
+        )
+    for name, part in labels.items():
+        Y = open_memmap(task.outputs[f"encode/Y_{name}.npy"], "w+", np.float32, (len(part), len(classes)))
+        Y[np.arange(len(part)), class_indices(part, classes)] = 1.0
+        del Y  # unmaps the file
+    document = Classes(classes=tuple(classes.tolist()))
+    task.outputs["encode/classes.json"].write_bytes(encode_document(document))
+
+    written = task.outputs["encode/classes.json"].read_bytes()
+    decoder = np.array(decode_document(written, Classes, name="encode/classes.json", mend="").classes)
+    for name, part in labels.items():
+        if (decoder[np.load(task.outputs[f"encode/Y_{name}.npy"]).argmax(axis=1)] != part).any():
+            raise StageError("the one-hot rows do not give the labels back", where=f"encode/Y_{name}.npy")
+    return Outcome({"classes": len(classes)})
+
+
+def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int64]:
+    """The index of each of ``labels`` (m,) among the sorted ``classes`` (n_classes,): (m,).
+
+    Raises
+    ------
+    DataError
+        A label is not among the classes.
+    """
+    indices = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+    unknown = np.unique(labels[classes[indices] != labels])
+    if len(unknown):
+        raise DataError(
+            "no training row has the label "
+            + ", ".join(repr(label.item()) for label in unknown[:5])
+            + (f" ({len(unknown)} labels in all)" if len(unknown) > 5 else "")
+            + ", but validation rows have",
+            where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
+            mend="set split.stratify=true, which takes two rows of each class; or divide otherwise, by another "
+            "split.seed, a smaller split.validation or more split.train_rows",
+        )
+    return indices

@@ -1,0 +1,75 @@
+"""The JSON that evaluate writes, as strict models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from stages.shared.documents import Count, Document, Label, Positive, Share
+
+
+class ClassMetrics(Document, frozen=True):
+    """How well one class is recognised; a ratio without a single case is 0."""
+
+    label: Label
+    n_rows: Count
+    precision: Share
+    recall: Share
+    f1: Share
+
+
+class MemberMetrics(Document, frozen=True):
+    """What one member of an ensemble does for itself, on rows that it has not seen.
+
+    With folds these are the rows of its ``fold``, else the validation rows. ``validation_accuracy`` is its accuracy on
+    the validation rows in either case, so that it can be compared with what the ensemble does there.
+    """
+
+    member: Count
+    fold: Count | None
+    accuracy: Share
+    log_loss: Annotated[float, Meta(ge=0.0)]
+    n_rows: Positive
+    n_errors: Count
+    validation_accuracy: Share | None
+
+
+class EnsembleMetrics(Document, frozen=True):
+    """What all members do together on the validation rows, which none of them has seen."""
+
+    accuracy: Share
+    accuracy_interval: tuple[Share, Share]
+    log_loss: Annotated[float, Meta(ge=0.0)]
+    n_rows: Positive
+    n_errors: Count
+
+
+class Metrics(Document, frozen=True):
+    """``evaluate/metrics.json``: what the model does on rows that it has not seen; ``measured`` says which.
+
+    With folds the figures are out-of-fold: each training row is judged by the members that have not seen it. The
+    whole ensemble is then measured apart, on the validation rows, if there are any: ``ensemble``. ``members`` is
+    empty where there is a single network.
+    """
+
+    accuracy: Share
+    accuracy_interval: tuple[Share, Share]
+    log_loss: Annotated[float, Meta(ge=0.0)]
+    macro_f1: Share
+    n_rows: Positive
+    n_errors: Count
+    source: str
+    is_sample: bool
+    per_class: tuple[ClassMetrics, ...]
+    measured: str = "on the validation rows, which were not trained on"
+    members: tuple[MemberMetrics, ...] = ()
+    ensemble: EnsembleMetrics | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_rows != sum(each.n_rows for each in self.per_class):
+            raise ValueError("n_rows is not the sum over per_class")
+        if abs(self.accuracy - (1 - self.n_errors / self.n_rows)) > 1e-12:
+            raise ValueError("accuracy does not agree with n_errors")
+        if not self.accuracy_interval[0] <= self.accuracy <= self.accuracy_interval[1]:
+            raise ValueError("accuracy lies outside its interval")

@@ -1,0 +1,291 @@
+"""A block that is not plainly right, line by line: which rows are good, which are not, and why.
+
+Only such blocks come here, so this may take its time. A regular expression tells good lines from bad ones;
+pandera then says of the bad cells which rule of the schema it breaks.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import DataError, StageError
+from stages.ingest.csv.layout import ID_RULE, Layout, is_id
+from stages.ingest.csv.parse import Labels, Rows, cut, parse_block, without_quotes
+from stages.ingest.csv.streams import is_utf8
+from stages.shared.messages import counted, is_or_are, shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+PIXELS = frozenset(map(str, range(256)))
+PIXEL_RULE = "not a whole number from 0 to 255"
+
+EXAMPLES = 5
+ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
+BYTES_KEPT = 64 * 2**20  # of their text
+FAULTS_KEPT = 100_000
+CUT_OFF = "the file seems cut off in the middle of its last line"
+COPY_AGAIN = "copy or download it again"
+NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that is no valid row. ``problem`` is empty where it has the right cells, but not with valid values."""
+
+    line: int
+    text: str
+    problem: str = ""
+
+    def cells(self) -> list[str]:
+        """The cells of a row without a ``problem``, less their quotation marks."""
+        unquoted = without_quotes(self.text.encode() + b"\n") if '"' in self.text else None
+        return cut(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
+
+
+@dataclass(slots=True)
+class BadRows:
+    """The bad rows of a file: their number, and the first of them, as many as may be kept in memory."""
+
+    n: int = 0
+    kept: list[BadRow] = field(default_factory=list)
+    n_bytes: int = 0  # of the text of those that are kept
+
+    def add(self, rows: list[BadRow]) -> None:
+        """Take in the bad rows of a block."""
+        for row in rows:
+            n_bytes = self.n_bytes + sys.getsizeof(row.text)
+            if self.are_all_kept and self.n < ROWS_KEPT and n_bytes <= BYTES_KEPT:
+                self.kept.append(row)
+                self.n_bytes = n_bytes
+            self.n += 1
+
+    @property
+    def are_all_kept(self) -> bool:
+        """Whether no bad row is known by number only."""
+        return len(self.kept) == self.n
+
+    def has_part_of(self, last_line: int, layout: Layout) -> bool:
+        """Whether this line, which has no end in the file, is the beginning of a row."""
+        if not self.kept or self.kept[-1].line != last_line:
+            return False
+        text = self.kept[-1].text
+        return text.endswith(",") or text.count(",") + 1 < len(layout.names)
+
+
+def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:
+    """The good rows of ``block`` and the bad ones, both in file order.
+
+    ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
+
+    Raises
+    ------
+    StageError
+        The lines that are good here are not read as such by ``parse_block``: a fault of this program.
+    """
+    good: list[bytes] = []
+    bad: list[BadRow] = []
+    for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
+        row = text.removesuffix(b"\r")
+        bad_row = sift_line(row, line, layout, labels)
+        if bad_row is None:
+            good.append(row + b"\n")
+        else:
+            bad.append(bad_row)
+    rows = parse_block(b"".join(good), layout, labels)
+    if rows is None or len(rows) != len(good):
+        raise disagreement(f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}")
+    return rows, bad
+
+
+def disagreement(where: str) -> StageError:
+    """The error for a cell that two readers of this program judge differently."""
+    what = "two readers disagree about what is a valid row, so none is believed"
+    return StageError(what, where=where, mend="report this with the file")
+
+
+def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
+    """What is wrong with a line, which comes without its end; None if it is a valid row."""
+
+    def bad_row(problem: str = "") -> BadRow:
+        return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
+
+    if not text:
+        return bad_row("the line is blank")
+    is_quoted = b'"' in text
+    unquoted = without_quotes(text + b"\n") if is_quoted else text + b"\n"
+    if unquoted is None:
+        return bad_row("its quotation marks do not stand around whole cells")
+    row = unquoted[:-1]
+    if not is_utf8(row):
+        return bad_row("the line is not UTF-8")
+    n_cells, n_leading = row.count(b",") + 1, len(layout.names) - len(layout.pixels)
+    if n_cells != len(layout.names):
+        return bad_row(f"the line has {counted(n_cells, 'cell')}, not {len(layout.names)}")
+    if not row_pattern(layout).fullmatch(row):
+        return bad_row()
+    cells = cut(b",".join(row.split(b",", n_leading)[:n_leading]), is_quoted=is_quoted)
+    values = dict(zip(layout.names, cells, strict=False))
+    is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
+        layout.id is None or is_id(values[layout.id])
+    )
+    return None if is_good else bad_row()
+
+
+@cache
+def row_pattern(layout: Layout) -> re.Pattern[bytes]:
+    """What a line looks like whose pixels are valid and whose label and id, if any, are not empty."""
+    leading = "".join("[^,]+," for _ in range(len(layout.names) - len(layout.pixels)))
+    return re.compile(f"{leading}(?:{PIXEL},){{{len(layout.pixels) - 1}}}{PIXEL}".encode())
+
+
+def bad_cells(cells: list[str], layout: Layout, labels: Labels) -> Iterator[int]:
+    """The columns, counted from 0, of a row's cells that are not valid."""
+    for column, (name, cell) in enumerate(zip(layout.names, cells, strict=True)):
+        if name == layout.label:
+            is_valid = labels(cell) is not None
+        else:
+            is_valid = is_id(cell) if name == layout.id else cell in PIXELS
+        if not is_valid:
+            yield column
+
+
+def cell_schemas(layout: Layout, labels: Labels) -> dict[str | None, pa.SeriesSchema]:
+    """What the cells must be, as the text that stands in the file: the label, the id, and (None) every pixel."""
+    import pandera.pandas as pa  # a second; most runs meet no bad row
+
+    is_label = pa.Check(lambda text: labels(text) is not None, element_wise=True, error=labels.rule)
+    return {
+        layout.label: pa.SeriesSchema(str, is_label),
+        layout.id: pa.SeriesSchema(str, pa.Check(is_id, element_wise=True, error=ID_RULE)),
+        None: pa.SeriesSchema(str, pa.Check.str_matches(f"^{PIXEL}\\Z", error=PIXEL_RULE)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What is wrong with the first bad rows of a file.
+
+    Attributes
+    ----------
+    table : a line for each fault, in file order: file, line, column (empty: the whole row), value, rule
+    n_rows : of how many bad rows it has a fault
+    n_whole : of how many of these, the first, it has every fault
+    """
+
+    table: pd.DataFrame
+    n_rows: int
+    n_whole: int
+
+
+def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: Labels) -> Faults:
+    """Every fault of ``bad_rows``; from the ``FAULTS_KEPT``-th on, the first of each row.
+
+    Only the bad cells go through pandera: a frame of whole rows takes it minutes.
+
+    Raises
+    ------
+    StageError
+        Pandera finds nothing wrong with a cell that is refused here: a fault of this program.
+    """
+    import pandas as pd
+
+    faults: list[tuple[int, str, str, str]] = []
+    values: dict[str | None, dict[int, str]] = {layout.label: {}, layout.id: {}, None: {}}  # by the index in faults
+    n_whole = 0
+    for n_before, row in enumerate(bad_rows):
+        if row.problem:
+            faults.append((row.line, "", shortened(row.text), row.problem))
+        else:
+            cells = row.cells()
+            columns = list(islice(bad_cells(cells, layout, labels), max(1, FAULTS_KEPT - len(faults))))
+            for column in columns:
+                name, cell = layout.names[column], cells[column]
+                values[name if name in values else None][len(faults)] = cell
+                faults.append((row.line, name, shortened(cell), ""))
+        if len(faults) < FAULTS_KEPT:
+            n_whole = n_before + 1
+    rules = dict(enumerate(fault[-1] for fault in faults))
+    for kind, schema in cell_schemas(layout, labels).items():
+        for case in failures(schema, pd.Series(values[kind], dtype=str)):
+            rules[case["index"]] = case["check"]
+    if "" in rules.values():
+        raise disagreement(f"{layout.file.path}, line {faults[list(rules.values()).index('')][0]}")
+    table = pd.DataFrame(faults, columns=["line", "column", "value", "rule"]).astype({"line": "int64"})
+    table["rule"] = list(rules.values())
+    table.insert(0, "file", layout.file.name)
+    return Faults(table, len(bad_rows), n_whole)
+
+
+def quarantine(bad_rows: Sequence[BadRow], faults: Faults) -> dict[str, list[Any]]:
+    """What stands in quarantine.parquet: line, reason and text of every bad row, the reason from its ``faults``."""
+    reasons: dict[int, list[str]] = {}
+    for fault in faults.table.to_dict("records"):
+        cell = f"{shortened(fault['column'])}: {fault['value']!a} is " if fault["column"] else ""
+        reasons.setdefault(fault["line"], []).append(f"{cell}{fault['rule']}")
+    return {
+        "line": [row.line for row in bad_rows],
+        "reason": ["; ".join(reasons[row.line][:EXAMPLES]) for row in bad_rows],
+        "text": [row.text for row in bad_rows],
+    }
+
+
+def failures(schema: pa.SeriesSchema, column: pd.Series[str]) -> list[dict[str, Any]]:
+    """Pandera's failure cases; on even where PANDERA_VALIDATION_ENABLED says otherwise."""
+    import pandera.pandas as pa
+    from pandera.config import config_context
+
+    with config_context(validation_enabled=True):
+        try:
+            schema.validate(column, lazy=True)
+        except pa.errors.SchemaErrors as error:
+            cases: list[dict[str, Any]] = error.failure_cases.to_dict("records")
+            return cases
+    return []
+
+
+def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, mend: str, more: str = "") -> DataError:
+    """The error for ``n_bad`` of ``n_rows`` rows that are not valid; it shows the first few of ``faults``.
+
+    ``more`` ends the first sentence.
+    """
+    n_of_line = faults.table["line"].value_counts()
+    shown = []
+    for index, fault in enumerate(faults.table.drop_duplicates("line").head(EXAMPLES).to_dict("records")):
+        n_more = n_of_line[fault["line"]] - 1
+        at_least = "" if index < faults.n_whole else "at least "
+        others = f" (and {at_least}{n_more:,} more here)" if n_more else ""
+        cell = f", column {shortened(fault['column'])}: {fault['value']!a} is" if fault["column"] else ":"
+        shown.append(f"line {fault['line']}{cell} {fault['rule']}{others}")
+    if n_bad > len(shown):
+        shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
+    if faults.n_whole == n_bad:
+        kept = "every fault is"
+    elif faults.n_whole == faults.n_rows:
+        kept = f"the faults of the first {faults.n_rows:,} of them are"
+    else:
+        kept = f"the faults of the first {faults.n_whole:,} of them, and one or more of each of the next "
+        kept += f"{faults.n_rows - faults.n_whole:,}, are"
+    return DataError(
+        f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
+        where="\n    ".join([layout.file.path, *shown]),
+        mend=f"{mend}; {kept} in artifacts/ingest/failures.parquet",
+    )
+
+
+def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
+    """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
+    if layout.label is None:
+        return []
+    index = layout.names.index(layout.label)
+    labels = [row.cells()[index] for row in bad_rows if not row.problem]
+    texts = [label for label in labels if any(map(str.isalpha, label)) and label.lower() not in NO_LABELS]
+    return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

@@ -1,0 +1,138 @@
+"""The ids of the test rows, and the header of a submission: from the test set, the sample submission, or counted."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.errors import DataError, first_few
+from pipeline.stage import Source
+from stages.ingest.csv.layout import WHOLE_NUMBER, header_cells, is_id
+from stages.ingest.csv.streams import open_raw
+from stages.ingest.profile import Submission
+from stages.shared.messages import FileName, counted, shortened
+
+KAGGLE = Submission(id_name="ImageId", label_name="Label")
+
+MEND_SAMPLE = "put the sample_submission.csv that came with this test set there, or remove it"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSubmission:
+    """A competition's sample submission: its header, and its ids as they are written, in its order."""
+
+    file: FileName
+    header: Submission
+    ids: list[str]
+
+
+def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
+    """Read a sample submission, which must have ``n_test`` rows.
+
+    Raises
+    ------
+    DataError
+        A row is not an id and a label, an id stands twice, or it belongs to another test set.
+    """
+    with open_raw(source) as raw:
+        header = header_cells(raw.read_header(), raw.name)
+        if len(header) != 2:
+            what = f"{raw.name} has {counted(len(header), 'column')}, not an id and a label"
+            raise DataError(what, where=f"{raw.name.path}, line 1", mend=MEND_SAMPLE)
+        ids: list[str] = []
+        for block in raw.blocks():
+            ids += ids_in(block, raw.name, first_line=len(ids) + 2)
+            if len(ids) > n_test:
+                break
+    if len(ids) != n_test:
+        at_least = "at least " if len(ids) > n_test else ""
+        raise another_test_set(
+            raw.name, f"it has {at_least}{counted(len(ids), 'row')}, and the test set has {n_test:,}"
+        )
+    require_distinct(ids, raw.name)
+    return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
+
+
+def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
+    """The id in each line of ``block``, whose first line has the number ``first_line`` in the file."""
+    ids: list[str] = []
+    try:
+        for cells in csv.reader(block.decode("utf-8").splitlines(), strict=True):
+            if len(cells) != 2 or not is_id(cells[0]):
+                break
+            ids.append(cells[0])
+        else:
+            return ids
+    except (UnicodeDecodeError, csv.Error):
+        pass  # the same message
+    where = f"{file.path}, line {first_line + len(ids)}"
+    raise DataError(f"{file} has a row that is not an id and a label", where=where, mend=MEND_SAMPLE)
+
+
+def submission_ids(
+    id_name: str | None, test_ids: list[str] | None, sample: SampleSubmission | None, n_test: int
+) -> tuple[Submission, pa.Array]:
+    """The header of a submission, and the id (n_test,) of every test row: int64 if all are whole numbers, else text.
+
+    The header is the sample submission's; without one, ``id_name`` and ``label`` if the test set has ids of
+    its own, and Kaggle's usual one if not. The ids are the test set's own, else the sample's, else 1, 2, ...
+
+    Raises
+    ------
+    DataError
+        The sample submission has other ids than the test set, or counts the rows of one without ids in another order.
+    """
+    if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
+        example = shortened(min(differing))
+        n_differing = counted(len(differing), "id stands", "ids stand")
+        raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!a}")
+    header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
+    if sample is not None:
+        header = sample.header
+    ids = test_ids or (sample.ids if sample is not None else None)
+    if ids is None:
+        return header, pa.array(np.arange(1, n_test + 1))
+    if not all(WHOLE_NUMBER.fullmatch(each) for each in ids):
+        return header, pa.array(ids, type=pa.string())
+    numbers = pa.array([int(each) for each in ids], type=pa.int64())
+    if test_ids is None and sample is not None and not are_counted(numbers) and are_counted(numbers.sort()):
+        raise DataError(
+            f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
+            where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",
+            mend="sort it by its ids as numbers, or remove it",
+        )
+    return header, numbers
+
+
+def are_counted(ids: pa.Array) -> bool:
+    """Whether ``ids``, (n_test,), are 1, 2, ... n_test."""
+    counted_ids = pa.array(np.arange(1, len(ids) + 1))
+    return bool(ids.equals(counted_ids))
+
+
+def require_distinct(ids: list[str], file: FileName) -> None:
+    """No id stands twice.
+
+    Raises
+    ------
+    DataError
+        One does.
+    """
+    if len(set(ids)) < len(ids):
+        doubled = [each for each, count in Counter(ids).items() if count > 1]
+        rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
+        n_doubled = counted(len(doubled), "id that stands", "ids that stand")
+        raise DataError(
+            f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!a}",
+            where=f"{file.path}, data rows {' and '.join(rows)}",
+            mend="give every row an id of its own",
+        )
+
+
+def another_test_set(file: FileName, what: str) -> DataError:
+    """The error for a sample submission that does not fit the test set."""
+    return DataError(f"{file} belongs to another test set: {what}", where=file.path, mend=MEND_SAMPLE)

@@ -1,0 +1,239 @@
+"""A block of CSV lines as an array of pixels: parsed whole in NumPy, and strictly.
+
+A pixel's cell is one to three digits between two separators, so it is known by the four characters before its end:
+the lower halves of these bytes make a number of 16 bits, and a table gives the pixel that is spelled so. Only the
+256 plain spellings are in the table: general readers let `` 5``, ``007`` and ``0x1F`` pass without a word.
+A block that is not plainly right is refused whole; ``bad_rows`` then looks at it line by line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError
+from stages.ingest.csv.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
+from stages.shared.messages import shortened
+from stages.shared.tables import Pixels
+
+COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
+
+# What stands for a comma or a quotation mark within a quoted cell until the cells are cut; no cell may hold these two.
+COMMA_WITHIN, QUOTE_WITHIN = 0x1F, 0x1E
+MEANT = {COMMA_WITHIN: ",", QUOTE_WITHIN: '"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a CSV whose every cell is valid.
+
+    Attributes
+    ----------
+    pixels : uint8 (n_pixels, m), one pixel column a row, as Parquet stores them
+    hashes : uint64 (m,), ``hash_images`` of them
+    labels : the label of each row, m of them; empty where the file has none
+    ids : the id of each row as it is written, m of them; empty where the file has none
+    """
+
+    pixels: Pixels
+    hashes: NDArray[np.uint64]
+    labels: list[Label]
+    ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.pixels.T)
+
+
+class Labels:
+    """Which texts are labels, and what they mean: whole numbers, or the configured classes.
+
+    Raises
+    ------
+    ConfigError
+        The classes are neither all numbers nor all texts, or one is empty, has a control character in it, or is no
+        number of 64 bits.
+    """
+
+    def __init__(self, classes: tuple[Label, ...] | None) -> None:
+        if classes is not None and len({type(label) for label in classes}) != 1:
+            raise ConfigError(
+                "ingest.classes must be all whole numbers or all texts",
+                where=f"ingest.classes = {list(classes)[:10]}",
+                mend="put every label in quotes, or none",
+            )
+        if "" in (classes or ()):
+            raise ConfigError(
+                "a label may not be empty", where="ingest.classes", mend="write what stands in the cells of the file"
+            )
+        if huge := [label for label in classes or () if isinstance(label, int) and not -(2**63) <= label < 2**63]:
+            raise ConfigError(
+                "a label of so many digits is no whole number here",
+                where=f"ingest.classes: {huge[0]}",
+                mend="put the labels in quotes",
+            )
+        if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
+            raise ConfigError(
+                "a label with a control character in it cannot be told apart by eye",
+                where=f"ingest.classes: {shortened(str(unseen[0]))!a}",
+                mend="give the class another label, in the file too",
+            )
+        self.values = None if classes is None else {str(label): label for label in classes}
+        self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
+        if classes is not None:
+            more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
+            self.rule = f"none of ingest.classes: {', '.join(shortened(str(label)) for label in classes[:10])}{more}"
+
+    @property
+    def are_texts(self) -> bool:
+        """Whether labels are texts rather than whole numbers."""
+        return self.values is not None and all(isinstance(label, str) for label in self.values.values())
+
+    def __call__(self, text: str) -> Label | None:
+        """The label that ``text`` stands for, None if it is none."""
+        if self.values is not None:
+            return self.values.get(text)
+        return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+
+
+def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
+    """The rows of ``text``, whole lines with line ends; None if any of it is not plainly right."""
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    is_quoted = b'"' in text
+    if is_quoted:
+        unquoted = without_quotes(text)
+        if unquoted is None:
+            return None
+        text = unquoted
+    n_columns, n_leading = len(layout.names), len(layout.names) - len(layout.pixels)
+    characters = np.frombuffer(text, dtype=np.uint8)
+    is_line_end = characters == LINE_FEED
+    m = np.count_nonzero(is_line_end)
+    separators = np.flatnonzero(is_line_end | (characters == COMMA))
+    if len(separators) != m * n_columns:
+        return None
+    ends = separators.reshape(m, n_columns)  # of the cells
+    if not is_line_end[ends[:, -1]].all():
+        return None
+    leading = leading_cells(text, ends, n_leading)
+    n_digits = np.count_nonzero(characters - np.uint8(ZERO) < 10)  # what is below "0" wraps to a large number
+    if n_digits + ends.size + len(b"".join(leading).translate(None, b"0123456789,")) != len(text):
+        return None
+    values = SPELLED.take(keys_before(characters).take(ends[:, n_leading:]))  # (m, n_pixels)
+    if values.max(initial=0) > 255:
+        return None
+    try:
+        cells = cut(b",".join(leading), is_quoted=is_quoted) if leading else []
+    except UnicodeDecodeError:
+        return None
+    columns: dict[str | None, list[str]] = {
+        name: cells[index::n_leading] for index, name in enumerate(layout.names[:n_leading])
+    }
+    ids, written = columns.get(layout.id, []), columns.get(layout.label, [])
+    meanings = {cell: label for cell in set(written) if (label := labels(cell)) is not None}
+    if not all(map(is_id, ids)) or len(meanings) < len(set(written)):
+        return None
+    pixels = np.ascontiguousarray(values.astype(np.uint8).T)
+    return Rows(pixels, hash_images(pixels), labels=[meanings[cell] for cell in written], ids=ids)
+
+
+def leading_cells(text: bytes, ends: NDArray[np.int64], n_leading: int) -> list[bytes]:
+    """The first ``n_leading`` cells of each line, with the commas between them; cells end before ``ends``."""
+    if not n_leading:
+        return []
+    starts = [0, *(ends[:, -1] + 1).tolist()]  # the last is where a line after these would start
+    return [text[start:end] for start, end in zip(starts, ends[:, n_leading - 1].tolist(), strict=False)]
+
+
+def keys_before(characters: Pixels) -> NDArray[np.uint16]:
+    """For each place in ``characters`` (n,) the four before it as one number, the last in its lowest four bits.
+
+    Of digits, commas and line ends the lower four bits tell all.
+    """
+    padded = np.full(len(characters) + 4, LINE_FEED, dtype=np.uint8)
+    padded[4:] = characters
+    padded &= 15
+    pairs = padded[:-1] * np.uint8(16)  # faster than a shift
+    pairs |= padded[1:]
+    keys = pairs[: len(characters)].astype(np.uint16)
+    keys <<= 8
+    keys |= pairs[2:-1]
+    return keys
+
+
+def spelled_values() -> NDArray[np.uint16]:
+    """Which pixel the cell is that ends after four characters, by their ``keys_before``; 256 where it is none.
+
+    There are 256 spellings, each after a comma or a line end, and of what stands before that anything will do.
+    """
+    values = np.full(2**16, 256, dtype=np.uint16)
+    for pixel in range(256):
+        for separator in (COMMA, LINE_FEED):
+            key = reduce(lambda key, character: 16 * key + character % 16, str(pixel).encode(), separator % 16)
+            values[key :: 16 ** (1 + len(str(pixel)))] = pixel
+    return values
+
+
+SPELLED = spelled_values()
+
+
+def hash_images(pixels: Pixels) -> NDArray[np.uint64]:
+    """A hash (m,) of each image in ``pixels`` (n_pixels, m): multilinear modulo 2**64, the same in every run.
+
+    Two different images collide with a probability of at most 2**-57, as in Lemire & Kaser, "Strongly
+    universal string hashing is fast", 2014.
+    """
+    hashes: NDArray[np.uint64] = np.einsum("ij,i->j", pixels, multipliers(len(pixels)))
+    return hashes
+
+
+@cache
+def multipliers(n: int) -> NDArray[np.uint64]:
+    """``n`` numbers drawn at random, the same in every run."""
+    return np.random.default_rng(2026).integers(2**64, size=n, dtype=np.uint64)
+
+
+def cut(line: bytes, *, is_quoted: bool) -> list[str]:
+    """The cells of ``line``, which went through ``without_quotes`` if it ``is_quoted``.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        It is not UTF-8.
+    """
+    cells = line.decode("utf-8").split(",")
+    return [cell.translate(MEANT) for cell in cells] if is_quoted else cells
+
+
+def without_quotes(text: bytes) -> bytes | None:
+    """``text`` with ``"7"`` as ``7``, and within marks ``COMMA_WITHIN`` and ``QUOTE_WITHIN`` for what they mean.
+
+    None where a quotation mark stands anywhere but around a whole cell, or doubled within one.
+    """
+    if b"\x1e" in text or b"\x1f" in text:
+        return None
+    characters = np.frombuffer(text, dtype=np.uint8)
+    is_quote = characters == QUOTE
+    quotes = np.flatnonzero(is_quote)
+    if len(quotes) % 2:
+        return None
+    opening, closing = quotes[0::2], quotes[1::2]
+    is_doubled = opening[1:] == closing[:-1] + 1  # these two stand for a mark in the cell
+    is_line_end = characters == LINE_FEED
+    is_separator = is_line_end | (characters == COMMA)
+    begins_cell = is_separator[opening - 1] | (opening == 0)
+    ends_cell = is_separator[closing + 1]  # a block ends with a line end
+    is_within = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
+    if not (begins_cell[:1].all() and (begins_cell[1:] | is_doubled).all()):
+        return None
+    if not (ends_cell[-1:].all() and (ends_cell[:-1] | is_doubled).all()) or (is_within & is_line_end).any():
+        return None
+    unquoted = characters.copy()
+    unquoted[is_within & (characters == COMMA)] = COMMA_WITHIN
+    unquoted[opening[1:][is_doubled]] = QUOTE_WITHIN
+    is_quote[opening[1:][is_doubled]] = False
+    kept: Pixels = unquoted[~is_quote]
+    return kept.tobytes()

@@ -1,0 +1,230 @@
+"""Raw files as streams of whole lines: CSV, gzipped CSV, or a member of a zip, told apart by content.
+
+A file is read once, in blocks of BLOCK_BYTES that end at a line's end; memory does not grow with the file. What
+is not a CSV at all (a web page, a picture, UTF-16) is named as such here, before anything parses it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BufferedReader, FileIO
+
+from pipeline.errors import DataError
+from pipeline.stage import Source
+from stages.ingest.csv.zip_files import WEB_PAGE, largest_expansion, reason_of
+from stages.shared.messages import FileName
+
+BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory
+LONGEST_LINE = 4 * 2**20  # bytes; the header of images of 512 x 512 (pixel0 to pixel262143) still fits
+
+LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
+
+DOWNLOAD_AGAIN = "download the file again"
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PRINTABLE = bytes(range(32, 127))
+NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
+
+# What a file that is no CSV begins with, and what to say about it.
+IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xff\xfe", "is encoded as UTF-16", "save it as UTF-8"),
+    (b"\xfe\xff", "is encoded as UTF-16", "save it as UTF-8"),
+    (b"\x89PNG", "is a PNG image", "put the CSV file there"),
+    (b"\xff\xd8\xff", "is a JPEG image", "put the CSV file there"),
+    (b"%PDF", "is a PDF document", "put the CSV file there"),
+    (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
+    (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
+    (b"PAR1", "is a Parquet file", "export it as CSV"),
+    (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: {WEB_PAGE}"),
+    (b"{", "is JSON", "export it as CSV"),
+    (b"[", "is JSON", "export it as CSV"),
+)
+
+
+@dataclass(slots=True)
+class RawCsv:
+    """A raw file that is being read. ``name`` is what messages call it."""
+
+    name: FileName
+    size: int  # bytes on disk
+    read: Callable[[int], bytes]
+    share_read: Callable[[int], float]  # of the whole file, given how many bytes of text came out so far
+    largest: float = math.inf  # bytes of text that it may expand to
+    n_bytes: int = 0  # of text that came out so far
+    first_line: int = 1  # the number of the first line that blocks() gives
+    held_back: bytes = b""  # read, but not yet handed out
+    ends_within_line: bool = False  # whether the last line, now handed out, has no end in the file
+
+    def read_header(self) -> bytes:
+        """The first line, without its end and without a byte-order mark.
+
+        Raises
+        ------
+        DataError
+            The file is empty, or is something else than text.
+        """
+        start = self._read_piece()
+        for magic, what, mend in IMPOSTORS:
+            if start.startswith(magic) or start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(magic):
+                raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
+        start = start.removeprefix(BYTE_ORDER_MARK)
+        if not start.strip():
+            raise DataError(f"{self.name} is empty", where=self.name.path, mend=DOWNLOAD_AGAIN)
+        while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
+            start += piece
+        line, end, self.held_back = start.partition(b"\n")
+        if not end and len(line) > LONGEST_LINE:
+            raise self._too_long()
+        self.first_line = 2
+        line = line.removesuffix(b"\r")
+        if NO_TEXT.search(line) or (not is_utf8(line) and NO_TEXT.search(start, 0, 1024)):
+            if 3 * line.count(b"\0") > len(line) and not line.replace(b"\0", b"").strip(PRINTABLE):
+                what, mend = "is encoded as UTF-16", "save it as UTF-8"
+            else:
+                what, mend = "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
+            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
+        if b"\r" in line:
+            raise DataError(
+                f"{self.name} ends its lines with a carriage return alone",
+                where=f"{self.name.path}, line 1",
+                mend="save it with line feeds (Unix) or CR LF (Windows)",
+            )
+        return line
+
+    def put_back(self, line: bytes) -> None:
+        """Hand out ``line``, the one that ``read_header`` gave, again as data."""
+        self.held_back = line + b"\n" + self.held_back
+        self.first_line = 1
+
+    def blocks(self) -> Iterator[bytes]:
+        """The lines that are left, whole and ended, some megabytes at a time.
+
+        Blank lines at the very end of the file are dropped, and a missing last line end is added.
+
+        Raises
+        ------
+        DataError
+            A line is longer than a block, or the file is cut off, damaged, or a bomb.
+        """
+        text, self.held_back = self.held_back, b""
+        n_blank = 0  # lines that stay back: at the file's end they are nothing, before further lines they matter
+        while piece := self._read_piece():
+            text += piece
+            lines = text[: text.rfind(b"\n") + 1]
+            rows = lines.rstrip(b"\r\n")
+            text = text[len(lines) :]
+            if rows:
+                yield from blank_lines(n_blank)
+                end = lines.index(b"\n", len(rows)) + 1
+                n_blank = lines.count(b"\n", end)
+                yield lines[:end]
+            else:
+                n_blank += lines.count(b"\n")
+            if len(text) > LONGEST_LINE:
+                raise self._too_long()
+        if rows := text.rstrip(b"\r\n"):
+            yield from blank_lines(n_blank)
+            self.ends_within_line = b"\n" not in text[len(rows) :]
+            yield rows + b"\n"
+
+    def _read_piece(self) -> bytes:
+        try:
+            piece = self.read(BLOCK_BYTES)
+        except Exception as error:  # zlib, bz2, lzma and zipfile each have errors of their own
+            raise DataError(
+                f"{self.name} is damaged or cut off: {reason_of(error)}",
+                where=self.name.path,
+                mend=DOWNLOAD_AGAIN,
+            ) from error
+        self.n_bytes += len(piece)
+        if self.n_bytes > self.largest:
+            raise DataError(
+                f"{self.name} expands to over {self.largest:,} bytes, too much for its size: no table of images does",
+                where=self.name.path,
+                mend=DOWNLOAD_AGAIN,
+            )
+        return piece
+
+    def _too_long(self) -> DataError:
+        return DataError(
+            f"{self.name} has a line of more than {LONGEST_LINE:,} bytes",
+            where=f"{self.name.path}, within {self.n_bytes:,} bytes from the start",
+            mend="check that the file is a CSV with one image a line",
+        )
+
+
+def blank_lines(n: int) -> Iterator[bytes]:
+    """``n`` blank lines, a block at a time."""
+    for start in range(0, n, BLOCK_BYTES):
+        yield b"\n" * min(BLOCK_BYTES, n - start)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether ``text`` can be read as UTF-8."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@contextmanager
+def open_raw(source: Source) -> Iterator[RawCsv]:
+    """Open a raw file for reading; gzip is known by its first bytes, whatever the file is called.
+
+    Raises
+    ------
+    DataError
+        The file cannot be opened.
+    """
+    with ExitStack() as stack:
+        try:
+            raw = _open(source, stack)
+        except Exception as error:  # zipfile meets damage with errors of every kind
+            raise DataError(
+                f"{source.path.name} cannot be read: {reason_of(error)}",
+                where=str(source.path),
+                mend="check the path, or download it again",
+            ) from error
+        yield raw
+
+
+def _open(source: Source, stack: ExitStack) -> RawCsv:
+    if source.member is not None:
+        archive = stack.enter_context(zipfile.ZipFile(source.path))
+        info = archive.getinfo(source.member)
+        member = stack.enter_context(archive.open(info))
+        member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
+        return RawCsv(
+            name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
+            size=info.compress_size,
+            read=member.read,
+            share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
+            largest=largest_expansion(info.compress_size),
+        )
+    file = stack.enter_context(RawBytes(FileIO(source.path)))
+    size = source.path.stat().st_size
+    name = FileName(source.path.name, str(source.path))
+    if file.peek(2)[:2] == b"\x1f\x8b":
+        unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
+        return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))
+    return RawCsv(name, size, file.read, lambda n_bytes: n_bytes / max(size, 1))
+
+
+class RawBytes(BufferedReader):
+    """The bytes of a file. Python reads gzip headers byte by byte: were one endless, that would take for ever."""
+
+    n_single = 0  # bytes that were read one by one, in a row
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next ``size`` bytes; BadGzipFile if they are the ``LONGEST_GZIP_HEADER``-th that is read alone."""
+        self.n_single = self.n_single + 1 if size == 1 else 0
+        if self.n_single > LONGEST_GZIP_HEADER:
+            raise gzip.BadGzipFile("a gzip header in it does not end")
+        return super().read(size)

@@ -1,0 +1,121 @@
+"""A look into a competition's zip, without unpacking it: which member is which file, and whether to trust it.
+
+Members are read as streams and nothing is ever extracted, so a zip cannot write anywhere. What lies all the
+same (two train.csv, a path that climbs out, a password, a bomb) is refused by name. The standard library alone:
+this runs on every plan.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from pipeline.errors import DataError
+from stages.shared.messages import shortened
+
+# deflate cannot do more than 1,032 : 1; images as text do 5 to 30 : 1. Small files may be as regular as they like.
+LARGEST_RATIO = 200
+ALWAYS_ALLOWED_BYTES = 64 * 2**20
+
+WEB_PAGE = "a failed download or a missing login leaves such a page"
+
+ENCRYPTED = 0x1  # bit 0 of a member's flags
+
+
+def reason_of(error: Exception) -> str:
+    """Why a library could not read a file, on one short line: some quote the file's bytes in full."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(reason.split())[:200]
+
+
+def largest_expansion(compressed_bytes: int) -> int:
+    """How many bytes a compressed file of this size may become before it is taken for a bomb."""
+    return max(ALWAYS_ALLOWED_BYTES, LARGEST_RATIO * compressed_bytes)
+
+
+def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Which member of the zip at ``path`` is each of the files ``names``; those it lacks are left out.
+
+    Members may lie in a subfolder. What macOS adds (``__MACOSX/``) is ignored.
+
+    Raises
+    ------
+    DataError
+        It is no zip, is damaged, holds one of the files twice, or what it holds cannot be trusted.
+    """
+    found: dict[str, str] = {}
+    for info in directory_of(path):
+        inside = PurePosixPath(info.filename.replace("\\", "/"))
+        if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] == ("/",):
+            raise untrusted(path, f"its member {shortened(info.filename)!r} has a path that leads out of the folder")
+        if info.is_dir() or inside.name not in names:
+            continue
+        if inside.name in found:
+            raise untrusted(
+                path,
+                f"it holds {inside.name} twice: {shortened(found[inside.name])!r} and {shortened(info.filename)!r}",
+            )
+        if info.flag_bits & ENCRYPTED:
+            raise untrusted(path, f"its member {shortened(info.filename)!r} is locked with a password")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise untrusted(path, f"its member {shortened(info.filename)!r} is a link, not a file")
+        if info.file_size > largest_expansion(info.compress_size):
+            raise untrusted(
+                path,
+                f"its member {shortened(info.filename)!r} would grow from {info.compress_size:,} "
+                f"to {info.file_size:,} bytes, more than {LARGEST_RATIO} times: no table of images does",
+            )
+        found[inside.name] = info.filename
+    return found
+
+
+def list_members(path: Path) -> list[str]:
+    """The names of the files in the zip at ``path``, in its own order."""
+    return [info.filename for info in directory_of(path) if not info.is_dir()]
+
+
+def sizes_of_members(path: Path) -> dict[str, int]:
+    """The unpacked size in bytes of each file in the zip at ``path``, by its name without folders."""
+    return {PurePosixPath(info.filename).name: info.file_size for info in directory_of(path)}
+
+
+def directory_of(path: Path) -> list[zipfile.ZipInfo]:
+    """What the zip at ``path`` says that it holds, but for what macOS adds.
+
+    Raises
+    ------
+    DataError
+        It is no zip, or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
+    except Exception as error:  # zipfile meets damage with errors of every kind
+        what, mend = why_unreadable(path, error)
+        raise DataError(f"the zip {path.name} {what}", where=str(path), mend=mend) from error
+
+
+def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
+    """What is wrong with a file that is no readable zip, and what mends it."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return f"cannot be read: {reason_of(error)}", "check the path"
+    if not start:
+        return "is empty", "download it again"
+    if start.startswith(b"PK"):
+        return "begins as a zip does, but is cut off or damaged", "download it again, in full"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "is a web page, not a zip", f"download it again: {WEB_PAGE}"
+    return "is not a zip", "download it again, or remove it"
+
+
+def untrusted(path: Path, what: str) -> DataError:
+    """The error for a zip that is not what a competition serves."""
+    return DataError(
+        f"the zip {path.name} cannot be used: {what}",
+        where=str(path),
+        mend="download it again, or put train.csv and test.csv themselves into data/",
+    )

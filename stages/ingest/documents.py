@@ -1,0 +1,19 @@
+"""The JSON that ingest writes besides the profile, as a strict model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from stages.shared.documents import Document
+
+
+class DataSource(Document, frozen=True):
+    """``ingest/source.json``: where the data came from, and whether that is the bundled sample.
+
+    It stands apart from the profile so that the same data from another place trains nothing anew.
+    """
+
+    source: Annotated[str, Meta(min_length=1)]
+    is_sample: bool

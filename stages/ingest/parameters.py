@@ -1,0 +1,45 @@
+"""The settings of ingest: type, bounds, default and meaning of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from pipeline.stage import Parameters
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class IngestParameters(Parameters, frozen=True):
+    """Where the raw files are, and the layout they must have."""
+
+    train: Annotated[str | None, Meta(description="Path of the training CSV (.csv or .csv.gz).")] = None
+    test: Annotated[str | None, Meta(description="Path of the test CSV (.csv or .csv.gz).")] = None
+    archive: Annotated[str | None, Meta(description="Path of a zip that holds train.csv and test.csv.")] = None
+    sample_submission: Annotated[
+        str | None, Meta(description="Path of the competition's sample submission, to check ids and column names.")
+    ] = None
+    has_header: Annotated[bool, Meta(description="Whether the first line names the columns.")] = True
+    label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
+    id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"
+    classes: Annotated[
+        tuple[int | str, ...] | None,
+        Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
+    ] = None
+    height: Annotated[Count | None, Meta(description="Image height in pixels, if not square.")] = None
+    width: Annotated[Count | None, Meta(description="Image width in pixels, if not square.")] = None
+    on_error: Annotated[
+        Literal["stop", "quarantine"],
+        Meta(description="What bad training rows do: stop the run, or be set aside in quarantine.parquet."),
+    ] = "stop"
+    max_quarantined: Annotated[
+        float, Meta(description="The largest share of training rows that may be set aside.", ge=0.0, le=1.0)
+    ] = 0.01
+    min_rows_per_class: Annotated[
+        int, Meta(description="The fewest training rows that a class may have; a single one cannot be divided.", ge=1)
+    ] = 2
+
+    def __post_init__(self) -> None:
+        if self.label == self.id:
+            raise ValueError(f"label and id are both {self.label!r}, and they are two columns")

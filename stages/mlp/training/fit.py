@@ -1,0 +1,238 @@
+"""Training: epochs of steps, validation after each, the best kept, and a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.network import Network
+from stages.mlp.parallel.memory import forget_pages, shared_zeros
+from stages.mlp.parallel.replicas import Kind, make_team
+from stages.mlp.parallel.team import Team
+from stages.mlp.training.checkpoint import Training, load_checkpoint, save_checkpoint
+from stages.mlp.training.epoch_loop import Course, OnStep, make_course
+from stages.mlp.training.recipe import DivergedError, Epoch, History, Recipe
+from stages.mlp.training.step import State, Warper
+from stages.mlp.training.validation import Validation
+
+Floats = npt.NDArray[np.floating[Any]]
+
+# Of so many rows, evenly spread, a checkpoint remembers a checksum.
+SAMPLED_ROWS = 200
+SUM_TOLERANCE = 1e-3  # soft labels may be rounded
+
+
+def fit(
+    network: Network,
+    X: Floats,
+    Y: Floats,
+    recipe: Recipe,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
+    X_validation: Floats | None = None,
+    Y_validation: Floats | None = None,
+    augment: Callable[[], Warper] | None = None,
+    checkpoint: str | Path | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    workers: Kind | None = None,
+) -> History:
+    """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
+
+    Parameters
+    ----------
+    X, Y : (m, n_inputs) and one-hot (m, n_classes), arrays or what NumPy makes arrays of, as tables of pandas.
+        ``X`` may be memory-mapped: rows are read batch by batch. A row of ``Y`` may be soft, that is probabilities.
+        A network of another posture than ``as_written`` is given ``network.prepare(X)``, here and below
+    rows : train on these rows of ``X`` and ``Y`` only, (m_rows,), as if there were no others; nothing is copied
+    X_validation, Y_validation : the same of rows that are only looked at
+    augment : makes what warps training rows; called once a shard
+    checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
+        ends with the weights that it would have had without the break. In another process it is known by how
+        ``augment`` prints: a functools.partial does so in the same way, a lambda does not
+    on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
+        and the number of its rows that were right
+    on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
+        (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
+    workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here,
+        or threads if the caller is not the main thread. While processes are at it, no other thread of the caller may
+        multiply matrices: a process forked at that moment waits for ever for a lock of BLAS
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit together, labels that are no probabilities, no rows, rows that there are not, or a
+        network without weights.
+    DivergedError
+        The loss is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stages.mlp import Architecture
+    >>> X = np.random.default_rng(0).random((200, 2), dtype=np.float32)
+    >>> Y = np.eye(2)[(X[:, 0] > X[:, 1]).astype(int)]
+    >>> network = Network(Architecture(n_inputs=2, n_classes=2, hidden=(16,)))
+    >>> network.initialise(np.random.default_rng(0))
+    >>> history = fit(network, X, Y, Recipe(epochs=30, batch_size=20), X_validation=X, Y_validation=Y)
+    >>> history.best_epoch.validation_accuracy > 0.95
+    True
+    """
+    X, Y = np.asanyarray(X), np.asanyarray(Y)  # a mapped file stays one
+    check_rows(network, X, Y, "X", "Y")
+    if network.n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(network.n_layers)):
+        # And so it would stay: no gradient comes through.
+        raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
+    if rows is not None:
+        check_chosen(rows, len(X))
+    if (X_validation is None) != (Y_validation is None):
+        raise ValueError("X_validation and Y_validation go together")
+    candidate, validation = Network(network.architecture), None
+    if X_validation is not None and Y_validation is not None:
+        X_validation, Y_validation = np.asanyarray(X_validation), np.asanyarray(Y_validation)
+        check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
+        labels = np.asarray(Y_validation, network.parameters.dtype)
+        validation = Validation(candidate, X_validation, labels, recipe.shards)
+    Y = np.ascontiguousarray(Y, network.parameters.dtype)
+    if not X.flags.c_contiguous:
+        X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
+    state = State(network, recipe.update)
+    training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        sampled = np.arange(len(X)) if rows is None else rows
+        sample = X[sampled[:: -(-len(sampled) // SAMPLED_ROWS)]]
+        forget_pages(X)  # each row has brought a megabyte of its neighbours with it
+        training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
+        load_checkpoint(checkpoint, training)
+    with make_team(recipe.shards, workers) as team:
+        course = make_course(training, team, X, Y, rows, augment, on_step)
+        epochs = Epochs(training, course, team, candidate, validation, checkpoint, on_epoch)
+        if not epochs.stopped:
+            team.run(epochs.run)
+    network.parameters[...] = training.best_parameters
+    network.statistics[...] = training.best_statistics
+    return History(tuple(training.epochs), training.best, epochs.stopped)
+
+
+class Epochs:
+    """The epochs of a training, from the first that is not done yet to the last, as all workers share them.
+
+    Parameters
+    ----------
+    training, course : what is trained, and how
+    team : by whom
+    candidate : a network for what the training has come to, and ``validation`` what measures it, if anything does
+    checkpoint, on_epoch : as of ``fit``
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        course: Course,
+        team: Team,
+        candidate: Network,
+        validation: Validation | None,
+        checkpoint: Path | None,
+        on_epoch: Callable[[Epoch], None] | None,
+    ) -> None:
+        self.training, self.course, self.team = training, course, team
+        self.candidate, self.validation = candidate, validation
+        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.first = len(training.epochs) + 1
+        self.began = monotonic() - training.seconds
+        max_seconds = training.recipe.max_seconds
+        self.deadline = math.inf if max_seconds is None else self.began + max_seconds
+        self.stopped = why_stopped(training, self.deadline)
+        self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
+
+    def run(self, index: int) -> None:
+        """Worker ``index``'s share. What is to be done once is done by worker 0, which is the caller's process."""
+        training, validation, team = self.training, self.validation, self.team
+        for number in count(self.first):
+            self.course.run_epoch(index, number, self.deadline)
+            if index == 0:
+                is_averaged = training.recipe.ema > 0
+                self.candidate.parameters[...] = training.state.averaged if is_averaged else training.network.parameters
+                self.candidate.statistics[...] = training.network.statistics
+            if validation is not None:
+                team.wait(index)  # for the candidate
+                validation.measure(index)
+                team.wait(index)  # for what the others have measured
+            if index == 0:
+                self.finish(self.course.told(number))
+            team.wait(index)  # for worker 0's decision
+            # Not just whether: worker 0, where it trains alone, may have come to the next one by now.
+            if self.last[0] == number:
+                break
+
+    def finish(self, epoch: Epoch) -> None:
+        """Take note of ``epoch``, and decide whether it was the last."""
+        if self.validation is not None:
+            loss, accuracy = self.validation.loss_and_accuracy()
+            epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
+            if not math.isfinite(loss):
+                raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
+        self.training.finish(epoch, self.candidate)
+        self.training.seconds = monotonic() - self.began
+        if self.checkpoint is not None:
+            save_checkpoint(self.checkpoint, self.training)
+        if self.on_epoch is not None:
+            self.on_epoch(epoch)
+        self.stopped = why_stopped(self.training, self.deadline)
+        if self.stopped:
+            self.last[0] = epoch.epoch
+
+
+def why_stopped(training: Training, deadline: float) -> str:
+    """Why there is no further epoch, or nothing if there is one."""
+    recipe, n_epochs = training.recipe, len(training.epochs)
+    if n_epochs >= recipe.epochs:
+        return "epochs"
+    if recipe.patience is not None and n_epochs - training.best >= recipe.patience:
+        return "patience"
+    if n_epochs and monotonic() > deadline:
+        return "max_seconds"
+    return ""
+
+
+def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+    """A checksum of shapes, types and values."""
+    parts = [f"{array.dtype}{array.shape}{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}" for array in arrays]
+    return " ".join(parts)
+
+
+def check_rows(network: Network, X: Floats, Y: Floats, x_name: str, y_name: str) -> None:
+    """Raise ValueError unless ``X`` and ``Y`` are rows for ``network``."""
+    architecture = network.architecture
+    if X.ndim != 2 or X.shape[1] != architecture.n_inputs or not len(X):
+        raise ValueError(f"{x_name} must have the shape (m, {architecture.n_inputs}) with m >= 1, not {X.shape}")
+    if not np.issubdtype(X.dtype, np.floating):
+        raise ValueError(f"{x_name} must be of float32 or float64, not {X.dtype}")
+    if Y.shape != (len(X), architecture.n_classes):
+        raise ValueError(f"{y_name} must have the shape {(len(X), architecture.n_classes)}, not {Y.shape}")
+    is_right = (np.abs(Y.sum(axis=1) - 1) < SUM_TOLERANCE) & (Y >= 0).all(axis=1)
+    if not is_right.all():
+        row = int(np.argmin(is_right))
+        what = f"every row of {y_name} must be one-hot, or probabilities that sum to 1"
+        raise ValueError(f"{what}; row {row} is {Y[row]}")
+
+
+def check_chosen(rows: npt.NDArray[np.int64], m: int) -> None:
+    """Raise ValueError unless ``rows`` are numbers of some of ``m`` rows."""
+    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        found = f"{rows.dtype} {rows.shape}"
+        raise ValueError(f"rows must be whole numbers, (m_rows,), not {found}; of a mask, take np.flatnonzero")
+    if not len(rows):
+        raise ValueError("there are no rows to train on")
+    if rows.min() < 0 or rows.max() >= m:
+        raise ValueError(f"rows names row {rows.min() if rows.min() < 0 else rows.max()}; they go from 0 to {m - 1}")

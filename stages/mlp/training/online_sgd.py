@@ -1,0 +1,104 @@
+"""Plain gradient descent one row at a time, as the tutorial does it, in a small part of the tutorial's time.
+
+What the first layer makes of the next rows can be found for a whole block of them at once, though every row
+changes the layer's weights before the next is seen. After t rows with inputs x_s and steps s_s (the learning
+rate times the gradient by that layer's output) the weights are W - sum over s of outer(x_s, s_s), and so
+
+    x_t W_t = x_t W - sum over s < t of (x_t . x_s) s_s.
+
+Two matrix products give x_t W and x_t . x_s for the block, a third updates W at its end. The result is that
+of the single steps, but for rounding. The other layers are small, and are updated row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.network import Architecture, Network
+from stages.mlp.training.losses import make_loss
+from stages.mlp.training.recipe import Recipe
+
+Floats = npt.NDArray[np.floating[Any]]
+
+BLOCK_ROWS = 64
+
+
+def suits_one_by_one(architecture: Architecture, recipe: Recipe) -> bool:
+    """Whether a training without augmentation is nothing but gradient descent with batches of one row."""
+    is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
+    is_dense = not architecture.dropout and not architecture.batch_norm and not architecture.filters
+    return is_plain and recipe.batch_size == 1 and is_dense
+
+
+class OneByOne:
+    """Trains ``network`` on blocks of up to BLOCK_ROWS rows, one row after the other."""
+
+    def __init__(self, network: Network, label_smoothing: float) -> None:
+        architecture = network.architecture
+        dtype = network.parameters.dtype
+        sizes = architecture.sizes
+        self.activation = ACTIVATIONS[architecture.activation]
+        self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
+        self.b = [network.weights[f"b{i}"] for i in range(1, len(sizes))]
+        self.loss = make_loss(1, architecture.n_classes, label_smoothing, dtype)
+        # What each layer makes of one row, (1, n_out), and the gradient by it.
+        self.A = [np.empty((1, n), dtype) for n in sizes[1:]]
+        self.dA = [np.empty((1, n), dtype) for n in sizes[1:]]
+        self.work = [np.empty((self.activation.n_buffers, 1, n), dtype) for n in sizes[1:]]
+        self.change = [np.empty(W.shape, dtype) for W in self.W]
+        # Of a block: inputs, the first layer's products, the inputs' products with each other, and the steps.
+        self.X = np.empty((BLOCK_ROWS, sizes[0]), dtype)
+        self.Z = np.empty((BLOCK_ROWS, sizes[1]), dtype)
+        self.gram = np.empty((BLOCK_ROWS, BLOCK_ROWS), dtype)
+        self.steps = np.empty((BLOCK_ROWS, sizes[1]), dtype)
+
+    def run(self, X: Floats, Y: Floats, learning_rates: Sequence[float], after: Callable[[float, int], None]) -> None:
+        """Train on the rows of ``X``, (k, n_inputs), and ``Y``, (k, n_classes), k being at most BLOCK_ROWS.
+
+        ``after`` is told each row's loss before its step, and 1 if it was right.
+        """
+        k = len(X)
+        inputs, products, gram, steps = self.X[:k], self.Z[:k], self.gram[:k, :k], self.steps[:k]
+        inputs[...] = X
+        np.matmul(inputs, self.W[0], out=products)
+        np.matmul(inputs, inputs.T, out=gram)
+        for t, learning_rate in enumerate(learning_rates):
+            # (t,) @ (t, n_out): what the rows before this one changed
+            np.dot(gram[t, :t], steps[:t], out=self.A[0][0])
+            np.subtract(products[t], self.A[0], out=self.A[0])
+            loss, n_right = self.forward(Y[t : t + 1])
+            self.backward(learning_rate)
+            np.multiply(self.dA[0][0], learning_rate, out=steps[t])
+            np.subtract(self.b[0], steps[t], out=self.b[0])
+            after(loss, n_right)
+        np.matmul(inputs.T, steps, out=self.change[0])
+        np.subtract(self.W[0], self.change[0], out=self.W[0])
+
+    def forward(self, y: Floats) -> tuple[float, int]:
+        """From the first layer's product in ``A[0]`` to the loss; leaves the logits' gradient in ``dA[-1]``."""
+        last = len(self.W) - 1
+        for i, A in enumerate(self.A):
+            if i > 0:
+                np.dot(self.A[i - 1], self.W[i], out=A)
+            np.add(A, self.b[i], out=A)
+            if i < last:
+                self.activation.apply(A, self.work[i])
+        measured = self.loss.measure(self.A[last], y)
+        self.loss.gradient(y, 1, self.dA[last])
+        return measured
+
+    def backward(self, learning_rate: float) -> None:
+        """From ``dA[-1]`` to ``dA[0]``, the gradient by the first layer's output; updates all other layers."""
+        for i in range(len(self.W) - 1, 0, -1):
+            A, dA = self.A[i - 1], self.dA[i - 1]
+            np.dot(self.dA[i], self.W[i].T, out=dA)
+            self.activation.chain(dA, A, self.work[i - 1])
+            np.multiply(self.dA[i], learning_rate, out=self.dA[i])
+            np.multiply(A.T, self.dA[i], out=self.change[i])
+            np.subtract(self.W[i], self.change[i], out=self.W[i])
+            np.subtract(self.b[i], self.dA[i][0], out=self.b[i])

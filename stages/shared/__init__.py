@@ -1,0 +1,1 @@
+"""What the stages share: tables, checks, JSON documents, words of messages."""

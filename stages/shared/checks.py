@@ -1,0 +1,81 @@
+"""What the checks of all stages have in common: reading a file back, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+from pandera.config import config_context
+
+from pipeline.errors import DataError
+from stages.shared.documents import Document, decode_document
+
+EXAMPLES = 5
+
+
+def damaged(path: Path, what: str, stage: str) -> DataError:
+    """The error for a file that ``stage`` wrote and that is not what it should be."""
+    return DataError(f"{stage}/{path.name}: {what}", where=str(path), mend=f"pipeline run {stage} --force")
+
+
+def load_array(path: Path, *, stage: str, dtype: Any, n_dimensions: int) -> NDArray[Any]:
+    """The .npy file at ``path``, memory-mapped, of the type (None: any) and number of dimensions it should have."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise damaged(path, f"not a readable .npy file: {error}", stage) from error
+    if dtype is not None and array.dtype != dtype:
+        raise damaged(path, f"the values are {array.dtype}, not {np.dtype(dtype)}", stage)
+    if array.ndim != n_dimensions or not array.flags.c_contiguous:
+        raise damaged(path, f"not {n_dimensions} dimensions in C order, but of shape {array.shape}", stage)
+    return array
+
+
+def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArray[Any]:
+    """At most ``count`` rows of ``X``, mapped from ``path``: read, since pages once mapped count as memory for long."""
+    n_rows = min(count, len(X) - first_row)
+    offset = int(getattr(X, "offset", 0)) + first_row * X.strides[0]
+    return np.fromfile(path, X.dtype, n_rows * X.shape[1], offset=offset).reshape(n_rows, X.shape[1])
+
+
+def check_document(path: Path, model: type[Document], *, stage: str) -> None:
+    """The JSON at ``path`` is a ``model``."""
+    decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", mend=f"pipeline run {stage} --force")
+
+
+def read_table(path: Path, *, stage: str) -> pd.DataFrame:
+    """The Parquet table at ``path``."""
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise damaged(path, f"not a readable Parquet file: {error}", stage) from error
+
+
+def read_csv(path: Path, *, stage: str, header: int | None = 0) -> pd.DataFrame:
+    """The CSV at ``path``, every cell as the text that stands there; ``header`` is the line of names, if any."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, header=header)
+    except (ValueError, OSError) as error:
+        raise damaged(path, f"not a readable CSV file: {error}", stage) from error
+
+
+def check_table(path: Path, table: pd.DataFrame, schema: pa.DataFrameSchema, *, stage: str) -> None:
+    """``table`` fits ``schema``; the error shows the first few failures and their number.
+
+    The check is on even where PANDERA_VALIDATION_ENABLED says otherwise: nothing unchecked is published.
+    """
+    with config_context(validation_enabled=True):
+        try:
+            schema.validate(table, lazy=True)
+        except pa.errors.SchemaErrors as error:
+            cases = error.failure_cases
+            shown = "; ".join(
+                f"{case['column']} line {case['index']}: {case['failure_case']!r} fails {case['check']}"
+                for case in cases.head(EXAMPLES).to_dict("records")
+            )
+            more = f" (and {len(cases) - EXAMPLES} more)" if len(cases) > EXAMPLES else ""
+            raise damaged(path, f"{shown}{more}", stage) from error

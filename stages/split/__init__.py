@@ -1,0 +1,1 @@
+"""Normalised pixels, divided into training and validation."""

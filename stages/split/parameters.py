@@ -1,0 +1,33 @@
+"""The settings of split: type, bounds, default and meaning of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from pipeline.stage import Parameters
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class SplitParameters(Parameters, frozen=True):
+    """How the labelled rows are divided, and how pixels become numbers in [0, 1]."""
+
+    validation: Annotated[
+        float,
+        Meta(description="Share of the labelled rows held out for validation; 0 only with folds.", ge=0.0, lt=1.0),
+    ] = 0.1
+    seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
+    stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
+    train_rows: Annotated[Count | None, Meta(description="Use only so many of the training rows, at random.")] = None
+    validation_rows: Annotated[
+        Count | None, Meta(description="Use only so many of the validation rows, at random.")
+    ] = None
+    normalise: Annotated[
+        Literal["range", "min_max"],
+        Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
+    ] = "range"
+    dtype: Annotated[
+        Literal["float32", "float64"], Meta(description="Type of the normalised pixels; float64 takes twice the space.")
+    ] = "float32"

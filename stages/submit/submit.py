@@ -1,0 +1,117 @@
+"""Submit: what the network says about every row of the test set, in the layout that the competition wants."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pandera.pandas as pa
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, StageError
+from pipeline.stage import Figure, Outcome, Task
+from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.ingest.documents import DataSource
+from stages.shared.checks import check_table, read_csv
+from stages.shared.messages import counted
+from stages.shared.tables import open_table
+from stages.train.predictor import load_predictor
+
+if TYPE_CHECKING:
+    from stages.submit.parameters import SubmitParameters
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The names of the submission's columns."""
+
+    id_name: str
+    label_name: str
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What submit needs of ingest/profile.json: the header, and the id column of the test set, if it has one."""
+
+    submission: Header
+    id_name: str | None
+
+
+def submit(task: Task[SubmitParameters]) -> Outcome:
+    """Write submission.csv: a header, then an id and a predicted original label for every test row.
+
+    Raises
+    ------
+    DataError
+        The model is damaged, or does not fit the images.
+    ConfigError
+        Both columns would have the same name, or ``first_id`` would replace ids that the test set brought.
+    StageError
+        The inputs differ in number of rows, or what was read back is not what was meant.
+    """
+    parameters = task.parameters
+    profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
+    source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
+    id_name = parameters.id_name or profile.submission.id_name
+    label_name = parameters.label_name or profile.submission.label_name
+    if id_name == label_name:
+        raise ConfigError(
+            f"both columns of the submission would be called {id_name!r}",
+            where="[submit] id_name and label_name",
+            mend="give them different names",
+        )
+    if parameters.first_id is not None and profile.id_name is not None:
+        raise ConfigError(
+            f"the test set has ids of its own, in column {profile.id_name!r}, so they cannot be numbered anew",
+            where=f"[submit] first_id = {parameters.first_id}",
+            mend="remove submit.first_id",
+        )
+    with open_table(task.inputs["ingest/ids.parquet"]) as file:
+        ids = file.read().column(0).to_numpy()  # (m,)
+    if parameters.first_id is not None:
+        ids = np.arange(parameters.first_id, parameters.first_id + len(ids))
+    X = np.load(task.inputs["split/X_test.npy"], mmap_mode="r")  # (m, n_pixels)
+    if len(ids) != len(X):
+        raise StageError(
+            f"there are {counted(len(ids), 'id')} and {counted(len(X), 'test image')}",
+            where="ingest/ids.parquet and split/X_test.npy",
+            mend="pipeline run submit",
+        )
+
+    predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=X.shape[1])
+    predicted = predictor.probabilities(X, task.progress).argmax(axis=1)  # (m,)
+    labels = [predictor.classes[index] for index in predicted.tolist()]
+    output = task.outputs["submit/submission.csv"]
+    with output.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([id_name, label_name])
+        writer.writerows(zip(ids.tolist(), labels, strict=True))
+    check_written(output, id_name, label_name, ids, allowed=predictor.classes)
+
+    figures: dict[str, Figure] = {"rows": len(labels)}
+    if source.is_sample:
+        figures["sample test score"] = sample_score(output)
+    return Outcome(figures)
+
+
+def check_written(path: Path, id_name: str, label_name: str, ids: NDArray[Any], *, allowed: tuple[Any, ...]) -> None:
+    """Read the submission back: its header, its ids in the order of the test set, and labels that exist."""
+    submission = read_csv(path, stage="submit")
+    columns = {
+        id_name: pa.Column(str, unique=True),
+        label_name: pa.Column(str, pa.Check.isin([str(label) for label in allowed])),
+    }
+    check_table(path, submission, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="submit")
+    if submission[id_name].tolist() != [str(each) for each in ids.tolist()]:
+        raise StageError("the submission's ids are not those of the test set, in its order", where=str(path))
+
+
+def sample_score(submission: Path) -> float:
+    """The share of right labels, by the answers that come with the bundled sample and that no stage learns from."""
+    with gzip.open(SAMPLE_FOLDER / "answers.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        right = list(csv.reader(file))[1:]
+    with submission.open(encoding="utf-8", newline="") as file:
+        said = list(csv.reader(file))[1:]
+    return sum(label == answer for (_, label), (_, answer) in zip(said, right, strict=True)) / len(right)

@@ -1,0 +1,1 @@
+"""The network, or several, trained on the training rows."""

@@ -1,0 +1,266 @@
+"""One member of an ensemble: its training, from its settings to its weights, wherever it is done.
+
+Every training is one of these; a single network is an ensemble of one. A killed training leaves a checkpoint in
+the scratch folder; the next one of the same work goes on from there and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, StageError
+from pipeline.stage import Progress, Workplace
+from stages import mlp
+from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History, Images, Network, Recipe, Warp
+from stages.train.folds import divide_into_folds, seed_of_member
+
+if TYPE_CHECKING:
+    from stages.train.parameters import TrainParameters
+
+Made = TypeVar("Made")
+BLOCK_ROWS = 4096
+NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a training is of: the settings of train, the fold that it does not see, and which of that fold's it is.
+
+    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row. What the
+    member's variant says is already part of ``parameters``; ``make_member`` sees to it.
+    """
+
+    parameters: TrainParameters
+    images: Images
+    fold: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"member-{self.fold}-{self.number}"
+
+    @property
+    def seed(self) -> int:
+        return seed_of_member(self.parameters.seed, self.fold, self.number)
+
+    @property
+    def variant(self) -> int:
+        """Which of the variants, if there are any: they take turns, along the folds and within each."""
+        return (self.fold + self.number) % max(len(self.parameters.variants), 1)
+
+    @property
+    def keep(self) -> str:
+        """Whose weights are kept.
+
+        The best epoch of a fold's member would be the one that suits the very rows which are to judge it.
+        """
+        return self.parameters.keep or ("best" if self.parameters.folds == 1 else "last")
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """All that its weights depend on besides code, libraries and rows, as plain data."""
+        settings: dict[str, Any] = msgspec.to_builtins(self.parameters)
+        own = {name: value for name, value in settings.items() if name not in NOT_THE_MEMBERS_OWN}
+        division = {"folds": self.parameters.folds, "fold": self.fold, "seed_of_folds": self.parameters.seed}
+        return {**own, "seed": self.seed, "keep": self.keep, **(division if self.parameters.folds > 1 else {})}
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the settings say of the network; their own rules see to it that they fit together."""
+        sides = self.images.height, self.images.width
+        own = settings_of(self.parameters, Architecture)
+        return Architecture(n_inputs=prod(sides), n_classes=len(self.images.classes), image=sides, **own)
+
+    def recipe(self, n_rows: int) -> Recipe:
+        """How to train on ``n_rows`` rows, from the settings; ConfigError if they contradict each other."""
+        batch_size = self.parameters.batch_size or usual_batch_size(n_rows)
+        own = settings_of(self.parameters, Recipe)
+        values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
+        return self.made(Recipe, values)
+
+    def made(self, make: Callable[..., Made], values: dict[str, Any]) -> Made:
+        """What ``make`` makes of settings of the member; ConfigError if it refuses them."""
+        try:
+            return make(**values)
+        except ValueError as error:
+            n_variants = len(self.parameters.variants)
+            which = f" with [[train.variants]] number {self.variant + 1} of {n_variants}" if n_variants else ""
+            raise ConfigError(
+                f"the settings of train contradict each other: {error}",
+                where=f"[train]{which}",
+                mend="change one of them; `pipeline config` shows where each comes from",
+            ) from error
+
+    def empty_network(self) -> Network:
+        """A network as the settings describe it, without weights."""
+        return Network(self.architecture, replace(self.images, posture=self.parameters.posture))
+
+
+def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
+    """The member with that number of that fold, with what its variant says."""
+    member = Member(parameters, images, fold, number)
+    if not parameters.variants:
+        return member
+    variant = msgspec.structs.asdict(parameters.variants[member.variant])
+    own = {name: value for name, value in variant.items() if value is not None}
+    changed = member.made(partial(msgspec.structs.replace, parameters), own)
+    return replace(member, parameters=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives: the network's parameters and running averages, both flat, and how it went."""
+
+    parameters: NDArray[np.floating[Any]]
+    statistics: NDArray[np.floating[Any]]
+    history: History
+
+
+def train_member(member: Member, place: Workplace) -> Trained:
+    """Train a member on the rows in ``place.arrays``.
+
+    Raises
+    ------
+    ConfigError
+        Settings contradict each other.
+    StageError
+        The training diverged.
+    """
+    parameters = member.parameters
+    X, Y = place.arrays["split/X_train.npy"], place.arrays["encode/Y_train.npy"]
+    X_validation, Y_validation = place.arrays["split/X_validation.npy"], place.arrays["encode/Y_validation.npy"]
+    rows = None
+    if parameters.folds > 1:
+        fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
+        rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
+        X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
+    n_rows = len(X if rows is None else rows)
+    recipe = member.recipe(n_rows)
+    network = member.empty_network()
+    if parameters.posture != "as_written":
+        X, X_validation = (all_in_posture(part, network, place.scratch) for part in (X, X_validation))
+    network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
+    augmentation = Augmentation(**settings_of(parameters, Augmentation))
+    images = member.images
+    warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
+    is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
+    who = "train" if parameters.folds * parameters.members == 1 else member.name
+    watcher = Watcher(who, place.progress, place.say, n_rows, recipe.batch_size, parameters.report_steps)
+    try:
+        history = mlp.fit(
+            network,
+            X,
+            Y,
+            recipe,
+            rows=rows,
+            X_validation=X_validation,
+            Y_validation=Y_validation,
+            augment=warp if is_warped else None,
+            checkpoint=None if place.scratch is None else place.scratch / f"{member.name}.npz",
+            on_step=watcher.step,
+            on_epoch=watcher.epoch,
+        )
+    except DivergedError as error:
+        raise StageError(
+            f"the training diverged: {error}",
+            mend=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
+        ) from error
+    return Trained(network.parameters, network.statistics, history)
+
+
+def all_in_posture(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
+    """All rows of ``X``, (m, n_pixels), as ``network`` is shown them: mapped from disk, like ``X``.
+
+    The file lies in ``scratch``, or where the system keeps temporary ones. It has no name any more, so however the
+    training ends, it is gone.
+    """
+    with TemporaryFile(dir=scratch) as file:
+        for start in range(0, len(X), BLOCK_ROWS):
+            file.write(network.prepare(X[start : start + BLOCK_ROWS]).data)
+            mlp.forget_pages(X)
+        file.flush()
+        return np.memmap(file, X.dtype, "r", shape=X.shape)
+
+
+class ChosenRows:
+    """Some rows of an array, (m, n_inputs), in place of a copy of them: read slice by slice."""
+
+    def __init__(self, X: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        self.X, self.rows = X, rows
+        self.shape, self.ndim, self.dtype = (len(rows), *X.shape[1:]), X.ndim, X.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        rows = self.X[self.rows[part]]
+        mlp.forget_pages(self.X)
+        return rows
+
+
+def usual_batch_size(n_rows: int) -> int:
+    """128; fewer for a small set, which would else be over before the network has taken enough steps to learn it.
+
+    On the bundled sample, 1,294 rows, 32 instead of 128 halves the errors (docs/decisions/recipe.md).
+    """
+    return min(128, max(16, n_rows // 40))
+
+
+def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
+    """Those of ``parameters`` that the dataclass ``kind`` has a field for."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
+
+
+class Watcher:
+    """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
+
+    def __init__(
+        self,
+        who: str,
+        progress: Progress,
+        say: Callable[[str], None],
+        n_rows: int,
+        batch_size: int,
+        report_steps: int,
+    ) -> None:
+        self.who, self.progress, self.say = who, progress, say
+        self.n_rows, self.batch_size, self.report_steps = n_rows, batch_size, report_steps
+        self.n_steps = 0
+        self.note = ""
+        self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+
+    def step(self, step: int, n_steps: int, loss: float, n_right: int) -> None:
+        """A step is over; its batch had this summed loss and so many right rows."""
+        if not self.n_steps and step > 1:
+            self.say(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
+        self.n_steps += 1
+        self.progress(step, n_steps, unit="steps", note=self.note)
+        every, batch_size = self.report_steps, self.batch_size
+        if not every:
+            return
+        n_epoch_steps = -(-self.n_rows // batch_size)
+        in_epoch = (step - 1) % n_epoch_steps
+        self.loss, self.n_right = self.loss + loss, self.n_right + n_right
+        self.n_seen += min(batch_size, self.n_rows - in_epoch * batch_size)
+        if step % every == 0:
+            self.say(
+                f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
+                f"accuracy {self.n_right / self.n_seen:.1%} over the last {every:,}"
+            )
+            self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch is over."""
+        if epoch.validation_accuracy is not None:
+            self.note = f"{100 * epoch.validation_accuracy:.2f} % validation accuracy, epoch {epoch.epoch}"

@@ -1,0 +1,189 @@
+"""The settings of train: type, bounds, default and meaning of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from pipeline.stage import Parameters
+
+Count = Annotated[int, Meta(ge=1)]
+Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
+Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
+Sides = Side | tuple[Side, ...]
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
+Posture = Literal["as_written", "upright", "even"]
+Strength = Annotated[float, Meta(ge=0.0)]
+
+
+class Variant(Parameters, frozen=True, omit_defaults=True):
+    """What some members of an ensemble have in place of the settings of train with these names."""
+
+    hidden: Sizes | None = None
+    filters: Sizes | None = None
+    kernel: Sides | None = None
+    stride: Sides | None = None
+    activation: Activation | None = None
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    batch_norm: bool | None = None
+    posture: Posture | None = None
+    learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
+    epochs: Count | None = None
+    label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    rotation: Strength | None = None
+    scale: Strength | None = None
+    shear: Strength | None = None
+    shift: Strength | None = None
+    elastic: Strength | None = None
+    smoothness: Annotated[float, Meta(gt=0.0)] | None = None
+
+
+class TrainParameters(Parameters, frozen=True):
+    """The network and how it learns."""
+
+    hidden: Annotated[
+        Sizes,
+        Meta(description="Width of each hidden layer; without convolutions, [] is multinomial logistic regression."),
+    ] = (256, 64)
+    filters: Annotated[
+        Sizes,
+        Meta(description="Number of filters of each convolution in front of the hidden layers; []: none."),
+    ] = ()
+    kernel: Annotated[
+        Sides,
+        Meta(description="Side in pixels of the convolutions' kernels: one for all, or one for each."),
+    ] = 5
+    stride: Annotated[
+        Sides,
+        Meta(description="Pixels by which the kernels move on, likewise; 2 halves an image's sides."),
+    ] = 2
+    activation: Annotated[
+        Activation,
+        Meta(description="What follows each convolution and each hidden layer."),
+    ] = "relu"
+    dropout: Annotated[
+        float,
+        Meta(
+            description="Probability with which each value that a dense layer is handed, pixels aside, is dropped in "
+            "training.",
+            ge=0.0,
+            lt=1.0,
+        ),
+    ] = 0.0
+    batch_norm: Annotated[bool, Meta(description="Normalise every convolution and hidden layer over the batch.")] = (
+        False
+    )
+    posture: Annotated[
+        Posture,
+        Meta(description="How images are shown to the network; upright: without slant, even: also of like width."),
+    ] = "as_written"
+    initialisation: Annotated[
+        Literal["he", "tutorial"],
+        Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
+    ] = "he"
+    dtype: Annotated[Literal["float32", "float64"], Meta(description="Type of weights and arithmetic.")] = "float32"
+
+    optimiser: Annotated[
+        Literal["sgd", "momentum", "nesterov", "adam", "adamw"], Meta(description="How gradients move the weights.")
+    ] = "adam"
+    learning_rate: Annotated[float, Meta(description="Learning rate; the peak, where a schedule moves it.", gt=0.0)] = (
+        3e-3
+    )
+    schedule: Annotated[
+        Literal["constant", "step", "cosine", "one_cycle"],
+        Meta(description="How the learning rate moves from step to step."),
+    ] = "one_cycle"
+    warm_up: Annotated[
+        float, Meta(description="Share of the steps in which one_cycle's learning rate rises.", ge=0.0, lt=1.0)
+    ] = 0.1
+    momentum: Annotated[float, Meta(description="Momentum of momentum and nesterov.", ge=0.0, lt=1.0)] = 0.9
+    beta1: Annotated[float, Meta(description="Decay of Adam's mean of the gradients.", ge=0.0, lt=1.0)] = 0.9
+    beta2: Annotated[float, Meta(description="Decay of Adam's mean of the squared gradients.", ge=0.0, lt=1.0)] = 0.99
+    epsilon: Annotated[float, Meta(description="What keeps Adam's division finite.", gt=0.0)] = 1e-8
+    weight_decay: Annotated[
+        float, Meta(description="Pull of the weights towards 0: decoupled in adamw, else through the gradient.", ge=0.0)
+    ] = 0.0
+    clip_norm: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None, Meta(description="Scale longer gradients down to this Euclidean norm.")
+    ] = None
+    ema: Annotated[
+        float, Meta(description="Decay of averaged weights, which are then kept; 0 for none.", ge=0.0, lt=1.0)
+    ] = 0.0
+
+    batch_size: Annotated[
+        Count | None,
+        Meta(description="Rows per step; none: 128, or so many fewer, down to 16, that an epoch has 40 steps."),
+    ] = None
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 20
+    label_smoothing: Annotated[
+        float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
+    ] = 0.0
+    keep: Annotated[
+        Literal["best", "last"] | None,
+        Meta(description="Weights of which epoch are kept; none: with folds the last, else the best."),
+    ] = None
+    patience: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
+    ] = None
+    max_seconds: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None,
+        Meta(description="Stop training after this time and keep what keep says; the result depends on the machine."),
+    ] = None
+    seed: Annotated[
+        int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)
+    ] = 0
+    shards: Annotated[
+        int,
+        Meta(description="Processes that share each step; part of the result, unlike the cores found.", ge=1, le=64),
+    ] = 2
+    folds: Annotated[
+        int,
+        Meta(
+            description="Parts of the training rows, each unseen by the members that it judges; 1: none.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 1
+    members: Annotated[
+        int, Meta(description="Networks per fold, which differ by their seeds; their probabilities are averaged.", ge=1)
+    ] = 1
+    variants: Annotated[
+        tuple[Variant, ...],
+        Meta(description="Settings in which members differ, taken in turns; any of those in [[train.variants]]."),
+    ] = ()
+    processes: Annotated[
+        Count | None,
+        Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),
+    ] = None
+    window_mib: Annotated[
+        int,
+        Meta(description="A training set of more than so many MiB is read and shuffled in windows of this size.", ge=1),
+    ] = 256
+    report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
+
+    rotation: Annotated[
+        float, Meta(description="Augmentation: largest turn of a training image either way, in degrees.", ge=0.0)
+    ] = 10.0
+    scale: Annotated[
+        float, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.", ge=0.0)
+    ] = 0.1
+    shear: Annotated[float, Meta(description="Augmentation: largest slant, in columns per row.", ge=0.0)] = 0.12
+    shift: Annotated[
+        float, Meta(description="Augmentation: largest movement, as a fraction of the image's smaller side.", ge=0.0)
+    ] = 0.035
+    elastic: Annotated[
+        float,
+        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, as such a fraction.", ge=0.0),
+    ] = 0.045
+    smoothness: Annotated[
+        float, Meta(description="Augmentation: scale of the elastic deformation's bends, as such a fraction.", gt=0.0)
+    ] = 0.18
+
+    def __post_init__(self) -> None:
+        for name, value in (("kernel", self.kernel), ("stride", self.stride)):
+            if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
+                n_filters = len(self.filters)
+                raise ValueError(
+                    f"{name} has {len(value)} numbers for {n_filters} filters; it is one for all, or one for each"
+                )

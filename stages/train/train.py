@@ -1,0 +1,200 @@
+"""Train: fit the NumPy network to the training rows; or several of them, by folds and members, side by side.
+
+Every finished member is kept as a piece of its own, so that a killed run loses only what was unfinished, and more
+members cost only what is new. docs/ensembles.md says what folds and members are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.stage import Figure, Outcome, Task
+from stages import mlp
+from stages.encode.documents import Classes
+from stages.mlp import Epoch, History, Images
+from stages.shared.documents import decode_document
+from stages.shared.messages import counted
+from stages.shared.tables import write_table
+from stages.split.documents import Images as ImagesDocument
+from stages.train.folds import divide_into_folds
+from stages.train.member import Member, Trained, make_member
+
+if TYPE_CHECKING:
+    from stages.train.parameters import TrainParameters
+
+ROWS = ("split/X_train.npy", "encode/Y_train.npy", "split/X_validation.npy", "encode/Y_validation.npy")
+
+
+def train(task: Task[TrainParameters]) -> Outcome:
+    """Write the network, or all of them, how every epoch went, and which rows each member has not seen.
+
+    Raises
+    ------
+    DataError
+        The rows, the images and the classes do not fit together.
+    ConfigError
+        Settings contradict each other.
+    StageError
+        A training diverged.
+    """
+    parameters = task.parameters
+    images = check_rows(task)
+    members = [
+        make_member(parameters, images, fold, number)
+        for fold in range(parameters.folds)
+        for number in range(parameters.members)
+    ]
+    labels = np.load(task.inputs["encode/Y_train.npy"], mmap_mode="r").argmax(axis=1)  # (m,)
+    check_settings(task, members, labels)
+    train_missing(task, members)
+
+    folders = [task.pieces.find(member.description) for member in members]
+    networks, histories = [], []
+    for folder in folders:
+        assert folder is not None  # noqa: S101 - it has just been made, by this process and under its lock
+        networks.append(mlp.load(folder / "model.npz"))
+        histories.append(read_history(folder / "history.json"))
+    if len(members) == 1:
+        mlp.save(networks[0], task.outputs["train/model.npz"])
+    else:
+        mlp.save_ensemble(networks, task.outputs["train/model.npz"])
+    write_history(task.outputs["train/history.parquet"], members, histories)
+    fold_of_row = divide_into_folds(labels, parameters.folds, parameters.seed)
+    np.save(task.outputs["train/folds.npy"], fold_of_row)
+    return Outcome(figures_of(members, histories), tuple(warnings_of(members, histories)))
+
+
+def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> None:
+    """Train those members that no earlier run has finished, and keep each as soon as it is done."""
+    missing = {member.name: member for member in members if task.pieces.find(member.description) is None}
+    if missing and len(missing) < len(members):
+        n_found = len(members) - len(missing)
+        task.say(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
+    results = task.workers.run(
+        "stages.train.member:train_member",
+        missing,
+        arrays={name: task.inputs[name] for name in ROWS},
+        scratch=task.scratch,
+        cores=task.parameters.shards,
+        most=task.parameters.processes or 0,
+    )
+    trained: Trained
+    with closing(results):  # what is not taken is ended
+        for name, trained in results:
+            network = missing[name].empty_network()
+            network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+            with task.pieces.make(missing[name].description) as folder:
+                mlp.save(network, folder / "model.npz")
+                (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
+            (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
+
+
+def check_rows(task: Task[TrainParameters]) -> Images:
+    """See that rows, images and classes fit together, and return what a network should know of the images."""
+    document = read_document(task.inputs["split/images.json"], ImagesDocument)
+    classes = read_document(task.inputs["encode/classes.json"], Classes).classes
+    for part in ("train", "validation"):
+        X, Y = (np.load(task.inputs[f"{name}_{part}.npy"], mmap_mode="r") for name in ("split/X", "encode/Y"))
+        expected = (len(X), document.height * document.width), (len(X), len(classes))
+        if (X.shape, Y.shape) != expected or (part == "train" and not len(X)):
+            raise DataError(
+                f"the {part} rows have the shapes {X.shape} and {Y.shape}, not {expected[0]} and {expected[1]}",
+                where=f"split/X_{part}.npy, encode/Y_{part}.npy",
+                mend="pipeline run encode --force",
+            )
+    normaliser = document.normaliser
+    return Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
+
+
+def check_settings(task: Task[TrainParameters], members: Sequence[Member], labels: NDArray[np.int64]) -> None:
+    """Raise ConfigError for what cannot work, before anything is trained."""
+    parameters = task.parameters
+    for member in members:
+        member.recipe(len(labels))
+    n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
+    if parameters.folds == 1 and n_validation == 0:
+        raise ConfigError(
+            "there are no validation rows, and without folds nothing else tells how good the network is",
+            where="split.validation = 0, train.folds = 1",
+            mend="pipeline run train --set train.folds=5, or hold rows out with split.validation",
+        )
+    if parameters.folds > len(labels):
+        raise ConfigError(
+            f"{counted(len(labels), 'training row')} cannot be divided into {parameters.folds} folds",
+            where=f"train.folds = {parameters.folds}",
+            mend=f"at most train.folds={len(labels)}",
+        )
+
+
+def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[str, Figure]:
+    """What is shown of one training, or in the mean of several."""
+    kept = [history.best_epoch for history in histories]
+    if len(members) == 1:
+        return {
+            "validation accuracy": kept[0].validation_accuracy or 0.0,
+            "validation loss": kept[0].validation_loss or 0.0,
+            f"{members[0].keep} epoch": kept[0].epoch,
+            "epochs": len(histories[0].epochs),
+        }
+    return {
+        "members": len(members),
+        "mean member accuracy": float(np.mean([epoch.validation_accuracy for epoch in kept])),
+        "mean member loss": float(np.mean([epoch.validation_loss for epoch in kept])),
+        "epochs": max(len(history.epochs) for history in histories),
+    }
+
+
+def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list[str]:
+    """What to tell of trainings that the clock ended, of figures that flatter, and of kernels that are too large."""
+    parameters, images = members[0].parameters, members[0].images
+    warnings = []
+    kernels = [member.architecture.kernels[0] for member in members if member.architecture.filters]
+    if max(kernels, default=0) > max(images.height, images.width):
+        warnings.append(
+            f"the first kernel, train.kernel = {max(kernels)}, is larger than the images, "
+            f"{images.height} x {images.width}: most of what it sees is border, at the price of its size"
+        )
+    if cut := [len(history.epochs) for history in histories if history.stopped == "max_seconds"]:
+        whose = "training" if len(histories) == 1 else f"training of {len(cut)} of {len(histories)} members"
+        warnings.append(
+            f"{whose} stopped after {min(cut)} of {parameters.epochs} epochs: train.max_seconds = "
+            f"{parameters.max_seconds:g} had passed; another run may stop elsewhere"
+        )
+    if parameters.folds > 1 and parameters.keep == "best":
+        warnings.append(
+            "the out-of-fold accuracy flatters: with train.keep = best each member keeps the epoch that suits "
+            "its own fold; the default with folds keeps the last"
+        )
+    return warnings
+
+
+def write_history(path: Path, members: Sequence[Member], histories: Sequence[History]) -> None:
+    """One row an epoch of each member. No times: two runs with the same settings write the same table."""
+    epochs = [(index, epoch) for index, history in enumerate(histories) for epoch in history.epochs]
+    columns = {
+        "member": np.array([index for index, _ in epochs]),
+        "fold": np.array([members[index].fold for index, _ in epochs]),
+    }
+    names = [field.name for field in fields(Epoch)]
+    write_table(path, columns | {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in names})
+
+
+def read_history(path: Path) -> History:
+    """Read back how a finished member was trained."""
+    values = json.loads(path.read_bytes())
+    return History(tuple(Epoch(**epoch) for epoch in values["epochs"]), values["best"], values["stopped"])
+
+
+def read_document(path: Path, model: Any) -> Any:
+    """The JSON artifact at ``path``."""
+    stage = path.parent.name
+    return decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", mend=f"pipeline run {stage} --force")

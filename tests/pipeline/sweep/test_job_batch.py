@@ -1,0 +1,100 @@
+"""Jobs of several runs at once: everybody gets their own results, and a failure is nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_project import Toy
+
+from pipeline.errors import StageError
+from pipeline.stage import Workplace
+from pipeline.sweep.job_batch import Attempt, GivenWorkers, Outcome, PutOff, Request, attempt, do_jobs, joined
+from pipeline.terminal.progress import silent_progress
+from pipeline.workers.local import Execution
+
+
+def request(toy: Toy, scratch: str, jobs: dict[str, Any], *, most: int = 1, rows: int = 10) -> Request:
+    place = toy.work / f"numbers-{rows}.npy"
+    np.save(place, np.arange(rows))
+    return Request(f"{toy.package}.jobs:work", jobs, {"numbers": place}, toy.work / scratch, cores=1, most=most)
+
+
+def do(requests: dict[int, Request]) -> dict[tuple[int, Path, str], Outcome]:
+    done = do_jobs(requests, Execution(), silent_progress, print)
+    return {(number, *key): outcome for number, key, outcome in done}
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> None:
+    requests = {
+        3: request(toy, "a", {"x": 1, "y": 2}, most=most),
+        7: request(toy, "b", {"x": 5}, most=most),
+        8: request(toy, "c", {"x": 5}, most=most, rows=3),  # another array
+    }
+    found = do(requests)
+    assert {key: outcome.result[0] for key, outcome in found.items()} == {
+        (3, toy.work / "a", "x"): 45,
+        (3, toy.work / "a", "y"): 90,
+        (7, toy.work / "b", "x"): 225,
+        (8, toy.work / "c", "x"): 15,
+    }
+    assert all(outcome.problem is None and outcome.seconds > 0 for outcome in found.values())
+
+
+def test_jobs_that_read_the_same_files_go_to_the_workers_at_once(toy: Toy) -> None:
+    first, second = request(toy, "a", {"x": 1}), request(toy, "b", {"x": 2, "y": 3})
+    other_rows, others_too = request(toy, "c", {"x": 1}, rows=3), request(toy, "d", {"x": 1}, most=2)
+    assert joined({1: first, 2: other_rows, 3: second, 4: others_too}) == [[1, 3], [2], [4]]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_job_that_fails_ends_no_other(toy: Toy, most: int) -> None:
+    jobs = {"x": ("fails", None), "y": ("nonsense",), "z": 2}
+    found = {name: outcome for (_, _, name), outcome in do({1: request(toy, "a", jobs, most=most)}).items()}
+    assert str(found["x"].problem) == "it was told to fail\n  where: here\n  mend:  do not"
+    assert "failed: ValueError: not enough values" in str(found["y"].problem)
+    assert found["z"].problem is None
+    assert found["z"].result[0] == 90
+
+
+def test_a_stage_gets_what_is_there_and_is_put_off_for_the_rest(toy: Toy) -> None:
+    asked = request(toy, "a", {"x": 1, "y": 2, "z": 3})
+    given = {
+        (asked.scratch, "x"): Outcome("one", None, 1.0),
+        (toy.work / "b", "y"): Outcome("another's", None, 1.0),
+    }
+
+    def results(jobs: dict[str, Any]) -> Any:
+        return GivenWorkers(given).run(
+            asked.function, jobs, arrays=asked.arrays, scratch=asked.scratch, cores=asked.cores, most=asked.most
+        )
+
+    assert dict(results({"x": 1})) == {"x": "one"}
+    waiting = results({"x": 1, "y": 2, "z": 3})
+    assert next(waiting) == ("x", "one")
+    with pytest.raises(PutOff) as caught:
+        next(waiting)
+    assert caught.value.request == request(toy, "a", {"y": 2, "z": 3})
+    given[asked.scratch, "y"] = Outcome(None, StageError("it diverged"), 1.0)
+    with pytest.raises(StageError, match="it diverged"):
+        dict(results({"x": 1, "y": 2, "z": 3}))
+
+
+def test_a_job_finds_the_checkpoints_of_its_own_work_and_nothing_where_nobody_keeps_them(tmp_path: Path) -> None:
+    for scratch, expected in ((tmp_path, tmp_path / "own"), (None, None)):
+        place = Workplace({}, scratch, silent_progress, print)
+        order = Attempt(f"{__name__}:scratch_of", None, tmp_path / "own", facts={})
+        assert attempt(order, place).result == expected
+
+
+def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None:
+    order = Attempt("pipeline.sweep.job_batch:attempt", None, tmp_path, facts={"numpy": "1.0"})
+    with pytest.raises(StageError, match=r"the cluster's workers run other software: numpy .* there, 1\.0 here"):
+        attempt(order, Workplace({}, None, silent_progress, print))
+
+
+def scratch_of(job: None, place: Workplace) -> Path | None:  # noqa: ARG001 - what a job takes
+    return place.scratch

@@ -1,0 +1,157 @@
+"""Independent jobs in processes of their own: the same results, nothing lost, nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_dask_cluster import PATIENCE
+from toy_project import Toy
+
+from pipeline.errors import DataError, StageError
+from pipeline.workers.local import LocalWorkers
+
+
+class Told:
+    """Remembers what workers say."""
+
+    def __init__(self) -> None:
+        self.progress: list[tuple[float, float, str, str]] = []
+
+    def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+        self.progress.append((done, total, unit, note))
+
+
+def run(toy: Toy, jobs: dict[str, Any], *, most: int, told: Told | None = None) -> Any:
+    place = toy.work / "numbers.npy"
+    np.save(place, np.arange(10))
+    return LocalWorkers(told or Told(), print).run(
+        f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=most
+    )
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or has nothing left to do but to be noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def end(pids: list[int]) -> None:
+    """See all of these processes end; kill those that do not, and fail."""
+    deadline = time.monotonic() + PATIENCE
+    while (left := [pid for pid in pids if not has_ended(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_results_do_not_depend_on_where_they_are_made_and_arrays_are_mapped_not_sent(toy: Toy, most: int) -> None:
+    results = dict(run(toy, {str(number): number for number in range(5)}, most=most))
+    assert {name: value for name, (value, _, _) in results.items()} == {str(number): 45 * number for number in range(5)}
+    assert {kind for _, kind, _ in results.values()} == {"memmap"}
+    pids = {pid for _, _, pid in results.values()}
+    assert (os.getpid() in pids) == (most == 1)
+    end([pid for pid in pids if pid != os.getpid()])
+
+
+def test_the_next_jobs_run_the_code_as_it_is_then(toy: Toy) -> None:
+    assert dict(run(toy, {"a": 1, "b": 2}, most=2))["b"][0] == 90
+    toy.edit("jobs.py", "job * int(array.sum())", "-job")
+    assert dict(run(toy, {"a": 1, "b": 2}, most=2))["b"][0] == -2
+
+
+def test_progress_adds_up_over_all_jobs(toy: Toy) -> None:
+    told = Told()
+    list(run(toy, {"a": 1, "b": 2}, most=1, told=told))
+    assert [(done, total) for done, total, _, _ in told.progress] == [(done + 1, 8) for done in range(8)]
+    assert told.progress[-1] == (8, 8, "steps", "1 of 2 done; at 3")
+
+
+def test_an_error_in_another_process_is_the_same_error_here(toy: Toy) -> None:
+    with pytest.raises(DataError, match="it was told to fail") as caught:
+        list(run(toy, {"a": ("fails", None), "b": 2}, most=2))
+    assert (caught.value.where, caught.value.mend) == ("here", "do not")
+
+
+def test_a_process_that_dies_is_told_of_and_what_was_finished_is_not_lost(toy: Toy) -> None:
+    taken = toy.work / "taken"
+    results = run(toy, {"a": 1, "b": ("dies", taken)}, most=2)
+    assert next(results)[0] == "a"
+    taken.touch()
+    with pytest.raises(StageError, match="killed from outside, or ran out of memory") as caught:
+        next(results)
+    assert "what was finished is kept" in caught.value.mend
+
+
+def test_whoever_takes_no_more_results_leaves_no_process_behind(toy: Toy) -> None:
+    waiting = toy.work / "waiting"
+    waiting.mkdir()
+    told = Told()
+    results = run(toy, {"a": 1, "b": ("waits", waiting), "c": ("waits", waiting)}, most=2, told=told)
+    next(results)
+    while len(list(waiting.iterdir())) < 2 or not told.progress:
+        time.sleep(0.01)
+    results.close()
+    assert told.progress[-1][3] in {"0 of 3 done", "0 of 3 done; at 3", "1 of 3 done", "1 of 3 done; at 3"}
+    end([int(path.name) for path in waiting.iterdir()])
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+
+sys.path[:0] = [{code!r}]
+from pipeline.execution.signals import interruptible
+from pipeline.workers.local import LocalWorkers
+
+workers = LocalWorkers(lambda *_, **__: None, print)
+jobs = {{str(number): ("waits", Path({waiting!r})) for number in range(2)}}
+arrays = {{"numbers": Path({numbers!r})}}
+try:
+    with interruptible():
+        list(workers.run({function!r}, jobs, arrays=arrays, scratch=Path("."), cores=1, most=2))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number: signal.Signals) -> None:
+    waiting = toy.work / "waiting"
+    waiting.mkdir()
+    np.save(toy.work / "numbers.npy", np.arange(10))
+    driver = DRIVER.format(
+        code=str(toy.code),
+        waiting=str(waiting),
+        numbers=str(toy.work / "numbers.npy"),
+        function=f"{toy.package}.jobs:work",
+    )
+    with subprocess.Popen([sys.executable, "-c", driver], stderr=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while len(list(waiting.iterdir())) < 2 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            pids = [int(path.name) for path in waiting.iterdir()]
+            assert len(pids) == 2
+            if number is signal.SIGINT:
+                os.killpg(process.pid, number)  # Ctrl-C reaches every process of a terminal
+            else:
+                process.send_signal(number)
+            process.wait(timeout=PATIENCE)
+        finally:
+            process.kill()
+        end(pids)
+        assert process.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
+        assert process.stderr is not None
+        assert number is signal.SIGKILL or process.stderr.read() == b""

@@ -1,0 +1,288 @@
+"""`pipeline predict`: CSVs and pictures in, answers out, and one clear error for whatever cannot be."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageDraw
+
+from pipeline.cli import main
+from stages.ingest.csv.sources import SAMPLE_FOLDER
+
+TRAIN, TEST = SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"
+
+
+def predict(folder: Path, *words: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["predict", *map(str, words), "-C", str(folder)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def answers(folder: Path, *words: object) -> list[dict[str, Any]]:
+    document = json.loads(predict(folder, *words, "--json").stdout)
+    rows: list[dict[str, Any]] = document["rows"]
+    return rows
+
+
+def lines_of(path: Path) -> list[str]:
+    return gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+def draw(path: Path, digit: int, *, ink: int = 0, paper: int = 255) -> Path:
+    """A digit drawn with a pen of 24 pixels on a sheet of 400 x 300."""
+    sheet = Image.new("L", (400, 300), paper)
+    pen = ImageDraw.Draw(sheet)
+    if digit == 0:
+        pen.ellipse((140, 40, 260, 250), outline=ink, width=24)
+    elif digit == 1:
+        pen.line([(205, 40), (200, 250)], fill=ink, width=24)
+    else:
+        pen.line([(130, 50), (250, 50), (180, 250)], fill=ink, width=24, joint="curve")
+    sheet.save(path)
+    return path
+
+
+def test_the_test_set_gives_what_stands_in_the_submission(sample_run: Path) -> None:
+    with (sample_run / "artifacts/submit/submission.csv").open(newline="") as file:
+        submitted = [int(label) for _, label in list(csv.reader(file))[1:]]
+    rows = answers(sample_run, TEST)
+    assert [row["predicted"] for row in rows] == submitted
+    assert [row["row"] for row in rows] == list(range(len(submitted)))
+
+
+def test_the_training_set_gives_what_stands_in_predictions_parquet(sample_run: Path) -> None:
+    table = pq.read_table(sample_run / "artifacts/evaluate/predictions.parquet").to_pydict()
+    rows = answers(sample_run, TRAIN)
+    for index, row in enumerate(table["row"]):
+        assert (rows[row]["label"], rows[row]["predicted"]) == (table["label"][index], table["predicted"][index])
+        expected = [table[f"p_{label}"][index] for label in range(10)]
+        assert np.allclose(list(rows[row]["probabilities"].values()), expected, atol=1e-6)
+
+
+def test_labels_are_compared_and_a_long_table_is_cut(sample_run: Path) -> None:
+    text = predict(sample_run, TRAIN).stdout
+    assert "and 1,418 more rows" in text
+    assert "of 1,438 labels agree: " in text
+    assert len(text.splitlines()) < 30
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 190)])
+def test_drawn_digits_are_recognised(sample_run: Path, tmp_path: Path, ink: int, paper: int) -> None:
+    paths = [draw(tmp_path / f"{digit}.png", digit, ink=ink, paper=paper) for digit in (0, 1, 7)]
+    rows = answers(sample_run, *paths)
+    assert [row["predicted"] for row in rows] == [0, 1, 7]
+    assert [row["file"] for row in rows] == [str(path) for path in paths]
+    assert all(row["row"] is None for row in rows)
+
+
+def test_pictures_and_tables_can_be_mixed_and_paths_are_seen_from_the_folder(sample_copy: Path) -> None:
+    draw(sample_copy / "seven.png", 7)
+    (sample_copy / "rows.csv").write_text("\n".join(lines_of(TEST)[:3]) + "\n")
+    text = predict(sample_copy, "seven.png", "rows.csv").stdout
+    assert "seven.png" in text
+    assert "rows.csv, row 1" in text
+
+
+def test_an_id_column_is_passed_on(sample_copy: Path) -> None:
+    header, *rows = lines_of(TEST)[:4]
+    (sample_copy / "ids.csv").write_text("\n".join([f"id,{header}", *(f"n{i},{row}" for i, row in enumerate(rows))]))
+    assert [row["id"] for row in answers(sample_copy, "ids.csv")] == ["n0", "n1", "n2"]
+
+
+def test_a_file_without_a_header_is_read_if_the_settings_say_so(sample_copy: Path) -> None:
+    (sample_copy / "bare.csv").write_text("\n".join(lines_of(TRAIN)[1:4]) + "\n")
+    rows = answers(sample_copy, "bare.csv", "--set", "ingest.has_header=false")
+    assert [str(row["label"]) for row in rows] == [line.split(",")[0] for line in lines_of(TRAIN)[1:4]]
+
+
+def test_output_as_csv_and_as_parquet_holds_every_row_and_every_probability(sample_run: Path, tmp_path: Path) -> None:
+    for name in ("answers.csv", "answers.parquet"):
+        assert "1,438 rows written" in predict(sample_run, TRAIN, "--output", tmp_path / name).stdout
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    table = pq.read_table(tmp_path / "answers.parquet")
+    columns = ["file", "row", "label", "predicted", "confidence", *(f"p_{label}" for label in range(10))]
+    assert list(written[0]) == table.column_names == columns
+    assert [int(row["predicted"]) for row in written] == table["predicted"].to_pylist()
+    assert [np.float32(row["confidence"]) for row in written] == table["confidence"].to_pylist()
+
+
+def test_an_older_output_is_replaced_by_a_whole_one_or_left_alone(sample_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "answers.csv").write_text("older")
+    (tmp_path / "bad.csv").write_text(lines_of(TEST)[0] + "\n1,2,3\n")
+    predict(sample_run, tmp_path / "bad.csv", "--output", tmp_path / "answers.csv", code=1)
+    assert (tmp_path / "answers.csv").read_text() == "older"
+    predict(sample_run, TEST, "--output", tmp_path / "answers.csv")
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 360
+    assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "bad.csv"}
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("answers.txt", "neither in .csv nor in .parquet"),
+        ("missing/answers.csv", "lies in a folder that is not there"),
+        ("rows.csv", "is one of the files to read"),
+        ("artifacts/answers.csv", "where only stages write"),
+    ],
+)
+def test_an_output_that_cannot_be_meant_is_refused(sample_copy: Path, output: str, message: str) -> None:
+    (sample_copy / "rows.csv").write_text("\n".join(lines_of(TEST)[:3]) + "\n")
+    assert message in predict(sample_copy, "rows.csv", "--output", output, code=2).stderr
+    assert len((sample_copy / "rows.csv").read_text().splitlines()) == 3
+
+
+def write_wide(path: Path) -> None:
+    path.write_text(",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("text.png", b"no picture at all", "text.png is not a PNG or JPEG picture"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "cut.png is damaged or cut off\n"),
+        ("animal.gif", b"GIF89a" + bytes(9), "animal.gif is not a PNG or JPEG picture"),
+        ("page.csv", b"<html>", "is a web page"),
+        ("empty.png", b"", "empty.png is empty"),
+        ("other.zip", b"PK\x03\x04", "unzip it first, or use pipeline run all"),
+        ("empty.csv", b"", "is empty"),
+        ("wide.csv", b"wide", "have 784 pixels, and those that the model was trained on have 8 x 8 = 64"),
+        ("header.csv", b"header", "has a header, but no rows"),
+        ("bad.csv", b"bad", "1 of the 2 rows of bad.csv is not valid"),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_error(sample_copy: Path, name: str, content: bytes, message: str) -> None:
+    path = sample_copy / name
+    header, first, *_ = lines_of(TEST)
+    texts = {b"header": header + "\n", b"bad": f"{header}\n{first}\n256{first[first.index(',') :]}\n"}
+    if content == b"wide":
+        write_wide(path)
+    else:
+        path.write_bytes(texts[content].encode() if content in texts else content)
+    stderr = predict(sample_copy, name, code=1).stderr
+    assert message in stderr
+    assert stderr.count("error:") == 1
+    assert "mend:" in stderr
+
+
+def test_bad_rows_are_named_by_line_and_column(sample_copy: Path) -> None:
+    header, first, *_ = lines_of(TEST)
+    (sample_copy / "bad.csv").write_text(f"{header}\n{first}\n256{first[first.index(',') :]}\n")
+    stderr = predict(sample_copy, "bad.csv", code=1).stderr
+    assert "line 3, column pixel0: '256'" in stderr
+    assert "failures.parquet" not in stderr
+
+
+def test_a_table_that_ends_within_a_row_seems_cut_off(sample_copy: Path) -> None:
+    (sample_copy / "cut.csv").write_text("\n".join(lines_of(TEST)[:4])[:-20])
+    stderr = predict(sample_copy, "cut.csv", code=1).stderr
+    assert "the file seems cut off in the middle of its last line" in stderr
+    assert "mend:  copy or download it again" in stderr
+
+
+def test_the_other_files_are_answered_where_some_cannot_be_read(sample_run: Path, tmp_path: Path) -> None:
+    good = draw(tmp_path / "seven.png", 7)
+    bad = [tmp_path / f"bad{i}.png" for i in range(7)]
+    for path in bad:
+        path.write_bytes(b"no picture at all")
+    result = predict(sample_run, *bad[:4], good, *bad[4:], "--output", tmp_path / "answers.csv", "--json", code=1)
+    assert [row["predicted"] for row in json.loads(result.stdout)["rows"]] == [7]
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2
+    assert [f"bad{i}.png is not" in result.stderr for i in range(7)] == [True] * 5 + [False] * 2
+    assert "error: 2 more files cannot be read" in result.stderr
+    assert predict(sample_run, *bad, "--json", code=1).stdout == ""
+
+
+def test_every_picture_is_shown_and_only_rows_of_tables_are_cut(sample_run: Path, tmp_path: Path) -> None:
+    one = draw(tmp_path / "0.png", 7)
+    pictures = [one, *(Path(shutil.copy(one, tmp_path / f"{i}.png")) for i in range(1, 25))]
+    text = predict(sample_run, TRAIN, *pictures).stdout
+    assert all(f"{i}.png" in text for i in range(25))
+    assert "and 1,418 more rows" in text
+
+
+def test_a_folder_is_a_usage_error(sample_run: Path, tmp_path: Path) -> None:
+    stderr = predict(sample_run, tmp_path, code=2).stderr
+    assert "is a folder, not a file" in stderr
+    assert "mend:  name a file" in stderr
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
+    assert "there is no file 'missing.png'" in predict(sample_run, "missing.png", code=2).stderr
+    predict(sample_run, code=2)
+
+
+def test_without_a_model_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "seven.png", 7)
+    stderr = predict(tmp_path, "seven.png", code=1).stderr
+    assert "train has not been run yet" in stderr
+    assert "mend:  pipeline run train" in stderr
+
+
+def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
+    path = (sample_copy / "artifacts/train/model.npz").resolve()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    stderr = predict(sample_copy, TEST, code=1).stderr
+    assert "damaged: output damaged: train/model.npz" in stderr
+    assert "mend:  pipeline run train" in stderr
+
+
+def test_a_model_that_is_not_what_the_settings_make_is_used_and_said_so(sample_run: Path) -> None:
+    result = predict(sample_run, TEST, "--set", "train.epochs=21", "--json")
+    assert "train.epochs 20 -> 21" in result.stderr
+    model = json.loads(result.stdout)["model"]
+    assert "train.epochs 20 -> 21" in model["stale"]
+    receipt = json.loads((sample_run / "artifacts/train/receipt.json").read_text())
+    assert model["key"] == receipt["key"]
+    assert model["figures"] == dict(receipt["figures"])
+    assert json.loads(predict(sample_run, TEST, "--json").stdout)["model"]["stale"] == ""
+
+
+def test_a_model_works_when_its_raw_data_have_gone(sample_copy: Path) -> None:
+    (sample_copy / "data").mkdir()
+    (sample_copy / "data/train.csv").write_text("label,pixel0\n")
+    result = predict(sample_copy, TEST)
+    assert "warning: the model is not up to date" in result.stderr or "cannot be told" in result.stderr
+
+
+def test_as_a_real_process_it_writes_answers_to_one_stream_and_errors_to_the_other(sample_run: Path) -> None:
+    command = [str(Path(sys.executable).with_name("pipeline")), "predict", "-C", str(sample_run), "--json"]
+    if not os.access(command[0], os.X_OK):
+        pytest.skip("the package is not installed beside this Python")
+    done = subprocess.run([*command, str(TEST)], capture_output=True, text=True, check=True)
+    assert len(json.loads(done.stdout)["rows"]) == 359
+    assert done.stderr == ""
+    failed = subprocess.run([*command, "missing.csv"], capture_output=True, text=True, check=False)
+    assert (failed.returncode, failed.stdout) == (2, "")
+
+
+def test_another_label_set_is_answered_with_its_own_labels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    header = ",".join(f"pixel{i}" for i in range(16))
+    images = [
+        ["a", "b"][i % 2] + "," + ",".join(str(v + 150 * (i % 2)) for v in rng.integers(0, 99, 16)) for i in range(60)
+    ]
+    (tmp_path / "data/train.csv").write_text("\n".join([f"label,{header}", *images]) + "\n")
+    (tmp_path / "data/test.csv").write_text("\n".join([header, *(row[2:] for row in images)]) + "\n")
+    (tmp_path / "pipeline.toml").write_text('[ingest]\nclasses = ["a", "b"]\n')
+    assert CliRunner().invoke(main, ["run", "train", "-C", str(tmp_path)]).exit_code == 0
+    shutil.copy(tmp_path / "data/train.csv", tmp_path / "again.csv")
+    rows = answers(tmp_path, "again.csv")
+    assert {row["predicted"] for row in rows} == {"a", "b"}
+    assert rows[0]["probabilities"].keys() == {"a", "b"}

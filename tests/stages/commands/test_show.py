@@ -1,0 +1,160 @@
+"""`pipeline show`: the right row, drawn as the terminal can, and what the network says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from stages.images.terminal_drawing import characters, fitted, half_blocks
+
+
+def show(folder: Path, *words: object, code: int = 0, **environment: str) -> Result:
+    result = CliRunner().invoke(main, ["show", *map(str, words), "-C", str(folder)], env=environment)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def data(folder: Path, *words: object) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(show(folder, *words, "--json").stdout)
+    return document
+
+
+def test_rows_are_those_of_predictions_parquet(sample_run: Path) -> None:
+    table = pq.read_table(sample_run / "artifacts/evaluate/predictions.parquet").to_pydict()
+    images = pq.read_table(sample_run / "artifacts/ingest/train.parquet")
+    for index in (0, 70, 143):
+        row = table["row"][index]
+        found = data(sample_run, row)
+        assert (found["row"], found["part"]) == (row, "validation")
+        assert (found["label"], found["predicted"]) == (table["label"][index], table["predicted"][index])
+        assert found["confidence"] == pytest.approx(table["confidence"][index], abs=1e-6)
+        pixels = images.slice(row, 1).drop_columns(["label"]).to_pylist()[0].values()
+        assert np.ravel(found["pixels"]).tolist() == list(pixels)
+
+
+def test_a_model_that_is_not_what_the_settings_make_is_told_of(sample_run: Path) -> None:
+    assert "warning: the model is not up to date" in show(sample_run, 3, "--set", "train.epochs=21").stderr
+    assert show(sample_run, 3).stderr == ""
+
+
+def test_every_row_lies_in_one_part(sample_run: Path) -> None:
+    held_out = set(pq.read_table(sample_run / "artifacts/evaluate/predictions.parquet")["row"].to_pylist())
+    row = next(row for row in range(1438) if row not in held_out)
+    assert data(sample_run, row)["part"] == "training"
+
+
+def test_a_test_row_has_no_label(sample_run: Path) -> None:
+    found = data(sample_run, 358, "--test")
+    assert (found["part"], found["label"]) == ("test", None)
+    text = show(sample_run, 358, "--test").stdout
+    assert "row 358, test set" in text
+    assert f"the network says {found['predicted']}: " in text
+
+
+def test_copies_are_warped_and_the_same_every_time(sample_run: Path) -> None:
+    once, again = data(sample_run, 3, "--augmented"), data(sample_run, 3, "--augmented")
+    assert once == again
+    copies = once["augmented"]
+    assert len(copies) == 5
+    assert all(copy != once["pixels"] for copy in copies)
+    assert len({str(copy) for copy in copies}) == 5
+    assert data(sample_run, 3)["augmented"] == []
+
+
+def test_where_nothing_warps_it_says_so(sample_run: Path) -> None:
+    still = [f"--set=train.{name}=0.0" for name in ("rotation", "scale", "shear", "shift", "elastic")]
+    assert "nothing warps" in show(sample_run, 3, "--augmented", *still).stderr
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(sample_run: Path, columns: int) -> None:
+    drawn = show(sample_run, 3, "--augmented", COLUMNS=str(columns)).stdout.splitlines()[:-2]
+    assert 20 < max(map(len, drawn)) <= columns
+    assert len(drawn) in {12, 24}
+
+
+def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
+    assert "name one from 0 to 1437" in show(sample_run, 1438, code=2).stderr
+    show(sample_run, -1, code=2)
+
+
+def test_before_any_run_the_command_that_makes_the_data_is_named(tmp_path: Path) -> None:
+    assert "pipeline run split" in show(tmp_path, 0, code=1).stderr
+
+
+def test_without_a_network_the_image_is_drawn_all_the_same(sample_copy: Path) -> None:
+    (sample_copy / "artifacts/train").unlink()
+    text = show(sample_copy, 3).stdout
+    assert "label 9" in text
+    assert "no network yet: pipeline run train" in text
+    assert data(sample_copy, 3)["predicted"] is None
+
+
+def on_a_terminal(folder: Path, **environment: str) -> str:
+    """What a real process writes when its standard output is a terminal."""
+    master, terminal = pty.openpty()
+    code = "from pipeline.cli import main; main()"
+    inherited = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS", "TERM"}}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "show", "3", "-C", str(folder)],
+        stdout=terminal,
+        stderr=terminal,
+        env={**inherited, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", **environment},
+    ) as process:
+        os.close(terminal)
+        written = b""
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:  # how Linux tells that the other end has been closed
+                break
+            if not piece:
+                break
+            written += piece
+        assert process.wait() == 0, written.decode()
+    os.close(master)
+    return written.decode()
+
+
+def test_half_blocks_are_drawn_on_a_terminal_and_characters_where_colours_are_not_wanted(sample_run: Path) -> None:
+    assert "\N{UPPER HALF BLOCK}" in on_a_terminal(sample_run)
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        text = on_a_terminal(sample_run, **environment)
+        assert "\N{UPPER HALF BLOCK}" not in text
+        assert "\x1b" not in text
+        assert "@@" in text
+
+
+def test_an_image_is_enlarged_or_made_smaller_by_whole_numbers() -> None:
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    assert fitted(image, 80).shape == (24, 24)
+    assert fitted(image, 17).shape == (16, 16)
+    assert fitted(np.full((60, 100), 9, np.uint8), 60).shape == (30, 50)
+    assert (fitted(np.full((60, 100), 9, np.uint8), 60) == 9).all()
+
+
+def test_an_odd_number_of_rows_is_drawn_whole() -> None:
+    image = np.full((3, 2), 255, dtype=np.uint8)
+    assert half_blocks([image]).plain.splitlines() == ["\N{UPPER HALF BLOCK}" * 2] * 2
+    assert characters([image], 80).splitlines() == ["@@@@"] * 3
+    assert characters([image], 3).splitlines() == ["@@", "++"]
+
+
+def test_one_blank_line_stands_above_and_below_what_is_drawn_in_characters() -> None:
+    image = np.zeros((28, 2), dtype=np.uint8)
+    image[5:9] = 255
+    assert characters([image], 80).split("\n") == ["", *["@@@@"] * 4, ""]
+    assert characters([image, np.full_like(image, 255)], 80).count("\n") == 27
+    assert characters([np.zeros_like(image)], 80).strip() == ""

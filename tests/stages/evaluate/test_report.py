@@ -1,0 +1,345 @@
+"""The report: figures that can be worked out by hand, a page that is safe, whole and the same every time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_report import N_ROWS, make_findings, make_network
+from PIL import Image
+
+from pipeline.config import Config
+from pipeline.fingerprint.code import parse_module
+from pipeline.fingerprint.parse_cache import CodeMemory
+from pipeline.planning.snapshot import NO_SOURCES, Project, current_work
+from pipeline.store.store import Store
+from stages import STAGES
+from stages.evaluate.checks import check_report
+from stages.evaluate.parameters import EvaluateParameters
+from stages.evaluate.report import page as module
+from stages.evaluate.report.calibration import calibration_error, reliability
+from stages.evaluate.report.canvas import drawing_model, folded_layers
+from stages.evaluate.report.findings import least_sure, worst_mistakes
+from stages.evaluate.report.page import confusions, is_chosen, kept_epoch, render, warp_pictures
+from stages.evaluate.report.pictures import grey_picture, strongest_units, weight_picture
+from stages.images.framing import find_framing
+from stages.mlp import Network, predict_proba
+
+
+class Page(HTMLParser):
+    """A page's tags with their attributes, and its text by the tag that holds it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.scripts: list[str] = []
+        self.inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "script":
+            self.scripts.append(data)
+            self.inside = ""
+        else:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def decoded(address: str) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(base64.b64decode(address.removeprefix("data:image/png;base64,")))))
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the charts, which take longest, where a test is of something else."""
+    monkeypatch.setattr(module, "curves", lambda history, kept: [])  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(module, "reliability_curve", lambda bins, error: "")  # noqa: ARG005 - the same
+
+
+# the whole page ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": tuple(range(10)), "height": 28, "width": 28, "hidden": (32, 16)},
+        {"classes": ("no", "yes"), "height": 16, "width": 16, "hidden": ()},
+        {"classes": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "height": 64, "width": 64, "hidden": (300,)},
+        {"height": 9, "width": 4, "batch_norm": True, "activation": "gelu", "dtype": "float64"},
+        {"height": 1, "width": 30, "hidden": (), "n_networks": 3},
+        {"height": 8, "width": 7, "filters": (70, 3), "kernel": 3, "n_networks": 2, "batch_norm": True},
+        {"height": 2, "width": 9, "filters": (1,), "kernel": 20, "hidden": (), "classes": ("no", "yes")},
+    ],
+    ids=lambda changes: f"{changes.get('height')}x{changes.get('width')}",
+)
+def test_the_page_is_whole_for_every_kind_of_image_label_and_network(tmp_path: Path, changes: dict[str, Any]) -> None:
+    findings = make_findings(**changes)
+    path = tmp_path / "report.html"
+    path.write_text(render(findings))
+    check_report(path)
+    page = Page(path.read_text())
+    pictures = page.all("img")
+    assert all(int(each["width"]) and int(each["height"]) and each["alt"] for each in pictures)
+    assert sum(each["alt"].startswith("Weights of") for each in pictures) <= 64
+    assert len([each for each in page.all("svg") if each["aria-label"]]) == 4
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    assert "nan" not in page.text.lower().replace("banana", "").split()
+    assert not [attributes for _, attributes in page.tags if "style" in attributes]  # the content policy forbids them
+
+
+def test_the_same_findings_give_the_same_page_whatever_a_matplotlibrc_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib as mpl
+
+    before = render(make_findings())
+    monkeypatch.setitem(mpl.rcParams, "axes.facecolor", "red")
+    monkeypatch.setitem(mpl.rcParams, "font.size", 30)
+    assert render(make_findings()) == before
+
+
+NASTY = ("<script>alert(1)</script>", "\"quoted\" & 'more'", "</script><b>", "$x$ {{ 7 * 7 }}")
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_labels_and_file_names_with_markup_show_as_text() -> None:
+    page = Page(render(make_findings(NASTY, source='data/<script>"a".csv', hidden=())))
+    for label in NASTY:
+        assert label in page.text
+    assert 'data/<script>"a".csv' in page.text
+    assert [attributes.get("type") for attributes in page.all("script")] == ["application/json", None]
+    assert json.loads(page.scripts[0])["networks"][0]["shapes"] == [[15, 4]]
+
+
+def test_a_changed_template_style_or_script_is_changed_code_of_evaluate(tmp_path: Path) -> None:
+    stage = next(stage for stage in STAGES if stage.name == "evaluate")
+    memory = CodeMemory()  # what it has parsed once it need not parse again
+    config = Config({"evaluate": EvaluateParameters()}, {}, None)
+
+    def key(part: str = "") -> str:
+        def parse(source: str, name: str, is_package: bool) -> Any:  # noqa: FBT001 - as parse_module
+            if name != f"stages.evaluate.report.{part}":
+                return memory.parse(source, name, is_package)
+            constant = f"{part.upper()} = "
+            assert source.count(constant) == 1
+            return parse_module(source.replace(constant, f'{constant}"/* one word more */" + '), name, is_package)
+
+        edited = CodeMemory()
+        edited.parse = parse
+        return current_work(Project(tmp_path, STAGES, config, Store(tmp_path), edited), stage, NO_SOURCES).key
+
+    assert key() == key()
+    assert len({key(), key("template"), key("style"), key("script")}) == 4
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_what_a_later_run_of_the_same_work_would_not_repeat_is_not_on_the_page() -> None:
+    text = render(make_findings())
+    assert "2026-11-23" not in text
+    for shown in ("ingest-key-00000", "numpy 2.4.6", "b" * 64, "on_error", "batch_norm", "learning_rate"):
+        assert shown in text
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_mistakes_are_drawn_as_asked_for_the_surest_first() -> None:
+    findings = make_findings(examples=4)
+    wrong = np.flatnonzero(findings.P.argmax(axis=1) != findings.actual)
+    surest = wrong[np.argsort(-findings.P[wrong].max(axis=1))][:4]
+    page = Page(render(findings))
+    drawn = [each for each in page.all("img") if "said" in each["alt"]]
+    assert [each["alt"].split(":")[0] for each in drawn] == [f"Row {1199 - at}" for at in surest]
+    assert {(each["width"], each["height"]) for each in drawn} == {("84", "50")}
+    assert np.array_equal(decoded(drawn[0]["src"]), np.rint(findings.X[surest[0]].reshape(3, 5) * 255))
+    assert not [each for each in Page(render(make_findings(examples=0))).all("img") if each["alt"].startswith("Row")]
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_a_network_without_a_mistake_is_said_to_have_none() -> None:
+    findings = make_findings()
+    P = np.full((N_ROWS, 3), 0.05, np.float32)
+    P[np.arange(N_ROWS), findings.actual] = 0.9
+    confusion = np.diag(np.bincount(findings.actual))
+    metrics = replace_struct(findings.metrics, n_errors=0, accuracy=1.0, accuracy_interval=(0.98, 1.0))
+    assert "There are none." in render(replace(findings, P=P, confusion=confusion, metrics=metrics))
+
+
+def replace_struct(document: Any, **changes: Any) -> Any:
+    import msgspec
+
+    return msgspec.structs.replace(document, **changes)
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_without_augmentation_the_page_says_so() -> None:
+    off = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+    assert "No augmentation" in render(make_findings(training=off))
+    assert "No augmentation" not in render(make_findings(training=off | {"shift": 0.1}))
+
+
+def test_warped_copies_are_drawn_with_the_runs_own_seed() -> None:
+    def warps(**training: Any) -> list[str]:
+        pictures = warp_pictures(make_findings(training=training))
+        return [each["picture"] for each in pictures if each["told"].endswith("warped")]
+
+    assert len(warps()) == 3 * module.COPIES
+    assert warps(seed=1) == warps(seed=1) != warps(seed=2)
+
+
+def test_the_best_epochs_weights_are_marked_only_where_they_were_kept() -> None:
+    findings = make_findings()
+    history = {**findings.history, "validation_accuracy": [0.8, 0.8], "validation_loss": [0.4, 0.5]}
+    assert kept_epoch(findings) == 2
+    assert kept_epoch(replace(findings, history=history)) == 1
+    assert kept_epoch(make_findings(training={"keep": "last"})) is None
+    assert kept_epoch(make_findings(n_networks=2)) is None
+    assert is_chosen(make_findings(n_networks=2))
+    assert not is_chosen(make_findings(training={"folds": 5}))
+
+
+# its figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_calibration_error_is_that_worked_out_by_hand() -> None:
+    # bins of a fifth: (0.4, 0.6] holds two rows, sure by 0.55 on average and once right; (0.8, 1] one, sure by 0.9
+    P = np.array([[0.6, 0.4], [0.5, 0.5], [0.1, 0.9]])
+    bins = reliability(P, np.array([0, 1, 1]), n_bins=5)
+    assert [(each.low, each.high, each.n_rows) for each in bins] == [(0.4, 0.6, 2), (0.8, 1.0, 1)]
+    assert [each.confidence for each in bins] == pytest.approx([0.55, 0.9])
+    assert [each.accuracy for each in bins] == [0.5, 1.0]
+    assert calibration_error(bins) == pytest.approx((2 * 0.05 + 1 * 0.1) / 3)
+
+
+def test_a_network_that_is_as_sure_as_right_has_no_calibration_error() -> None:
+    P = np.tile([[0.75, 0.25]], (4, 1))
+    assert calibration_error(reliability(P, np.array([0, 0, 0, 1]))) == 0.0
+
+
+def test_mistakes_and_unsure_rows_are_ordered_by_confidence_then_by_row() -> None:
+    P = np.array([[0.6, 0.4], [0.9, 0.1], [0.4, 0.6], [0.3, 0.7]])
+    rows = np.array([8, 7, 6, 5])
+    assert worst_mistakes(P, np.array([1, 1, 0, 1]), rows).tolist() == [1, 2, 0]
+    assert least_sure(P, rows).tolist() == [2, 0, 3, 1]
+
+
+def test_confusions_are_counts_and_percents_of_each_line_shaded_by_weight() -> None:
+    (_, counts), (_, percents) = confusions(np.array([[1990, 10, 0], [5, 5, 0], [0, 0, 0]]))
+    assert [[cell["text"] for cell in line] for line in counts] == [["1,990", "10", "·"], ["5", "5", "·"], ["·"] * 3]
+    assert [cell["text"] for cell in percents[0]] == ["99.5", "0.5", "·"]
+    assert [cell["shade"] for cell in counts[0]] == ["right10", "wrong10", ""]
+    assert [cell["shade"] for cell in counts[1]] == ["wrong5", "right5", ""]
+
+
+# its pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_a_png_with_the_images_own_pixels() -> None:
+    image = np.array([[0.0, 1.0, 0.5], [1.0, 0.2, 0.0]], dtype=np.float32)
+    assert decoded(grey_picture(image)).tolist() == [[0, 255, 128], [255, 51, 0]]
+
+
+def test_weights_are_orange_or_blue_and_clear_where_they_are_nothing() -> None:
+    pixels = decoded(weight_picture(np.array([[-2.0, 0.0, 1.0]])))
+    assert pixels[0, :, 3].tolist() == [255, 0, 128]
+    assert (pixels[0, 0, :3].argmax(), pixels[0, 2, :3].argmax()) == (2, 0)
+    assert not decoded(weight_picture(np.zeros((2, 2))))[..., 3].any()
+
+
+def test_a_few_of_many_units_are_shown_the_strongest_first() -> None:
+    network = make_network((0, 1, 2), 3, 5, hidden=(200,))
+    lengths = np.linalg.norm(network.weights["W1"], axis=0)[strongest_units(network)]
+    assert len(lengths) == 64
+    assert (np.diff(lengths) <= 0).all()
+    assert strongest_units(make_network((0, 1, 2), 3, 5, hidden=())).tolist() == [0, 1, 2]
+
+
+# the network inside it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -> None:
+    findings = make_findings(height=7, width=6, filters=(4, 5), kernel=3, n_networks=2)
+    page = Page(render(findings))
+    shown = [each for each in page.all("img") if each["alt"].startswith("Weights of")]
+    order = strongest_units(findings.networks[0]).tolist()
+    assert [each["alt"] for each in shown] == [f"Weights of filter {at}" for at in order]
+    assert {(each["width"], each["height"]) for each in shown} == {("84", "84")}
+    W = findings.networks[0].weights["W1"]  # (9, 4)
+    for each, at in zip(shown, order, strict=True):
+        assert each["src"] == weight_picture(W[:, at].reshape(3, 3))
+    text = " ".join(page.text.split())
+    assert "4 filters of the first convolution of the first network, the strongest first: 3 x 3 weights, which" in text
+    assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 3 - 6 - 3, " in text
+
+
+@pytest.mark.parametrize(
+    "layers", [{"hidden": (8, 7)}, {"filters": (2, 3), "kernel": (3, 2), "stride": (2, 1)}], ids=str
+)
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_folded_layers_say_without_normalisation_what_the_network_says(*, layers: dict, batch_norm: bool) -> None:
+    network = make_network((0, 1, 2), 4, 5, batch_norm=batch_norm, activation="tanh", **layers)
+    plain = Network(replace(network.architecture, batch_norm=False))
+    for i, (W, b) in enumerate(folded_layers(network), start=1):
+        plain.weights[f"W{i}"][...], plain.weights[f"b{i}"][...] = W, b
+    X = np.random.default_rng(0).random((50, 20))
+    np.testing.assert_allclose(predict_proba(plain, X), predict_proba(network, X), atol=1e-6)
+
+
+def test_weights_are_stored_in_full_or_half_precision_or_not_at_all_by_the_room_there_is() -> None:
+    findings = make_findings()
+    framing = find_framing(findings.X, 3, 5)
+    n = len(findings.networks[0].parameters)  # batch normalisation apart, what is stored
+
+    def weights(room: int) -> np.ndarray | None:
+        found = drawing_model(findings.networks, findings.images, findings.profile, framing, room=room)
+        stored = "<f2" if found and found["half"] else "<f4"
+        return found and np.frombuffer(base64.b64decode(found["networks"][0]["weights"]), stored)
+
+    full, half = weights(10_000), weights(4 * n)
+    assert full is not None
+    assert half is not None
+    assert (len(full), full.dtype) == (n, np.float32)
+    assert (len(half), half.dtype) == (n, np.float16)
+    np.testing.assert_allclose(half, full, rtol=1e-3)
+    assert weights(n) is None
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_a_page_keeps_below_its_limit_and_says_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = make_findings(hidden=(3000,))  # 57 thousand parameters: 304 or 152 kB
+    whole = len(render(findings))
+    for limit, told in ((whole - 100_000, "half precision here"), (whole - 200_000, "Left out")):
+        monkeypatch.setattr(module, "LARGEST_PAGE", limit)
+        text = render(findings)
+        assert told in text
+        assert len(text.encode()) <= limit
+    assert "<script" not in text
+    assert "script-src" not in text
+
+
+def test_what_a_notebook_or_a_machine_tells_matplotlib_harms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "style").mkdir()
+    (tmp_path / "style/matplotlibrc").write_text("axes.formatter.use_locale: True\nfigure.dpi: 7\n")
+    hostile = {"MPLCONFIGDIR": str(tmp_path / "style"), "MPLBACKEND": "module://matplotlib_inline.none", "LC_ALL": "xx"}
+    code = "from pipeline.cli import main; main(standalone_mode=False, args=['dag'])"
+    code += "; import stages.evaluate.report.figures"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env={**os.environ, **hostile}, capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,137 @@
+"""Many bad rows, or large ones: explained in bounded time and memory, and truthfully."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
+
+from pipeline.errors import ConfigError, DataError
+from stages.ingest.csv import bad_rows
+from stages.ingest.csv.bad_rows import BadRow, BadRows
+
+DECIMALS = [row.replace(",", ",0.") for row in ROWS]  # 16 bad cells each
+MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"
+
+
+def test_pandera_sees_the_bad_cells_only(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    failures = bad_rows.failures
+
+    def count(schema: object, cells: pd.Series[str]) -> list[dict[str, object]]:
+        seen.append(cells.size)
+        return failures(schema, cells)  # type: ignore[arg-type]  # passed on as it is
+
+    monkeypatch.setattr(bad_rows, "failures", count)
+    with pytest.raises(DataError):
+        ingest({"train.csv": changed(4, 3, "256"), "test.csv": TEST})
+    assert sum(seen) == 1
+
+
+def test_beyond_the_most_faults_each_row_still_has_one_and_the_message_says_so(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bad_rows, "FAULTS_KEPT", 50)
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *DECIMALS]) + "\n", "test.csv": TEST})
+    kept = "the faults of the first 3 of them, and one or more of each of the next 9, are in artifacts"
+    assert kept in error.value.mend
+    faults = pd.read_parquet(tmp_path / "report/ingest/failures.parquet")
+    assert faults["line"].value_counts(sort=False).tolist() == [16, 16, 16, 2, *[1] * 8]
+    assert "line 4, column pixel0: " in error.value.where
+    assert "(and 15 more here)" in error.value.where.splitlines()[3]
+    assert "(and at least 1 more here)" in error.value.where.splitlines()[4]
+
+
+def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bad_rows, "BYTES_KEPT", 5_500)
+    bad = BadRows()
+    for line in range(1, 101, 10):
+        bad.add([BadRow(line + index, "x" * (1_000 if line < 90 else 1), "wrong") for index in range(10)])
+    assert bad.n == 100
+    assert [row.line for row in bad.kept] == [1, 2, 3, 4, 5]  # none behind the first that has no room
+    assert not bad.are_all_kept
+
+
+def test_rows_too_large_to_be_kept_are_not_set_aside(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bad_rows, "BYTES_KEPT", 50)
+    with pytest.raises(DataError, match="MiB of text may be set aside"):
+        ingest({"train.csv": MANY_GOOD + DECIMALS[0] + "\n", "test.csv": TEST}, on_error="quarantine")
+
+
+def test_every_row_set_aside_has_a_true_reason_and_its_text_as_it_stood(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bad_rows, "FAULTS_KEPT", 3)
+    bad = [DECIMALS[0], '"' + DECIMALS[1].replace(",", '","') + '"', ROWS[2] + ",1", DECIMALS[3]]
+    ingest(
+        {"train.csv": MANY_GOOD + "\n".join(bad) + "\n", "test.csv": TEST},
+        on_error="quarantine",
+        max_quarantined=0.1,
+    )
+    rows = pd.read_parquet(tmp_path / "ingest/quarantine.parquet")
+    assert rows["text"].tolist() == bad
+    assert rows["reason"].tolist()[2] == "the line has 18 cells, not 17"
+    assert all("pixel0: '0." in rows["reason"][row] for row in (0, 1, 3))
+
+
+@pytest.mark.parametrize("character", ["\0", "\r", "\t", "\x1b", "\x85"], ids=ascii)
+def test_an_id_with_a_control_character_is_refused(ingest: Ingest, character: str) -> None:
+    lines = TEST.splitlines()
+    named = [f"{name},{line}" for name, line in zip(["id", "a", f"b{character}c", "d", "e", "f"], lines, strict=True)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": TRAIN, "test.csv": "\n".join(named) + "\n"})
+    assert "line 3, column id: " in error.value.where
+    assert "not an id: it is empty, or has a control character" in error.value.where
+    assert_is_short(error.value)
+
+
+def test_an_id_of_the_sample_submission_with_a_control_character_is_refused(ingest: Ingest) -> None:
+    sample = "id,label\n1,0\n2\0,0\n3,0\n4,0\n5,0\n"
+    with pytest.raises(DataError, match="not an id and a label") as error:
+        ingest({"train.csv": TRAIN, "test.csv": TEST, "sample_submission.csv": sample})
+    assert "line 3" in error.value.where
+
+
+def test_an_empty_class_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(ConfigError, match="a label may not be empty"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("a", ""))
+
+
+def test_a_class_of_more_than_64_bits_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(ConfigError, match="a label of so many digits"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=(5, 10**20))
+
+
+def test_a_class_with_a_control_character_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(ConfigError, match="control character"):
+        ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("0", "1", "2\0"))
+
+
+def test_a_row_of_many_cells_is_shown_shortly(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(2, 5, "x" * 5000), "test.csv": TEST})
+    assert f"'{'x' * 40}...' is" in error.value.where
+    assert np.max([len(line) for line in str(error.value).splitlines()]) < 300
+
+
+def test_a_file_that_ends_within_a_row_seems_cut_off(ingest: Ingest) -> None:
+    for cut in (TRAIN[:-20], TRAIN[: TRAIN.rindex(",") + 1]):
+        with pytest.raises(DataError, match="is not valid: the file seems cut off in the middle of its last") as error:
+            ingest({"train.csv": cut, "test.csv": TEST})
+        assert error.value.mend.startswith("copy or download it again; every fault is in")
+    warnings = ingest(
+        {"train.csv": MANY_GOOD[:-20], "test.csv": TEST}, on_error="quarantine", max_quarantined=0.1
+    ).warnings
+    assert any("seems cut off" in warning and "download it again" in warning for warning in warnings)
+
+
+def test_a_short_row_that_has_an_end_or_is_not_the_last_is_no_sign_of_a_cut(ingest: Ingest) -> None:
+    short = TRAIN[:-20]
+    for text in (short + "\n", f"{short}\n{ROWS[0]}"):
+        with pytest.raises(DataError, match="is not valid") as error:
+            ingest({"train.csv": text, "test.csv": TEST})
+        assert "cut off" not in str(error.value)

@@ -1,0 +1,329 @@
+"""What bad input gets: one short message that names file, line and column."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import resource
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pandera.config import config_context
+from small_csv import (
+    HEADER,
+    ROWS,
+    TEST,
+    TRAIN,
+    Ingest,
+    assert_is_short,
+    changed,
+    moved_column,
+    quoted_pair,
+    relabelled,
+    renamed,
+    without_column,
+    zip_of_both,
+)
+
+from pipeline.errors import ConfigError, DataError
+from stages.ingest.csv import bad_rows, streams
+from stages.ingest.csv import zip_files as archive
+from stages.shared.messages import FileName
+
+# What is wrong, train.csv, and what the message says; the last in its ``where``.
+BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
+    "empty file": ("", "is empty", "train.csv"),
+    "nothing but line ends": ("\n\n\n", "is empty", "train.csv"),
+    "header only": (HEADER + "\n", "no rows", "train.csv"),
+    "no header where one is expected": ("\n".join(ROWS) + "\n", "holds numbers", "line 1"),
+    "no header, and labels that are texts": (
+        "\n".join(ROWS).replace("0,", "cat,", 1) + "\n",
+        "holds numbers",
+        "line 1",
+    ),
+    "a doubled column": (renamed("pixel7", "pixel6"), "'pixel6' stands in it twice", "line 1, column 9"),
+    "a missing column": (without_column(TRAIN, 6), "'pixel5' is missing", "line 1, column 7"),
+    "an extra column": (renamed("label,", "label,weight,"), "'weight' is neither", "line 1, column 2"),
+    "a misnamed pixel": (renamed("pixel5", "pixle5"), "'pixle5' is neither", "line 1, column 7"),
+    "a pixel of too many digits": (renamed("pixel5", "pixel" + "5" * 5000), "...' is neither", "line 1, column 7"),
+    "a name without an end": (renamed("pixel5", "x" * 5000), "...' is neither", "line 1, column 7"),
+    "an endless name that stands twice": (
+        HEADER.replace("pixel5", "pixel1" + "2" * 5000).replace("pixel6", "pixel1" + "2" * 5000) + "\n",
+        "...' stands in it twice",
+        "column 8",
+    ),
+    "a misnamed label": (renamed("label", "lable"), "'lable' is neither", "line 1, column 1"),
+    "no label column": (without_column(TRAIN, 0), "no label column", "line 1"),
+    "columns in another order": (renamed("pixel5,pixel6", "pixel6,pixel5"), "'pixel6' stands after", "column 7"),
+    "the label behind the pixels": (moved_column(0), "after the first pixel", "line 1, column 17"),
+    "columns in falling order": (
+        ",".join(["label", *HEADER.split(",")[:0:-1]]) + TRAIN.removeprefix(HEADER),
+        "'pixel14' stands after",
+        "column 3",
+    ),
+    "two numbers in one pair of quotation marks": (
+        TRAIN.replace(ROWS[2], quoted_pair(ROWS[2])),
+        "1 of the 12",
+        "line 4: ",
+    ),
+    "lone carriage returns that make up for zeros": (
+        changed(5, 5, "007").replace("\n", "\r", 4).replace("\r", "\n", 2),
+        "of the 1",
+        "line 3: the line has 49 cells",
+    ),
+    "an empty name": (renamed("pixel5,", ","), "'' is neither", "line 1, column 7"),
+    "a row that is too short": (
+        TRAIN.replace(ROWS[3], ROWS[3].rsplit(",", 1)[0]),
+        "1 of the 12",
+        "line 5: the line has 16",
+    ),
+    "a row that is too long": (TRAIN.replace(ROWS[3], ROWS[3] + ",1"), "1 of the 12", "line 5: the line has 18"),
+    "a truncated last row": (TRAIN[:-30], "1 of the 12", "line 13: the line has"),
+    "a blank line between rows": (TRAIN.replace(ROWS[3], "\n" + ROWS[3]), "1 of the 13", "line 5: the line is blank"),
+    "a label outside the classes": (changed(3, 0, "7"), "1 of the 12", "line 4, column label: '7' is none of"),
+    "a missing label": (changed(3, 0, ""), "1 of the 12", "line 4, column label: '' is none of"),
+    "one class only": (relabelled(*[1] * 12), "nothing to tell apart", "train.csv"),
+    "a class with a single row": (
+        relabelled(*[0, 1] * 5, 0, 2),
+        "1 of the 3 classes has fewer than 2 rows",
+        "column label\n    label 2 in line 13",
+    ),
+    "UTF-16": (TRAIN.encode("utf-16"), "UTF-16", "first bytes"),
+    "UTF-16 without its mark": (TRAIN.encode("utf-16-le"), "UTF-16", "first bytes"),
+    "Latin-1 in the header": (renamed("label", "étiquette").encode("latin-1"), "not UTF-8", "line 1, byte 1"),
+    "Latin-1 in a row": (changed(3, 0, "é").encode("latin-1"), "1 of the 12", "line 4: the line is not UTF-8"),
+    "old Macintosh line ends": (TRAIN.replace("\n", "\r"), "carriage return", "line 1"),
+    "a carriage return within a row": (changed(3, 4, "1\r2"), "1 of the 12", r"line 4, column pixel3: '1\r2'"),
+    "JSON": ('{"label": 1}\n', "is JSON", "first bytes"),
+    "a PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG image", "first bytes"),
+    "a web page": ("<!DOCTYPE html><html></html>\n", "web page", "first bytes"),
+    "a web page after a blank line": ("\r\n \n<html></html>\n", "web page", "first bytes"),
+    "a zip under the name of a CSV": (b"PK\x03\x04" + bytes(50), "is a zip", "first bytes"),
+    "something else altogether": (bytes(range(1, 9)) + b"\n", "is damaged, or not a CSV", "first bytes"),
+    "random bytes": (np.random.default_rng(0).bytes(5000), "is damaged, or not a CSV", "first bytes"),
+    "a NUL byte in the header": (renamed("pixel5", "pix\0l5"), "is damaged, or not a CSV", "first bytes"),
+    "a table of something else": ("name,age\na,3\n", "named like a pixel", "line 1"),
+    "semicolons": (TRAIN.replace(",", ";"), "semicolons", "line 1"),
+    "tabs": (TRAIN.replace(",", "\t"), "tabs", "line 1"),
+    "a truncated gzip": (gzip.compress(TRAIN.encode())[:-20], "damaged or cut off", "train.csv"),
+    "a gzip with a flipped bit": (gzip.compress(TRAIN.encode())[:-8] + bytes(8), "damaged or cut off", "train.csv"),
+}
+
+
+@pytest.mark.parametrize(("content", "what", "where"), BAD_TRAIN.values(), ids=BAD_TRAIN.keys())
+def test_a_bad_training_file_is_answered_with_one_clear_error(
+    ingest: Ingest, content: str | bytes, what: str, where: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": content, "test.csv": TEST}, classes=(0, 1, 2))
+    assert what in error.value.what
+    assert where in error.value.where
+    assert_is_short(error.value)
+
+
+@pytest.mark.parametrize("where", ["data/train.csv, line 1, column 9", "data/a.zip: train.csv, line 1, column 9"])
+def test_an_error_names_the_file_by_its_path_from_the_working_folder(
+    ingest: Ingest, tmp_path: Path, where: str
+) -> None:
+    bad = renamed("pixel7", "pixel6")
+    files: dict[str, str | bytes] = {"train.csv": bad, "test.csv": TEST}
+    with pytest.raises(DataError) as error:
+        ingest({"a.zip": zip_of_both(bad)} if "a.zip" in where else files)
+    assert error.value.where == f"{tmp_path}/{where}"
+
+
+def test_a_truncated_gzip_states_no_position(ingest: Ingest, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv.gz": gzip.compress(TRAIN.encode())[:-20], "test.csv": TEST})
+    assert error.value.where == f"{tmp_path}/data/train.csv.gz"
+
+
+BAD_CELLS = ["256", "-1", "1.5", "1.0", "1e2", "abc", "", "NaN", "NA", " 5", "5 ", "\t5", "007", "00", "0x1F", "+5",
+             "-0", "true", "\0", "5\0", "٣", '5"', '"5', '5"6"', '"5"6', '""', "99999999999999999999"]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", BAD_CELLS, ids=ascii)
+def test_a_cell_that_is_not_plainly_a_byte_is_refused(ingest: Ingest, tmp_path: Path, cell: str) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 3, cell), "test.csv": TEST})
+    assert "line 5" in error.value.where
+    assert "column pixel2" in error.value.where or "quotation marks" in error.value.where
+    assert_is_short(error.value)
+    faults = pq.read_table(tmp_path / "report/ingest/failures.parquet").to_pylist()
+    assert [fault["line"] for fault in faults] == [5]
+
+
+@pytest.mark.parametrize("cell", BAD_CELLS, ids=ascii)
+def test_a_label_that_is_not_plainly_a_number_is_refused(ingest: Ingest, cell: str) -> None:
+    if cell in {"256", "-1"}:
+        pytest.skip("a label may be any whole number")
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 0, cell), "test.csv": TEST})
+    assert "line 5" in error.value.where
+    assert_is_short(error.value)
+
+
+def test_a_misnamed_pixel_is_told_the_number_after_the_one_before_it(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": renamed("pixel3", "pxel3"), "test.csv": TEST})
+    assert error.value.mend.startswith("rename it to pixel3 or remove it")
+
+
+def test_a_label_called_like_a_pixel_of_a_file_without_header_is_refused(ingest: Ingest) -> None:
+    files: dict[str, str | bytes] = {"train.csv": "\n".join(ROWS) + "\n", "test.csv": TEST.split("\n", 1)[1]}
+    with pytest.raises(ConfigError, match="what a pixel of a file without a header is called"):
+        ingest(files, has_header=False, label="pixel0")
+
+
+def test_a_text_label_is_told_how_to_be_allowed(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 0, "cat"), "test.csv": TEST})
+    assert "'cat' is not a whole number (if labels are texts, list them in ingest.classes)" in error.value.where
+
+
+def test_many_faults_are_counted_shown_in_part_and_kept_in_failures(ingest: Ingest, tmp_path: Path) -> None:
+    rows = [row.replace(",", ",9", 1) if index < 8 else row for index, row in enumerate(ROWS)]
+    rows = [re.sub(r"^(\d),9\d*", r"\1,999", row) for row in rows]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    assert error.value.what == "8 of the 12 rows of train.csv are not valid"
+    assert "and 3 more lines" in error.value.where
+    assert_is_short(error.value)
+    faults = pq.read_table(tmp_path / "report/ingest/failures.parquet").to_pylist()
+    assert [fault["line"] for fault in faults] == list(range(2, 10))
+    assert faults[0] == {
+        "file": "train.csv",
+        "line": 2,
+        "column": "pixel0",
+        "value": "999",
+        "rule": "not a whole number from 0 to 255",
+    }
+
+
+def test_a_file_of_nothing_but_wrong_cells_is_answered_shortly(ingest: Ingest) -> None:
+    train = re.sub(r",(\d+)", r",0.\1", TRAIN.replace("pixel", "PIXEL")).replace("PIXEL", "pixel")
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    assert error.value.what == "12 of the 12 rows of train.csv are not valid"
+    assert "(and 15 more here)" in error.value.where
+    assert_is_short(error.value)
+
+
+def test_a_bad_row_names_its_line_in_a_later_block(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
+    train = changed(11, 1, "256").replace(ROWS[4], ROWS[4] + ",1")
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    assert "line 6: the line has 18 cells" in error.value.where
+    assert "line 12, column pixel0" in error.value.where
+
+
+def test_pandera_speaks_even_where_it_is_turned_off(ingest: Ingest) -> None:
+    with config_context(validation_enabled=False), pytest.raises(DataError) as error:  # PANDERA_VALIDATION_ENABLED
+        ingest({"train.csv": changed(3, 3, "256"), "test.csv": TEST})
+    assert "line 4, column pixel2: '256'" in error.value.where
+
+
+def test_the_message_says_exactly_what_failures_holds(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = "\n".join([HEADER, *(f"{row},1" for row in ROWS[:8]), *ROWS]) + "\n"
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    assert error.value.mend.endswith("; every fault is in artifacts/ingest/failures.parquet")
+    monkeypatch.setattr(bad_rows, "ROWS_KEPT", 6)
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.mend
+    assert pq.read_table(tmp_path / "report/ingest/failures.parquet").num_rows == 6
+
+
+def test_bad_test_rows_are_all_in_failures_too(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"1 of the 5 rows of test\.csv is not valid") as error:
+        ingest({"train.csv": TRAIN, "test.csv": TEST.replace("\n", ",1\n", 2).replace(",1\n", "\n", 1)})
+    assert error.value.mend.endswith("every fault is in artifacts/ingest/failures.parquet")
+
+
+# --- size ------------------------------------------------------------------------------------------------------------
+
+
+class Endless(io.RawIOBase):
+    """A file of one line that never ends, after a header."""
+
+    def __init__(self, start: bytes) -> None:
+        self.start = start
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece, self.start = self.start[: len(buffer)], self.start[len(buffer) :]
+        content = piece or b"1" * len(buffer)
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@pytest.mark.parametrize("start", [b"", HEADER.encode() + b"\n"], ids=["as header", "as row"])
+def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
+    file = io.BufferedReader(Endless(start))
+    raw = streams.RawCsv(FileName("train.csv", "data/train.csv"), 0, file.read, lambda _: 0.0)
+
+    def read_it_all() -> None:
+        raw.read_header()
+        list(raw.blocks())
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match="a line of more than 4,194,304 bytes") as error:
+        read_it_all()
+    assert_is_short(error.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=ascii)
+@pytest.mark.parametrize("block_bytes", [*range(len(ROWS[-1]) + 1, len(ROWS[-1]) + 5), 200])
+def test_blank_lines_at_the_end_are_dropped_however_many(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, block_bytes: int, end: str
+) -> None:
+    monkeypatch.setattr(streams, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 200)
+    outcome = ingest({"train.csv": TRAIN + end * 1000, "test.csv": TEST})
+    assert outcome.figures["rows"] == "12 + 5 to predict"
+
+
+def test_blank_lines_before_a_row_are_bad_rows_however_many(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 200)
+    with pytest.raises(DataError, match=r"1,001 of the 1,013 rows") as error:
+        ingest({"train.csv": TRAIN.replace(ROWS[0], ROWS[0] + ",1") + "\n" * 1000 + ROWS[0], "test.csv": TEST})
+    assert "line 2: the line has 18 cells" in error.value.where
+    assert "line 14: the line is blank" in error.value.where
+
+
+@pytest.mark.parametrize("flags", [8, 16, 24], ids=["name", "comment", "both"])
+@pytest.mark.parametrize("before", [b"", gzip.compress(TRAIN.encode())], ids=["at once", "behind good data"])
+def test_a_gzip_header_without_an_end_is_refused(ingest: Ingest, flags: int, before: bytes) -> None:
+    name = b"x" * 1000 + b"\0" if flags == 24 else b""
+    endless = before + bytes([0x1F, 0x8B, 8, flags, *bytes(6)]) + name + b"x" * 200_000
+    with pytest.raises(DataError, match="a gzip header in it does not end"):
+        ingest({"train.csv.gz": endless, "test.csv": TEST})
+
+
+def test_a_gzip_with_a_file_name_is_read(ingest: Ingest) -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile("train.csv", "wb", fileobj=packed) as file:
+        file.write(TRAIN.encode())
+    assert packed.getvalue()[3] == 8
+    assert ingest({"train.csv.gz": packed.getvalue(), "test.csv": TEST}).figures["classes"] == 3
+
+
+def test_a_gzip_bomb_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "ALWAYS_ALLOWED_BYTES", 1_000_000)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 100_000)
+    bomb = gzip.compress(HEADER.encode() + b"\n" + b"0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n" * 100_000)
+    with pytest.raises(DataError, match=r"expands to over \d,\d{3},\d{3} bytes") as error:
+        ingest({"train.csv": bomb, "test.csv": TEST})
+    assert_is_short(error.value)

@@ -1,0 +1,69 @@
+"""Training shared by processes: the weights that threads give, and one fork a worker for all epochs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from threading import Thread
+
+import numpy as np
+import pytest
+from small_trainings import make_network, problem, run
+
+from stages.mlp import Recipe, fit
+from stages.mlp.parallel.processes import LINE, Processes
+from stages.mlp.parallel.replicas import Threads, make_team
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are for Linux")
+
+
+def test_processes_and_threads_end_with_the_same_weights() -> None:
+    settings = {"dropout": 0.2, "batch_norm": True}
+    recipe = Recipe(epochs=2, batch_size=32, shards=3, clip_norm=1.0, ema=0.9, weight_decay=0.01)
+    (network, history), (other, other_history) = (
+        run(recipe, settings, workers=kind) for kind in ("threads", "processes")
+    )
+    np.testing.assert_array_equal(network.parameters, other.parameters)
+    np.testing.assert_array_equal(network.statistics, other.statistics)
+    assert history == other_history
+
+
+def test_a_worker_that_is_slow_to_see_the_end_of_an_epoch_stays_to_that_of_the_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait = Processes.wait
+
+    def slow(self: Processes, index: int) -> None:
+        """Let the other worker come to the end of the second epoch, which it needs nobody for, before going on."""
+        wait(self, index)
+        turns = self._turns  # every worker's number of waits
+        while index == 1 and turns[LINE] == 1 and turns[0] == 1:
+            os.sched_yield()
+
+    monkeypatch.setattr(Processes, "wait", slow)
+    X, Y = problem()
+    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", shards=2)
+    history = fit(make_network(), X[:1], Y[:1], recipe, workers="processes")
+    assert len(history.epochs) == 2
+
+
+def test_processes_are_started_once_for_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, forks = os.fork, []
+
+    def counted() -> int:
+        forks.append(None)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", counted)
+    _, history = run(Recipe(epochs=3, shards=3), workers="processes")
+    assert len(history.epochs) == 3
+    assert len(forks) == 2
+
+
+def test_whoever_trains_beside_the_main_thread_gets_threads() -> None:
+    """Another thread may be in BLAS, whose lock a forked process would find taken for ever."""
+    found = [type(make_team(2))]
+    thread = Thread(target=lambda: found.append(type(make_team(2))))
+    thread.start()
+    thread.join()
+    assert found == [Processes, Threads]

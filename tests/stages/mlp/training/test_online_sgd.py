@@ -1,0 +1,112 @@
+"""The tutorial's way, one row at a time: its initial weights, its formulas, its weights after 500 steps."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp.parallel.replicas import Threads
+from stages.mlp.training.checkpoint import Training
+from stages.mlp.training.epoch_loop import OneByOneCourse, SharedCourse, generator, make_course
+from stages.mlp.training.online_sgd import BLOCK_ROWS
+from stages.mlp.training.step import State
+
+SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
+
+
+def rows(m: int, n: int = 784, n_classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Images of which a fifth of the pixels is not black."""
+    rng = np.random.default_rng(0)
+    return rng.random((m, n)) * (rng.random((m, n)) < 0.2), np.eye(n_classes)[rng.integers(0, n_classes, m)]
+
+
+def transcription(network: Network, X: np.ndarray, Y: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+    """SEED.md's formulas, float64, columns are examples: [W1, b1, W2, b2, ...] after the rows of ``order``."""
+    L = network.n_layers
+    W = [network.weights[f"W{i}"].T.copy() for i in range(1, L + 1)]  # (n_out, n_in)
+    b = [network.weights[f"b{i}"][:, None].copy() for i in range(1, L + 1)]
+    for index in order:
+        A = [X[index][:, None]]
+        for i in range(L):
+            Z = W[i] @ A[i] + b[i]
+            A.append(np.exp(Z) / np.exp(Z).sum(axis=0) if i == L - 1 else np.maximum(Z, 0))
+        dZ = A[-1] - Y[index][:, None]
+        for i in range(L - 1, -1, -1):
+            dW, db, dA = dZ @ A[i].T / 1, dZ.mean(axis=1, keepdims=True), W[i].T @ dZ
+            W[i] -= 0.01 * dW
+            b[i] -= 0.01 * db
+            dZ = dA * (A[i] > 0)
+    return [values for pair in zip(W, b, strict=True) for values in pair]
+
+
+@pytest.mark.parametrize("hidden", [(256, 64), (), (20, 15, 12)])
+def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[int, ...]) -> None:
+    X, Y = rows(500)
+    network = Network(Architecture(784, 10, hidden, dtype="float64"))
+    network.initialise(np.random.default_rng(1), "tutorial")
+    expected = transcription(network, X, Y, generator(0, 1).permutation(500))
+    fit(network, X, Y, SEED)
+    for i in range(network.n_layers):
+        np.testing.assert_allclose(network.weights[f"W{i + 1}"].T, expected[2 * i], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(network.weights[f"b{i + 1}"], expected[2 * i + 1][:, 0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "sigmoid"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -> None:
+    X, Y = rows(BLOCK_ROWS * 2 + 5, 12, n_classes)
+    architecture = Architecture(12, n_classes, (7, 6), activation, dtype="float64")
+    recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, shards=2)
+    networks, losses = [], []
+    for kind in (OneByOneCourse, SharedCourse):
+        network = Network(architecture)
+        network.initialise(np.random.default_rng(1))
+        training = Training(network, State(network, recipe.update), recipe, "", network.parameters, network.statistics)
+        told: list[tuple] = []
+        with Threads(2) as workers:
+            more = () if kind is OneByOneCourse else (workers, None)
+            course = kind(training, X, Y, None, lambda *said: told.append(said), *more)  # noqa: B023 - called within the loop
+            workers.run(partial(course.run_epoch, number=1, deadline=np.inf))
+        networks.append(network)
+        losses.append(told)
+    np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-10)
+
+
+def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
+    X, Y = rows(3, 5, 3)
+    network = Network(Architecture(5, 3))
+    with Threads(1) as workers:
+
+        def course(recipe: Recipe) -> type:
+            training = Training(network, State(network, recipe.update), recipe, "", network.parameters, np.empty(0))
+            return type(make_course(training, workers, X, Y, None, None, None))
+
+        assert course(SEED) is OneByOneCourse
+        for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
+            assert course(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other})) is SharedCourse
+
+
+def test_the_tutorials_initial_weights() -> None:
+    network = Network(Architecture(784, 10, (256, 64), dtype="float64"))
+    network.initialise(np.random.default_rng(0), "tutorial")
+    for name, deviation in {"W1": 0.1, "W2": (2 / 256) ** 0.5, "W3": 0.1}.items():
+        assert network.weights[name].std() == pytest.approx(deviation, rel=0.1)
+        assert abs(network.weights[name].mean()) < 0.02
+    assert not network.weights["b1"].any()
+
+
+def test_a_loss_that_is_told_is_that_before_the_step() -> None:
+    X, Y = rows(4, 6, 3)
+    network = Network(Architecture(6, 3, (5,), dtype="float64"))
+    network.initialise(np.random.default_rng(0))
+    Z = network.logits(X[generator(0, 1).permutation(4)[:1]])
+    y = Y[generator(0, 1).permutation(4)[:1]]
+    expected = float(np.log(np.exp(Z).sum()) - (Z * y).sum())
+    told: list[float] = []
+    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_right: told.append(loss))  # noqa: ARG005 - fit's names
+    assert told[0] == pytest.approx(expected, rel=1e-12)
+    assert len(told) == 4

@@ -1,0 +1,36 @@
+"""What optimisers remember does not linger in numbers that the processor is slow with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stages.mlp.training import optimisers
+from stages.mlp.training.optimisers import Adam, Momentum, Nesterov, Optimiser
+
+N_STEPS = 3000
+
+
+def run(optimiser: Optimiser) -> tuple[np.ndarray, int]:
+    """The weights after a few steps with gradients and many without, and how often a denormal number was kept."""
+    rng = np.random.default_rng(0)
+    w, work = rng.standard_normal((2, 50)).astype(np.float32)
+    state = np.zeros((optimiser.n_state, 50), np.float32)
+    least, n_denormal = np.finfo(np.float32).tiny, 0
+    for step in range(1, N_STEPS + 1):
+        g = rng.standard_normal(50).astype(np.float32) * (step < 10)
+        optimiser.update(w, g, state, work, step, 1e-3)
+        n_denormal += int(np.count_nonzero((state != 0) & (np.abs(state) < least)))
+    return w, n_denormal
+
+
+@pytest.mark.parametrize("optimiser", [Momentum(0.9), Nesterov(0.9), Adam(0.9, 0.95), Adam(0.8, 0.99)])
+def test_averages_of_gradients_that_have_become_0_do_not_become_denormal(
+    optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleared, n_denormal = run(optimiser)
+    assert n_denormal == 0
+    monkeypatch.setattr(optimisers, "CLEARED_EVERY", 2 * N_STEPS)
+    kept, n_denormal = run(optimiser)
+    assert n_denormal > 0
+    np.testing.assert_array_equal(cleared, kept)

@@ -1,0 +1,55 @@
+"""Image tables: bounded groups of rows, written aside, and errors of writing that come out."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages.shared import tables
+from stages.shared.tables import ImageTable, read_column, read_pixel_blocks
+
+NAMES = ("pixel0", "pixel1", "pixel2")
+
+
+@pytest.mark.parametrize(
+    ("rows_per_group", "pixels_per_group", "groups"), [(4, 999, [4, 4, 3]), (99, 18, [6, 5]), (99, 1, [1] * 11)]
+)
+def test_a_row_group_is_bounded_by_rows_and_by_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_group: int, pixels_per_group: int, groups: list[int]
+) -> None:
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", rows_per_group)
+    monkeypatch.setattr(tables, "PIXELS_PER_GROUP", pixels_per_group)
+    pixels, path = np.arange(33, dtype=np.uint8).reshape(11, 3), tmp_path / "a.parquet"
+    with ImageTable(path, {"label": pa.int64()}, NAMES) as table:
+        for start, stop in ((0, 5), (5, 5), (5, 11)):
+            table.add(pixels[start:stop].T, {"label": list(range(start, stop))})
+    metadata = pq.ParquetFile(path).metadata
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == groups
+    np.testing.assert_array_equal(np.concatenate(list(read_pixel_blocks(path))), pixels)
+    assert read_column(path, "label").tolist() == list(range(11))
+
+
+@pytest.mark.parametrize("n_rows", [1, 4, 9], ids=["when it is left", "at once", "later"])
+def test_a_full_disk_is_told_though_another_thread_met_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_rows: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(OSError, match="No space"), ImageTable(tmp_path / "a.parquet", {}, NAMES) as table:
+        table.add(np.zeros((3, n_rows), dtype=np.uint8), {})
+
+
+def test_the_encodings_are_such_as_every_reader_of_parquet_knows(tmp_path: Path) -> None:
+    with ImageTable(tmp_path / "a.parquet", {"id": pa.string()}, NAMES) as table:
+        table.add(np.zeros((3, 2), dtype=np.uint8), {"id": ["a", "b"]})
+    group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    used = {encoding for column in range(4) for encoding in group.column(column).encodings}
+    assert used <= {"PLAIN", "RLE", "DELTA_BINARY_PACKED"}

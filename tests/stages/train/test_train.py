@@ -1,0 +1,386 @@
+"""Train: a network that works, a history, the same bytes every time, and an end that can be taken up again."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from mmap import mmap
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import ConfigError, DataError, StageError
+from stages import mlp
+from stages.encode.documents import Classes
+from stages.mlp import Architecture, load_members, predict_proba
+from stages.mlp.training.online_sgd import suits_one_by_one
+from stages.presets import PRESETS
+from stages.shared.documents import encode_document
+from stages.split.documents import Images, Normaliser
+from stages.train.checks import check_history, check_model
+from stages.train.member import Member, Trained, Watcher, all_in_posture, make_member, usual_batch_size
+from stages.train.parameters import TrainParameters, Variant
+from stages.train.train import ROWS, train_missing
+
+WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
+DIGITS = mlp.Images(tuple(range(10)), 28, 28)
+SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """300 images of 4 x 3 pixels, in three classes that one can tell apart by their brightest column."""
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 3, 300)
+    X = rng.random((300, 4, 3), dtype=np.float32) * np.float32(0.5)
+    X[np.arange(300), :, indices] += np.float32(0.5)
+    X = X.reshape(300, 12)
+    for folder in ("split", "encode"):
+        (tmp_path / folder).mkdir()
+    for part, chosen in (("train", slice(0, 250)), ("validation", slice(250, 300))):
+        np.save(tmp_path / f"split/X_{part}.npy", X[chosen])
+        np.save(tmp_path / f"encode/Y_{part}.npy", np.eye(3, dtype=np.float32)[indices[chosen]])
+    normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
+    images = Images(height=4, width=3, normaliser=normaliser, n_train=250, n_validation=50, n_test=0)
+    (tmp_path / "split/images.json").write_bytes(encode_document(images))
+    (tmp_path / "encode/classes.json").write_bytes(encode_document(Classes(classes=(3, 7, 20))))
+    return tmp_path
+
+
+def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL))
+    assert outcome.figures["validation accuracy"] > 0.95
+    network = mlp.load(rows / "train/model.npz")
+    assert network.images == mlp.Images((3, 7, 20), 4, 3, 0.0, 255.0)
+    X, Y = np.load(rows / "split/X_validation.npy"), np.load(rows / "encode/Y_validation.npy")
+    accuracy = np.mean(mlp.predict_proba(network, X).argmax(1) == Y.argmax(1))
+    assert accuracy == outcome.figures["validation accuracy"]
+
+
+def test_the_history_has_a_row_for_each_epoch_and_says_which_was_best(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL))
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    best = history.loc[history["epoch"] == outcome.figures["best epoch"]].iloc[0]
+    assert best["validation_accuracy"] == history["validation_accuracy"].max()
+
+
+def test_two_runs_write_the_same_bytes(rows: Path, run_stage) -> None:
+    settings = TrainParameters(**SMALL, rotation=5.0, elastic=0.05, dropout=0.2, batch_norm=True)
+    written = []
+    for _ in range(2):
+        run_stage("train", settings)
+        written.append([(rows / f"train/{name}").read_bytes() for name in ("model.npz", "history.parquet")])
+        (rows / "scratch/train/member-0-0.npz").unlink(missing_ok=True)
+    assert written[0] == written[1]
+
+
+def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Path, run_stage, monkeypatch) -> None:
+    settings = TrainParameters(**SMALL, rotation=5.0, dropout=0.2, ema=0.9)
+    run_stage("train", settings)
+    whole = (rows / "train/model.npz").read_bytes()
+    (rows / "scratch/train/member-0-0.npz").unlink(missing_ok=True)
+    seen: list[int] = []
+
+    def killed_in_epoch_three(self, step: int, *rest: object) -> None:  # noqa: ARG001 - in place of Watcher.step
+        seen.append(step)
+        if seen.count(19) == 1 and step == 19:  # 8 steps an epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.train.member.Watcher.step", killed_in_epoch_three)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage("train", settings)
+    run_stage("train", settings)
+    assert seen == [*range(1, 20), *range(17, 25)]
+    assert (rows / "train/model.npz").read_bytes() == whole
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_training_that_diverges_says_what_to_lower(run_stage) -> None:
+    with pytest.raises(StageError, match="diverged") as caught:
+        run_stage("train", TrainParameters(**{**SMALL, "learning_rate": 1e30}, optimiser="sgd", schedule="constant"))
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+
+
+def test_rows_of_another_image_size_are_refused(rows: Path, run_stage) -> None:
+    np.save(rows / "split/X_train.npy", np.zeros((250, 13), np.float32))
+    with pytest.raises(DataError, match="13"):
+        run_stage("train", TrainParameters(**SMALL))
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_time_budget_ends_training_with_a_warning(run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**{**SMALL, "epochs": 50}, max_seconds=1e-9))
+    assert outcome.figures["epochs"] == 1
+    assert "train.max_seconds" in outcome.warnings[0]
+
+
+def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) -> None:
+    run_stage("train", TrainParameters(**SMALL))
+    model = rows / "train/model.npz"
+    model.write_bytes(model.read_bytes()[:-200])
+    with pytest.raises(DataError, match="damaged"):
+        check_model(model)
+    history = pd.read_parquet(rows / "train/history.parquet")
+    history.loc[1, "train_loss"] = np.nan
+    history.to_parquet(rows / "train/history.parquet")
+    with pytest.raises(DataError, match="train_loss"):
+        check_history(rows / "train/history.parquet")
+
+
+@pytest.mark.usefixtures("rows")
+def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_stage) -> None:
+    with pytest.raises(ConfigError, match="patience"):
+        run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("kernel", "warned"), [(4, False), (5, True)])
+def test_a_kernel_larger_than_the_images_is_warned_of(run_stage, *, kernel: int, warned: bool) -> None:
+    outcome = run_stage("train", TrainParameters(**SMALL, filters=(2,), kernel=kernel))
+    assert any(f"train.kernel = {kernel}" in each for each in outcome.warnings) == warned
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
+    run_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.train.member.train_member", lambda *_: pytest.fail("a member was trained"))
+    variants = (Variant(), Variant(filters=(4, 5), kernel=(3,)))
+    with pytest.raises(ConfigError, match="one for all, or one for each") as caught:
+        run_stage("train", TrainParameters(**SMALL, members=2, variants=variants))
+    assert "number 2 of 2" in caught.value.where
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("side", [1, 8, 28])
+def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: int) -> None:
+    parameters = TrainParameters(**{key: as_variants(value) for key, value in PRESETS[name]["train"].items()})
+    for number in range(3):
+        member = make_member(parameters, mlp.Images((0, 1, 2), side, side), 0, number)
+        assert member.recipe(100).epochs == parameters.epochs
+        assert member.architecture.n_inputs == side**2
+
+
+def as_variants(value: object) -> object:
+    return (
+        tuple(Variant(**each) for each in value) if isinstance(value, tuple) and isinstance(value[0], dict) else value
+    )
+
+
+def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
+    parameters = TrainParameters(**PRESETS["seed"]["train"])
+    lines: list[str] = []
+    watcher = Watcher("train", lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
+    for step in range(1, 2001):
+        watcher.step(step, 90000, 0.5, int(step <= 1800))
+    assert lines == [
+        "step 1,000 of 90,000: loss 0.5000, accuracy 100.0% over the last 1,000",
+        "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
+    ]
+    assert parameters.keep == "last"
+    recipe = make_member(parameters, DIGITS, 0, 0).recipe(30000)
+    assert suits_one_by_one(Architecture(784, 10), recipe)
+    assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
+    assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
+    assert not any(getattr(parameters, name) for name in ("rotation", "scale", "shear", "shift", "elastic"))
+
+
+def test_a_training_that_goes_on_says_where_it_does() -> None:
+    lines: list[str] = []
+    for first in (1, 31):
+        watcher = Watcher("train", lambda *_, **__: None, lines.append, 300, 10, 0)
+        for step in (first, first + 1):
+            watcher.step(step, 60, 0.5, 1)
+    assert lines == ["train: goes on after step 30 of 60, where an earlier run was ended"]
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(1, 16), (700, 17), (1294, 32), (5120, 128), (42000, 128)])
+def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, expected: int) -> None:
+    assert usual_batch_size(n_rows) == expected
+    for batch_size, used in ((None, expected), (50, 50)):
+        assert make_member(TrainParameters(batch_size=batch_size), DIGITS, 0, 0).recipe(n_rows).batch_size == used
+
+
+# folds and members -----------------------------------------------------------------------------------
+
+ONE_PROCESS = {**SMALL, "shards": 1, "processes": 1}
+
+
+def weights(path: Path) -> list[bytes]:
+    return [network.parameters.tobytes() for network in mlp.load_members(path)]
+
+
+def test_the_first_member_is_the_single_network_and_more_members_train_only_what_is_new(
+    rows: Path, run_stage, pieces
+) -> None:
+    run_stage("train", TrainParameters(**ONE_PROCESS), pieces=pieces)
+    single = weights(rows / "train/model.npz")
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), pieces=pieces)
+    three = weights(rows / "train/model.npz")
+    assert three[:1] == single
+    assert len(set(three)) == 3
+    assert len(pieces.made) == 3
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), pieces=pieces)
+    assert weights(rows / "train/model.npz")[:3] == three
+    assert len(pieces.made) == 5
+    assert outcome.figures["members"] == 5
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history["member"].tolist() == [member for member in range(5) for _ in range(3)]
+    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), pieces=pieces)
+    assert len(pieces.made) == 7
+
+
+def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: Path, run_stage, pieces) -> None:
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), pieces=pieces)
+    fold_of_row = np.load(rows / "train/folds.npy")
+    assert np.bincount(fold_of_row).tolist() == [84, 83, 83]
+    history = pd.read_parquet(rows / "train/history.parquet")
+    assert history.groupby("member")["fold"].first().tolist() == [0, 0, 1, 1, 2, 2]
+    members = mlp.load_members(rows / "train/model.npz")
+    # a member of fold 1, trained here on a copy of the rows of the others, for as many epochs, and the last kept
+    chosen = fold_of_row != 1
+    X, Y = np.load(rows / "split/X_train.npy"), np.load(rows / "encode/Y_train.npy")
+    member = Member(TrainParameters(**SMALL, shards=1, folds=3, members=2), members[0].images, fold=1, number=1)
+    network = member.empty_network()
+    network.initialise(np.random.default_rng(member.seed))
+    recipe = member.recipe(int(chosen.sum()))
+    warp = partial(mlp.Warp, mlp.Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
+    mlp.fit(network, X[chosen], Y[chosen], recipe, augment=warp)
+    assert network.parameters.tobytes() == members[3].parameters.tobytes()
+
+
+@pytest.mark.usefixtures("rows")
+def test_members_of_folds_keep_their_last_epoch_unless_told_and_then_a_warning_says_what_it_does(run_stage) -> None:
+    assert Member(TrainParameters(), None, 0, 0).keep == "best"
+    assert Member(TrainParameters(folds=2), None, 0, 0).keep == "last"
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2, keep="best"))
+    assert "flatters" in outcome.warnings[0]
+    assert run_stage("train", TrainParameters(**ONE_PROCESS, folds=2)).warnings == ()
+
+
+def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_stage) -> None:
+    for name, shape in (("split/X", (0, 12)), ("encode/Y", (0, 3))):
+        np.save(rows / f"{name}_validation.npy", np.zeros(shape, np.float32))
+    with pytest.raises(ConfigError, match="no validation rows") as caught:
+        run_stage("train", TrainParameters(**ONE_PROCESS))
+    assert "train.folds=5" in caught.value.mend
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2))
+    assert outcome.figures["mean member accuracy"] > 0.9
+
+
+@pytest.mark.usefixtures("rows")
+def test_more_folds_than_rows_are_refused(run_stage) -> None:
+    with pytest.raises(ConfigError, match="250 training rows cannot be divided into 251 folds"):
+        run_stage("train", TrainParameters(**ONE_PROCESS, folds=251))
+
+
+def test_members_trained_side_by_side_are_those_trained_one_after_the_other(rows: Path, run_stage) -> None:
+    written = []
+    for settings in ({"processes": 1}, {"processes": 2}):
+        run_stage("train", TrainParameters(**SMALL, folds=2, **settings))
+        found = sorted(path for path in (rows / "train").iterdir() if path.name != "receipt.json")
+        written.append({path.name: path.read_bytes() for path in found})
+    assert list(written[0]) == ["folds.npy", "history.parquet", "model.npz"]
+    assert written[0] == written[1]
+    assert set(written[0]) == {"model.npz", "history.parquet", "folds.npy"}
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run_stage) -> None:
+    wrong = {**SMALL, "learning_rate": 1e30}
+    with pytest.raises(StageError, match="diverged") as caught:
+        run_stage("train", TrainParameters(**wrong, optimiser="sgd", schedule="constant", members=2, processes=2))
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+
+
+def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
+    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(posture="upright"))
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=4, variants=variants))
+    networks = load_members(rows / "train/model.npz")
+    assert [network.architecture.hidden for network in networks] == [(16,), (8,), (16,), (16,)]
+    assert [network.architecture.activation for network in networks] == ["relu", "gelu", "relu", "relu"]
+    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright", "as_written"]
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, variants=variants))
+    networks = load_members(rows / "train/model.npz")
+    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright"]
+
+
+def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_ones(rows: Path, run_stage) -> None:
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, posture="upright"))
+    network = load_members(rows / "train/model.npz")[0]
+    X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
+    accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
+    assert outcome.figures["validation accuracy"] == pytest.approx(accuracy)
+    assert accuracy > 0.9
+
+
+@pytest.mark.parametrize("folder", ["scratch", None])
+def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
+    rows: Path, folder: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.load(rows / "split/X_train.npy", mmap_mode="r")
+    scratch = rows / "scratch"
+    scratch.mkdir()
+    member = make_member(TrainParameters(**SMALL, posture="upright"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
+    folders = []
+
+    def temporary_file(dir: Path | None) -> Any:  # noqa: A002 - as tempfile calls it
+        folders.append(dir)
+        return TemporaryFile(dir=dir)
+
+    monkeypatch.setattr("stages.train.member.TemporaryFile", temporary_file)
+    prepared = all_in_posture(X, member.empty_network(), rows / folder if folder else None)
+    assert folders == [rows / folder if folder else None]
+    assert isinstance(prepared.base, mmap)
+    np.testing.assert_array_equal(prepared, mlp.in_posture(X, 4, 3, "upright"))
+    assert not list(scratch.iterdir())
+
+
+def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(tmp_path: Path) -> None:
+    ended = []
+
+    def run(function: str, jobs: dict[str, Member], **_: object):  # noqa: ARG001 - as Workers has it
+        try:
+            for name, member in jobs.items():
+                network = member.empty_network()
+                history = mlp.History((mlp.Epoch(1, 0.1, 0.5, 0.5, 0.5, 0.5),), 1, "epochs")
+                yield name, Trained(network.parameters, network.statistics, history)
+        finally:
+            ended.append(True)
+
+    @contextmanager
+    def refuse(description: object):  # noqa: ARG001 - as Pieces has it
+        yield tmp_path
+        raise StageError("something changed")
+
+    task = SimpleNamespace(
+        parameters=TrainParameters(**SMALL),
+        pieces=SimpleNamespace(find=lambda description: None, make=refuse),  # noqa: ARG005 - as Pieces has it
+        workers=SimpleNamespace(run=run),
+        inputs=dict.fromkeys(ROWS, tmp_path),
+        scratch=tmp_path,
+    )
+    members = [make_member(task.parameters, mlp.Images((1, 2), 2, 2), 0, number) for number in range(2)]
+    with pytest.raises(StageError, match="something changed") as caught:
+        train_missing(task, members)
+    assert ended == [True], caught  # which still holds the frames, and would keep a generator alive
+
+
+def test_a_piece_is_known_by_every_setting_that_a_member_is_trained_by() -> None:
+    parameters = TrainParameters()
+    usual = make_member(parameters, DIGITS, 0, 0).description
+    names = set(TrainParameters.__struct_fields__) - {"folds", "variants"}  # which members a training has
+    without_bearing = {
+        name
+        for name in names
+        if make_member(msgspec.structs.replace(parameters, **{name: 987}), DIGITS, 0, 0).description == usual
+    }
+    assert without_bearing == {"members", "processes", "report_steps"}

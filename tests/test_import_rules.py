@@ -1,0 +1,149 @@
+"""Imports point one way, as the design says: read from the sources, and once from a running process."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import pipeline
+import stages
+from pipeline.fingerprint.code import parse_module
+
+ENGINE = Path(next(iter(pipeline.__path__)))
+STAGES = Path(next(iter(stages.__path__)))
+
+# The rooms of the engine. Each may import the rooms that stand before it, and no others.
+FLOORS = (
+    ("errors",),
+    ("stage", "figures"),
+    ("config",),
+    ("fingerprint",),
+    ("store",),
+    ("workers",),
+    ("planning",),
+    ("execution",),
+    ("sweep", "history"),
+    ("terminal",),
+    ("cli",),
+    ("__main__",),
+)
+OF_STAGES = {"errors", "stage"}  # what stages may import of the engine
+OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
+OF_COMMANDS = {*OF_STAGES, "figures", "cli", "terminal", "planning.current_result"}
+WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
+HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
+
+
+def writes(call: ast.Call) -> bool:
+    """Whether a call is of a method that changes files, or of some ``open`` that may."""
+    is_method, name = isinstance(call.func, ast.Attribute), ast.unparse(call.func)
+    if is_method and (name == "os.open" or name.rpartition(".")[2] in WRITING):
+        return True
+    modes = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    return name.rpartition(".")[2] == "open" and any(
+        isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set("wax+") & set(mode.value)
+        for mode in modes
+    )
+
+
+def modules(folder: Path, package: str) -> dict[str, str]:
+    """Each module's name and source."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        found[".".join([package, *(part for part in parts if part != "__init__")])] = path.read_text(encoding="utf-8")
+    return found
+
+
+def imports(name: str, source: str) -> set[str]:
+    """Everything that a module imports when it runs, type checkers' imports left out."""
+    folder = ENGINE if name.startswith("pipeline") else STAGES
+    parts = name.split(".")[1:]
+    return set(parse_module(source, name, (folder.joinpath(*parts) / "__init__.py").exists()).imports)
+
+
+def room_of(module: str) -> str:
+    """The room, or the file beside the rooms, that a module of the engine belongs to."""
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize(("name", "source"), modules(ENGINE, "pipeline").items(), ids=lambda text: text[:40])
+def test_the_engine_points_one_way_and_knows_no_stages(name: str, source: str) -> None:
+    found = imports(name, source)
+    if not name.startswith("pipeline.cli"):
+        assert not {item for item in found if item.partition(".")[0] == "stages"}
+    if name == "pipeline":
+        assert not found
+        return
+    floor = next((number for number, rooms in enumerate(FLOORS) if room_of(name) in rooms), None)
+    assert floor is not None, f"{name} is in no room"
+    below = {room for rooms in FLOORS[:floor] for room in rooms}
+    used = {room_of(item) for item in found if item.startswith("pipeline.")}
+    assert used <= below | {room_of(name)}
+
+
+@pytest.mark.parametrize("package", ["pipeline", "stages"])
+def test_no_two_files_import_each_other_not_even_by_way_of_others(package: str) -> None:
+    folder = ENGINE if package == "pipeline" else STAGES
+    every = modules(folder, package)
+    graph = {name: {item for item in imports(name, source) if item in every} for name, source in every.items()}
+    TopologicalSorter({name: used - {name} for name, used in graph.items()}).prepare()  # raises CycleError
+
+
+def test_planning_is_pure() -> None:
+    """What decides neither reads nor writes: it imports nothing that could."""
+    found = imports("pipeline.planning.plan", (ENGINE / "planning" / "plan.py").read_text())
+    allowed = {"__future__", "collections", "dataclasses", "enum", "typing", "pipeline"}
+    assert {item.partition(".")[0] for item in found} <= allowed
+    assert "open" not in {
+        node.id
+        for node in ast.walk(ast.parse((ENGINE / "planning" / "plan.py").read_text()))
+        if isinstance(node, ast.Name)
+    }
+
+
+def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
+    writers = {
+        name
+        for name, source in modules(ENGINE, "pipeline").items()
+        if any(writes(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    }
+    elsewhere = {
+        "pipeline.sweep.files",
+        "pipeline.workers.dask_job",
+        "pipeline.workers.local",
+    }  # below sweeps/, in temporary folders
+    assert (
+        writers
+        == {"pipeline.store.store", "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.run_log"} | elsewhere
+    )
+    users = {
+        name for name, source in modules(ENGINE, "pipeline").items() if "pipeline.store.disk" in imports(name, source)
+    }
+    assert users == {"pipeline.store.store"}
+
+
+@pytest.mark.parametrize(("name", "source"), modules(STAGES, "stages").items(), ids=lambda text: text[:40])
+def test_stages_know_nothing_of_caching(name: str, source: str) -> None:
+    found = imports(name, source)
+    engine = {item.partition(".")[2] for item in found if item.startswith("pipeline.")}
+    allowed = OF_COMMANDS if ".commands" in name else OF_LIST if name == "stages" else OF_STAGES
+    assert all(any(item == each or item.startswith(f"{each}.") for each in allowed) for item in engine)
+    if name.startswith("stages.mlp"):
+        known = {"numpy", "threadpoolctl", "stages", *sys.stdlib_module_names}
+        assert {item.partition(".")[0] for item in found} <= known
+        assert all(item == "stages" or item.startswith("stages.mlp") for item in found if item.startswith("stages"))
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, pipeline.cli\ntry: pipeline.cli.main(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage: " in done.stdout
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "click" in loaded
+    assert not set(HEAVY) & set(loaded)
