@@ -154,7 +154,7 @@ def with_pipeline() -> Any:
             scratch=out,
             report=out,
             progress=lambda *_, **__: None,
-            say=print,
+            log=print,
             pieces=None,  # ingest makes none, and has no jobs to give away
             workers=None,
         )

@@ -79,7 +79,7 @@ def load_config(
     layers: list[Setting] = []
     if chosen is not None:
         if chosen not in presets:
-            raise ConfigError(f"there is no preset '{chosen}'", mend=nearest(chosen, presets, "presets"))
+            raise ConfigError(f"there is no preset '{chosen}'", hint=nearest(chosen, presets, "presets"))
         layers += _from_tables(presets[chosen], f"preset {chosen}")
     layers += _from_tables(tables, FILE_NAME)
     layers += _from_environment(environment, stages)
@@ -97,7 +97,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
             raise ConfigError(
                 f"{setting.stage} has no setting '{setting.key}'",
                 where=f"{setting.name} in {setting.origin}",
-                mend=nearest_setting(setting.key, keys, setting.stage),
+                hint=nearest_setting(setting.key, keys, setting.stage),
             )
         winners[setting.name] = setting
     parameters: dict[str, Parameters] = {}
@@ -117,7 +117,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             raise ConfigError(
                 f"{item.name} must be a finite number, not {item.value}",
                 where=item.origin,
-                mend=_advice(stage, item.key),
+                hint=_advice(stage, item.key),
             )
     try:
         return msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
@@ -131,12 +131,12 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             raise ConfigError(
                 f"the settings of {stage.name} do not fit together: {reason}",
                 where=names,
-                mend="change one of them; `pipeline config` shows where each comes from",
+                hint="change one of them; `pipeline config` shows where each comes from",
             ) from error
         raise ConfigError(
             f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,
-            mend=_in_brackets(stage, setting, reason) + _advice(stage, key),
+            hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
 
 
@@ -210,12 +210,12 @@ def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
         if stage.name == stage_name:
             keys = stage.parameters.__struct_fields__
             if key not in keys:
-                raise ConfigError(f"{stage_name} has no setting '{key}'", mend=nearest_setting(key, keys, stage_name))
+                raise ConfigError(f"{stage_name} has no setting '{key}'", hint=nearest_setting(key, keys, stage_name))
             return stage, key
     raise ConfigError(
         f"there is no stage '{stage_name}'",
         where=name,
-        mend=nearest(stage_name, [item.name for item in stages], "stages"),
+        hint=nearest(stage_name, [item.name for item in stages], "stages"),
     )
 
 
@@ -246,13 +246,13 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
         raise ConfigError(f"{FILE_NAME} is a link to nothing", where=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         is_value = "Invalid value" in str(error)
-        mend = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
-        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path), mend=mend) from error
+        hint = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
+        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path), hint=hint) from error
     except OSError as error:
         raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
     preset = content.pop("preset", None)
     if preset is not None and not isinstance(preset, str):
-        raise ConfigError("preset must be a text", where=FILE_NAME, mend='write preset = "fast"')
+        raise ConfigError("preset must be a text", where=FILE_NAME, hint='write preset = "fast"')
     names = [stage.name for stage in stages]
     for name, table in content.items():
         if name not in names:
@@ -260,12 +260,12 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
             raise ConfigError(
                 f"there is no stage '{name}'" if is_table else f"the key '{name}' stands outside every table",
                 where=f"[{name}] in {FILE_NAME}" if is_table else f"{name} in {FILE_NAME}",
-                mend=nearest(name, [*names, "preset"], "tables")
+                hint=nearest(name, [*names, "preset"], "tables")
                 if is_table or difflib.get_close_matches(name, ["preset"])
                 else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
             )
         if not isinstance(table, dict):
-            raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, mend=f"write [{name}] and its keys below")
+            raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, hint=f"write [{name}] and its keys below")
     return content, preset
 
 
@@ -286,11 +286,11 @@ def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -
             yield Setting(stage, key, parse_value(environment[variable]), f"environment {variable}")
         elif not key and difflib.get_close_matches(stage, ["preset"], cutoff=0.75):
             raise ConfigError(
-                f"{variable} means nothing", where="the environment", mend=f"did you mean {PREFIX}PRESET?"
+                f"{variable} means nothing", where="the environment", hint=f"did you mean {PREFIX}PRESET?"
             )
         elif key and difflib.get_close_matches(stage, names, n=1, cutoff=0.75):
             raise ConfigError(
-                f"there is no stage '{stage}'", where=f"environment {variable}", mend=nearest(stage, names, "stages")
+                f"there is no stage '{stage}'", where=f"environment {variable}", hint=nearest(stage, names, "stages")
             )
 
 
@@ -300,11 +300,11 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     stage, dot, key = name.strip().partition(".")
     if not equals or not dot:
         full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__]
-        mend = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
-        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", mend=mend)
+        hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
+        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", hint=hint)
     names = [item.name for item in stages]
     if stage not in names:
-        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", mend=nearest(stage, names, "stages"))
+        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", hint=nearest(stage, names, "stages"))
     return Setting(stage, key, parse_value(value), "--set")
 
 

@@ -24,23 +24,23 @@ class PipelineError(Exception):
     """The base of all errors that are shown as one block and never as a traceback.
 
     ``what`` is one sentence, ``where`` names file, row, column and value as far as they are known,
-    and ``mend`` names the command or the setting that puts it right.
+    and ``hint`` names the command or the setting that puts it right.
     """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
-        if self.mend:
-            lines.append(f"  mend:  {self.mend}")
+        if self.hint:
+            lines.append(f"  hint:  {self.hint}")
         return "\n".join(lines)
 
 

@@ -83,7 +83,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-class Pieces(Protocol):
+class PartialResults(Protocol):
     """Finished pieces of a stage's work, which outlive a killed run, and settings that do not concern them.
 
     A piece is known by a ``description`` of plain data: everything that it depends on besides the stage's code,
@@ -101,7 +101,7 @@ class Pieces(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class JobContext:
     """What a job finds where it is done: in this process, in another one, or on another machine.
 
     Attributes
@@ -115,7 +115,7 @@ class Workplace:
     arrays: Mapping[str, Any]
     scratch: Path | None
     progress: Progress
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
 
 class Workers(Protocol):
@@ -167,8 +167,8 @@ class Task(Generic[P]):
     scratch: Path
     report: Path
     progress: Progress
-    say: Callable[[str], None]
-    pieces: Pieces
+    log: Callable[[str], None]
+    pieces: PartialResults
     workers: Workers
 
 

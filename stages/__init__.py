@@ -1,7 +1,7 @@
 """The six stages as one list: read it and you know the pipeline. Below, the commands that speak of images."""
 
 from pipeline.stage import Artifact, Stage
-from pipeline.sweep.objective import Judging, Measure
+from pipeline.sweep.objective import Metric, Objective
 from stages.encode.parameters import EncodeParameters
 from stages.evaluate.parameters import EvaluateParameters
 from stages.ingest.parameters import IngestParameters
@@ -138,11 +138,11 @@ COMMANDS = {
 }
 
 # what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why
-JUDGING = Judging(
+OBJECTIVE = Objective(
     measures=(
-        Measure("accuracy", "evaluate/metrics.json", highest_is_best=True, interval="accuracy_interval"),
-        Measure("log_loss", "evaluate/metrics.json", highest_is_best=False),
+        Metric("accuracy", "evaluate/metrics.json", highest_is_best=True, interval="accuracy_interval"),
+        Metric("log_loss", "evaluate/metrics.json", highest_is_best=False),
     ),
-    effort="train.epochs",
+    budget="train.epochs",
     folds="train.folds",
 )

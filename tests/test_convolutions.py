@@ -104,7 +104,7 @@ def test_a_wrong_setting_is_told_of_in_one_block(tmp_path: Path, setting: str) -
     name, value = setting.split()
     result = CliRunner().invoke(main, ["run", "all", "--set", f"train.{name}={value}", "-C", str(tmp_path)])
     assert result.exit_code == 2
-    assert [line.split(":")[0].strip() for line in result.stderr.splitlines()] == ["error", "where", "mend"]
+    assert [line.split(":")[0].strip() for line in result.stderr.splitlines()] == ["error", "where", "hint"]
     assert f"train.{name} cannot be {value}" in result.stderr
 
 
@@ -116,4 +116,4 @@ def test_a_list_that_does_not_fit_the_filters_is_told_of_before_anything_runs(tm
     assert result.exit_code == 2
     assert f"{name} has {len(value.split(','))} numbers for 2 filters" in result.stderr
     assert f"train.filters in --set, train.{name} in --set" in result.stderr
-    assert "mend:" in result.stderr
+    assert "hint:" in result.stderr

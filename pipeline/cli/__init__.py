@@ -51,7 +51,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             known = nearest(args[0], self.list_commands(ctx), "commands")
-            raise ConfigError(f"there is no command '{args[0]}'", mend=known)
+            raise ConfigError(f"there is no command '{args[0]}'", hint=known)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -72,16 +72,16 @@ class Commands(click.Group):
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too
             what = f"{type(error).__name__}: {error}"
             self._end(
-                ctx, f"this should not have happened: {what}\n  mend:  run it again with --debug", ExitCode.FAILED
+                ctx, f"this should not have happened: {what}\n  hint:  run it again with --debug", ExitCode.FAILED
             )
 
     @staticmethod
     def _end(ctx: click.Context, text: str, code: int) -> None:
-        from pipeline.terminal.render import tell
+        from pipeline.terminal.render import notify
 
         if ctx.meta.get("debug"):
             traceback.print_exc()
-        tell(f"error: {text}")
+        notify(f"error: {text}")
         ctx.exit(code)
 
 
@@ -202,7 +202,7 @@ def run(
     """Bring stages up to date, and first what they depend on."""
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan, select
-    from pipeline.planning.snapshot import observe
+    from pipeline.planning.snapshot import take_snapshot
     from pipeline.terminal import render
     from pipeline.terminal.progress import Terminal
     from pipeline.workers.local import Execution
@@ -210,7 +210,7 @@ def run(
     project = replace(load_project(folder, preset, sets), execution=Execution(backend, scheduler))
     selection = select(project.stages, stages, only=only, force=force, first=first, last=last)
     if dry_run:
-        plan = make_plan(observe(project, selection.stages), selection)
+        plan = make_plan(take_snapshot(project, selection.stages), selection)
         render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
         return
     with Terminal(quiet=quiet or as_json) as terminal:
@@ -229,16 +229,16 @@ def run(
 def status(folder: Path, preset: str | None, sets: tuple[str, ...], *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
     from pipeline.planning.plan import make_plan, select
-    from pipeline.planning.snapshot import observe
+    from pipeline.planning.snapshot import take_snapshot
     from pipeline.store.lock import current_writer
     from pipeline.terminal import render
 
     project = load_project(folder, preset, sets)
     selection = select(project.stages, ["all"])
-    plan = make_plan(observe(project, selection.stages), selection)
+    plan = make_plan(take_snapshot(project, selection.stages), selection)
     render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
     if writer := current_writer(project.store.lock_path):
-        render.tell(f"a pipeline is writing here: {writer}")
+        render.notify(f"a pipeline is writing here: {writer}")
     if check and plan.stale:
         raise click.exceptions.Exit(ExitCode.STALE)
 
@@ -352,7 +352,7 @@ def clean(folder: Path, keep: int, *, yes: bool, as_json: bool) -> None:
     from pipeline.terminal import render
 
     project = load_project(folder)
-    found = remove(project.store, project.stages, keep, remove=yes, tell=render.tell)
+    found = remove(project.store, project.stages, keep, remove=yes, notify=render.notify)
     if as_json:
         render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
     else:

@@ -85,15 +85,15 @@ def sweep(
     from pipeline.terminal import render
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
     from pipeline.workers.local import Execution
-    from stages import JUDGING
+    from stages import OBJECTIVE
 
     if bool(ranges) != (count is not None) or not (ranges or grid):
         raise ConfigError(
             "a sweep takes --grid STAGE.KEY=V,V,... or --random N and STAGE.KEY=RANGE",
-            mend="for example pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2",
+            hint="for example pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2",
         )
     if folds is not None:
-        sets = (*sets, f"{JUDGING.folds}={folds}")
+        sets = (*sets, f"{OBJECTIVE.folds}={folds}")
     if output is not None:
         output = folder / output
         require_new(output, force=force)
@@ -106,7 +106,7 @@ def sweep(
     fractions = partial(takes_fractions, project.stages)
     space = [parse_choice(text) for text in grid], [parse_random(text, takes_fractions=fractions) for text in ranges]
     trials = combine(*space, count or 0, seed)
-    planned = make_sweep(project, JUDGING, trials, configure, objective=objective, halving=halving)
+    planned = make_sweep(project, OBJECTIVE, trials, configure, objective=objective, halving=halving)
     if dry_run:
         done = find_done(project, planned)
         render.print_json(trials_data(planned, done)) if as_json else print_trials(planned, done)
@@ -115,7 +115,7 @@ def sweep(
     try:
         results = run_sweep(project, planned, screen, wait=not no_wait)
     except KeyboardInterrupt:
-        render.tell(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
+        render.notify(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
         raise
     files = write_files(folder, project.stages, planned, results, output)
     if as_json:

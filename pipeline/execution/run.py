@@ -14,9 +14,9 @@ from pipeline.errors import PipelineError, StoreError, SweepError
 from pipeline.execution.run_stage import Job, execute
 from pipeline.execution.signals import interruptible
 from pipeline.fingerprint.digests import digest
-from pipeline.planning.plan import Decision, Observed, Selection, ancestors, decide_next, known_inputs, make_plan
+from pipeline.planning.plan import Decision, Selection, StageSnapshot, ancestors, decide_next, known_inputs, make_plan
 from pipeline.planning.reasons import Action, Reason
-from pipeline.planning.snapshot import CODE_MEMORY, Project, observe
+from pipeline.planning.snapshot import CODE_MEMORY, Project, take_snapshot
 from pipeline.stage import Progress, Stage
 from pipeline.store.lock import writer_lock
 from pipeline.store.receipt import Receipt, Work
@@ -26,7 +26,7 @@ from pipeline.store.run_log import Run, append_run, read_runs
 class Watcher(Protocol):
     """Whoever looks on while stages run: the terminal, or nobody."""
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Show one line."""
 
     def notice(self, text: str) -> None:
@@ -71,7 +71,7 @@ class TrialOf:
     def require_expected(self, works: Iterable[Work]) -> None:
         """Raise SweepError for work of other code, or of other files."""
         if not all(self.is_expected(work) for work in works):
-            raise SweepError("code or raw files have changed since the sweep began", mend="run the same sweep again")
+            raise SweepError("code or raw files have changed since the sweep began", hint="run the same sweep again")
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ def run(
     """
     store = project.store
     store.prepare()
-    with interruptible(), writer_lock(store.lock_path, wait=wait, tell=watcher.say):
+    with interruptible(), writer_lock(store.lock_path, wait=wait, notify=watcher.log):
         store.sweep_up()
         observed = _observe(project, selection, trial)
         plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
@@ -146,9 +146,9 @@ def run(
     return result
 
 
-def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[Observed, ...]:
+def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
     """Observe the stages, remember what was learned of their code, and see that a trial is what it should be."""
-    observed = observe(project, selection.stages)
+    observed = take_snapshot(project, selection.stages)
     if project.memory.grown:
         project.store.remember(CODE_MEMORY, project.memory.to_bytes())
     if trial:
@@ -157,7 +157,7 @@ def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> t
 
 
 def _run_stages(
-    project: Project, selection: Selection, observed: tuple[Observed, ...], watcher: Watcher, result: RunResult
+    project: Project, selection: Selection, observed: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
     """Decide again for each stage when its turn comes, now that its inputs are known, and do it."""
     decisions: dict[str, Decision] = {}
@@ -171,7 +171,7 @@ def _run_stages(
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
             job = _job(project, item, decisions, forced=name in selection.forced)
-            receipt = execute(project, job, progress, watcher.say)
+            receipt = execute(project, job, progress, watcher.log)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
@@ -185,7 +185,7 @@ def _run_stages(
     )
 
 
-def _job(project: Project, item: Observed, decisions: Mapping[str, Decision], *, forced: bool) -> Job:
+def _job(project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> Job:
     """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
     inputs = known_inputs(item.stage, decisions)
     above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.planning.plan import Observed, differences
+from pipeline.planning.plan import StageSnapshot, differences
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.snapshot import Project, current_work, find_sources
 from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
-from pipeline.store.partial_results import StagePieces, fingerprint_files
+from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.workers.backends import make_workers
 
@@ -29,7 +29,7 @@ class Job:
     everything anew, pieces included.
     """
 
-    observed: Observed
+    observed: StageSnapshot
     work: Work
     upstream: Mapping[str, Receipt]
     origin: str
@@ -41,7 +41,7 @@ class Job:
         return self.observed.stage
 
 
-def execute(project: Project, job: Job, progress: Progress, say: Callable[[str], None]) -> Receipt:
+def execute(project: Project, job: Job, progress: Progress, log: Callable[[str], None]) -> Receipt:
     """Run a stage in a folder of its own and publish the result.
 
     Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
@@ -57,8 +57,8 @@ def execute(project: Project, job: Job, progress: Progress, say: Callable[[str],
 
     try:
         _certify(project, job, _changed_work(project, job))  # earlier stages took their time
-        pieces = StagePieces(store, job.work, certify, forced=job.forced)
-        task = _task(project, job, folder, report, progress, say, pieces)
+        pieces = StagePartialResults(store, job.work, certify, forced=job.forced)
+        task = _task(project, job, folder, report, progress, log, pieces)
         import_from_source(stage.function)
         try:
             with _explained(stage):
@@ -96,8 +96,8 @@ def _task(
     folder: Path,
     report: Path,
     progress: Progress,
-    say: Callable[[str], None],
-    pieces: StagePieces,
+    log: Callable[[str], None],
+    pieces: StagePartialResults,
 ) -> Task[Parameters]:
     """Hand a stage its files, by the folders in which they lie and not by links that may be switched."""
     stage, store = job.stage, project.store
@@ -111,9 +111,9 @@ def _task(
         scratch=store.scratch(stage.name, job.work.key),
         report=report,
         progress=progress,
-        say=say,
+        log=log,
         pieces=pieces,
-        workers=(project.workers or partial(make_workers, project.execution))(progress, say),
+        workers=(project.workers or partial(make_workers, project.execution))(progress, log),
     )
 
 
@@ -138,7 +138,7 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
     try:
         resolve(stage.output(artifact).check)(path)
     except DataError as error:
-        raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, mend=error.mend) from error
+        raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, hint=error.hint) from error
 
 
 def _changed_work(project: Project, job: Job) -> list[Reason]:
@@ -167,7 +167,7 @@ def _certify(project: Project, job: Job, reasons: list[Reason]) -> None:
     named = first_few([str(reason) for reason in reasons], separator="; ")
     raise StageError(
         f"something changed while {job.stage.name} ran, so its result is not certified: {named}",
-        mend=f"pipeline run {job.stage.name}",
+        hint=f"pipeline run {job.stage.name}",
     )
 
 
@@ -182,9 +182,9 @@ def _explained(stage: Stage) -> Iterator[None]:
         raise StageError(f"{stage.name} ran out of memory") from error
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise StoreError(f"{stage.name} cannot write its results: the disk is full", mend=FREE_SPACE) from error
+            raise StoreError(f"{stage.name} cannot write its results: the disk is full", hint=FREE_SPACE) from error
         raise StageError(f"{stage.name} failed: {error.strerror or error}", where=str(error.filename or "")) from error
     except Exception as error:
         raise StageError(
-            f"{stage.name} failed: {type(error).__name__}: {error}", mend="run it again with --debug to see where"
+            f"{stage.name} failed: {type(error).__name__}: {error}", hint="run it again with --debug to see where"
         ) from error

@@ -42,16 +42,16 @@ def trace(project: Project, path: Path) -> tuple[Step, ...]:
     names = [name for name, maker in known.items() if wanted in {name, maker}]
     if not names:
         words = [*known, *dict.fromkeys(known.values())]
-        raise ConfigError(f"no stage makes '{path}'", mend=nearest(wanted, words, "artifacts", most=5))
+        raise ConfigError(f"no stage makes '{path}'", hint=nearest(wanted, words, "artifacts", most=5))
     stage = known[names[0]]
     current = project.store.current(stage)
     receipt = current.receipt if current else None
     if current and receipt is None:
         where = f"{project.store.folder(stage)}/receipt.json"
-        raise DataError(f"the receipt of {stage} cannot be read", where=where, mend=f"pipeline run {stage}")
+        raise DataError(f"the receipt of {stage} cannot be read", where=where, hint=f"pipeline run {stage}")
     made = {name: content for name in names if receipt and (content := receipt.content(name))}
     if not made:
-        raise DataError(f"artifacts/{names[0]} has not been made", mend=f"pipeline run {stage}")
+        raise DataError(f"artifacts/{names[0]} has not been made", hint=f"pipeline run {stage}")
     return tuple(_chain(project, {stage: made}))
 
 

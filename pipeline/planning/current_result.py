@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError, StageError
 from pipeline.planning.plan import make_plan, select
 from pipeline.planning.reasons import STALE, reason_of, reasons_text, settings_to_keep
-from pipeline.planning.snapshot import Project, observe
+from pipeline.planning.snapshot import Project, take_snapshot
 from pipeline.store.receipt import Receipt
 
 
@@ -31,7 +31,7 @@ def find_current(project: Project, stage: str) -> Current | None:
         raise StageError(
             f"the result of {stage} is damaged: {reasons_text([reason_of(each) for each in problems])}",
             where=str(project.store.folder(stage)),
-            mend=f"pipeline run {stage}",
+            hint=f"pipeline run {stage}",
         )
     return Current(stage, generation.folder, generation.receipt)
 
@@ -41,7 +41,7 @@ def require_current(project: Project, stage: str) -> Current:
     current = find_current(project, stage)
     if current is None:
         raise StageError(
-            f"{stage} has not been run yet", where=str(project.store.folder(stage)), mend=f"pipeline run {stage}"
+            f"{stage} has not been run yet", where=str(project.store.folder(stage)), hint=f"pipeline run {stage}"
         )
     return current
 
@@ -50,7 +50,7 @@ def why_stale(project: Project, stage: str) -> str:
     """Say why a run would change a stage's result; nothing if it would not."""
     selection = select(project.stages, [stage])
     try:
-        plan = make_plan(observe(project, selection.stages), selection)
+        plan = make_plan(take_snapshot(project, selection.stages), selection)
     except PipelineError as error:
         return f"whether it is up to date cannot be told: {error.what}"
     first = next((decision for decision in plan.decisions if decision.action in STALE), None)

@@ -19,7 +19,7 @@ from pipeline.store.receipt import LOCATION, Receipt, Work
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class StageSnapshot:
     """What was seen of one stage before anything ran.
 
     ``work`` is what it would do now, with no inputs filled in. ``current`` is the receipt of what lies
@@ -84,7 +84,7 @@ def select(
     known = [stage.name for stage in stages]
     for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
         if name not in words:
-            raise ConfigError(f"there is no stage '{name}'", mend=nearest(name, words, "stages"))
+            raise ConfigError(f"there is no stage '{name}'", hint=nearest(name, words, "stages"))
     named = set(known) if "all" in names else set(names)
     chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
     if first is not None:
@@ -92,7 +92,7 @@ def select(
     if last is not None:
         chosen &= {last, *ancestors(last, stages)}
     if not chosen:
-        raise ConfigError("no stage is left to run", mend="--from must not come after --to or the stages named")
+        raise ConfigError("no stage is left to run", hint="--from must not come after --to or the stages named")
     return Selection(tuple(name for name in known if name in chosen), frozenset(named & chosen if force else ()))
 
 
@@ -103,7 +103,7 @@ def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:
     return direct.union(*(ancestors(other, stages) for other in direct))
 
 
-def make_plan(observed: Sequence[Observed], selection: Selection) -> Plan:
+def make_plan(observed: Sequence[StageSnapshot], selection: Selection) -> Plan:
     """Decide for every stage, assuming nothing of results that are not there yet."""
     decisions: dict[str, Decision] = {}
     for item in observed:
@@ -111,7 +111,7 @@ def make_plan(observed: Sequence[Observed], selection: Selection) -> Plan:
     return Plan(tuple(decisions.values()))
 
 
-def decide_next(item: Observed, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:
+def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:
     """Decide for a stage, given the decisions on all that stand before it; raises StageError for lacking inputs."""
     name = item.stage.name
     if name not in selection.stages:
@@ -141,12 +141,12 @@ def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Ma
         last = [name for name in decisions if name in makers][-1]  # making the last makes what it needs
         raise StageError(
             f"{stage.name} needs {named}: missing or damaged",
-            mend=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",
+            hint=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",
         )
 
 
 def decide(
-    observed: Observed, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision], *, forced: bool
+    observed: StageSnapshot, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision], *, forced: bool
 ) -> Decision:
     """Decide for one stage, given the content of its inputs as far as it is known."""
     name = observed.stage.name
@@ -182,7 +182,7 @@ def _fits(receipt: Receipt, work: Work, known: Mapping[str, str]) -> bool:
     )
 
 
-def _own_reasons(observed: Observed, known: Mapping[str, str]) -> tuple[Reason, ...]:
+def _own_reasons(observed: StageSnapshot, known: Mapping[str, str]) -> tuple[Reason, ...]:
     """Say everything that differs from the current result, not only the first thing."""
     if observed.current is None:
         return observed.damage or (Reason(ReasonKind.FIRST_RUN),)

@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.fingerprint.code import code_digests
 from pipeline.fingerprint.digests import digest, file_digests
 from pipeline.fingerprint.parse_cache import CodeMemory
-from pipeline.planning.plan import Observed
+from pipeline.planning.plan import StageSnapshot
 from pipeline.planning.reasons import reason_of
 from pipeline.stage import Progress, Sources, Stage, Workers, resolve, upstream
 from pipeline.store.receipt import LOCATION, Work
@@ -45,7 +45,7 @@ class Project:
         return next(stage for stage in self.stages if stage.name == name)
 
 
-def observe(project: Project, selected: Collection[str]) -> tuple[Observed, ...]:
+def take_snapshot(project: Project, selected: Collection[str]) -> tuple[StageSnapshot, ...]:
     """Observe every stage; what work it would be, and whether earlier results are intact, only for ``selected``."""
     store, stages = project.store, project.stages
     current = {stage.name: store.current(stage.name) for stage in stages}
@@ -71,7 +71,7 @@ def observe(project: Project, selected: Collection[str]) -> tuple[Observed, ...]
         now = current[stage.name]
         found = sources.get(stage.name, NO_SOURCES)
         observed.append(
-            Observed(
+            StageSnapshot(
                 stage=stage,
                 work=works[stage.name],
                 current=now.receipt if now else None,
@@ -136,7 +136,7 @@ def _require_file(path: Path) -> None:
     except OSError as error:
         raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(path)) from error
     if not stat.S_ISREG(mode):
-        raise DataError("this is not a file", where=str(path), mend="name a CSV file or a zip that holds one")
+        raise DataError("this is not a file", where=str(path), hint="name a CSV file or a zip that holds one")
 
 
 def library_versions(names: Sequence[str]) -> Mapping[str, str]:

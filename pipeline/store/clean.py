@@ -11,13 +11,13 @@ from pipeline.store.store import Store
 
 
 def clean(
-    store: Store, stages: Iterable[Stage], keep: int, *, remove: bool, tell: Callable[[str], None]
+    store: Store, stages: Iterable[Stage], keep: int, *, remove: bool, notify: Callable[[str], None]
 ) -> list[tuple[Path, int]]:
     """List the results beyond the newest ``keep`` of each stage with their sizes in bytes; ``remove`` removes them."""
     if not remove:
         return [item for stage in stages for item in store.disposable(stage.name, keep)]
     store.prepare()
-    with writer_lock(store.lock_path, wait=True, tell=tell):
+    with writer_lock(store.lock_path, wait=True, notify=notify):
         store.sweep_up()
         found = [item for stage in stages for item in store.disposable(stage.name, keep)]
         for path, _ in found:

@@ -20,18 +20,18 @@ def explained(doing: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        mend = f"make {path} writable, or work in another folder with -C"
+        hint = f"make {path} writable, or work in another folder with -C"
         if error.errno in DISK_FULL:
-            reason, mend = "the disk is full", FREE_SPACE
+            reason, hint = "the disk is full", FREE_SPACE
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            mend = "move away the file that stands where a folder should be"
-        raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), mend=mend) from error
+            hint = "move away the file that stands where a folder should be"
+        raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error
 
 
 def own_folder(path: Path) -> Path:
     """Return ``path`` if it is a folder itself: a link could lead out of artifacts/."""
     if not is_folder(path):
-        raise StoreError("a link stands where a folder should be", where=str(path), mend="remove it")
+        raise StoreError("a link stands where a folder should be", where=str(path), hint="remove it")
     return path
 
 

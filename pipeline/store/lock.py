@@ -15,7 +15,7 @@ from pipeline.errors import LockError
 
 
 @contextmanager
-def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Iterator[None]:
+def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of an artifacts folder while the block runs.
 
     A second writer waits, after ``tell`` has said for whom; with ``wait=False`` it raises LockError.
@@ -27,7 +27,7 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
         raise LockError(
             f"cannot open the lock: {error.strerror}",
             where=str(path),
-            mend="see that it is a plain file, in a folder that may be written to",
+            hint="see that it is a plain file, in a folder that may be written to",
         ) from error
     try:
         try:
@@ -36,9 +36,9 @@ def writer_lock(path: Path, *, wait: bool, tell: Callable[[str], None]) -> Itera
             holder = _holder(path)
             if not wait:
                 raise LockError(
-                    "another pipeline is writing here", where=holder, mend="wait for it, or run without --no-wait"
+                    "another pipeline is writing here", where=holder, hint="wait for it, or run without --no-wait"
                 ) from None
-            tell(f"waiting for another pipeline: {holder}")
+            notify(f"waiting for another pipeline: {holder}")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         about = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since})

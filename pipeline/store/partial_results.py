@@ -20,7 +20,7 @@ from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
 
 
-class StagePieces:
+class StagePartialResults:
     """The pieces of one stage's run, as ``pipeline.stage.Pieces`` has it.
 
     Parameters

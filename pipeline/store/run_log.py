@@ -94,4 +94,4 @@ def find_run(runs: Sequence[Run], number: str) -> Run:
     for run in runs:
         if run.id == wanted:
             return run
-    raise ConfigError(f"there is no run {number}", mend="pipeline runs lists them")
+    raise ConfigError(f"there is no run {number}", hint="pipeline runs lists them")

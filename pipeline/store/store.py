@@ -79,13 +79,13 @@ class Store:
                     return None
                 return _read(self.root / target)
             if not stat.S_ISDIR(mode):
-                raise StoreError("a file stands where a stage's folder should be", where=str(place), mend="move it")
+                raise StoreError("a file stands where a stage's folder should be", where=str(place), hint="move it")
             # a folder instead of a link: a copy of artifacts/ that followed links
             if regular_size(place / receipts.FILE_NAME) is None:
                 raise StoreError(
                     f"this folder stands where the results of {stage} should be linked, and no stage made it",
                     where=str(place),
-                    mend="move it away",
+                    hint="move it away",
                 )
             return _read(place)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.store.store import Generation, Store
 
 
-class StoreAside(Store):
+class TrialStore(Store):
     """An artifacts folder whose current results are not switched, however this run ends."""
 
     def __init__(self, root: Path) -> None:

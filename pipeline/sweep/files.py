@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Config, plain, toml_text
 from pipeline.errors import ConfigError, StoreError
 from pipeline.stage import Stage
-from pipeline.sweep.objective import Measure
+from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import measures_text, result_data, shown
 from pipeline.sweep.trials import Result, Sweep, best_of
 
@@ -29,9 +29,9 @@ BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour
 def require_new(path: Path, *, force: bool) -> None:
     """Refuse to write the best settings over a file of the user's; raises ConfigError, before anything runs."""
     if path.is_dir() or (path.exists() and not force):
-        raise ConfigError(f"{path} exists", mend="another --output, or --force to write over it")
+        raise ConfigError(f"{path} exists", hint="another --output, or --force to write over it")
     if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent}", mend="another --output")
+        raise ConfigError(f"there is no folder {path.parent}", hint="another --output")
 
 
 def write_files(
@@ -58,7 +58,7 @@ def write_files(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}", mend="run the sweep again") from error
+        raise StoreError(f"cannot write {path}: {error.strerror}", hint="run the sweep again") from error
     return {kind: path for kind, (path, _) in contents.items()}
 
 
@@ -90,9 +90,9 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
     measures = [measure.name for measure in sweep.measures]
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    efforts = [] if sweep.effort in sweep.names else [sweep.effort]
+    budgets = [] if sweep.budget in sweep.names else [sweep.budget]
     others = ["within_noise_of_best", "seconds", "problem"]
-    writer.writerow(["trial", *sweep.names, "outcome", *efforts, *measures, "low", "high", *others])
+    writer.writerow(["trial", *sweep.names, "outcome", *budgets, *measures, "low", "high", *others])
     for result in results:
         data = result_data(sweep, result, best)
         low, high = result.interval or ("", "")
@@ -101,7 +101,7 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
                 result.trial.number,
                 *(shown(value) for value in result.trial.settings.values()),
                 data["outcome"],
-                *(data[name] for name in efforts),
+                *(data[name] for name in budgets),
                 *(data.get(name, "") for name in measures),
                 low,
                 high,
@@ -135,7 +135,7 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
     return text.getvalue()
 
 
-def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], measure: Measure) -> None:
+def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], measure: Metric) -> None:
     """Draw one setting: numbers along an axis, anything else side by side; the best trial, the first, stands out."""
     is_numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if is_numeric:

@@ -16,9 +16,9 @@ from typing import Any
 
 from pipeline.errors import PipelineError, StageError
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.stage import Progress, Workplace, resolve
+from pipeline.stage import JobContext, Progress, resolve
 from pipeline.workers.backends import make_workers
-from pipeline.workers.dask_job import differing, facts_of, other_software
+from pipeline.workers.dask_job import differing, environment_of, other_software
 from pipeline.workers.local import DASK, Execution
 
 JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs to, and the job's name there
@@ -40,7 +40,7 @@ class Request:
         return replace(self, jobs={}, scratch=other.scratch) == replace(other, jobs={})
 
 
-class PutOff(BaseException):
+class JobsPending(BaseException):
     """A stage asks for jobs that are yet to be done; no Exception, for nothing has gone wrong."""
 
     def __init__(self, request: Request) -> None:
@@ -49,13 +49,13 @@ class PutOff(BaseException):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class JobRequest:
     """A job on its way to the workers. ``facts`` are what must be the same there, where that is another machine."""
 
     function: str
     job: Any
     scratch: Path
-    facts: Mapping[str, str]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +93,27 @@ class GivenWorkers:
             else:
                 yield name, outcome.result
         if missing:
-            raise PutOff(Request(function, missing, arrays, scratch, cores, most))
+            raise JobsPending(Request(function, missing, arrays, scratch, cores, most))
 
 
 def do_jobs(
-    requests: Mapping[int, Request], execution: Execution, progress: Progress, say: Callable[[str], None]
+    requests: Mapping[int, Request], execution: Execution, progress: Progress, log: Callable[[str], None]
 ) -> Generator[tuple[int, JobKey, Outcome]]:
     """Do all jobs of the requests, and yield as they come whose they are, which, and what became of them.
 
     Raises PipelineError if the workers themselves fail. Close it to end what is going on.
     """
     for numbers in joined(requests):
-        jobs: dict[str, Attempt] = {}
+        jobs: dict[str, JobRequest] = {}
         owners: dict[str, tuple[int, JobKey]] = {}
         for number in numbers:
             request = requests[number]
-            facts = facts_of(request.function) if execution.backend == DASK else {}
+            environment = environment_of(request.function) if execution.backend == DASK else {}
             for name, job in request.jobs.items():
                 key = f"{number}-{name}"
-                jobs[key] = Attempt(request.function, job, request.scratch, facts)
+                jobs[key] = JobRequest(request.function, job, request.scratch, environment)
                 owners[key] = number, (request.scratch, name)
-        results = make_workers(execution, progress, say).run(
+        results = make_workers(execution, progress, log).run(
             "pipeline.sweep.job_batch:attempt",
             jobs,
             arrays=request.arrays,
@@ -138,9 +138,9 @@ def joined(requests: Mapping[int, Request]) -> list[list[int]]:
     return groups
 
 
-def attempt(order: Attempt, place: Workplace) -> Outcome:
+def attempt(order: JobRequest, place: JobContext) -> Outcome:
     """Do a job where it was sent; its failure is its own and ends no other job."""
-    if order.facts and (found := differing(facts_of(order.function), order.facts)):
+    if order.environment and (found := differing(environment_of(order.function), order.environment)):
         raise other_software(found)
     import_from_source(order.function)
     own = replace(place, scratch=order.scratch if place.scratch else None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Metric:
     """A figure that trials are compared by, ``name`` in a JSON artifact; ``interval`` names its two bounds there."""
 
     name: str
@@ -20,13 +20,13 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class Objective:
     """How a sweep judges: the first measure decides unless another is asked for, and the others break ties.
 
     ``effort`` names the setting that successive halving divides, a whole number (``train.epochs``), and ``folds``
     the one that says in how many folds the rows are divided, if there is such a setting.
     """
 
-    measures: tuple[Measure, ...]
-    effort: str
+    measures: tuple[Metric, ...]
+    budget: str
     folds: str | None = None

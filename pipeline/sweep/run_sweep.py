@@ -12,12 +12,12 @@ from pipeline.errors import LockError, PipelineError, StoreError, SweepError
 from pipeline.execution.run import RunResult, TrialOf, Watcher, run
 from pipeline.planning.plan import Decision, make_plan, select
 from pipeline.planning.reasons import Action
-from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_sources, observe
+from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_sources, take_snapshot
 from pipeline.store.receipt import Work
 from pipeline.store.run_log import read_runs
-from pipeline.store.trial_store import StoreAside
-from pipeline.sweep.job_batch import GivenWorkers, JobKey, Outcome, PutOff, Request, do_jobs
-from pipeline.sweep.objective import Measure
+from pipeline.store.trial_store import TrialStore
+from pipeline.sweep.job_batch import GivenWorkers, JobKey, JobsPending, Outcome, Request, do_jobs
+from pipeline.sweep.objective import Metric
 from pipeline.sweep.trials import Result, Screen, Sweep, Trial, common_stages, ranked, stages_to_run
 
 
@@ -26,9 +26,9 @@ def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
     done = {}
     for trial in sweep.trials:
         if trial.config:
-            aside = replace(project, config=trial.config, store=StoreAside(project.store.root))
+            aside = replace(project, config=trial.config, store=TrialStore(project.store.root))
             selection = select(project.stages, stages_to_run(sweep))
-            plan = make_plan(observe(aside, selection.stages), selection)
+            plan = make_plan(take_snapshot(aside, selection.stages), selection)
             done[trial.number] = not any(item.action in {Action.RUN, Action.MAY_RUN} for item in plan.decisions)
     return done
 
@@ -80,7 +80,7 @@ class SweepRun:
         if self.common:
             with self.screen.watching("all trials") as watcher:
                 found = self._run(
-                    StoreAside(self.project.store.root),
+                    TrialStore(self.project.store.root),
                     self.first,
                     self.common,
                     TrialOf(self.sweep.id, None, self.is_expected),
@@ -101,7 +101,7 @@ class SweepRun:
             try:
                 with self.screen.watching(f"trial {trial.number} of {len(self.sweep.trials)}") as watcher:
                     result = self.run_trial(trial, number, given[trial.number], watcher)
-            except PutOff as put_off:
+            except JobsPending as put_off:
                 requests[trial.number] = put_off.request
                 return
             del given[trial.number]
@@ -115,7 +115,7 @@ class SweepRun:
             n_jobs = sum(len(request.jobs) for request in asked.values())
             with self.screen.watching(f"{len(asked)} trials") as watcher:
                 progress = watcher.started(Decision(f"{n_jobs} jobs", Action.RUN))
-                with closing(do_jobs(asked, self.project.execution, progress, watcher.say)) as outcomes:
+                with closing(do_jobs(asked, self.project.execution, progress, watcher.log)) as outcomes:
                     for owner, key, outcome in outcomes:
                         if owner not in done:  # else it has failed, by another job
                             given[owner][key] = outcome
@@ -126,8 +126,8 @@ class SweepRun:
         """Run one trial with the results of jobs that are there, and read how good it is; raises PutOff for others."""
         sweep, rung = self.sweep, self.sweep.rungs[number]
         config = sweep.config(trial, rung)
-        effort, is_final = sweep.effort_of(config), rung.divisor == 1
-        store = StoreAside(self.project.store.root)
+        budget, is_final = sweep.budget_of(config), rung.divisor == 1
+        store = TrialStore(self.project.store.root)
         seconds = sum(outcome.seconds for outcome in given.values())
         about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
         try:
@@ -135,13 +135,13 @@ class SweepRun:
         except (SweepError, StoreError, LockError):  # the next trial would meet the same
             raise
         except PipelineError as error:
-            return Result(trial, number, effort, is_final, {}, is_new=True, problem=error.what)
+            return Result(trial, number, budget, is_final, {}, is_new=True, problem=error.what)
         values, interval = read_measures(store, sweep.measures)
-        return Result(trial, number, effort, is_final, values, interval, self._seconds(found), found.has_run_anything)
+        return Result(trial, number, budget, is_final, values, interval, self._seconds(found), found.has_run_anything)
 
     def _run(
         self,
-        store: StoreAside,
+        store: TrialStore,
         config: Config,
         stages: Sequence[str],
         about: TrialOf,
@@ -164,9 +164,7 @@ class SweepRun:
         return None
 
 
-def read_measures(
-    store: StoreAside, measures: Sequence[Measure]
-) -> tuple[dict[str, float], tuple[float, float] | None]:
+def read_measures(store: TrialStore, measures: Sequence[Metric]) -> tuple[dict[str, float], tuple[float, float] | None]:
     """Return the measures by name, and the interval of the first that has one."""
     values: dict[str, float] = {}
     interval = None

@@ -60,7 +60,7 @@ def parse_choice(text: str) -> Choice:
     name, values = _name_and_rest(text)
     parts = [part.strip() for part in split_at_commas(values)]
     if not all(parts):
-        raise ConfigError(f"a value is missing in '{text}'", mend="for example train.learning_rate=1e-3,3e-3")
+        raise ConfigError(f"a value is missing in '{text}'", hint="for example train.learning_rate=1e-3,3e-3")
     return Choice(name, tuple(parse_value(part) for part in parts))
 
 
@@ -71,13 +71,13 @@ def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice
     ends = [_number(part) for part in rest.removeprefix(LOGARITHMIC).split("..")]
     if len(ends) != 2 or None in ends:
         if is_logarithmic:
-            raise ConfigError(f"'{text}' is no range of numbers", mend=f"for example {EXAMPLES}")
+            raise ConfigError(f"'{text}' is no range of numbers", hint=f"for example {EXAMPLES}")
         return parse_choice(text)
     low, high = (end for end in ends if end is not None)
     if not low < high or (is_logarithmic and low <= 0):
         raise ConfigError(
             f"'{text}' is no range: {'0 < LOW < HIGH' if is_logarithmic else 'LOW < HIGH'} must hold",
-            mend=f"for example {EXAMPLES}",
+            hint=f"for example {EXAMPLES}",
         )
     is_whole = not takes_fractions(name)
     if is_whole and not (low.is_integer() and high.is_integer()):
@@ -93,7 +93,7 @@ def combine(grid: Sequence[Choice], ranges: Sequence[Choice | Range], count: int
     """
     names = [item.name for item in (*grid, *ranges)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{twice[0]} is named twice", mend="name each setting once, with all of its values")
+        raise ConfigError(f"{twice[0]} is named twice", hint="name each setting once, with all of its values")
     points = [dict(zip(names, values, strict=False)) for values in product(*(choice.values for choice in grid))]
     if not ranges:
         return points
@@ -131,7 +131,7 @@ def split_at_commas(text: str) -> list[str]:
 def _name_and_rest(text: str) -> tuple[str, str]:
     name, equals, rest = text.partition("=")
     if not equals or "." not in name.strip():
-        raise ConfigError(f"'{text}' is not STAGE.KEY=VALUES", mend=f"for example {EXAMPLES}")
+        raise ConfigError(f"'{text}' is not STAGE.KEY=VALUES", hint=f"for example {EXAMPLES}")
     return name.strip(), rest.strip()
 
 

@@ -20,7 +20,7 @@ from pipeline.execution.run import Watcher
 from pipeline.fingerprint.digests import digest
 from pipeline.planning.plan import ancestors, select
 from pipeline.planning.snapshot import Project
-from pipeline.sweep.objective import Judging, Measure
+from pipeline.sweep.objective import Metric, Objective
 
 ETA = 3  # successive halving: one in so many goes on, to so many times the effort
 
@@ -50,8 +50,8 @@ class Sweep:
     """What is to be tried, and how it is judged: ``measures`` are compared one after the other."""
 
     trials: tuple[Trial, ...]
-    measures: tuple[Measure, ...]
-    effort: str
+    measures: tuple[Metric, ...]
+    budget: str
     rungs: tuple[Rung, ...]
     configure: Configure
 
@@ -70,8 +70,8 @@ class Sweep:
         rungs = [[rung.n_trials, rung.divisor] for rung in self.rungs]
         return digest(["sweep", trials, [measure.name for measure in self.measures], rungs])[:8]
 
-    def effort_of(self, config: Config) -> Any:
-        stage, _, key = self.effort.partition(".")
+    def budget_of(self, config: Config) -> Any:
+        stage, _, key = self.budget.partition(".")
         return config.values(stage)[key]
 
     def config(self, trial: Trial, rung: Rung) -> Config:
@@ -79,8 +79,8 @@ class Sweep:
         assert trial.config is not None  # noqa: S101 - it is asked for trials that can be
         if rung.divisor == 1:
             return trial.config
-        effort = max(1, round(self.effort_of(trial.config) / rung.divisor))
-        return self.configure({**trial.settings, self.effort: effort})
+        budget = max(1, round(self.budget_of(trial.config) / rung.divisor))
+        return self.configure({**trial.settings, self.budget: budget})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Result:
 
     trial: Trial
     rung: int
-    effort: Any
+    budget: Any
     is_final: bool
     values: Mapping[str, float]
     interval: tuple[float, float] | None = None
@@ -117,7 +117,7 @@ class Screen(Protocol):
 
 def make_sweep(
     project: Project,
-    judging: Judging,
+    judging: Objective,
     candidates: Sequence[Mapping[str, Any]],
     configure: Configure,
     *,
@@ -134,7 +134,7 @@ def make_sweep(
     for name in candidates[0]:
         stage, _ = find_setting(project.stages, name)
         if stage.name not in concerned:
-            raise ConfigError(f"{name} has no bearing on {measures[0].artifact}", mend="leave it out of the sweep")
+            raise ConfigError(f"{name} has no bearing on {measures[0].artifact}", hint="leave it out of the sweep")
     trials: list[Trial] = []
     problems: list[ConfigError] = []
     for settings in candidates:
@@ -147,38 +147,38 @@ def make_sweep(
         else:
             if not any(trial.config and trial.config.parameters == config.parameters for trial in trials):
                 trials.append(Trial(number, settings, config))
-    sweep = Sweep(tuple(trials), measures, judging.effort, (Rung(len(trials), 1),), configure)
-    efforts = [sweep.effort_of(trial.config) for trial in trials if trial.config]
-    if not efforts:
+    sweep = Sweep(tuple(trials), measures, judging.budget, (Rung(len(trials), 1),), configure)
+    budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
+    if not budgets:
         raise problems[0]
     if not halving:
         return sweep
-    if not all(isinstance(effort, int) for effort in efforts):
-        raise ConfigError(f"halving needs {judging.effort} to be a whole number", mend=f"--set {judging.effort}=27")
-    return replace(sweep, rungs=halving_rungs(len(efforts), min(efforts)))
+    if not all(isinstance(budget, int) for budget in budgets):
+        raise ConfigError(f"halving needs {judging.budget} to be a whole number", hint=f"--set {judging.budget}=27")
+    return replace(sweep, rungs=halving_rungs(len(budgets), min(budgets)))
 
 
-def ordered_measures(measures: Sequence[Measure], objective: str | None) -> tuple[Measure, ...]:
+def ordered_measures(measures: Sequence[Metric], objective: str | None) -> tuple[Metric, ...]:
     """Put the measure that decides first, and behind it those that break ties."""
     if objective is None:
         return tuple(measures)
     names = [measure.name for measure in measures]
     if objective not in names:
-        raise ConfigError(f"there is no measure '{objective}'", mend=nearest(objective, names, "measures"))
+        raise ConfigError(f"there is no measure '{objective}'", hint=nearest(objective, names, "measures"))
     return tuple(sorted(measures, key=lambda measure: measure.name != objective))
 
 
-def halving_rungs(n_trials: int, effort: int) -> tuple[Rung, ...]:
+def halving_rungs(n_trials: int, budget: int) -> tuple[Rung, ...]:
     """Divide trials and effort by ``ETA`` as often as at least one trial, and one unit of effort, are left."""
     n_rungs = 1
-    while ETA**n_rungs <= min(n_trials, effort):
+    while ETA**n_rungs <= min(n_trials, budget):
         n_rungs += 1
     return tuple(Rung(n_trials // ETA**rung, ETA ** (n_rungs - 1 - rung)) for rung in range(n_rungs))
 
 
 def common_stages(project: Project, sweep: Sweep) -> tuple[str, ...]:
     """Return the stages before the objective that are the same for all trials."""
-    varied = {name.partition(".")[0] for name in (*sweep.names, *([sweep.effort] if len(sweep.rungs) > 1 else []))}
+    varied = {name.partition(".")[0] for name in (*sweep.names, *([sweep.budget] if len(sweep.rungs) > 1 else []))}
     needed = select(project.stages, stages_to_run(sweep)).stages
     return tuple(name for name in needed if not varied & {name, *ancestors(name, project.stages)})
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from pipeline.planning.plan import Decision
 from pipeline.planning.reasons import Action, reasons_text
 from pipeline.stage import Progress
-from pipeline.terminal.render import DONE, banner, figures_text, tell
+from pipeline.terminal.render import DONE, banner, figures_text, notify
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -98,8 +98,8 @@ def draw_line(line: Line, columns: int, now: float) -> Text:
 class PlainProgress:
     """Takes a stage's progress, and says now and then how far it is; ``timer`` only goes forward, in seconds."""
 
-    def __init__(self, name: str, say: Callable[[str], None], timer: Callable[[], float] = time.monotonic) -> None:
-        self._say, self._timer = say, timer
+    def __init__(self, name: str, log: Callable[[str], None], timer: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._timer = log, timer
         self._line = Line(name, timer())
         self._said = self._line.started
 
@@ -149,24 +149,24 @@ class Terminal:
             self._screen.transient = self._transient or (error is None and sys.stdout.isatty())
             self._screen.stop()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Show one line above those of the stages."""
         if self.quiet:
             return
         if self._screen is not None:
             self._screen.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            tell(text)
+            notify(text)
 
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, even if quiet."""
-        tell(banner(text))
+        notify(banner(text))
 
     def started(self, decision: Decision) -> Progress:
         """Begin a stage's line."""
         if not self.live:
-            self.say(f"{decision.stage}: {reasons_text(decision.reasons)}")
-            return PlainProgress(decision.stage, self.say)
+            self.log(f"{decision.stage}: {reasons_text(decision.reasons)}")
+            return PlainProgress(decision.stage, self.log)
         line = Line(decision.stage, time.monotonic())
         self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
         self._lines.lines.append(line)
@@ -184,7 +184,7 @@ class Terminal:
         figures, outcome = figures_text(result.receipt), DONE[result.action]
         if not self.live:
             text = f"{result.stage}: {outcome} in {result.seconds:.1f} s"
-            self.say(f"{text}; {figures}" if figures else text)
+            self.log(f"{text}; {figures}" if figures else text)
             return
         if result.action is Action.RESTORE:
             self.started(Decision(result.stage, result.action))

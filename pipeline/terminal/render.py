@@ -82,7 +82,7 @@ def echo(text: str) -> None:
     print(text)  # noqa: T201 - the one place that does
 
 
-def tell(text: str) -> None:
+def notify(text: str) -> None:
     """Print a line for people on standard error; what it is about stands out on a terminal with colours."""
     mark, _, rest = text.partition(" ")
     if mark in MARKS and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR"):
@@ -162,9 +162,9 @@ def print_result(result: RunResult, stages: Sequence[Stage], folder: str, *, qui
             echo(path)
     for done in result.stages:
         for warning in done.receipt.warnings if done.receipt else ():
-            tell(f"warning: {warning}")
+            notify(f"warning: {warning}")
     for notice in result.notices:
-        tell(banner(notice))
+        notify(banner(notice))
 
 
 def _print_stages(result: RunResult) -> None:
@@ -264,7 +264,7 @@ def print_steps(steps: Sequence[Step]) -> None:
         echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
     for step in steps:
         for problem in step.damage:
-            tell(f"warning: {problem}; what lies there is not what this tells of. mend: pipeline run {step.stage}")
+            notify(f"warning: {problem}; what lies there is not what this tells of. hint: pipeline run {step.stage}")
 
 
 def print_runs(runs: Sequence[Run]) -> None:

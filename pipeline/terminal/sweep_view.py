@@ -14,7 +14,7 @@ from pipeline.sweep.results import measures_text, result_data, shown
 from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
 from pipeline.terminal.progress import Terminal, silent_progress
-from pipeline.terminal.render import banner, echo, print_table, tell
+from pipeline.terminal.render import banner, echo, notify, print_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,17 +50,17 @@ class SweepTerminal:
         """Show what must not be overlooked, once and not for every trial."""
         if text not in self.notices:
             self.notices.append(text)
-            tell(banner(text))
+            notify(banner(text))
 
     def finished(self, result: Result, sweep: Sweep) -> None:
         self.n_finished += 1
         if self.quiet:
             return
         told = f"failed: {result.problem}" if result.problem else measures_text(result)
-        settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.effort: result.effort})
+        settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.budget: result.budget})
         before = "" if result.is_new else " (done before)"
         text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
-        self._outer.say(text) if self._outer else tell(text)
+        self._outer.log(text) if self._outer else notify(text)
 
 
 class _RunWatcher:
@@ -69,8 +69,8 @@ class _RunWatcher:
     def __init__(self, screen: SweepTerminal, terminal: Terminal, title: str) -> None:
         self._screen, self._terminal, self._title = screen, terminal, title
 
-    def say(self, text: str) -> None:
-        self._terminal.say(f"{self._title}: {text}")
+    def log(self, text: str) -> None:
+        self._terminal.log(f"{self._title}: {text}")
 
     def notice(self, text: str) -> None:
         self._screen.notice(text)
@@ -97,7 +97,7 @@ def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
     print_table(("trial", *short_names(sweep.names), "plan"), rows, numbers=("trial",))
     if len(sweep.rungs) > 1:
         steps = [
-            f"{rung.n_trials} with {'all' if rung.divisor == 1 else f'1/{rung.divisor}'} of their {sweep.effort}"
+            f"{rung.n_trials} with {'all' if rung.divisor == 1 else f'1/{rung.divisor}'} of their {sweep.budget}"
             for rung in sweep.rungs
         ]
         echo(f"Halving: {', then '.join(steps)}.")
@@ -154,9 +154,9 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
         if result.problem:
             problems.setdefault(result.problem, []).append(str(result.trial.number))
     for problem, numbers in problems.items():
-        tell(f"trial {first_few(numbers)} failed: {problem}")
+        notify(f"trial {first_few(numbers)} failed: {problem}")
     if best is None:
-        tell("error: no trial succeeded")
+        notify("error: no trial succeeded")
         return
     n_close = sum(is_within_noise(result, best) for result in results if result is not best)
     if n_close:
@@ -168,7 +168,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
         echo(str(path))
     echo("With the best settings as pipeline.toml, pipeline run all takes over what the trial has done.")
     for notice in notices:
-        tell(banner(notice))
+        notify(banner(notice))
 
 
 def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
@@ -178,7 +178,7 @@ def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
     if result is best:
         return "best"
     if not result.is_final:
-        return f"stopped at {short_names([sweep.effort])[0]} = {result.effort}"
+        return f"stopped at {short_names([sweep.budget])[0]} = {result.budget}"
     return NOISE if best and is_within_noise(result, best) else ""
 
 

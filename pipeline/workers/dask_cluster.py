@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import ConfigError, PipelineError, StageError
 from pipeline.fingerprint.digests import file_digest, file_digests
 from pipeline.stage import Progress
-from pipeline.workers.dask_job import Order, differing, facts_of, kernels, other_software
+from pipeline.workers.dask_job import RemoteJob, differing, environment_of, kernels, other_software
 from pipeline.workers.local import usable_cores
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class ClusterWorkers:
     scheduler : ``tcp://host:port``, or None for a cluster of this machine's processes
     """
 
-    def __init__(self, scheduler: str | None, progress: Progress, say: Callable[[str], None]) -> None:
-        self._scheduler, self._progress, self._say = scheduler, progress, say
+    def __init__(self, scheduler: str | None, progress: Progress, log: Callable[[str], None]) -> None:
+        self._scheduler, self._progress, self._say = scheduler, progress, log
 
     def run(
         self,
@@ -68,14 +68,14 @@ class ClusterWorkers:
         if not jobs:
             return
         with connected(self._scheduler, most or max(1, usable_cores() // cores)) as client:
-            facts = facts_of(function)
+            environment = environment_of(function)
             files = {name: path.resolve() for name, path in arrays.items()}
             digests = {name: file_digests([path])[path] for name, path in files.items()}
-            workers = self._check(client, function, facts)
+            workers = self._check(client, function, environment)
             contents = self._contents(client, workers, files, digests)
             futures = {
                 client.submit(
-                    do_on_worker, function, pickle.dumps(job), files, digests, contents, facts, pure=False
+                    do_on_worker, function, pickle.dumps(job), files, digests, contents, environment, pure=False
                 ): name
                 for name, job in jobs.items()
             }
@@ -86,12 +86,12 @@ class ClusterWorkers:
                 yield name, value
                 self._progress(len(jobs) - len(futures), len(jobs), unit="jobs", note="done on the cluster")
 
-    def _check(self, client: Client, function: str, facts: Mapping[str, str]) -> list[str]:
+    def _check(self, client: Client, function: str, environment: Mapping[str, str]) -> list[str]:
         """See that every worker runs the same software as this machine, and return the workers' addresses."""
         workers = list(client.nthreads(callback_timeout=SECONDS_WITHOUT_ANSWER))
         answers = ask_everyone(client, workers, SECONDS_FOR_FACTS, look_at_software, function)
         for theirs, _ in answers.values():
-            if found := differing(theirs, facts):
+            if found := differing(theirs, environment):
                 raise other_software(found)
         if other := {found for _, found in answers.values()} - {kernels()}:
             self._say(
@@ -119,10 +119,10 @@ def connected(scheduler: str | None, count: int) -> Iterator[Client]:
         import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise ConfigError("--backend dask needs Dask", mend="pip install 'digit-pipeline[dask]'") from error
+        raise ConfigError("--backend dask needs Dask", hint="pip install 'digit-pipeline[dask]'") from error
     if scheduler is not None:
         if not scheduler.strip():
-            raise ConfigError("--scheduler is empty", mend="name one: --scheduler tcp://host:8786, or leave it out")
+            raise ConfigError("--scheduler is empty", hint="name one: --scheduler tcp://host:8786, or leave it out")
         reach(scheduler)
     bounds = {"distributed.comm.timeouts.connect": f"{SECONDS_TO_CONNECT}s"}
     with ExitStack() as stack:
@@ -163,7 +163,7 @@ def no_scheduler(scheduler: str | None, why: str) -> StageError:
     what = f"there is no Dask scheduler at {scheduler}" if scheduler else "no Dask cluster can be started here"
     return StageError(
         f"{what}: {why}"[:300],
-        mend="start one with `dask scheduler`, and name it as it does itself: --scheduler tcp://host:8786",
+        hint="start one with `dask scheduler`, and name it as it does itself: --scheduler tcp://host:8786",
     )
 
 
@@ -171,14 +171,14 @@ def no_worker(scheduler: str | None = None) -> StageError:
     """Return the error for a cluster without workers."""
     return StageError(
         f"the cluster has no worker, and had none for {SECONDS_WITHOUT_WORKERS} seconds",
-        mend=f"start some with `dask worker {scheduler or 'tcp://host:8786'}`; what was finished is kept",
+        hint=f"start some with `dask worker {scheduler or 'tcp://host:8786'}`; what was finished is kept",
     )
 
 
 def scheduler_gone() -> StageError:
     """Return the error for a scheduler that no longer answers."""
     return StageError(
-        "the Dask scheduler went away", mend="start it and its workers, and run again: what was finished is kept"
+        "the Dask scheduler went away", hint="start it and its workers, and run again: what was finished is kept"
     )
 
 
@@ -219,7 +219,7 @@ def result_of(future: Future[Any]) -> Any:
     if type(error).__name__ == "KilledWorker":
         raise StageError(
             "a job was given to several workers of the cluster, and each of them died of it",
-            mend="see the workers' logs; as a rule memory ran out. What was finished is kept",
+            hint="see the workers' logs; as a rule memory ran out. What was finished is kept",
         ) from error
     if isinstance(error, ImportError | AttributeError):
         raise other_software(f"{type(error).__name__}: {error}") from error
@@ -252,7 +252,7 @@ class Watch:
         elif now - self._seen > SECONDS_WITHOUT_WORKERS:
             raise no_worker()
         if self._deaths > DEATHS_PER_WORKER * max(self._most, 1):
-            raise StageError("the cluster's workers die one after the other", mend="see their logs")
+            raise StageError("the cluster's workers die one after the other", hint="see their logs")
 
 
 # what runs in the workers ------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Watch:
 
 def look_at_software(function: str) -> tuple[dict[str, str], str]:
     """Return this worker's facts and kernels."""
-    return facts_of(function), kernels()
+    return environment_of(function), kernels()
 
 
 def look_at_files(files: Mapping[str, Path], digests: Mapping[str, str]) -> dict[str, bool]:
@@ -289,7 +289,7 @@ def do_on_worker(
     files: Mapping[str, Path],
     digests: Mapping[str, str],
     contents: Mapping[str, Any],
-    facts: Mapping[str, str],
+    environment: Mapping[str, str],
 ) -> bytes:
     """Do a job in a fresh process, and return whether it succeeded and with what, pickled."""
     from distributed import get_worker
@@ -305,7 +305,7 @@ def do_on_worker(
 
     with tempfile.TemporaryDirectory(dir=local) as folder:
         place = Path(folder) / "result"
-        order = pickle.dumps((Order(function, job, arrays, facts), place))
+        order = pickle.dumps((RemoteJob(function, job, arrays, environment), place))
         for _ in range(TRIES):
             code = do_in_process(order, is_wanted)
             if place.exists():
@@ -315,7 +315,7 @@ def do_on_worker(
     raise StageError(
         f"a process that did a job on the cluster ended with {code}, {TRIES} times in a row",
         where=worker.address,
-        mend="if it was killed, memory ran out as a rule",
+        hint="if it was killed, memory ran out as a rule",
     )
 
 

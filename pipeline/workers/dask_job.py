@@ -19,14 +19,14 @@ from pipeline.errors import PipelineError, StageError
 from pipeline.fingerprint.code import code_digests
 from pipeline.fingerprint.digests import digest
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.stage import Workplace, resolve
+from pipeline.stage import JobContext, resolve
 from pipeline.workers.local import open_arrays
 
 CODE = "this software's code"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RemoteJob:
     """What to do, with which arrays' files, and what must be the same here as where the order came from.
 
     ``job`` is pickled: whoever passes it on need not know what is in it.
@@ -35,10 +35,10 @@ class Order:
     function: str
     job: bytes
     arrays: Mapping[str, Path]
-    facts: Mapping[str, str]
+    environment: Mapping[str, str]
 
 
-def facts_of(function: str) -> dict[str, str]:
+def environment_of(function: str) -> dict[str, str]:
     """Return all that a result depends on besides the job and the arrays: Python, libraries, code."""
     from importlib.metadata import version
     from platform import python_version_tuple
@@ -68,13 +68,13 @@ def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     )
 
 
-def do(order: Order) -> Any:
+def do(order: RemoteJob) -> Any:
     """Do a job; raises StageError if this is not the software that the order came from."""
-    ours = facts_of(order.function)
-    if found := differing(ours, order.facts):
+    ours = environment_of(order.function)
+    if found := differing(ours, order.environment):
         raise other_software(found)
     import_from_source(order.function)
-    place = Workplace(open_arrays(order.arrays), None, _unwatched, _unheard)
+    place = JobContext(open_arrays(order.arrays), None, _unwatched, _unheard)
     return resolve(order.function)(pickle.loads(order.job), place)  # noqa: S301 - from the user's own machine
 
 
@@ -82,7 +82,7 @@ def other_software(found: str) -> StageError:
     """Return the error for a cluster that runs something else than this machine."""
     return StageError(
         f"the cluster's workers run other software: {found}",
-        mend="install the same versions on every machine of the cluster, and restart its workers",
+        hint="install the same versions on every machine of the cluster, and restart its workers",
     )
 
 

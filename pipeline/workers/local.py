@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError, StageError
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.stage import Progress, Workplace, resolve
+from pipeline.stage import JobContext, Progress, resolve
 
 LOCAL, DASK = "local", "dask"
 SECONDS_BETWEEN_LOOKS = 0.2  # at the progress of other processes
@@ -35,14 +35,14 @@ class Execution:
 
     def __post_init__(self) -> None:
         if self.scheduler is not None and self.backend != DASK:
-            raise ConfigError("--scheduler names a Dask cluster", mend=f"--backend dask --scheduler {self.scheduler}")
+            raise ConfigError("--scheduler names a Dask cluster", hint=f"--backend dask --scheduler {self.scheduler}")
 
 
 class LocalWorkers:
     """Does jobs on this machine, as ``pipeline.stage.Workers`` has it."""
 
-    def __init__(self, progress: Progress, say: Callable[[str], None]) -> None:
-        self._progress, self._say = progress, say
+    def __init__(self, progress: Progress, log: Callable[[str], None]) -> None:
+        self._progress, self._say = progress, log
 
     def run(
         self,
@@ -61,7 +61,7 @@ class LocalWorkers:
         opened = open_arrays(arrays)
         for number, (name, job) in enumerate(jobs.items()):
             progress = self._progress if len(jobs) == 1 else partial(self._one_of, number, len(jobs))
-            yield name, resolve(function)(job, Workplace(opened, scratch, progress, self._say))
+            yield name, resolve(function)(job, JobContext(opened, scratch, progress, self._say))
 
     def _one_of(
         self, number: int, count: int, done: float, total: float, *, unit: str = "rows", note: str = ""
@@ -89,7 +89,7 @@ class LocalWorkers:
                 except TerminatedWorkerError as error:
                     raise StageError(
                         "a process that did a part of the work was killed from outside, or ran out of memory",
-                        mend="run again: what was finished is kept; if memory is short, with fewer processes",
+                        hint="run again: what was finished is kept; if memory is short, with fewer processes",
                     ) from error
                 finally:
                     with warnings.catch_warnings():
@@ -136,7 +136,7 @@ def _in_another_process(
         os.pwrite(file.fileno(), f"{done}\t{total}\t{unit}\t{note}".ljust(200)[:200].encode(), 0)
 
     with (told / name).open("wb") as file:
-        return name, resolve(function)(job, Workplace(open_arrays(arrays), scratch, progress, _say_nothing))
+        return name, resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _say_nothing))
 
 
 def _say_nothing(text: str) -> None:

@@ -51,7 +51,7 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
         else:
             render.echo("next: pipeline run all")
         if notice:
-            render.tell(f"warning: {notice}")
+            render.notify(f"warning: {notice}")
     else:
-        render.tell(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
-        render.tell("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")
+        render.notify(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
+        render.notify("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")

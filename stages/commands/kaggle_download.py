@@ -47,7 +47,7 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"'{name}' is not the name of a competition",
-            mend=f"take it from the address: digit-recognizer for {SITE}/competitions/digit-recognizer",
+            hint=f"take it from the address: digit-recognizer for {SITE}/competitions/digit-recognizer",
         )
     path = data / f"{name}.zip"
     if path.exists() and not again:
@@ -77,7 +77,7 @@ def find_program() -> str:
     if program is None:
         raise ConfigError(
             "Kaggle's program is not installed",
-            mend="pip install -e '.[kaggle]', or download the zip in a browser and put it into data/",
+            hint="pip install -e '.[kaggle]', or download the zip in a browser and put it into data/",
         )
     return program
 
@@ -103,16 +103,16 @@ def refusal(name: str, said: str, code: int) -> PipelineError:
         return StageError(
             "Kaggle refuses the download (403): the competition's rules have not been accepted",
             where=rules,
-            mend="accept the rules there, signed in as the owner of the token, and fetch again",
+            hint="accept the rules there, signed in as the owner of the token, and fetch again",
         )
     if re.search(r"\b401\b|Unauthori[sz]ed|[Aa]uthenticat|kaggle\.json|access_token|Missing (username|key)", said):
-        return StageError("Kaggle does not know who you are", mend=CREDENTIALS)
+        return StageError("Kaggle does not know who you are", hint=CREDENTIALS)
     if re.search(r"\b404\b|Not Found", said):
-        return StageError(f"Kaggle has no competition '{name}'", mend=f"look its name up at {SITE}/competitions")
+        return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     what = "Kaggle's program failed" if code else "Kaggle's program downloaded nothing"
     shown = "\n    ".join(["what it said:", *(line[:200] for line in lines[-SHOWN:])]) if lines else ""
-    return StageError(f"{what} (exit code {code})", where=shown, mend="see whether the site can be reached, try again")
+    return StageError(f"{what} (exit code {code})", where=shown, hint="see whether the site can be reached, try again")
 
 
 def require_sound(folder: Path, name: str) -> Path:
@@ -127,14 +127,14 @@ def require_sound(folder: Path, name: str) -> Path:
     found = sorted(folder.glob("*.zip"))
     if not found:
         others = ", ".join(sorted(path.name for path in folder.iterdir())[:5])
-        raise DataError(f"Kaggle's program left no zip, but {others}", where=name, mend=again)
+        raise DataError(f"Kaggle's program left no zip, but {others}", where=name, hint=again)
     try:
         with zipfile.ZipFile(found[0]) as archive:
             damaged = archive.testzip()
     except Exception as error:  # zipfile meets damage with errors of every kind
-        raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, mend=again) from error
+        raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, hint=again) from error
     if damaged:
-        raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, mend=again)
+        raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, hint=again)
     with found[0].open("rb") as file:
         os.fsync(file.fileno())
     return found[0]

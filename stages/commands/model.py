@@ -56,7 +56,7 @@ class Model:
 def image_shape(split: Current) -> Images:
     """The size of the images that split has written."""
     text = (split.folder / "images.json").read_bytes()
-    return decode_document(text, Images, name="split/images.json", mend="pipeline run split")
+    return decode_document(text, Images, name="split/images.json", hint="pipeline run split")
 
 
 def require_model(project: Project) -> Model:
@@ -67,7 +67,7 @@ def require_model(project: Project) -> Model:
 def tell_if_stale(model: Model) -> None:
     """Say on standard error that a run would make another network, if so: one that is not wanted, perhaps."""
     if model.stale:
-        render.tell(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
+        render.notify(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

@@ -94,9 +94,9 @@ def predict(
             write_answers(target, answers, model.classes)
         tell_answers(answers, model, output, as_json=as_json)
     for each in errors[:ERRORS]:
-        render.tell(f"error: {each}")
+        render.notify(f"error: {each}")
     if len(errors) > ERRORS:
-        render.tell(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
+        render.notify(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
     if errors:
         click.get_current_context().exit(ExitCode.FAILED)
 
@@ -116,8 +116,8 @@ def tell_answers(answers: Sequence[Predictions], model: Model, output: str | Non
         else:
             print_answers(answers, model.classes)
         if n_labelled := sum(len(each.labels) for each in answers):
-            n_right = sum(each.n_right(model.classes) for each in answers)
-            render.echo(f"{n_right:,} of {n_labelled:,} labels agree: {percent(n_right / n_labelled)}")
+            n_correct = sum(each.n_correct(model.classes) for each in answers)
+            render.echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}")
 
 
 def framing_of_training(project: Project) -> Framing:

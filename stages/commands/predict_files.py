@@ -72,7 +72,7 @@ class Predictions:
                 "probabilities": {str(label): shortest(p) for label, p in zip(classes, self.P[row], strict=True)},
             }
 
-    def n_right(self, classes: Sequence[Label]) -> int:
+    def n_correct(self, classes: Sequence[Label]) -> int:
         """How many of the labelled rows are recognised."""
         said = (classes[index] for index in self.P.argmax(axis=1).tolist())
         return sum(label == predicted for label, predicted in zip(self.labels, said, strict=False))
@@ -92,10 +92,10 @@ def find_file(name: str, folder: Path) -> Path:
     """The file called ``name``, seen from ``folder``; ConfigError if there is none, DataError if it may not be read."""
     path = folder / Path(name).expanduser()
     if not os.path.lexists(path):
-        raise ConfigError(f"there is no file '{name}'", where=str(path), mend="check the path")
+        raise ConfigError(f"there is no file '{name}'", where=str(path), hint="check the path")
     if path.is_dir():
-        mend = f"name a file, or several: {name.rstrip('/')}/*.png"
-        raise ConfigError(f"'{name}' is a folder, not a file", where=str(path), mend=mend)
+        hint = f"name a file, or several: {name.rstrip('/')}/*.png"
+        raise ConfigError(f"'{name}' is a folder, not a file", where=str(path), hint=hint)
     require_readable(path)
     return path
 
@@ -115,8 +115,8 @@ def require_no_zip(path: Path) -> None:
     """The file is no zip, which only a run reads."""
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":
-            mend = "predict takes a CSV or a picture: unzip it first, or use pipeline run all"
-            raise DataError(f"{path.name} is a zip", where=str(path), mend=mend)
+            hint = "predict takes a CSV or a picture: unzip it first, or use pipeline run all"
+            raise DataError(f"{path.name} is a zip", where=str(path), hint=hint)
 
 
 def predict_csv(
@@ -158,11 +158,11 @@ def predict_csv(
                 waiting = []
     if bad.n:
         is_cut_off = raw.ends_within_line and bad.has_part_of(raw.first_line + n_rows - 1, layout)
-        more, mend = (f": {CUT_OFF}", COPY_AGAIN) if is_cut_off else ("", "correct these lines")
-        error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, mend="", more=more)
-        raise DataError(error.what, where=error.where, mend=mend)
+        more, hint = (f": {CUT_OFF}", COPY_AGAIN) if is_cut_off else ("", "correct these lines")
+        error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)
+        raise DataError(error.what, where=error.where, hint=hint)
     if not n_rows:
-        raise DataError(f"{layout.file} has a header, but no rows", where=layout.file.path, mend="check the file")
+        raise DataError(f"{layout.file} has a header, but no rows", where=layout.file.path, hint="check the file")
     found.P = np.concatenate(answers)
     return found
 
@@ -181,7 +181,7 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
             f"the images of {raw.name} have {counted(len(layout.pixels), 'pixel')}, and those that the model was "
             f"trained on have {size[0]} x {size[1]} = {n_pixels:,}",
             where=f"{raw.name.path}, line 1",
-            mend="give it a CSV laid out like the training data, or train on such images first: pipeline run train",
+            hint="give it a CSV laid out like the training data, or train on such images first: pipeline run train",
         )
     return layout
 
@@ -195,18 +195,18 @@ def require_output(name: str, folder: Path, inputs: Sequence[Path]) -> Path:
         It is not.
     """
     path = folder / Path(name).expanduser()
-    problem = mend = ""
+    problem = hint = ""
     if path.suffix.lower() not in OUTPUT_SUFFIXES:
-        problem, mend = "ends neither in .csv nor in .parquet", f"--output {path.stem or 'answers'}.csv"
+        problem, hint = "ends neither in .csv nor in .parquet", f"--output {path.stem or 'answers'}.csv"
     elif path.is_dir() or not path.parent.is_dir():
         problem = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        mend = "name a file in a folder that is there"
+        hint = "name a file in a folder that is there"
     elif any(path.exists() and path.samefile(each) for each in inputs):
-        problem, mend = "is one of the files to read", "give it another name"
+        problem, hint = "is one of the files to read", "give it another name"
     elif path.resolve().is_relative_to((folder / "artifacts").resolve()):
-        problem, mend = "lies in artifacts/, where only stages write", "put it elsewhere"
+        problem, hint = "lies in artifacts/, where only stages write", "put it elsewhere"
     if problem:
-        raise ConfigError(f"--output {name} {problem}", where=str(path), mend=mend)
+        raise ConfigError(f"--output {name} {problem}", where=str(path), hint=hint)
     return path.resolve()
 
 

@@ -79,8 +79,8 @@ def show(
         )
         return
     draw([image, *copies])
-    facts = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
-    render.echo(", ".join([*filter(None, facts), *([] if found.label is None else [f"label {found.label}"])]))
+    environment = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
+    render.echo(", ".join([*filter(None, environment), *([] if found.label is None else [f"label {found.label}"])]))
     if said:
         verdict = "" if found.label is None else "right, " if said[0][0] == found.label else "wrong, "
         shown = "   ".join(f"{label} {percent(p)}" for label, p in said[:RANKED])
@@ -88,7 +88,7 @@ def show(
     else:
         render.echo("no network yet: pipeline run train")
     if augmented and not copies:
-        render.tell("nothing warps: every strength of the augmentation is 0 in [train]")
+        render.notify("nothing warps: every strength of the augmentation is 0 in [train]")
 
 
 def draw(images: Sequence[Grey]) -> None:

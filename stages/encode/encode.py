@@ -33,7 +33,7 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
         raise DataError(
             f"all training rows have the label {classes[0].item()!r}; a classifier needs two at least",
             where="split/labels_train.npy",
-            mend="use rows of two classes or more, or raise split.train_rows",
+            hint="use rows of two classes or more, or raise split.train_rows",
         )
     for name, part in labels.items():
         Y = open_memmap(task.outputs[f"encode/Y_{name}.npy"], "w+", np.float32, (len(part), len(classes)))
@@ -43,7 +43,7 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
     task.outputs["encode/classes.json"].write_bytes(encode_document(document))
 
     written = task.outputs["encode/classes.json"].read_bytes()
-    decoder = np.array(decode_document(written, Classes, name="encode/classes.json", mend="").classes)
+    decoder = np.array(decode_document(written, Classes, name="encode/classes.json", hint="").classes)
     for name, part in labels.items():
         if (decoder[np.load(task.outputs[f"encode/Y_{name}.npy"]).argmax(axis=1)] != part).any():
             raise StageError("the one-hot rows do not give the labels back", where=f"encode/Y_{name}.npy")
@@ -67,7 +67,7 @@ def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
             + (f" ({len(unknown)} labels in all)" if len(unknown) > 5 else "")
             + ", but validation rows have",
             where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
-            mend="set split.stratify=true, which takes two rows of each class; or divide otherwise, by another "
+            hint="set split.stratify=true, which takes two rows of each class; or divide otherwise, by another "
             "split.seed, a smaller split.validation or more split.train_rows",
         )
     return indices

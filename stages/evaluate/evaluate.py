@@ -64,7 +64,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         raise StageError(
             f"the model's classes {predictor.classes} are not those of the labels {classes}",
             where="train/model.npz and encode/classes.json",
-            mend="pipeline run train",
+            hint="pipeline run train",
         )
 
     parts = [read_part(task, "train", fold_of_row)] if with_folds else []
@@ -173,7 +173,7 @@ def measure_members(folds: list[int], answers: list[Answers], *, with_folds: boo
             accuracy=tally.accuracy,
             log_loss=tally.loss / tally.n_rows,
             n_rows=tally.n_rows,
-            n_errors=tally.n_rows - tally.n_right,
+            n_errors=tally.n_rows - tally.n_correct,
             validation_accuracy=answers[-1].tallies[member].accuracy if has_validation else None,
         )
         for member, fold in enumerate(folds)
@@ -183,13 +183,13 @@ def measure_members(folds: list[int], answers: list[Answers], *, with_folds: boo
 
 def measure_ensemble(answers: Answers, actual: NDArray[np.int64]) -> EnsembleMetrics:
     """All members together on rows that none has seen."""
-    n_rows, n_right = len(actual), int((answers.P.argmax(axis=1) == actual).sum())
+    n_rows, n_correct = len(actual), int((answers.P.argmax(axis=1) == actual).sum())
     return EnsembleMetrics(
-        accuracy=n_right / n_rows,
-        accuracy_interval=wilson_interval(n_right, n_rows),
+        accuracy=n_correct / n_rows,
+        accuracy_interval=wilson_interval(n_correct, n_rows),
         log_loss=float(cross_entropy(answers.P, actual).mean()),
         n_rows=n_rows,
-        n_errors=n_rows - n_right,
+        n_errors=n_rows - n_correct,
     )
 
 
@@ -203,15 +203,15 @@ def measure(
     """
     m = len(actual)
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
-    n_right = int(np.trace(confusion))
+    n_correct = int(np.trace(confusion))
     per_class = tuple(class_metrics(confusion, index, label) for index, label in enumerate(classes))
     return Metrics(
-        accuracy=n_right / m,
-        accuracy_interval=wilson_interval(n_right, m),
+        accuracy=n_correct / m,
+        accuracy_interval=wilson_interval(n_correct, m),
         log_loss=float(cross_entropy(P, actual).mean()),
         macro_f1=math.fsum(each.f1 for each in per_class) / len(per_class),
         n_rows=m,
-        n_errors=m - n_right,
+        n_errors=m - n_correct,
         source=source.source,
         is_sample=source.is_sample,
         per_class=per_class,
@@ -225,15 +225,15 @@ def count_confusion(actual: NDArray[np.int64], predicted: NDArray[np.int64], n_c
 
 def class_metrics(confusion: NDArray[np.int64], index: int, label: Label) -> ClassMetrics:
     """Precision, recall and their harmonic mean for one class of the confusion matrix (n_classes, n_classes)."""
-    n_right, n_rows, n_predicted = (
+    n_correct, n_rows, n_predicted = (
         int(count) for count in (confusion[index, index], confusion[index].sum(), confusion[:, index].sum())
     )
     return ClassMetrics(
         label=label,
         n_rows=n_rows,
-        precision=n_right / max(n_predicted, 1),
-        recall=n_right / max(n_rows, 1),
-        f1=2 * n_right / max(n_rows + n_predicted, 1),
+        precision=n_correct / max(n_predicted, 1),
+        recall=n_correct / max(n_rows, 1),
+        f1=2 * n_correct / max(n_rows + n_predicted, 1),
     )
 
 

@@ -24,18 +24,18 @@ class Tally:
     """How one member did on the rows that were put to it."""
 
     n_rows: int = 0
-    n_right: int = 0
+    n_correct: int = 0
     loss: float = 0.0  # summed over the rows
 
     def count(self, P: NDArray[np.float32], actual: NDArray[np.int64]) -> None:
         """Add some rows: the member's ``P`` (m, n_classes), and the right classes' indices (m,)."""
         self.n_rows += len(P)
-        self.n_right += int((P.argmax(axis=1) == actual).sum())
+        self.n_correct += int((P.argmax(axis=1) == actual).sum())
         self.loss += float(cross_entropy(P, actual).sum())
 
     @property
     def accuracy(self) -> float:
-        return self.n_right / self.n_rows
+        return self.n_correct / self.n_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def picture_as_image(path: Path, height: int, width: int, framing: Framing = MNI
         return prepare(read_picture(path), height, width, framing)
     except BlankPictureError as error:
         what = f"nothing can be seen in {path.name}: it is all of one grey"
-        raise DataError(what, where=str(path), mend="draw or cut out a single digit") from error
+        raise DataError(what, where=str(path), hint="draw or cut out a single digit") from error
 
 
 def read_picture(path: Path) -> Grey:
@@ -58,17 +58,17 @@ def read_picture(path: Path) -> Grey:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 what = f"{path.name} has {image.width:,} x {image.height:,} pixels, more than {MOST_PIXELS:,}"
-                raise DataError(what, where=str(path), mend="make it smaller")
+                raise DataError(what, where=str(path), hint="make it smaller")
             image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
             return as_grey(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise unreadable(path) from error
     except Image.DecompressionBombError as error:
         what = f"{path.name} has more than {MOST_PIXELS:,} pixels"
-        raise DataError(what, where=str(path), mend="make it smaller") from error
+        raise DataError(what, where=str(path), hint="make it smaller") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow raises for damage
         if reason := getattr(error, "strerror", None):
-            raise DataError(f"{path.name} cannot be read: {reason}", where=str(path), mend="check the path") from error
+            raise DataError(f"{path.name} cannot be read: {reason}", where=str(path), hint="check the path") from error
         raise unreadable(path) from error
 
 
@@ -77,12 +77,12 @@ def unreadable(path: Path) -> DataError:
     with path.open("rb") as file:
         start = file.read(8)
     if not start:
-        what, mend = "is empty", "copy or save it again"
+        what, hint = "is empty", "copy or save it again"
     elif is_picture(start):
-        what, mend = "is damaged or cut off", "copy or save it again"
+        what, hint = "is damaged or cut off", "copy or save it again"
     else:
-        what, mend = "is not a PNG or JPEG picture", "save it as PNG or JPEG"
-    return DataError(f"{path.name} {what}", where=str(path), mend=mend)
+        what, hint = "is not a PNG or JPEG picture", "save it as PNG or JPEG"
+    return DataError(f"{path.name} {what}", where=str(path), hint=hint)
 
 
 def as_grey(image: Image.Image) -> Grey:

@@ -45,7 +45,7 @@ def read_row(path: Path, row: int) -> Row:
             raise ConfigError(
                 f"there is no row {row:,}: {path.name} has {counted(contract.rows, 'row')}",
                 where=f"artifacts/ingest/{path.name}",
-                mend=f"name one from 0 to {contract.rows - 1}",
+                hint=f"name one from 0 to {contract.rows - 1}",
             )
         group, first_row = 0, 0
         while row >= first_row + (n_rows := file.metadata.row_group(group).num_rows):

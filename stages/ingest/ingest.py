@@ -233,7 +233,7 @@ def convert(
         table.describe(Contract(rows=found.summary.n_rows, label=label, id=layout.id, classes=classes))
     if not found.n_rows:
         raise DataError(
-            f"{layout.file} has a header, but no rows", where=layout.file.path, mend="download the file again"
+            f"{layout.file} has a header, but no rows", where=layout.file.path, hint="download the file again"
         )
     return found
 
@@ -250,7 +250,7 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
             yield waiting.popleft().result()
 
 
-def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str, more: str = "") -> None:
+def require_no_bad_rows(found: Found, labels: Labels, report: Path, hint: str, more: str = "") -> None:
     """Every row of a file is valid; if not, its faults are left in failures.parquet.
 
     Raises
@@ -263,8 +263,8 @@ def require_no_bad_rows(found: Found, labels: Labels, report: Path, mend: str, m
         write_table(report / "failures.parquet", faults.table.to_dict("list"))
         if found.is_cut_off:
             more += f": {CUT_OFF}"
-            mend = COPY_AGAIN if found.bad.n == 1 else f"{COPY_AGAIN}; if that does not help, {mend}"
-        raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, mend=mend, more=more)
+            hint = COPY_AGAIN if found.bad.n == 1 else f"{COPY_AGAIN}; if that does not help, {hint}"
+        raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, hint=hint, more=more)
 
 
 def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
@@ -280,12 +280,12 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     parameters, file = task.parameters, train.layout.file
     share = train.bad.n / train.n_rows
     if parameters.on_error == "stop":
-        require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters))
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters))
     if share > parameters.max_quarantined or not train.bad.are_all_kept:
         limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
         limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else limit
         more = f" ({percent(share)}), and at most {limit} may be set aside"
-        require_no_bad_rows(train, labels, task.report, mend_bad_rows(train, parameters), more)
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters), more)
     faults = explain(train.bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
     are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
@@ -295,7 +295,7 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     )
 
 
-def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:
+def hint_for_bad_rows(train: Found, parameters: IngestParameters) -> str:
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
     texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
     share = train.bad.n / train.n_rows
@@ -304,14 +304,14 @@ def mend_bad_rows(train: Found, parameters: IngestParameters) -> str:
         return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
     if share > LARGEST_ADVISED_SHARE:
         return "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
-    mend = "correct these lines"
+    hint = "correct these lines"
     if train.bad.are_all_kept:
-        mend += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
+        hint += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
         if share > parameters.max_quarantined:
             rounded = math.ceil(1000 * share) / 1000
-            mend += f"{' and' if parameters.on_error == 'stop' else ', or set'} ingest.max_quarantined = {rounded}"
-        mend += " to go on without them"
-    return mend
+            hint += f"{' and' if parameters.on_error == 'stop' else ', or set'} ingest.max_quarantined = {rounded}"
+        hint += " to go on without them"
+    return hint
 
 
 def require_classes(train: Found, parameters: IngestParameters) -> None:
@@ -329,7 +329,7 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
             if classes
             else f"{file} has no valid row"
         )
-        raise DataError(f"{what}: there is nothing to tell apart", where=file.path, mend="add rows of other classes")
+        raise DataError(f"{what}: there is nothing to tell apart", where=file.path, hint="add rows of other classes")
     few = [each for each in classes if each.rows < parameters.min_rows_per_class]
     if few:
         shown = []
@@ -348,6 +348,6 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
             f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
             "too few for training and validation",
             where="\n    ".join([f"{file.path}, column {shortened(train.layout.label or '')}", *shown]),
-            mend="correct the label if it is wrong, or else add rows of the class or remove its rows; "
+            hint="correct the label if it is wrong, or else add rows of the class or remove its rows; "
             f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
         )

@@ -19,7 +19,7 @@ EXAMPLES = 5
 
 def damaged(path: Path, what: str, stage: str) -> DataError:
     """The error for a file that ``stage`` wrote and that is not what it should be."""
-    return DataError(f"{stage}/{path.name}: {what}", where=str(path), mend=f"pipeline run {stage} --force")
+    return DataError(f"{stage}/{path.name}: {what}", where=str(path), hint=f"pipeline run {stage} --force")
 
 
 def load_array(path: Path, *, stage: str, dtype: Any, n_dimensions: int) -> NDArray[Any]:
@@ -44,7 +44,7 @@ def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArra
 
 def check_document(path: Path, model: type[Document], *, stage: str) -> None:
     """The JSON at ``path`` is a ``model``."""
-    decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", mend=f"pipeline run {stage} --force")
+    decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", hint=f"pipeline run {stage} --force")
 
 
 def read_table(path: Path, *, stage: str) -> pd.DataFrame:

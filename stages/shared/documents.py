@@ -27,15 +27,15 @@ def encode_document(document: Document) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def decode_document(data: bytes, model: type[D], *, name: str, mend: str) -> D:
+def decode_document(data: bytes, model: type[D], *, name: str, hint: str) -> D:
     """The ``model`` that ``data`` holds.
 
     Raises
     ------
     DataError
-        ``data`` is not JSON, or not of this model; ``name`` says which file, ``mend`` the command.
+        ``data`` is not JSON, or not of this model; ``name`` says which file, ``hint`` the command.
     """
     try:
         return msgspec.json.decode(data, type=model)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{name} is not what it should be: {error}", where=name, mend=mend) from error
+        raise DataError(f"{name} is not what it should be: {error}", where=name, hint=hint) from error

@@ -154,7 +154,7 @@ def open_table(path: Path) -> Iterator[pq.ParquetFile]:
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0][:200]
         raise DataError(
-            f"{path.name} cannot be read: {reason}", where=str(path), mend="pipeline run ingest --force"
+            f"{path.name} cannot be read: {reason}", where=str(path), hint="pipeline run ingest --force"
         ) from error
 
 
@@ -169,7 +169,7 @@ def read_contract(file: pq.ParquetFile) -> Contract:
     try:
         return msgspec.json.decode((file.metadata.metadata or {})[CONTRACT_KEY], type=Contract)
     except (KeyError, msgspec.DecodeError) as error:
-        raise DataError("the table does not say what its columns are", mend="pipeline run ingest --force") from error
+        raise DataError("the table does not say what its columns are", hint="pipeline run ingest --force") from error
 
 
 def pixel_names(schema: pa.Schema) -> list[str]:
@@ -225,6 +225,6 @@ def read_column(path: Path, name: str) -> NDArray[Any]:
     """
     with open_table(path) as file:
         if name not in file.schema_arrow.names:
-            raise DataError(f"{path.name} has no column {name!r}", where=str(path), mend="pipeline run ingest --force")
+            raise DataError(f"{path.name} has no column {name!r}", where=str(path), hint="pipeline run ingest --force")
         column: NDArray[Any] = file.read(columns=[name]).column(0).to_numpy()
     return column

@@ -176,7 +176,7 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
             + ", ".join(repr(label.item()) for label in single[:5])
             + (", ..." if len(single) > 5 else ""),
             where=f"ingest/train.parquet, row {int(np.flatnonzero(labels == single[0])[0])}",
-            mend="pipeline run split --set split.stratify=false, or add rows of such a class",
+            hint="pipeline run split --set split.stratify=false, or add rows of such a class",
         )
     quota = validation_quota(n_rows, parameters.validation)  # (n_classes,)
     shuffled = class_of_row[order]
@@ -221,7 +221,7 @@ def fit_normaliser(kind: str, table: Path, rows: NDArray[np.int64], *, n_rows: i
         raise DataError(
             f"every pixel of the training rows is {highest}, so they have no range to scale by",
             where="ingest/train.parquet",
-            mend="pipeline run split --set split.normalise=range",
+            hint="pipeline run split --set split.normalise=range",
         )
     return Normaliser(kind="min_max", offset=float(lowest), scale=float(highest - lowest))
 
@@ -248,7 +248,7 @@ def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:
             raise DataError(
                 f"the images have {block.shape[1]} pixels, not height x width = {n_pixels}",
                 where=table.name,
-                mend="set ingest.height and ingest.width, then pipeline run split",
+                hint="set ingest.height and ingest.width, then pipeline run split",
             )
         for start in range(0, len(block), BLOCK_ROWS):
             yield first_row + start, block[start : start + BLOCK_ROWS]

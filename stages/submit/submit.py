@@ -60,13 +60,13 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
         raise ConfigError(
             f"both columns of the submission would be called {id_name!r}",
             where="[submit] id_name and label_name",
-            mend="give them different names",
+            hint="give them different names",
         )
     if parameters.first_id is not None and profile.id_name is not None:
         raise ConfigError(
             f"the test set has ids of its own, in column {profile.id_name!r}, so they cannot be numbered anew",
             where=f"[submit] first_id = {parameters.first_id}",
-            mend="remove submit.first_id",
+            hint="remove submit.first_id",
         )
     with open_table(task.inputs["ingest/ids.parquet"]) as file:
         ids = file.read().column(0).to_numpy()  # (m,)
@@ -77,7 +77,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
         raise StageError(
             f"there are {counted(len(ids), 'id')} and {counted(len(X), 'test image')}",
             where="ingest/ids.parquet and split/X_test.npy",
-            mend="pipeline run submit",
+            hint="pipeline run submit",
         )
 
     predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=X.shape[1])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError
-from pipeline.stage import Progress, Workplace
+from pipeline.stage import JobContext, Progress
 from stages import mlp
 from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History, Images, Network, Recipe, Warp
 from stages.train.folds import divide_into_folds, seed_of_member
@@ -98,7 +98,7 @@ class Member:
             raise ConfigError(
                 f"the settings of train contradict each other: {error}",
                 where=f"[train]{which}",
-                mend="change one of them; `pipeline config` shows where each comes from",
+                hint="change one of them; `pipeline config` shows where each comes from",
             ) from error
 
     def empty_network(self) -> Network:
@@ -126,7 +126,7 @@ class Trained:
     history: History
 
 
-def train_member(member: Member, place: Workplace) -> Trained:
+def train_member(member: Member, place: JobContext) -> Trained:
     """Train a member on the rows in ``place.arrays``.
 
     Raises
@@ -155,7 +155,7 @@ def train_member(member: Member, place: Workplace) -> Trained:
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
     is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
     who = "train" if parameters.folds * parameters.members == 1 else member.name
-    watcher = Watcher(who, place.progress, place.say, n_rows, recipe.batch_size, parameters.report_steps)
+    watcher = Watcher(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
     try:
         history = mlp.fit(
             network,
@@ -173,7 +173,7 @@ def train_member(member: Member, place: Workplace) -> Trained:
     except DivergedError as error:
         raise StageError(
             f"the training diverged: {error}",
-            mend=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
+            hint=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
         ) from error
     return Trained(network.parameters, network.statistics, history)
 
@@ -229,21 +229,21 @@ class Watcher:
         self,
         who: str,
         progress: Progress,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         n_rows: int,
         batch_size: int,
         report_steps: int,
     ) -> None:
-        self.who, self.progress, self.say = who, progress, say
+        self.who, self.progress, self.log = who, progress, log
         self.n_rows, self.batch_size, self.report_steps = n_rows, batch_size, report_steps
         self.n_steps = 0
         self.note = ""
-        self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+        self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
 
-    def step(self, step: int, n_steps: int, loss: float, n_right: int) -> None:
+    def step(self, step: int, n_steps: int, loss: float, n_correct: int) -> None:
         """A step is over; its batch had this summed loss and so many right rows."""
         if not self.n_steps and step > 1:
-            self.say(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
+            self.log(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
         self.n_steps += 1
         self.progress(step, n_steps, unit="steps", note=self.note)
         every, batch_size = self.report_steps, self.batch_size
@@ -251,14 +251,14 @@ class Watcher:
             return
         n_epoch_steps = -(-self.n_rows // batch_size)
         in_epoch = (step - 1) % n_epoch_steps
-        self.loss, self.n_right = self.loss + loss, self.n_right + n_right
+        self.loss, self.n_correct = self.loss + loss, self.n_correct + n_correct
         self.n_seen += min(batch_size, self.n_rows - in_epoch * batch_size)
         if step % every == 0:
-            self.say(
+            self.log(
                 f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
-                f"accuracy {self.n_right / self.n_seen:.1%} over the last {every:,}"
+                f"accuracy {self.n_correct / self.n_seen:.1%} over the last {every:,}"
             )
-            self.loss, self.n_right, self.n_seen = 0.0, 0, 0
+            self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch is over."""

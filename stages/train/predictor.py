@@ -64,18 +64,18 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
     DataError
         The file is no model, is damaged, or was trained on images of another size than ``n_pixels``.
     """
-    mend = "pipeline run train --force"
+    hint = "pipeline run train --force"
     try:
         networks = load_members(path)
     except (ModelFileError, OSError) as error:
-        raise DataError(f"the model cannot be read: {error}", where=str(path), mend=mend) from error
+        raise DataError(f"the model cannot be read: {error}", where=str(path), hint=hint) from error
     n_inputs, images = networks[0].architecture.n_inputs, networks[0].images
     if images is None:
-        raise DataError("the model does not say what images it was trained on", where=str(path), mend=mend)
+        raise DataError("the model does not say what images it was trained on", where=str(path), hint=hint)
     if n_pixels not in {None, n_inputs}:
         raise DataError(
             f"the model was trained on other images: {n_inputs} pixels, and these have {n_pixels}",
             where=str(path),
-            mend=mend,
+            hint=hint,
         )
     return Predictor(networks, images.classes)

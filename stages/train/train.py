@@ -78,7 +78,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
     missing = {member.name: member for member in members if task.pieces.find(member.description) is None}
     if missing and len(missing) < len(members):
         n_found = len(members) - len(missing)
-        task.say(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
+        task.log(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
     results = task.workers.run(
         "stages.train.member:train_member",
         missing,
@@ -109,7 +109,7 @@ def check_rows(task: Task[TrainParameters]) -> Images:
             raise DataError(
                 f"the {part} rows have the shapes {X.shape} and {Y.shape}, not {expected[0]} and {expected[1]}",
                 where=f"split/X_{part}.npy, encode/Y_{part}.npy",
-                mend="pipeline run encode --force",
+                hint="pipeline run encode --force",
             )
     normaliser = document.normaliser
     return Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
@@ -125,13 +125,13 @@ def check_settings(task: Task[TrainParameters], members: Sequence[Member], label
         raise ConfigError(
             "there are no validation rows, and without folds nothing else tells how good the network is",
             where="split.validation = 0, train.folds = 1",
-            mend="pipeline run train --set train.folds=5, or hold rows out with split.validation",
+            hint="pipeline run train --set train.folds=5, or hold rows out with split.validation",
         )
     if parameters.folds > len(labels):
         raise ConfigError(
             f"{counted(len(labels), 'training row')} cannot be divided into {parameters.folds} folds",
             where=f"train.folds = {parameters.folds}",
-            mend=f"at most train.folds={len(labels)}",
+            hint=f"at most train.folds={len(labels)}",
         )
 
 
@@ -197,4 +197,4 @@ def read_history(path: Path) -> History:
 def read_document(path: Path, model: Any) -> Any:
     """The JSON artifact at ``path``."""
     stage = path.parent.name
-    return decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", mend=f"pipeline run {stage} --force")
+    return decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", hint=f"pipeline run {stage} --force")

@@ -116,8 +116,8 @@ def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
     assert caught.value.exit_code == ExitCode.USAGE
     assert caught.value.what.startswith(f"{name} cannot be ")
     assert caught.value.where == "--set"
-    assert caught.value.mend.startswith("it means: ")
-    assert "(default: " in caught.value.mend
+    assert caught.value.hint.startswith("it means: ")
+    assert "(default: " in caught.value.hint
 
 
 class ListParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,18 +125,18 @@ class ListParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_field
 
 
 @pytest.mark.parametrize(
-    ("value", "mend"),
+    ("value", "hint"),
     [
         ("8", "with brackets: [8]; "),
         ("8,16", "with brackets: [8,16]; "),
         *((value, "") for value in ("[a]", "a", "8 16", ",", "8.5", "true")),
     ],
 )
-def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, mend: str) -> None:
+def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, hint: str) -> None:
     stage = replace(STAGES[0], parameters=ListParameters)
     with pytest.raises(ConfigError, match="expected a list") as caught:
         load_config([stage], {}, tmp_path, preset=None, sets=(f"load.widths={value}",), environment={})
-    assert caught.value.mend.startswith(f"{mend}it means: ")
+    assert caught.value.hint.startswith(f"{hint}it means: ")
 
 
 def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("toml", "sets", "environment", "what", "where", "mend"),
+    ("toml", "sets", "environment", "what", "where", "hint"),
     [
         (
             "[power]\nexponnet = 1",
@@ -176,13 +176,13 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
     ],
 )
 def test_every_mistake_is_told_with_its_place_and_what_was_probably_meant(
-    tmp_path: Path, toml: str, sets: tuple[str, ...], environment: dict[str, str], what: str, where: str, mend: str
+    tmp_path: Path, toml: str, sets: tuple[str, ...], environment: dict[str, str], what: str, where: str, hint: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, toml, sets=sets, environment=environment)
     assert what in caught.value.what
     assert where in caught.value.where
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_pipeline_toml_that_cannot_be_read_is_an_error_and_not_passed_over(tmp_path: Path) -> None:

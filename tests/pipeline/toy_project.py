@@ -31,7 +31,7 @@ from pipeline.execution.run import RunResult, StageResult, run
 from pipeline.fingerprint.parse_cache import CodeMemory
 from pipeline.planning.plan import Decision, Plan, make_plan, select
 from pipeline.planning.reasons import Action
-from pipeline.planning.snapshot import Project, observe
+from pipeline.planning.snapshot import Project, take_snapshot
 from pipeline.stage import Artifact, Parameters, Progress, Stage
 from pipeline.store.store import Store
 
@@ -165,7 +165,7 @@ class Recorder:
     notices: list[str] = field(default_factory=list)
     began: list[str] = field(default_factory=list)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
     def notice(self, text: str) -> None:
@@ -230,7 +230,7 @@ class Toy:
     def plan(self, *names: str, only: bool = False, force: bool = False) -> Plan:
         project = self.project()
         selection = select(self.stages, names or ["all"], only=only, force=force)
-        return make_plan(observe(project, selection.stages), selection)
+        return make_plan(take_snapshot(project, selection.stages), selection)
 
     def run(
         self,

@@ -56,7 +56,7 @@ def load(task):
     task.progress(1, 2)
     if not numbers:
         (task.report / "report.txt").write_text("nothing but words")
-        raise DataError("there is no number in it", where=str(task.sources["numbers"].path), mend="add one")
+        raise DataError("there is no number in it", where=str(task.sources["numbers"].path), hint="add one")
     task.outputs["load/numbers.json"].write_text(json.dumps(numbers))
     if rejected:
         task.outputs["load/rejected.txt"].write_text(" ".join(rejected))
@@ -134,7 +134,7 @@ def total(task):
             file.write(ROW.format(word=word, power=power))
     task.progress(1, 2)
     if task.parameters.waits:
-        task.say("waiting")
+        task.log("waiting")
         while True:
             try:
                 threading.Event().wait(60)
@@ -142,7 +142,7 @@ def total(task):
                 pass
     if task.parameters.fails:
         (task.report / "report.txt").write_text(f"the sum is {powers.sum()}")
-        raise DataError("it was told to fail", where="total.fails", mend="--set total.fails=false")
+        raise DataError("it was told to fail", where="total.fails", hint="--set total.fails=false")
     value = int(powers.sum()) + task.parameters.start
     task.outputs["total/summary.json"].write_text(json.dumps({"total": value, "share_accuracy": 0.5}))
     return Outcome(figures={"total": value, "share_accuracy": 0.5})
@@ -162,7 +162,7 @@ def parts(task):
         description = {"factor": factor, "base": task.parameters.base}
         if task.pieces.find(description) is None:
             with task.pieces.make(description) as folder:
-                task.say(f"makes {factor}")
+                task.log(f"makes {factor}")
                 task.progress(factor, task.parameters.count)
                 multiples = [task.parameters.base + factor * number + OFFSET for number in numbers]
                 (folder / "multiples.json").write_text(json.dumps(multiples))
@@ -200,7 +200,7 @@ def work(job, place):
         return job * int(array.sum()), type(array).__name__, os.getpid()
     what, signal_file = job
     if what == "fails":
-        raise DataError("it was told to fail", where="here", mend="do not")
+        raise DataError("it was told to fail", where="here", hint="do not")
     if what == "dies":
         until_there(signal_file)
         os.kill(os.getpid(), signal.SIGKILL)

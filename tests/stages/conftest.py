@@ -77,7 +77,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             scratch=folder / "scratch" / name,
             report=folder / "report" / name,
             progress=silent,
-            say=lambda line: None,  # noqa: ARG005 - the protocol's name
+            log=lambda line: None,  # noqa: ARG005 - the protocol's name
             pieces=pieces or FolderPieces(folder / "pieces" / uuid4().hex),
             workers=LocalWorkers(silent, lambda line: None),  # noqa: ARG005 - the protocol's name
         )

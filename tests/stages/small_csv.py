@@ -61,6 +61,6 @@ def zip_of_both(train: str = TRAIN) -> bytes:
 
 def assert_is_short(error: PipelineError) -> None:
     text = str(error)
-    assert error.mend
+    assert error.hint
     assert len(text.splitlines()) <= 12
     assert len(text) < 2000

@@ -36,15 +36,15 @@ def reliability(P: NDArray[np.float32], actual: NDArray[np.int64], n_bins: int =
     bins = []
     for k in np.unique(index).tolist():
         members = index == k
-        n_rows, n_right = int(members.sum()), int(is_right[members].sum())
+        n_rows, n_correct = int(members.sum()), int(is_right[members].sum())
         bins.append(
             Bin(
                 low=k / n_bins,
                 high=(k + 1) / n_bins,
                 n_rows=n_rows,
                 confidence=float(confidence[members].mean()),
-                accuracy=n_right / n_rows,
-                interval=wilson_interval(n_right, n_rows),
+                accuracy=n_correct / n_rows,
+                interval=wilson_interval(n_correct, n_rows),
             )
         )
     return tuple(bins)

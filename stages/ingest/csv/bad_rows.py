@@ -109,7 +109,7 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) ->
 def disagreement(where: str) -> StageError:
     """The error for a cell that two readers of this program judge differently."""
     what = "two readers disagree about what is a valid row, so none is believed"
-    return StageError(what, where=where, mend="report this with the file")
+    return StageError(what, where=where, hint="report this with the file")
 
 
 def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
@@ -252,7 +252,7 @@ def failures(schema: pa.SeriesSchema, column: pd.Series[str]) -> list[dict[str, 
     return []
 
 
-def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, mend: str, more: str = "") -> DataError:
+def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, hint: str, more: str = "") -> DataError:
     """The error for ``n_bad`` of ``n_rows`` rows that are not valid; it shows the first few of ``faults``.
 
     ``more`` ends the first sentence.
@@ -277,7 +277,7 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, m
     return DataError(
         f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
         where="\n    ".join([layout.file.path, *shown]),
-        mend=f"{mend}; {kept} in artifacts/ingest/failures.parquet",
+        hint=f"{hint}; {kept} in artifacts/ingest/failures.parquet",
     )
 
 

@@ -42,7 +42,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
         header = header_cells(raw.read_header(), raw.name)
         if len(header) != 2:
             what = f"{raw.name} has {counted(len(header), 'column')}, not an id and a label"
-            raise DataError(what, where=f"{raw.name.path}, line 1", mend=MEND_SAMPLE)
+            raise DataError(what, where=f"{raw.name.path}, line 1", hint=MEND_SAMPLE)
         ids: list[str] = []
         for block in raw.blocks():
             ids += ids_in(block, raw.name, first_line=len(ids) + 2)
@@ -70,7 +70,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
     except (UnicodeDecodeError, csv.Error):
         pass  # the same message
     where = f"{file.path}, line {first_line + len(ids)}"
-    raise DataError(f"{file} has a row that is not an id and a label", where=where, mend=MEND_SAMPLE)
+    raise DataError(f"{file} has a row that is not an id and a label", where=where, hint=MEND_SAMPLE)
 
 
 def submission_ids(
@@ -103,7 +103,7 @@ def submission_ids(
         raise DataError(
             f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
             where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",
-            mend="sort it by its ids as numbers, or remove it",
+            hint="sort it by its ids as numbers, or remove it",
         )
     return header, numbers
 
@@ -129,10 +129,10 @@ def require_distinct(ids: list[str], file: FileName) -> None:
         raise DataError(
             f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!a}",
             where=f"{file.path}, data rows {' and '.join(rows)}",
-            mend="give every row an id of its own",
+            hint="give every row an id of its own",
         )
 
 
 def another_test_set(file: FileName, what: str) -> DataError:
     """The error for a sample submission that does not fit the test set."""
-    return DataError(f"{file} belongs to another test set: {what}", where=file.path, mend=MEND_SAMPLE)
+    return DataError(f"{file} belongs to another test set: {what}", where=file.path, hint=MEND_SAMPLE)

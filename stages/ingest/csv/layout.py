@@ -61,10 +61,10 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
     """
     names = header_cells(line, file)
     if looks_like_data(names):
-        mend = "set ingest.has_header = false"
+        hint = "set ingest.has_header = false"
         if not all(map(WHOLE_NUMBER.fullmatch, names)):
-            mend += ", and list the labels in ingest.classes if they are texts"
-        raise wrong_header(file, "it holds numbers, not the names of columns", mend)
+            hint += ", and list the labels in ingest.classes if they are texts"
+        raise wrong_header(file, "it holds numbers, not the names of columns", hint)
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
         column = len(names) - 1 - names[::-1].index(doubled[0])
         raise wrong_header(
@@ -85,10 +85,10 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
             before = numbered.get(index - 1)
             expected = f"{prefix}{before[1] + 1 if before else numbered[min(numbered)][1]}"
             missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
-            hint = get_close_matches(shortened(name), missing, n=1)
-            to = f" to {shortened(hint[0])}" if hint else ""
-            mend = f"rename it{to} or remove it, or set ingest.label or ingest.id to it"
-            raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", mend, index)
+            close = get_close_matches(shortened(name), missing, n=1)
+            to = f" to {shortened(close[0])}" if close else ""
+            hint = f"rename it{to} or remove it, or set ingest.label or ingest.id to it"
+            raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
     require_ascending(names, prefix, {index: number for index, (_, number) in numbered.items()}, file)
     if special and max(special) > min(numbered):
         what = f"{shortened(names[max(special)])!r} stands after the first pixel"
@@ -117,10 +117,10 @@ def require_ascending(names: list[str], prefix: str, numbers: dict[int, int], fi
             raise wrong_header(file, what, "put the column back", index)
 
 
-def wrong_header(file: FileName, what: str, mend: str, column: int | None = None) -> DataError:
+def wrong_header(file: FileName, what: str, hint: str, column: int | None = None) -> DataError:
     """The error for a header that breaks the contract, at ``column`` counted from 0."""
     place = f"{file.path}, line 1" + (f", column {column + 1}" if column is not None else "")
-    return DataError(f"the header of {file} is not as it must be: {what}", where=place, mend=mend)
+    return DataError(f"the header of {file} is not as it must be: {what}", where=place, hint=hint)
 
 
 def layout_without_header(line: bytes, file: FileName, label: str | None) -> Layout:
@@ -137,7 +137,7 @@ def layout_without_header(line: bytes, file: FileName, label: str | None) -> Lay
         raise ConfigError(
             f"ingest.label is {label!r}, which is what a pixel of a file without a header is called",
             where="ingest.label",
-            mend="set ingest.label to another name, or remove the setting",
+            hint="set ingest.label to another name, or remove the setting",
         )
     names = pixels if label is None else (label, *pixels)
     return Layout(file=file, names=names, label=label, id=None, pixels=pixels, prefix="pixel", first_pixel=0)
@@ -159,7 +159,7 @@ def require_one_column_more(train: Layout, test: Layout) -> None:
         raise DataError(
             f"{train.file} and {test.file} both have {columns}, and only {train.file} may have labels",
             where=f"{test.file.path}, line 1",
-            mend=f"remove the labels, the first column, from {test.file}, or put them into {train.file}",
+            hint=f"remove the labels, the first column, from {test.file}, or put them into {train.file}",
         )
 
 
@@ -168,7 +168,7 @@ def swapped(train: FileName, test: FileName, why: str) -> DataError:
     return DataError(
         f"{train} and {test} are swapped: {why}",
         where=f"{test.path}, line 1",
-        mend="give each the other's name, or swap ingest.train and ingest.test if they are set",
+        hint="give each the other's name, or swap ingest.train and ingest.test if they are set",
     )
 
 
@@ -186,14 +186,14 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
         raise DataError(
             f"{file} is not UTF-8 text",
             where=f"{file.path}, line 1, byte {error.start + 1}",
-            mend="save it as UTF-8 (it may be Latin-1 or Windows-1252)",
+            hint="save it as UTF-8 (it may be Latin-1 or Windows-1252)",
         ) from error
     for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if separator in text and text.count(separator) > text.count(","):
             raise DataError(
                 f"{file} is separated by {name}, not by commas",
                 where=f"{file.path}, line 1",
-                mend="save it with commas",
+                hint="save it with commas",
             )
     try:
         cells = next(csv.reader([text], strict=True), [])
@@ -230,7 +230,7 @@ def require_agreement(train: Layout, test: Layout, label: str) -> None:
         raise DataError(
             f"{train.file} has no label column {named!r}; its first columns are {columns}",
             where=f"{train.file.path}, line 1",
-            mend=f"its header must have the column {named!r}; if it is called otherwise, set ingest.label to its name",
+            hint=f"its header must have the column {named!r}; if it is called otherwise, set ingest.label to its name",
         )
     if train.pixels != test.pixels:
         a, b = len(train.pixels), len(test.pixels)
@@ -245,7 +245,7 @@ def require_agreement(train: Layout, test: Layout, label: str) -> None:
         raise DataError(
             f"{train.file} and {test.file} do not belong together: their images have {what}",
             where=f"{test.file.path}, line 1",
-            mend="put the two files of one competition there",
+            hint="put the two files of one competition there",
         )
 
 
@@ -269,7 +269,7 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
             raise DataError(
                 f"{train.file} has {named}, which is not a square",
                 where=f"{train.file.path}, line 1",
-                mend="set ingest.height and ingest.width, or see whether a column is missing at the end",
+                hint="set ingest.height and ingest.width, or see whether a column is missing at the end",
             )
         return side, side
     height = height or n_pixels // (width or 1)
@@ -278,7 +278,7 @@ def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
         raise ConfigError(
             f"images of {height} x {width} have {height * width} pixels, and {train.file} has {n_pixels}",
             where="ingest.height and ingest.width",
-            mend="set them so that their product is the number of pixels",
+            hint="set them so that their product is the number of pixels",
         )
     return height, width
 

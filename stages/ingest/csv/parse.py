@@ -62,23 +62,23 @@ class Labels:
             raise ConfigError(
                 "ingest.classes must be all whole numbers or all texts",
                 where=f"ingest.classes = {list(classes)[:10]}",
-                mend="put every label in quotes, or none",
+                hint="put every label in quotes, or none",
             )
         if "" in (classes or ()):
             raise ConfigError(
-                "a label may not be empty", where="ingest.classes", mend="write what stands in the cells of the file"
+                "a label may not be empty", where="ingest.classes", hint="write what stands in the cells of the file"
             )
         if huge := [label for label in classes or () if isinstance(label, int) and not -(2**63) <= label < 2**63]:
             raise ConfigError(
                 "a label of so many digits is no whole number here",
                 where=f"ingest.classes: {huge[0]}",
-                mend="put the labels in quotes",
+                hint="put the labels in quotes",
             )
         if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
             raise ConfigError(
                 "a label with a control character in it cannot be told apart by eye",
                 where=f"ingest.classes: {shortened(str(unseen[0]))!a}",
-                mend="give the class another label, in the file too",
+                hint="give the class another label, in the file too",
             )
         self.values = None if classes is None else {str(label): label for label in classes}
         self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"

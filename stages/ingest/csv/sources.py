@@ -90,7 +90,7 @@ def configured_file(name: str, path: str, folder: Path) -> Source:
         raise ConfigError(
             f"ingest.{name} is set to {path!r}, and there is no such file",
             where=str(file),
-            mend=f"set ingest.{name} to the file's path, or remove the setting",
+            hint=f"set ingest.{name} to the file's path, or remove the setting",
         )
     return Source(name, file)
 
@@ -99,10 +99,10 @@ def require_folder(data: Path) -> None:
     """``data`` is a folder that may be read, or is not there at all."""
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
-    what, mend = "is not a folder", f"make it a folder and {PUT_FILES}"
+    what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
     if data.is_dir():
-        what, mend = "may not be read by you", f"chmod u+rx {data}"
-    raise DataError(f"{data.name} {what}", where=str(data), mend=f"{mend}, or {SET_PATHS}")
+        what, hint = "may not be read by you", f"chmod u+rx {data}"
+    raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")
 
 
 def files_in(data: Path) -> dict[str, Source]:
@@ -115,7 +115,7 @@ def files_in(data: Path) -> dict[str, Source]:
             raise DataError(
                 f"there are both {present[0].name} and {present[1].name}, which may differ",
                 where=str(data),
-                mend=f"remove one of them, or set ingest.{name} to the one that is meant",
+                hint=f"remove one of them, or set ingest.{name} to the one that is meant",
             )
         if present:
             found[name] = Source(name, present[0])
@@ -136,12 +136,12 @@ def zip_in(data: Path) -> dict[str, Source]:
         raise DataError(
             f"none of the {len(zips)} zips in data/ holds both train.csv and test.csv: {listed(zips, data)}",
             where=str(data),
-            mend="unzip them, and set ingest.train and ingest.test to the two CSV files",
+            hint="unzip them, and set ingest.train and ingest.test to the two CSV files",
         )
     raise DataError(
         f"of the {len(zips)} zips in data/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
         where=str(data),
-        mend="leave one of them, or set ingest.archive to the one that is meant",
+        hint="leave one of them, or set ingest.archive to the one that is meant",
     )
 
 
@@ -161,13 +161,13 @@ def require_nothing_meant(files: dict[str, Source], data: Path) -> None:
     """Nothing is configured and nothing lies in ``data`` that somebody may take the sample's results for."""
     if files:
         raise ConfigError(
-            "ingest.sample_submission is set, but there is no data that it belongs to", where=str(data), mend=PUT_FILES
+            "ingest.sample_submission is set, but there is no data that it belongs to", where=str(data), hint=PUT_FILES
         )
     if others := other_tables(data):
         raise DataError(
             f"{data.name}/ holds no train.csv and test.csv, but {listed(others, data)}",
             where=str(data),
-            mend=f"name them data/train.csv and data/test.csv (or .csv.gz), or {SET_PATHS}",
+            hint=f"name them data/train.csv and data/test.csv (or .csv.gz), or {SET_PATHS}",
         )
 
 
@@ -215,14 +215,14 @@ def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
         held = list_members(path)
         more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
         shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
-        mend = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+        hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
         tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
         if len(missing) == len(PAIR) and tables:
-            mend = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {mend}"
+            hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
         raise DataError(
             f"the zip {path.name} holds no {' and no '.join(missing)}; it holds {shown}",
             where=str(path),
-            mend=mend,
+            hint=hint,
         )
     return members
 
@@ -243,12 +243,12 @@ def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigErr
         return ConfigError(
             f"ingest.{other} is set, but there is no {name} set",
             where=str(data),
-            mend=f"set ingest.{name} as well, or put {FILE_NAMES[name]} into data/",
+            hint=f"set ingest.{name} as well, or put {FILE_NAMES[name]} into data/",
         )
     return DataError(
         f"there is {FILE_NAMES[other]}, but no {FILE_NAMES[name]}",
         where=str(data),
-        mend=f"put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
+        hint=f"put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
     )
 
 
@@ -258,13 +258,13 @@ def require_readable(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise DataError(
-            f"{path.name} cannot be read: {error.strerror}", where=str(path), mend="check the path"
+            f"{path.name} cannot be read: {error.strerror}", where=str(path), hint="check the path"
         ) from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise DataError(f"{path.name} is {kind}, not a file", where=str(path), mend="put the file itself there")
+        raise DataError(f"{path.name} is {kind}, not a file", where=str(path), hint="put the file itself there")
     if not os.access(path, os.R_OK):
-        raise DataError(f"{path.name} may not be read by you", where=str(path), mend=f"chmod u+r {path}")
+        raise DataError(f"{path.name} may not be read by you", where=str(path), hint=f"chmod u+r {path}")
 
 
 def shown(files: dict[str, Source], folder: Path) -> str:

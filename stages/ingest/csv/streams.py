@@ -70,12 +70,12 @@ class RawCsv:
             The file is empty, or is something else than text.
         """
         start = self._read_piece()
-        for magic, what, mend in IMPOSTORS:
+        for magic, what, hint in IMPOSTORS:
             if start.startswith(magic) or start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(magic):
-                raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
+                raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
         start = start.removeprefix(BYTE_ORDER_MARK)
         if not start.strip():
-            raise DataError(f"{self.name} is empty", where=self.name.path, mend=DOWNLOAD_AGAIN)
+            raise DataError(f"{self.name} is empty", where=self.name.path, hint=DOWNLOAD_AGAIN)
         while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
             start += piece
         line, end, self.held_back = start.partition(b"\n")
@@ -85,15 +85,15 @@ class RawCsv:
         line = line.removesuffix(b"\r")
         if NO_TEXT.search(line) or (not is_utf8(line) and NO_TEXT.search(start, 0, 1024)):
             if 3 * line.count(b"\0") > len(line) and not line.replace(b"\0", b"").strip(PRINTABLE):
-                what, mend = "is encoded as UTF-16", "save it as UTF-8"
+                what, hint = "is encoded as UTF-16", "save it as UTF-8"
             else:
-                what, mend = "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
-            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", mend=mend)
+                what, hint = "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
+            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
         if b"\r" in line:
             raise DataError(
                 f"{self.name} ends its lines with a carriage return alone",
                 where=f"{self.name.path}, line 1",
-                mend="save it with line feeds (Unix) or CR LF (Windows)",
+                hint="save it with line feeds (Unix) or CR LF (Windows)",
             )
         return line
 
@@ -140,14 +140,14 @@ class RawCsv:
             raise DataError(
                 f"{self.name} is damaged or cut off: {reason_of(error)}",
                 where=self.name.path,
-                mend=DOWNLOAD_AGAIN,
+                hint=DOWNLOAD_AGAIN,
             ) from error
         self.n_bytes += len(piece)
         if self.n_bytes > self.largest:
             raise DataError(
                 f"{self.name} expands to over {self.largest:,} bytes, too much for its size: no table of images does",
                 where=self.name.path,
-                mend=DOWNLOAD_AGAIN,
+                hint=DOWNLOAD_AGAIN,
             )
         return piece
 
@@ -155,7 +155,7 @@ class RawCsv:
         return DataError(
             f"{self.name} has a line of more than {LONGEST_LINE:,} bytes",
             where=f"{self.name.path}, within {self.n_bytes:,} bytes from the start",
-            mend="check that the file is a CSV with one image a line",
+            hint="check that the file is a CSV with one image a line",
         )
 
 
@@ -190,7 +190,7 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
             raise DataError(
                 f"{source.path.name} cannot be read: {reason_of(error)}",
                 where=str(source.path),
-                mend="check the path, or download it again",
+                hint="check the path, or download it again",
             ) from error
         yield raw
 

@@ -92,8 +92,8 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
     except Exception as error:  # zipfile meets damage with errors of every kind
-        what, mend = why_unreadable(path, error)
-        raise DataError(f"the zip {path.name} {what}", where=str(path), mend=mend) from error
+        what, hint = why_unreadable(path, error)
+        raise DataError(f"the zip {path.name} {what}", where=str(path), hint=hint) from error
 
 
 def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
@@ -117,5 +117,5 @@ def untrusted(path: Path, what: str) -> DataError:
     return DataError(
         f"the zip {path.name} cannot be used: {what}",
         where=str(path),
-        mend="download it again, or put train.csv and test.csv themselves into data/",
+        hint="download it again, or put train.csv and test.csv themselves into data/",
     )

@@ -21,7 +21,7 @@ from typing import NoReturn
 import numpy as np
 
 from stages.mlp.parallel.memory import shared_zeros
-from stages.mlp.parallel.team import BrokenTeamError, Team, arithmetic
+from stages.mlp.parallel.team import BrokenTeamError, Team, numpy_settings
 
 LINE = 8  # counters lie a cache line apart, 8 numbers of 8 bytes
 EAGER_LOOKS = 2000  # at the counters, before others are let run in between
@@ -92,7 +92,7 @@ class Processes(Team):
         try:
             for index in range(1, self.count):
                 children.append(self._fork(work, index))  # noqa: PERF401 - known one by one, to be ended if this is interrupted
-            with arithmetic():
+            with numpy_settings():
                 work(0)
             for child in children:
                 child.wait()
@@ -162,7 +162,7 @@ class Processes(Team):
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends its children
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            with arithmetic():
+            with numpy_settings():
                 work(index)
             status = 0
         except BrokenTeamError:

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.parallel.team import BrokenTeamError, Team, arithmetic
+from stages.mlp.parallel.team import BrokenTeamError, Team, numpy_settings
 
 Floats = npt.NDArray[np.floating[Any]]
 Kind = Literal["processes", "threads"]
@@ -42,7 +42,7 @@ class Threads(Team):
     def run(self, work: Callable[[int], None]) -> None:
         def guarded(index: int) -> None:
             try:
-                with arithmetic():
+                with numpy_settings():
                     work(index)
             except BaseException:
                 self._abort()
@@ -61,13 +61,13 @@ class Threads(Team):
 
     def wait(self, index: int) -> None:
         if index > 0:
-            open_door(self._arrived[index - 1])
+            open_gate(self._arrived[index - 1])
             self._leave[index - 1].acquire()
         else:
             for lock in self._arrived:
                 lock.acquire()
             for lock in self._leave:
-                open_door(lock)
+                open_gate(lock)
         if self._is_broken:
             self._abort()  # once more, for this wait may have taken what was meant to wake another
             raise BrokenTeamError
@@ -80,7 +80,7 @@ class Threads(Team):
         """Wake everybody, now and later, with BrokenTeamError."""
         self._is_broken = True
         for lock in self._arrived + self._leave:
-            open_door(lock)
+            open_gate(lock)
 
 
 class Shard:
@@ -150,7 +150,7 @@ def make_team(count: int, kind: Kind | None = None) -> Team:
     return Processes(count)
 
 
-def open_door(lock: Lock) -> None:
+def open_gate(lock: Lock) -> None:
     """Release ``lock``, which may have been done already."""
     with suppress(RuntimeError):
         lock.release()

@@ -49,7 +49,7 @@ class Team(ABC):
 
 
 @contextmanager
-def arithmetic() -> Iterator[None]:
+def numpy_settings() -> Iterator[None]:
     """NumPy's settings for training: one that diverges is told by its loss, not by warnings."""
     with np.errstate(over="ignore", invalid="ignore"):
         np.setbufsize(BUFFER_VALUES)  # until errstate ends

@@ -21,7 +21,7 @@ from stages.mlp.parallel.team import Team
 from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.online_sgd import BLOCK_ROWS, OneByOne, suits_one_by_one
 from stages.mlp.training.recipe import DivergedError, Epoch
-from stages.mlp.training.schedules import share_of_learning_rate
+from stages.mlp.training.schedules import learning_rate_factor
 from stages.mlp.training.shuffling import Window, rows_of_window, shuffled
 from stages.mlp.training.step import Step, Warper
 
@@ -35,7 +35,7 @@ class Totals:
     """Sums over the rows of an epoch, and the last step's learning rate."""
 
     loss: float = 0.0
-    n_right: int = 0
+    n_correct: int = 0
     n_rows: int = 0
     learning_rate: float = 0.0
 
@@ -75,7 +75,7 @@ class Course(ABC):
     def told(self, number: int) -> Epoch:
         """For worker 0: how epoch ``number``, which has just ended, went."""
         totals = self.totals
-        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_right / totals.n_rows)
+        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_correct / totals.n_rows)
 
     @abstractmethod
     def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
@@ -84,20 +84,20 @@ class Course(ABC):
     def learning_rate(self, step: int) -> float:
         """The learning rate of step number ``step``, counted from 0 over all epochs."""
         recipe = self.training.recipe
-        return recipe.learning_rate * share_of_learning_rate(recipe.schedule, step, self.n_steps, recipe.warm_up)
+        return recipe.learning_rate * learning_rate_factor(recipe.schedule, step, self.n_steps, recipe.warm_up)
 
-    def count(self, loss: float, n_right: int, n_rows: int, learning_rate: float) -> None:
+    def count(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
         """A step is over: count it, stop if the loss is not finite, and tell who wants to know."""
         totals, state = self.totals, self.training.state
         totals.loss += loss
-        totals.n_right += n_right
+        totals.n_correct += n_correct
         totals.n_rows += n_rows
         totals.learning_rate = learning_rate
         state.step += 1
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss} at step {state.step} of {self.n_steps}")
         if self.on_step is not None:
-            self.on_step(state.step, self.n_steps, loss, n_right)
+            self.on_step(state.step, self.n_steps, loss, n_correct)
 
 
 class SharedCourse(Course):
@@ -149,7 +149,7 @@ class SharedCourse(Course):
             learning_rate = self.learning_rate(n_before)
             step.run(index, X, Y, batch, n_before + 1, learning_rate)
             if index == 0:
-                self.count(step.loss, step.n_right, step.m, learning_rate)
+                self.count(step.loss, step.n_correct, step.m, learning_rate)
             if k == self.last[0]:
                 break
 

@@ -71,11 +71,11 @@ class OneByOne:
             # (t,) @ (t, n_out): what the rows before this one changed
             np.dot(gram[t, :t], steps[:t], out=self.A[0][0])
             np.subtract(products[t], self.A[0], out=self.A[0])
-            loss, n_right = self.forward(Y[t : t + 1])
+            loss, n_correct = self.forward(Y[t : t + 1])
             self.backward(learning_rate)
             np.multiply(self.dA[0][0], learning_rate, out=steps[t])
             np.subtract(self.b[0], steps[t], out=self.b[0])
-            after(loss, n_right)
+            after(loss, n_correct)
         np.matmul(inputs.T, steps, out=self.change[0])
         np.subtract(self.W[0], self.change[0], out=self.W[0])
 

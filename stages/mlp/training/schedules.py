@@ -7,7 +7,7 @@ from math import cos, pi
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 
 
-def share_of_learning_rate(schedule: str, step: int, n_steps: int, warm_up: float) -> float:
+def learning_rate_factor(schedule: str, step: int, n_steps: int, warm_up: float) -> float:
     """The factor, in [0, 1], by which the learning rate is multiplied at ``step`` of ``n_steps``.
 
     - constant: always 1

@@ -111,7 +111,7 @@ class Step:
         self.work = np.empty((workers.count, PIECE), dtype)
         self.squares = shared_zeros(workers.count, np.float64)
         self.measured = shared_zeros((workers.count, 2), np.float64)  # sum of losses and number of right rows
-        self.loss, self.n_right = 0.0, 0
+        self.loss, self.n_correct = 0.0, 0
 
     def run(
         self, index: int, X: Floats, Y: Floats, batch: npt.NDArray[np.int64], number: int, learning_rate: float
@@ -146,7 +146,7 @@ class Step:
             dA = layer.backward(dA, shard)
         if index == 0:
             self.loss, right = self.measured.sum(axis=0).tolist()
-            self.n_right = int(right)
+            self.n_correct = int(right)
         for layer in self.layers:
             layer.gradient(shard)
 

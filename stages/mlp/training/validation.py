@@ -41,5 +41,5 @@ class Validation:
 
     def loss_and_accuracy(self) -> tuple[float, float]:
         """Once all have measured: the mean loss (without label smoothing), and the accuracy."""
-        loss, n_right = (self.sums.sum(axis=0) / len(self.X)).tolist()
-        return loss, n_right
+        loss, n_correct = (self.sums.sum(axis=0) / len(self.X)).tolist()
+        return loss, n_correct

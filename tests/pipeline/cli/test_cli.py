@@ -110,7 +110,7 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("run", "all", "--set", "load.path=gone.txt"), "there is no such file"),
         (("run",), "Missing argument"),
         (("run", "all", "--colour"), "No such option"),
-        (("rum",), "there is no command 'rum'\n  mend:  did you mean 'run'?"),
+        (("rum",), "there is no command 'rum'\n  hint:  did you mean 'run'?"),
         (("run", "all", "-C", "nowhere"), "does not exist"),
     ],
 )
@@ -125,7 +125,7 @@ def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, word
 def test_a_failing_stage_is_exit_code_1_and_says_what_where_and_how_to_mend(invoke: Invoke) -> None:
     result = invoke("run", "all", "--quiet", "--set", "total.fails=true")
     assert result.exit_code == 1
-    assert result.stderr == ("error: it was told to fail\n  where: total.fails\n  mend:  --set total.fails=false\n")
+    assert result.stderr == ("error: it was told to fail\n  where: total.fails\n  hint:  --set total.fails=false\n")
 
 
 def test_debug_shows_the_traceback(invoke: Invoke, capfd: pytest.CaptureFixture[str]) -> None:
@@ -144,14 +144,14 @@ def test_a_mistake_of_ours_is_told_in_one_block_too(invoke: Invoke, monkeypatch:
     result = invoke("run", "all")
     assert result.exit_code == 1
     assert result.stderr == (
-        "error: this should not have happened: RuntimeError: a mistake\n  mend:  run it again with --debug\n"
+        "error: this should not have happened: RuntimeError: a mistake\n  hint:  run it again with --debug\n"
     )
 
 
 def test_status_says_who_writes(toy: Toy, invoke: Invoke) -> None:
     invoke("run", "all")
     assert "is writing" not in invoke("status").stderr
-    with writer_lock(toy.store.lock_path, wait=False, tell=print):
+    with writer_lock(toy.store.lock_path, wait=False, notify=print):
         assert f"a pipeline is writing here: pid {os.getpid()}, " in invoke("status").stderr
 
 
@@ -213,7 +213,7 @@ def test_only_says_which_command_makes_what_is_missing(invoke: Invoke) -> None:
     result = invoke("run", "total", "--only")
     assert result.exit_code == 1
     assert "total needs artifacts/power/powers.npy" in result.stderr
-    assert "mend:  pipeline run parity" in result.stderr
+    assert "hint:  pipeline run parity" in result.stderr
 
 
 def test_config_shows_every_setting_with_its_origin(invoke: Invoke) -> None:

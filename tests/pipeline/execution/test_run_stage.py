@@ -58,7 +58,7 @@ def test_what_changes_while_a_stage_runs_is_named_and_the_result_is_not_certifie
     assert caught.value.what == (
         f"something changed while {stage} ran, so its result is not certified: " + named.replace("PACKAGE", toy.package)
     )
-    assert caught.value.mend == f"pipeline run {stage}"
+    assert caught.value.hint == f"pipeline run {stage}"
     after = toy.files()
     assert {name: after[name] for name in before if name.startswith(stage)} == {
         name: data for name, data in before.items() if name.startswith(stage)

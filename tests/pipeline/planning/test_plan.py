@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from toy_project import Toy, actions, make_stages, why
 
 from pipeline.errors import ConfigError, StageError
-from pipeline.planning.plan import Observed, Plan, Selection, make_plan, select
+from pipeline.planning.plan import Plan, Selection, StageSnapshot, make_plan, select
 from pipeline.planning.reasons import Action, Reason, ReasonKind
 from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.receipt import Output, Receipt, Work
@@ -58,16 +58,16 @@ def make_receipt(stage: Stage, contents: dict[str, str] | None = None, **inputs:
     )
 
 
-def finished() -> dict[str, Observed]:
+def finished() -> dict[str, StageSnapshot]:
     """All four stages done, and nothing changed since."""
-    return {stage.name: Observed(stage, make_work(stage), make_receipt(stage)) for stage in STAGES}
+    return {stage.name: StageSnapshot(stage, make_work(stage), make_receipt(stage)) for stage in STAGES}
 
 
-def plan_of(observed: dict[str, Observed], selection: Selection = ALL) -> Plan:
+def plan_of(observed: dict[str, StageSnapshot], selection: Selection = ALL) -> Plan:
     return make_plan(tuple(observed.values()), selection)
 
 
-def changed(observed: dict[str, Observed], stage: str, **work: object) -> dict[str, Observed]:
+def changed(observed: dict[str, StageSnapshot], stage: str, **work: object) -> dict[str, StageSnapshot]:
     item = observed[stage]
     return {**observed, stage: replace(item, work=replace(item.work, **work))}
 
@@ -246,7 +246,7 @@ def test_words_choose_stages(names: list[str], options: dict[str, object], expec
 def test_a_stage_that_is_not_there_is_wrong_usage(names: list[str], options: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"there is no stage '(totl|all)'") as caught:
         select(STAGES, names, **options)
-    assert "total" in caught.value.mend
+    assert "total" in caught.value.hint
 
 
 def test_an_empty_choice_is_wrong_usage() -> None:
@@ -266,7 +266,7 @@ def test_only_takes_what_lies_there_and_says_what_makes_it_if_it_does_not() -> N
     ):
         with pytest.raises(StageError, match=r"total needs artifacts/power/powers\.npy") as caught:
             plan_of({**observed, "power": broken}, select(STAGES, ["total"], only=True))
-        assert caught.value.mend.startswith("pipeline run power")
+        assert caught.value.hint.startswith("pipeline run power")
 
 
 # a plan is kept ------------------------------------------------------------------------------------

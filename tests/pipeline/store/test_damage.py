@@ -160,7 +160,7 @@ def test_a_link_to_the_outside_is_never_written_through_nor_taken_for_fresh(
                 }
             toy.run("all", force=force)
         except PipelineError as error:
-            told.append(error.where + error.mend)
+            told.append(error.where + error.hint)
         else:
             assert toy.files() == oracle(exponent=3)
         assert everything(outside) == before

@@ -23,7 +23,7 @@ def hold_in_a_child(path: Path) -> tuple[int, int]:
     child = os.fork()
     if child == 0:
         os.close(hold[1])
-        with writer_lock(path, wait=True, tell=silent):
+        with writer_lock(path, wait=True, notify=silent):
             os.write(ready[1], b"!")
             os.read(hold[0], 1)
         os._exit(0)
@@ -35,7 +35,7 @@ def hold_in_a_child(path: Path) -> tuple[int, int]:
 def test_a_second_writer_that_may_not_wait_fails_at_once_and_says_who_writes(tmp_path: Path) -> None:
     child, pipe = hold_in_a_child(tmp_path / "lock")
     try:
-        with pytest.raises(LockError) as caught, writer_lock(tmp_path / "lock", wait=False, tell=silent):
+        with pytest.raises(LockError) as caught, writer_lock(tmp_path / "lock", wait=False, notify=silent):
             pass
         assert f"pid {child}, " in caught.value.where
         assert ", since 20" in caught.value.where
@@ -48,11 +48,11 @@ def test_a_second_writer_waits_for_the_first_and_says_for_whom(tmp_path: Path) -
     child, pipe = hold_in_a_child(tmp_path / "lock")
     told: list[str] = []
 
-    def tell(text: str) -> None:
+    def notify(text: str) -> None:
         told.append(text)
         os.close(pipe)  # now the first lets go
 
-    with writer_lock(tmp_path / "lock", wait=True, tell=tell):
+    with writer_lock(tmp_path / "lock", wait=True, notify=notify):
         assert f"pid {child}" in told[0]
     os.waitpid(child, 0)
 
@@ -77,21 +77,21 @@ def test_a_lock_dies_with_its_process_and_leaves_nothing_to_clean(tmp_path: Path
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(pipe)
-    with writer_lock(tmp_path / "lock", wait=False, tell=silent):
+    with writer_lock(tmp_path / "lock", wait=False, notify=silent):
         assert f'"pid": {os.getpid()}' in (tmp_path / "lock").read_text()
     assert (tmp_path / "lock").read_text() == ""
 
 
 def test_a_lock_is_let_go_when_the_work_fails(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), writer_lock(tmp_path / "lock", wait=False, tell=silent):
+    with pytest.raises(RuntimeError), writer_lock(tmp_path / "lock", wait=False, notify=silent):
         raise RuntimeError
-    with writer_lock(tmp_path / "lock", wait=False, tell=silent):
+    with writer_lock(tmp_path / "lock", wait=False, notify=silent):
         pass
 
 
 def test_whatever_a_lock_file_says_only_the_kernel_counts(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text('{"pid": 1, "command": "left by a crash", "since": "long ago"}' * 3)
-    with writer_lock(tmp_path / "lock", wait=False, tell=silent):
+    with writer_lock(tmp_path / "lock", wait=False, notify=silent):
         assert "crash" not in (tmp_path / "lock").read_text()
 
 
@@ -100,7 +100,7 @@ def test_a_lock_that_is_a_link_or_a_folder_is_a_clear_error(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "folder").mkdir()
     for name in ("link", "folder"):
-        with pytest.raises(PipelineError, match="lock"), writer_lock(tmp_path / name, wait=False, tell=silent):
+        with pytest.raises(PipelineError, match="lock"), writer_lock(tmp_path / name, wait=False, notify=silent):
             pass
     assert (tmp_path / "outside").read_text() == "precious"
 

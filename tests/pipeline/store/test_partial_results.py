@@ -171,7 +171,7 @@ def test_an_error_loses_what_was_being_made_and_nothing_else(project: Toy) -> No
 def test_clean_removes_pieces_of_no_result_that_it_keeps(project: Toy) -> None:
     run(project, count=2)
     run(project, count=3, base=5)
-    found = clean(project.project().store, project.project().stages, 1, remove=True, tell=print)
+    found = clean(project.project().store, project.project().stages, 1, remove=True, notify=print)
     assert len([path for path, _ in found if path.parent.name == "pieces"]) == 2
     assert len(pieces(project)) == 3
     assert run(project, count=3, base=5, shown=1) == []

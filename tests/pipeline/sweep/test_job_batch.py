@@ -10,8 +10,8 @@ import pytest
 from toy_project import Toy
 
 from pipeline.errors import StageError
-from pipeline.stage import Workplace
-from pipeline.sweep.job_batch import Attempt, GivenWorkers, Outcome, PutOff, Request, attempt, do_jobs, joined
+from pipeline.stage import JobContext
+from pipeline.sweep.job_batch import GivenWorkers, JobRequest, JobsPending, Outcome, Request, attempt, do_jobs, joined
 from pipeline.terminal.progress import silent_progress
 from pipeline.workers.local import Execution
 
@@ -54,7 +54,7 @@ def test_jobs_that_read_the_same_files_go_to_the_workers_at_once(toy: Toy) -> No
 def test_a_job_that_fails_ends_no_other(toy: Toy, most: int) -> None:
     jobs = {"x": ("fails", None), "y": ("nonsense",), "z": 2}
     found = {name: outcome for (_, _, name), outcome in do({1: request(toy, "a", jobs, most=most)}).items()}
-    assert str(found["x"].problem) == "it was told to fail\n  where: here\n  mend:  do not"
+    assert str(found["x"].problem) == "it was told to fail\n  where: here\n  hint:  do not"
     assert "failed: ValueError: not enough values" in str(found["y"].problem)
     assert found["z"].problem is None
     assert found["z"].result[0] == 90
@@ -75,7 +75,7 @@ def test_a_stage_gets_what_is_there_and_is_put_off_for_the_rest(toy: Toy) -> Non
     assert dict(results({"x": 1})) == {"x": "one"}
     waiting = results({"x": 1, "y": 2, "z": 3})
     assert next(waiting) == ("x", "one")
-    with pytest.raises(PutOff) as caught:
+    with pytest.raises(JobsPending) as caught:
         next(waiting)
     assert caught.value.request == request(toy, "a", {"y": 2, "z": 3})
     given[asked.scratch, "y"] = Outcome(None, StageError("it diverged"), 1.0)
@@ -85,16 +85,16 @@ def test_a_stage_gets_what_is_there_and_is_put_off_for_the_rest(toy: Toy) -> Non
 
 def test_a_job_finds_the_checkpoints_of_its_own_work_and_nothing_where_nobody_keeps_them(tmp_path: Path) -> None:
     for scratch, expected in ((tmp_path, tmp_path / "own"), (None, None)):
-        place = Workplace({}, scratch, silent_progress, print)
-        order = Attempt(f"{__name__}:scratch_of", None, tmp_path / "own", facts={})
+        place = JobContext({}, scratch, silent_progress, print)
+        order = JobRequest(f"{__name__}:scratch_of", None, tmp_path / "own", environment={})
         assert attempt(order, place).result == expected
 
 
 def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None:
-    order = Attempt("pipeline.sweep.job_batch:attempt", None, tmp_path, facts={"numpy": "1.0"})
+    order = JobRequest("pipeline.sweep.job_batch:attempt", None, tmp_path, environment={"numpy": "1.0"})
     with pytest.raises(StageError, match=r"the cluster's workers run other software: numpy .* there, 1\.0 here"):
-        attempt(order, Workplace({}, None, silent_progress, print))
+        attempt(order, JobContext({}, None, silent_progress, print))
 
 
-def scratch_of(job: None, place: Workplace) -> Path | None:  # noqa: ARG001 - what a job takes
+def scratch_of(job: None, place: JobContext) -> Path | None:  # noqa: ARG001 - what a job takes
     return place.scratch

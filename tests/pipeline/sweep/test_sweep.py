@@ -20,19 +20,19 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.store.run_log import read_runs
 from pipeline.sweep import trials as sweeps
 from pipeline.sweep.files import picture
-from pipeline.sweep.objective import Judging, Measure
+from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import make_sweep
 from pipeline.terminal import sweep_view
 
 Invoke = Callable[..., Result]
 
-JUDGING = Judging(
+OBJECTIVE = Objective(
     measures=(
-        Measure("total", "total/summary.json", highest_is_best=True),
-        Measure("share_accuracy", "total/summary.json", highest_is_best=True),
+        Metric("total", "total/summary.json", highest_is_best=True),
+        Metric("share_accuracy", "total/summary.json", highest_is_best=True),
     ),
-    effort="load.limit",
+    budget="load.limit",
     folds="total.start",
 )
 GRID = ("--grid", "power.exponent=1,3,2", "--grid", "total.start=0,10")
@@ -42,7 +42,7 @@ GRID = ("--grid", "power.exponent=1,3,2", "--grid", "total.start=0,10")
 def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     load_project = commands(toy)
     monkeypatch.setattr(pipeline.cli, "load_project", lambda *words: replace(load_project(*words), memory=toy.memory))
-    monkeypatch.setattr("stages.JUDGING", JUDGING)
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
     monkeypatch.chdir(toy.work)
 
@@ -189,7 +189,7 @@ def test_what_fails_for_all_trials_ends_the_sweep_at_once(toy: Toy, invoke: Invo
     toy.raw.write_text("only words\n")
     result = invoke(*GRID, code=1)
     assert result.stderr.endswith(
-        f"error: there is no number in it\n  where: {toy.raw.relative_to(toy.work)}\n  mend:  add one\n"
+        f"error: there is no number in it\n  where: {toy.raw.relative_to(toy.work)}\n  hint:  add one\n"
     )
     assert trials_run(toy) == []
 
@@ -242,7 +242,7 @@ def test_the_help_shows_each_example_on_its_own_line(invoke: Invoke) -> None:
 
 
 def test_a_setting_without_bearing_on_the_objective_is_refused(toy: Toy) -> None:
-    judging = Judging((Measure("rows", "load/numbers.json", highest_is_best=True),), "load.limit")
+    judging = Objective((Metric("rows", "load/numbers.json", highest_is_best=True),), "load.limit")
     with pytest.raises(ConfigError, match=r"total\.start has no bearing on load/numbers\.json"):
         make_sweep(toy.project(), judging, [{"total.start": 1}], lambda _: toy.project().config)
 
@@ -346,7 +346,7 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sweep_view.SweepTerminal, "finished", meddle)
         result = invoke("--grid", "power.exponent=1,3,2", code=1)
-    assert "error: code or raw files have changed since the sweep began\n  mend:  run the same sweep" in result.stderr
+    assert "error: code or raw files have changed since the sweep began\n  hint:  run the same sweep" in result.stderr
     assert trials_run(toy) == [1, 2]
     found = data(invoke("--grid", "power.exponent=1,3,2", "--json"))
     assert {trial["number"]: trial["total"] for trial in found["trials"]} == {

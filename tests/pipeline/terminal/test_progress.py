@@ -29,7 +29,7 @@ receipt = Receipt(work, {}, {"validation accuracy": 0.9722}, (), "", "", "", 1.0
 with Terminal() as terminal:
     progress = terminal.started(Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),)))
     progress(50, 100, unit="steps", note="97.00 % validation accuracy, epoch 7")
-    terminal.say("step 50 of 100")
+    terminal.log("step 50 of 100")
     terminal.finished(StageResult("train", Action.RUN, (), 12.3, receipt))
     terminal.finished(StageResult("submit", Action.RESTORE, (), 0.0, None))
     terminal.finished(StageResult("ingest", Action.FRESH, (), 0.0, None))

@@ -79,7 +79,7 @@ def test_code_that_was_edited_since_the_workers_began_is_run_as_it_is_now(toy: T
 def test_an_error_on_the_cluster_is_the_same_error_here(toy: Toy, cluster: Cluster) -> None:
     with pytest.raises(DataError, match="it was told to fail") as caught:
         dict(run(toy, cluster.has(3, toy.code), {"a": ("fails", None)}))
-    assert (caught.value.where, caught.value.mend) == ("here", "do not")
+    assert (caught.value.where, caught.value.hint) == ("here", "do not")
 
 
 def test_files_that_the_workers_do_not_see_travel_to_each_once(
@@ -141,7 +141,7 @@ def test_workers_of_another_version_are_refused_before_anything_is_done(
     jobs.write_text(jobs.read_text().replace("job * int", "job + int"))
     with pytest.raises(StageError, match=r"run other software: this software's code \w+ there, \w+ here") as caught:
         dict(run(toy, cluster.has(1, tmp_path), {"a": 1}))
-    assert "restart its workers" in caught.value.mend
+    assert "restart its workers" in caught.value.hint
 
 
 def test_a_scheduler_that_is_not_there_or_has_no_workers_is_told_of(
@@ -193,4 +193,4 @@ def test_without_an_address_a_cluster_is_made_for_the_occasion(toy: Toy, monkeyp
 def test_an_address_without_the_backend_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="--scheduler names a Dask cluster") as caught:
         Execution("local", "tcp://host:1")
-    assert caught.value.mend == "--backend dask --scheduler tcp://host:1"
+    assert caught.value.hint == "--backend dask --scheduler tcp://host:1"

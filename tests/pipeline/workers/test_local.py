@@ -81,7 +81,7 @@ def test_progress_adds_up_over_all_jobs(toy: Toy) -> None:
 def test_an_error_in_another_process_is_the_same_error_here(toy: Toy) -> None:
     with pytest.raises(DataError, match="it was told to fail") as caught:
         list(run(toy, {"a": ("fails", None), "b": 2}, most=2))
-    assert (caught.value.where, caught.value.mend) == ("here", "do not")
+    assert (caught.value.where, caught.value.hint) == ("here", "do not")
 
 
 def test_a_process_that_dies_is_told_of_and_what_was_finished_is_not_lost(toy: Toy) -> None:
@@ -91,7 +91,7 @@ def test_a_process_that_dies_is_told_of_and_what_was_finished_is_not_lost(toy: T
     taken.touch()
     with pytest.raises(StageError, match="killed from outside, or ran out of memory") as caught:
         next(results)
-    assert "what was finished is kept" in caught.value.mend
+    assert "what was finished is kept" in caught.value.hint
 
 
 def test_whoever_takes_no_more_results_leaves_no_process_behind(toy: Toy) -> None:

@@ -141,7 +141,7 @@ def test_a_refusal_says_what_to_do_and_changes_nothing(kaggle: Kaggle, work: Pat
     stderr = fetch(work, "--force", code=1).stderr
     assert message in stderr
     assert stderr.count("error:") == 1
-    assert "mend:" in stderr
+    assert "hint:" in stderr
     assert files(work) == {"data/digit-recognizer.zip": GOOD}
 
 

@@ -175,7 +175,7 @@ def test_what_cannot_be_read_is_one_clear_error(sample_copy: Path, name: str, co
     stderr = predict(sample_copy, name, code=1).stderr
     assert message in stderr
     assert stderr.count("error:") == 1
-    assert "mend:" in stderr
+    assert "hint:" in stderr
 
 
 def test_bad_rows_are_named_by_line_and_column(sample_copy: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_table_that_ends_within_a_row_seems_cut_off(sample_copy: Path) -> None
     (sample_copy / "cut.csv").write_text("\n".join(lines_of(TEST)[:4])[:-20])
     stderr = predict(sample_copy, "cut.csv", code=1).stderr
     assert "the file seems cut off in the middle of its last line" in stderr
-    assert "mend:  copy or download it again" in stderr
+    assert "hint:  copy or download it again" in stderr
 
 
 def test_the_other_files_are_answered_where_some_cannot_be_read(sample_run: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_every_picture_is_shown_and_only_rows_of_tables_are_cut(sample_run: Path
 def test_a_folder_is_a_usage_error(sample_run: Path, tmp_path: Path) -> None:
     stderr = predict(sample_run, tmp_path, code=2).stderr
     assert "is a folder, not a file" in stderr
-    assert "mend:  name a file" in stderr
+    assert "hint:  name a file" in stderr
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
@@ -229,7 +229,7 @@ def test_without_a_model_the_command_that_makes_one_is_named(tmp_path: Path) -> 
     draw(tmp_path / "seven.png", 7)
     stderr = predict(tmp_path, "seven.png", code=1).stderr
     assert "train has not been run yet" in stderr
-    assert "mend:  pipeline run train" in stderr
+    assert "hint:  pipeline run train" in stderr
 
 
 def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
     path.write_bytes(data)
     stderr = predict(sample_copy, TEST, code=1).stderr
     assert "damaged: output damaged: train/model.npz" in stderr
-    assert "mend:  pipeline run train" in stderr
+    assert "hint:  pipeline run train" in stderr
 
 
 def test_a_model_that_is_not_what_the_settings_make_is_used_and_said_so(sample_run: Path) -> None:

@@ -96,8 +96,8 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
     assert metrics["source"] == "data/train.csv"
     assert metrics["is_sample"] is False
     for index, (label, figures) in enumerate(zip([3, 7, 20], metrics["per_class"], strict=True)):
-        n_right = sum((predicted == index) & (actual == index))
-        precision, recall = n_right / sum(predicted == index), n_right / sum(actual == index)
+        n_correct = sum((predicted == index) & (actual == index))
+        precision, recall = n_correct / sum(predicted == index), n_correct / sum(actual == index)
         assert figures["label"] == label
         assert figures["precision"] == pytest.approx(precision)
         assert figures["recall"] == pytest.approx(recall)
@@ -179,9 +179,9 @@ def test_a_certain_mistake_and_an_absent_class_leave_every_figure_finite() -> No
 
 @given(n=st.integers(1, 100_000), data=st.data())
 def test_the_interval_holds_the_share_and_solves_wilsons_equation(n: int, data: st.DataObject) -> None:
-    n_right = data.draw(st.integers(0, n))
-    share = n_right / n
-    low, high = wilson_interval(n_right, n)
+    n_correct = data.draw(st.integers(0, n))
+    share = n_correct / n
+    low, high = wilson_interval(n_correct, n)
     assert 0.0 <= low <= share <= high <= 1.0
     for bound in (low, high):  # |share - bound| is 1.96 standard deviations of a share whose mean is the bound
         assert (share - bound) ** 2 == pytest.approx(

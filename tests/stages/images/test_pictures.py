@@ -174,7 +174,7 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
         read_picture(path)
     assert message in str(caught.value)
     assert caught.value.where
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_blank_picture_is_named(tmp_path: Path) -> None:

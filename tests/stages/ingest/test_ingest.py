@@ -329,7 +329,7 @@ def test_quarantine_refuses_to_drop_more_than_the_configured_share_and_says_whic
     what = r"2 of the 30 rows of train\.csv are not valid \(6\.67%\), and at most 1\.00% may be set aside"
     with pytest.raises(DataError, match=what) as error:
         ingest(files, on_error="quarantine")
-    assert "correct these lines, or set ingest.max_quarantined = 0.067 to go on without them;" in error.value.mend
+    assert "correct these lines, or set ingest.max_quarantined = 0.067 to go on without them;" in error.value.hint
     ingest(files, on_error="quarantine", max_quarantined=0.067)
 
 
@@ -339,8 +339,8 @@ def test_quarantine_is_not_advised_where_so_many_rows_are_bad_that_the_file_must
     for on_error in ("stop", "quarantine"):
         with pytest.raises(DataError, match="8 of the 30 rows") as error:
             ingest({"train.csv": train, "test.csv": TEST_CSV}, on_error=on_error)
-        assert "quarantine" not in error.value.mend
-        assert "download it again" in error.value.mend
+        assert "quarantine" not in error.value.hint
+        assert "download it again" in error.value.hint
 
 
 def test_one_bad_row_of_many_may_be_set_aside(ingest: Ingest) -> None:

@@ -14,14 +14,14 @@ def test_labels_that_are_texts_are_to_be_listed(ingest: Ingest) -> None:
     rows = [f"{('cat', 'a dog', 'größer')[index % 3]},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
-    assert error.value.mend.startswith('set ingest.classes = ["cat", "a dog", "größer"], every label that there is;')
+    assert error.value.hint.startswith('set ingest.classes = ["cat", "a dog", "größer"], every label that there is;')
 
 
 def test_of_many_text_labels_the_first_are_shown(ingest: Ingest) -> None:
     rows = [f"label{index},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST}, on_error="quarantine")
-    assert '["label0", "label1", "label2", "label3", "label4", ...], every label' in error.value.mend
+    assert '["label0", "label1", "label2", "label3", "label4", ...], every label' in error.value.hint
 
 
 def test_labels_that_are_missing_or_decimal_are_not_taken_for_texts(ingest: Ingest) -> None:
@@ -29,7 +29,7 @@ def test_labels_that_are_missing_or_decimal_are_not_taken_for_texts(ingest: Inge
         rows = [f"{label},{row.split(',', 1)[1]}" for row in ROWS]
         with pytest.raises(DataError) as error:
             ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
-        assert "ingest.classes" not in error.value.mend
+        assert "ingest.classes" not in error.value.hint
 
 
 def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
@@ -39,8 +39,8 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join(lines) + "\n", "test.csv": TEST}, on_error="quarantine", max_quarantined=0.2)
     assert "label 7 in line 10" in error.value.where
-    assert error.value.mend.startswith("correct the label")
-    assert error.value.mend.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
+    assert error.value.hint.startswith("correct the label")
+    assert error.value.hint.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
 
 
 def test_an_odd_label_is_shown_by_its_line_without_a_header(ingest: Ingest) -> None:
@@ -78,14 +78,14 @@ def test_labels_in_a_test_set_without_a_header_are_told_from_pixels(ingest: Inge
 def test_a_label_column_that_neither_file_has_may_be_called_otherwise(ingest: Ingest) -> None:
     with pytest.raises(DataError, match=r"train\.csv has no label column 'digit'") as error:
         ingest({"train.csv": TEST, "test.csv": TEST}, label="digit")
-    assert error.value.mend.startswith("its header must have the column 'digit'")
-    assert "ingest.label" in error.value.mend
+    assert error.value.hint.startswith("its header must have the column 'digit'")
+    assert "ingest.label" in error.value.hint
 
 
 def test_images_that_are_not_square_ask_for_their_size(ingest: Ingest) -> None:
     with pytest.raises(DataError, match="15 pixels an image, pixel0 to pixel14, which is not a square") as error:
         ingest({"train.csv": without_column(TRAIN, 16), "test.csv": without_column(TEST, 15)})
-    assert "ingest.height" in error.value.mend
+    assert "ingest.height" in error.value.hint
 
 
 def test_train_and_test_with_other_names_are_refused(ingest: Ingest) -> None:

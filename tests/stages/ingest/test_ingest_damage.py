@@ -170,7 +170,7 @@ def test_a_label_that_is_not_plainly_a_number_is_refused(ingest: Ingest, cell: s
 def test_a_misnamed_pixel_is_told_the_number_after_the_one_before_it(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": renamed("pixel3", "pxel3"), "test.csv": TEST})
-    assert error.value.mend.startswith("rename it to pixel3 or remove it")
+    assert error.value.hint.startswith("rename it to pixel3 or remove it")
 
 
 def test_a_label_called_like_a_pixel_of_a_file_without_header_is_refused(ingest: Ingest) -> None:
@@ -234,18 +234,18 @@ def test_the_message_says_exactly_what_failures_holds(
     train = "\n".join([HEADER, *(f"{row},1" for row in ROWS[:8]), *ROWS]) + "\n"
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
-    assert error.value.mend.endswith("; every fault is in artifacts/ingest/failures.parquet")
+    assert error.value.hint.endswith("; every fault is in artifacts/ingest/failures.parquet")
     monkeypatch.setattr(bad_rows, "ROWS_KEPT", 6)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
-    assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.mend
+    assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.hint
     assert pq.read_table(tmp_path / "report/ingest/failures.parquet").num_rows == 6
 
 
 def test_bad_test_rows_are_all_in_failures_too(ingest: Ingest) -> None:
     with pytest.raises(DataError, match=r"1 of the 5 rows of test\.csv is not valid") as error:
         ingest({"train.csv": TRAIN, "test.csv": TEST.replace("\n", ",1\n", 2).replace(",1\n", "\n", 1)})
-    assert error.value.mend.endswith("every fault is in artifacts/ingest/failures.parquet")
+    assert error.value.hint.endswith("every fault is in artifacts/ingest/failures.parquet")
 
 
 # --- size ------------------------------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def test_two_zips_that_could_be_meant_are_an_error(tmp_path: Path) -> None:
     put(tmp_path / "data", "a.zip", "b.zip")
     with pytest.raises(DataError, match="2 hold both") as error:
         find(tmp_path)
-    assert "ingest.archive" in error.value.mend
+    assert "ingest.archive" in error.value.hint
 
 
 def test_a_broken_link_is_an_error_never_the_sample(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "test.csv" or mode != os.R_OK)  # root may
     with pytest.raises(DataError, match=r"test\.csv may not be read") as error:
         find(tmp_path)
-    assert "chmod" in error.value.mend
+    assert "chmod" in error.value.hint
 
 
 def test_a_data_that_is_a_file_is_refused_unless_other_paths_are_set(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path
     with pytest.raises(DataError, match=rf"no train\.csv and test\.csv, but {re.escape(name)}\n") as error:
         find(tmp_path)
     for word in ("data/train.csv", "ingest.train", "ingest.test", "ingest.archive"):
-        assert word in error.value.mend
+        assert word in error.value.hint
 
 
 def test_of_many_tables_under_other_names_five_are_shown(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_zip_under_other_names_shows_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "data/fashion.zip").write_bytes(zipped(*members))
     with pytest.raises(DataError, match=r"holds fashion-mnist_train\.csv, fashion-mnist_test\.csv, .* and 2") as error:
         find(tmp_path)
-    assert error.value.mend == (
+    assert error.value.hint == (
         "it looks like another competition's zip (fashion-mnist_train.csv, fashion-mnist_test.csv): put the right one "
         "there, or unzip it, and set ingest.train and ingest.test to the two CSV files"
     )
@@ -277,7 +277,7 @@ def test_a_zip_for_each_file_is_to_be_unzipped(tmp_path: Path) -> None:
         (tmp_path / f"data/{name}.zip").write_bytes(zipped(name))
     with pytest.raises(DataError, match=r"none of the 2 zips .*: test\.csv\.zip, train\.csv\.zip") as error:
         find(tmp_path)
-    assert error.value.mend.startswith("unzip them")
+    assert error.value.hint.startswith("unzip them")
 
 
 # --- zips that lie ---------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def test_a_zip_that_lies_is_refused(tmp_path: Path, content: bytes, what: str) -
     (tmp_path / "data/a.zip").write_bytes(content)
     with pytest.raises(DataError, match=what) as error:
         find(tmp_path)
-    assert error.value.mend
+    assert error.value.hint
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.zip", "data"]
 
 

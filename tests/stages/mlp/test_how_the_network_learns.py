@@ -76,7 +76,7 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Momentum.update",
         "Adam.update",
         "Step.update",
-        "share_of_learning_rate",
+        "learning_rate_factor",
     }
 
 

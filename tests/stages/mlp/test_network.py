@@ -13,7 +13,7 @@ import pytest
 
 from stages.mlp import Architecture, Network, predict_proba
 from stages.mlp.network import CHUNK_ROWS
-from stages.mlp.training.schedules import SCHEDULES, share_of_learning_rate
+from stages.mlp.training.schedules import SCHEDULES, learning_rate_factor
 
 
 @pytest.mark.parametrize("name", ["network", "training.fit", "model_file"])
@@ -91,13 +91,13 @@ def test_an_architecture_that_makes_no_sense_is_refused(wrong: dict) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_stays_within_the_learning_rate(schedule: str) -> None:
-    shares = [share_of_learning_rate(schedule, step, 100, 0.1) for step in range(100)]
+    shares = [learning_rate_factor(schedule, step, 100, 0.1) for step in range(100)]
     assert all(0 < share <= 1 for share in shares)
 
 
 def test_the_shapes_of_the_schedules() -> None:
     def shares(schedule: str) -> list[float]:
-        return [share_of_learning_rate(schedule, step, 100, 0.1) for step in range(100)]
+        return [learning_rate_factor(schedule, step, 100, 0.1) for step in range(100)]
 
     assert set(shares("constant")) == {1.0}
     assert [shares("step")[at] for at in (0, 49, 50, 74, 75, 99)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
@@ -108,7 +108,7 @@ def test_the_shapes_of_the_schedules() -> None:
     assert down == sorted(down, reverse=True)
     assert (down[0], down[-1]) == (1, pytest.approx(0, abs=1e-3))
     with pytest.raises(ValueError, match="schedule"):
-        share_of_learning_rate("cyclic", 0, 10, 0.1)
+        learning_rate_factor("cyclic", 0, 10, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_each_way_of_being_wrong_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:
         check(write(tmp_path / name, content))
-    assert "pipeline run" in caught.value.mend
+    assert "pipeline run" in caught.value.hint
 
 
 def test_a_bad_pixel_past_the_first_block_is_found(tmp_path: Path) -> None:

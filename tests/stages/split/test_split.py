@@ -177,7 +177,7 @@ def test_a_class_with_one_row_is_named_with_the_setting_that_helps() -> None:
         divide(labels, SplitParameters())
     assert "'<owl>', 'cat'" in caught.value.what
     assert "row 3" in caught.value.where
-    assert "split.stratify=false" in caught.value.mend
+    assert "split.stratify=false" in caught.value.hint
 
 
 def test_text_labels_are_stored_without_pickling(tmp_path: Path, ingested: tuple, run_stage) -> None:

@@ -46,7 +46,7 @@ def test_a_damaged_model_is_refused_with_the_command_that_mends_it(model: Path, 
     model.write_bytes(damage(model.read_bytes()))
     with pytest.raises(DataError, match="cannot be read") as caught:
         load_predictor(model, n_pixels=6)
-    assert caught.value.mend == "pipeline run train --force"
+    assert caught.value.hint == "pipeline run train --force"
 
 
 def test_a_missing_model_is_refused(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Pat
 def test_a_training_that_diverges_says_what_to_lower(run_stage) -> None:
     with pytest.raises(StageError, match="diverged") as caught:
         run_stage("train", TrainParameters(**{**SMALL, "learning_rate": 1e30}, optimiser="sgd", schedule="constant"))
-    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.hint
 
 
 def test_rows_of_another_image_size_are_refused(rows: Path, run_stage) -> None:
@@ -156,7 +156,7 @@ def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
     with pytest.raises(ConfigError, match="one for all, or one for each") as caught:
         run_stage("train", TrainParameters(**SMALL, members=2, variants=variants))
     assert "number 2 of 2" in caught.value.where
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -271,7 +271,7 @@ def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_st
         np.save(rows / f"{name}_validation.npy", np.zeros(shape, np.float32))
     with pytest.raises(ConfigError, match="no validation rows") as caught:
         run_stage("train", TrainParameters(**ONE_PROCESS))
-    assert "train.folds=5" in caught.value.mend
+    assert "train.folds=5" in caught.value.hint
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2))
     assert outcome.figures["mean member accuracy"] > 0.9
 
@@ -298,7 +298,7 @@ def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run
     wrong = {**SMALL, "learning_rate": 1e30}
     with pytest.raises(StageError, match="diverged") as caught:
         run_stage("train", TrainParameters(**wrong, optimiser="sgd", schedule="constant", members=2, processes=2))
-    assert "lower train.learning_rate (now 1e+30)" in caught.value.mend
+    assert "lower train.learning_rate (now 1e+30)" in caught.value.hint
 
 
 def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:

@@ -107,6 +107,6 @@ def test_a_loss_that_is_told_is_that_before_the_step() -> None:
     y = Y[generator(0, 1).permutation(4)[:1]]
     expected = float(np.log(np.exp(Z).sum()) - (Z * y).sum())
     told: list[float] = []
-    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_right: told.append(loss))  # noqa: ARG005 - fit's names
+    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_correct: told.append(loss))  # noqa: ARG005 - fit's names
     assert told[0] == pytest.approx(expected, rel=1e-12)
     assert len(told) == 4
