@@ -21,7 +21,7 @@ PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 TIMED = """
 import time
 # evaluate needs these with or without a report
-import stages.train.predictor, stages.shared.tables, stages.ingest.profile
+import stages.train.predictor, stages.shared.parquet, stages.ingest.profile
 started = time.perf_counter()
 import stages.evaluate.report.page
 imported = time.perf_counter() - started

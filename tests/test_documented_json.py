@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.sample import SAMPLE_FOLDER
 
 PAGE = (Path(__file__).parents[1] / "docs/exit-codes-and-json.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

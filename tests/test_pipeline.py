@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.sample import SAMPLE_FOLDER
 
 QUICK = ("--set", "train.epochs=2")
 EVERYTHING = ["ingest", "split", "encode", "train", "evaluate", "submit"]

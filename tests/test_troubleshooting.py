@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pipeline.cli import main
-from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.sample import SAMPLE_FOLDER
 
 PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
 MESSAGES = re.findall(r"^### `(.+)`$", PAGE, flags=re.MULTILINE)

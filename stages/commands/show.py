@@ -13,7 +13,7 @@ from pipeline.figures import percent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stages.images.read_row import Grey
+    from stages.shared.arrays import Pixels
     from stages.train.parameters import TrainParameters
 
 COPIES = 5  # warped ones; as many of them are drawn as fit beside the image
@@ -46,7 +46,7 @@ def show(
     from pipeline.terminal import render
     from stages.commands.model import find_model, image_shape, tell_if_stale
     from stages.commands.predict_files import ranked
-    from stages.images.read_row import part_of, read_row, warped
+    from stages.commands.read_row import part_of, read_row, warped
 
     project = cli.load_project(folder, preset, sets)
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
@@ -91,7 +91,7 @@ def show(
         render.notify("nothing warps: every strength of the augmentation is 0 in [train]")
 
 
-def draw(images: Sequence[Grey]) -> None:
+def draw(images: Sequence[Pixels]) -> None:
     """Print the first image and as many others as fit beside it: in greys on a terminal, else in characters."""
     from pipeline.terminal import render
     from stages.images.terminal_drawing import GAP, characters, fitted, half_blocks

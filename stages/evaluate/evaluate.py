@@ -30,7 +30,7 @@ from stages.evaluate.report.page import render
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile
 from stages.shared.documents import Label, encode_document
-from stages.shared.tables import read_column, write_table
+from stages.shared.parquet import read_column, write_table
 from stages.split.documents import Images
 from stages.train.folds import IN_NO_FOLD
 from stages.train.predictor import Predictor, load_predictor
@@ -267,7 +267,8 @@ def write_confusion(path: Path, confusion: NDArray[np.int64], classes: tuple[Lab
 
 def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
     """Read back what was written: metrics, predictions and confusion matrix tell the same story."""
-    correct, fold = (read_column(task.outputs["evaluate/predictions.parquet"], name) for name in ("correct", "fold"))
+    path = task.outputs["evaluate/predictions.parquet"]
+    correct, fold = (read_column(path, name, stage="evaluate") for name in ("correct", "fold"))
     in_folds = fold != IN_NO_FOLD
     if in_folds.any():
         n_wrong = int((~correct[~in_folds]).sum())

@@ -11,14 +11,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import DataError
 from stages.images.framing import MNIST, Framing, stroke_width
-
-Grey = NDArray[np.uint8]  # (height, width), 0 black to 255 white
-Floats = NDArray[np.float32]
+from stages.shared.arrays import Inputs, Pixels
 
 FORMATS = ("PNG", "JPEG")
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
@@ -37,7 +34,7 @@ def is_picture(start: bytes) -> bool:
     return start.startswith(MAGIC)
 
 
-def picture_as_image(path: Path, height: int, width: int, framing: Framing = MNIST) -> Grey:
+def picture_as_image(path: Path, height: int, width: int, framing: Framing = MNIST) -> Pixels:
     """The picture in a file as an image (height, width); DataError if it is none, or shows nothing."""
     try:
         return prepare(read_picture(path), height, width, framing)
@@ -46,7 +43,7 @@ def picture_as_image(path: Path, height: int, width: int, framing: Framing = MNI
         raise DataError(what, where=str(path), hint="draw or cut out a single digit") from error
 
 
-def read_picture(path: Path) -> Grey:
+def read_picture(path: Path) -> Pixels:
     """The picture in a file in grey: upright, its transparent parts as background, at most ``WORKING_SIDE`` long.
 
     Raises
@@ -85,7 +82,7 @@ def unreadable(path: Path) -> DataError:
     return DataError(f"{path.name} {what}", where=str(path), hint=hint)
 
 
-def as_grey(image: Image.Image) -> Grey:
+def as_grey(image: Image.Image) -> Pixels:
     """Every mode that a PNG or JPEG can have as 8 bits of grey."""
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
@@ -101,7 +98,7 @@ def as_grey(image: Image.Image) -> Grey:
     return np.asarray(image)
 
 
-def prepare(grey: Grey, height: int, width: int, framing: Framing = MNIST) -> Grey:
+def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST) -> Pixels:
     """The digit in a picture as an image (height, width), light on dark as in MNIST, and framed like that.
 
     Raises
@@ -124,16 +121,16 @@ def prepare(grey: Grey, height: int, width: int, framing: Framing = MNIST) -> Gr
     )
     sheet[top : top + fine.shape[0], left : left + fine.shape[1]] = fine
     image = sheet.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
-    prepared: Grey = np.round(image * (255 / image.max())).astype(np.uint8)
+    prepared: Pixels = np.round(image * (255 / image.max())).astype(np.uint8)
     return prepared
 
 
-def border(grey: Grey) -> Grey:
+def border(grey: Pixels) -> Pixels:
     """The pixels at the four edges."""
     return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
 
 
-def ink(grey: Grey) -> Floats:
+def ink(grey: Pixels) -> Inputs:
     """How much of each pixel is ink, 0 to 1: what differs from the background that the edges show.
 
     Raises
@@ -150,7 +147,7 @@ def ink(grey: Grey) -> Floats:
     return ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
 
 
-def cropped(amount: Floats) -> Image.Image:
+def cropped(amount: Inputs) -> Image.Image:
     """The part of a picture that has ink in it, in 8 bits."""
     rows, columns = (np.flatnonzero((amount > 0.5).any(axis=axis)) for axis in (1, 0))
     part = amount[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -170,7 +167,7 @@ def thickened(digit: Image.Image, share: float) -> Image.Image:
     return ImageOps.expand(digit, radius).filter(ImageFilter.MaxFilter(2 * radius + 1))
 
 
-def centre_of_mass(image: Grey) -> tuple[float, float]:
+def centre_of_mass(image: Pixels) -> tuple[float, float]:
     """Down and right from the top left corner, in pixels, of what is light."""
     total = image.sum(dtype=np.float64)
     down = image.sum(axis=1, dtype=np.float64) @ (np.arange(image.shape[0]) + 0.5)

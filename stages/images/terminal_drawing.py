@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from stages.shared.arrays import Pixels
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-Grey = NDArray[np.uint8]  # (height, width), 0 black to 255 white
 
 UPPER_HALF = "\N{UPPER HALF BLOCK}"
 RAMP = " .:-=+*#%@"  # from no ink to most
@@ -19,7 +19,7 @@ COMFORTABLE = 24  # pixels; smaller images are drawn enlarged
 GAP = 2  # columns between two images
 
 
-def fitted(image: Grey, columns: int) -> Grey:
+def fitted(image: Pixels, columns: int) -> Pixels:
     """``image`` enlarged or made smaller by a whole number, so that it is well seen in so many columns."""
     height, width = image.shape
     zoom = min(COMFORTABLE // max(height, width), columns // width)
@@ -28,16 +28,16 @@ def fitted(image: Grey, columns: int) -> Grey:
     return averaged(image, -(-width // columns), -(-width // columns))
 
 
-def averaged(image: Grey, down: int, right: int) -> Grey:
+def averaged(image: Pixels, down: int, right: int) -> Pixels:
     """Each ``down`` x ``right`` pixels of ``image`` as one; what is missing at the edges is black."""
     height, width = image.shape
     padded = np.pad(image, ((0, -height % down), (0, -width % right)))
     blocks = padded.reshape(len(padded) // down, down, -1, right)
-    means: Grey = np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    means: Pixels = np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
     return means
 
 
-def half_blocks(images: Sequence[Grey]) -> Text:
+def half_blocks(images: Sequence[Pixels]) -> Text:
     """``images`` of one size side by side, two rows of pixels in each line of text, in greys."""
     from rich.text import Text
 
@@ -54,7 +54,7 @@ def half_blocks(images: Sequence[Grey]) -> Text:
     return text
 
 
-def characters(images: Sequence[Grey], columns: int) -> str:
+def characters(images: Sequence[Pixels], columns: int) -> str:
     """``images`` of one size side by side in plain characters: two a pixel where they fit, else one for two pixels.
 
     Of the blank lines above and below the ink one each is drawn.

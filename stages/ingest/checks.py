@@ -8,10 +8,11 @@ import pandas as pd
 import pandera.pandas as pa
 
 from stages.ingest.documents import DataSource
+from stages.ingest.image_table import PIXEL_TYPE, Contract, pixel_names, read_contract
 from stages.ingest.profile import Profile
 from stages.shared.checks import check_document, check_table, damaged, read_table
 from stages.shared.messages import counted
-from stages.shared.tables import PIXEL_TYPE, Contract, open_table, pixel_names, read_contract
+from stages.shared.parquet import open_table
 
 COLUMNS_AT_ONCE = 128
 
@@ -35,7 +36,7 @@ def check_image_table(path: Path) -> Contract:
 
     That a pixel is from 0 to 255 is its column's type: uint8.
     """
-    with open_table(path) as file:
+    with open_table(path, stage="ingest") as file:
         contract = read_contract(file)
         pixels = pixel_names(file.schema_arrow)
         if not pixels or file.metadata.num_rows != contract.rows:

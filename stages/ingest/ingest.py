@@ -49,10 +49,12 @@ from stages.ingest.csv.parse import Labels, parse_block
 from stages.ingest.csv.sources import SAMPLE_ORIGIN
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.documents import DataSource
-from stages.ingest.profile import Profile, Submission, Summary
+from stages.ingest.image_table import Contract, ImageTable
+from stages.ingest.profile import Profile, Submission
+from stages.ingest.summary import Summary
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted, is_or_are, percent, shortened
-from stages.shared.tables import Contract, ImageTable, write_table
+from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters

@@ -1,25 +1,13 @@
-"""What ingest found in the data: ``ingest/profile.json``, gathered block by block in bounded memory.
-
-Images are told apart by a 64-bit hash of their pixels, so doubles and images that stand in both sets are found
-without keeping any image: 8 bytes a row.
-"""
+"""``ingest/profile.json``: what ingest found in the data."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from stages.shared.documents import Count, Document, Label, Positive
 from stages.shared.messages import counted
-
-if TYPE_CHECKING:
-    from stages.ingest.csv.parse import Rows
-
-MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: an odd number without a pattern
 
 Pixel = Annotated[int, Meta(ge=0, le=255)]
 
@@ -116,59 +104,3 @@ class Profile(Document, frozen=True):
             ),
         )
         return tuple(sentence for is_found, sentence in found if is_found)
-
-
-class Summary:
-    """Gathers, block by block, what a profile says about one set of images with ``n_pixels`` each."""
-
-    def __init__(self, n_pixels: int) -> None:
-        self.smallest = np.full(n_pixels, 255, dtype=np.uint8)
-        self.largest = np.zeros(n_pixels, dtype=np.uint8)
-        self.n_blank = 0
-        self.n_of_class: Counter[Label] = Counter()
-        self.hashes: list[NDArray[np.uint64]] = []
-        self.codes: list[NDArray[np.uint64]] = []  # each row's label, as the number of labels seen before it
-
-    def add(self, rows: Rows) -> None:
-        """Take in a block of rows."""
-        pixels = rows.pixels  # (n_pixels, m)
-        np.minimum(self.smallest, pixels.min(axis=1, initial=255), out=self.smallest)
-        np.maximum(self.largest, pixels.max(axis=1, initial=0), out=self.largest)
-        self.n_blank += int(np.count_nonzero(pixels.min(axis=0) == pixels.max(axis=0)))
-        self.hashes.append(rows.hashes)
-        self.n_of_class.update(rows.labels)
-        code = {label: index for index, label in enumerate(self.n_of_class)}
-        self.codes.append(np.array([code[label] for label in rows.labels], dtype=np.uint64))
-
-    @property
-    def n_rows(self) -> int:
-        """How many rows were taken in."""
-        return sum(map(len, self.hashes))
-
-    def image_set(self, names: tuple[str, ...]) -> ImageSet:
-        """What was gathered about the images; ``names`` are the pixel columns."""
-        return ImageSet(
-            rows=self.n_rows,
-            pixel_range=(int(self.smallest.min()), int(self.largest.max())),
-            constant_pixels=tuple(names[index] for index in np.flatnonzero(self.smallest == self.largest)),
-            blank_images=self.n_blank,
-            duplicate_rows=self.n_rows - len(np.unique(np.concatenate(self.hashes))),
-        )
-
-    def class_counts(self) -> tuple[ClassCount, ...]:
-        """Every label with its number of rows, in ascending order."""
-        return tuple(ClassCount(label=label, rows=rows) for label, rows in sorted(self.n_of_class.items()))
-
-    def rows_labelled(self, label: Label) -> NDArray[np.int64]:
-        """Which rows have this label, ascending; rows count from 0."""
-        return np.flatnonzero(np.concatenate(self.codes) == list(self.n_of_class).index(label))
-
-    def n_conflicting(self) -> int:
-        """How many further labels there are for images that were seen before under another label."""
-        hashes, codes = np.concatenate(self.hashes), np.concatenate(self.codes)
-        labelled = hashes + codes * MIXER
-        return len(np.unique(labelled)) - len(np.unique(hashes))
-
-    def shared_rows(self, other: Summary) -> NDArray[np.int64]:
-        """Which rows' images stand in ``other`` as well, ascending."""
-        return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))

@@ -24,17 +24,16 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError
 from pipeline.stage import Outcome, Task
+from stages.ingest.image_table import read_pixel_blocks
+from stages.shared.arrays import Inputs, Labels, Pixels
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted
-from stages.shared.tables import read_column, read_pixel_blocks
+from stages.shared.parquet import read_column
 from stages.split.documents import Images, Normaliser
 
 if TYPE_CHECKING:
     from stages.split.parameters import SplitParameters
 
-Labels = NDArray[np.int64] | NDArray[np.str_]
-Pixels = NDArray[np.uint8]
-Numbers = NDArray[np.floating[Any]]
 BLOCK_ROWS = 1024
 
 
@@ -69,7 +68,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
     train_table, test_table = task.inputs["ingest/train.parquet"], task.inputs["ingest/test.parquet"]
     profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
     n_pixels, n_test = profile.height * profile.width, profile.n_test
-    labels = as_labels(read_column(train_table, profile.label_name))  # (m,)
+    labels = as_labels(read_column(train_table, profile.label_name, stage="ingest"))  # (m,)
     n_rows, dtype = len(labels) + n_test, np.dtype(parameters.dtype)
 
     whole = divide(labels, parameters)
@@ -133,7 +132,7 @@ class RowFile:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def write(self, positions: NDArray[np.int64], X: Numbers) -> None:
+    def write(self, positions: NDArray[np.int64], X: Inputs) -> None:
         """Write row i of ``X`` (m, n_pixels) to row ``positions[i]``; neighbours go in one piece."""
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1)
         places = (self.first_byte + positions[starts] * self.row_bytes).tolist()
@@ -226,9 +225,9 @@ def fit_normaliser(kind: str, table: Path, rows: NDArray[np.int64], *, n_rows: i
     return Normaliser(kind="min_max", offset=float(lowest), scale=float(highest - lowest))
 
 
-def normalise(pixels: Pixels, normaliser: Normaliser, dtype: np.dtype[Any]) -> Numbers:
+def normalise(pixels: Pixels, normaliser: Normaliser, dtype: np.dtype[Any]) -> Inputs:
     """``pixels`` (m, n_pixels) as numbers in [0, 1]; what lies outside the fitted range is clipped."""
-    X: Numbers = np.subtract(pixels, normaliser.offset, dtype=dtype)  # (m, n_pixels)
+    X: Inputs = np.subtract(pixels, normaliser.offset, dtype=dtype)  # (m, n_pixels)
     X /= dtype.type(normaliser.scale)
     return np.clip(X, 0.0, 1.0, out=X)
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError
 from pipeline.stage import Figure, Outcome, Task
-from stages.ingest.csv.sources import SAMPLE_FOLDER
 from stages.ingest.documents import DataSource
+from stages.sample import SAMPLE_FOLDER
 from stages.shared.checks import check_table, read_csv
 from stages.shared.messages import counted
-from stages.shared.tables import open_table
+from stages.shared.parquet import open_table
 from stages.train.predictor import load_predictor
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
             where=f"[submit] first_id = {parameters.first_id}",
             hint="remove submit.first_id",
         )
-    with open_table(task.inputs["ingest/ids.parquet"]) as file:
+    with open_table(task.inputs["ingest/ids.parquet"], stage="ingest") as file:
         ids = file.read().column(0).to_numpy()  # (m,)
     if parameters.first_id is not None:
         ids = np.arange(parameters.first_id, parameters.first_id + len(ids))

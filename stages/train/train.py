@@ -23,7 +23,7 @@ from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images
 from stages.shared.documents import decode_document
 from stages.shared.messages import counted
-from stages.shared.tables import write_table
+from stages.shared.parquet import write_table
 from stages.split.documents import Images as ImagesDocument
 from stages.train.folds import divide_into_folds
 from stages.train.member import Member, Trained, make_member

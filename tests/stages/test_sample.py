@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.sample import SAMPLE_FOLDER
 
 PIXELS = [f"pixel{index}" for index in range(64)]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 from stages.ingest.csv.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
+from stages.shared.arrays import Pixels
 from stages.shared.messages import shortened
-from stages.shared.tables import Pixels
 
 COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
 

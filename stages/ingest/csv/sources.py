@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.stage import Source, Sources
+from stages.sample import SAMPLE_FOLDER
 from stages.shared.messages import shortened
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 SAMPLE_ORIGIN = "bundled sample"
-SAMPLE_FOLDER = Path(__file__).parents[2] / "sample"
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
 PAIR = ("train", "test")
 

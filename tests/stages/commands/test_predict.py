@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 
 from pipeline.cli import main
-from stages.ingest.csv.sources import SAMPLE_FOLDER
+from stages.sample import SAMPLE_FOLDER
 
 TRAIN, TEST = SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"
 

@@ -15,13 +15,13 @@ from stages.images.framing import Framing, find_framing
 from stages.images.pictures import (
     MOST_PIXELS,
     BlankPictureError,
-    Grey,
     as_grey,
     centre_of_mass,
     picture_as_image,
     prepare,
     read_picture,
 )
+from stages.shared.arrays import Pixels
 
 
 def seven(
@@ -35,7 +35,7 @@ def seven(
     return sheet
 
 
-def difference(one: Grey, other: Grey) -> float:
+def difference(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(float) - other).mean())
 
 

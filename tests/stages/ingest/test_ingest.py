@@ -18,12 +18,13 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.stage import Outcome
+from stages.ingest import image_table
 from stages.ingest.csv import streams
 from stages.ingest.csv.sources import find_sources
+from stages.ingest.image_table import read_pixel_blocks
 from stages.ingest.parameters import IngestParameters
-from stages.shared import tables
 from stages.shared.messages import percent
-from stages.shared.tables import read_column, read_pixel_blocks
+from stages.shared.parquet import read_column
 
 Ingest = Callable[..., Outcome]
 
@@ -87,7 +88,7 @@ HARMLESS = {
 def test_harmless_spellings_give_the_same_table(ingest: Ingest, tmp_path: Path, content: bytes) -> None:
     ingest({"train.csv": content, "test.csv": TEST_CSV})
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
-    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), LABELS)
+    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), LABELS)
     np.testing.assert_array_equal(written(tmp_path, "test"), TEST)
 
 
@@ -124,11 +125,11 @@ def test_rows_keep_their_order_over_many_blocks_and_row_groups(
     ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", 4)
     ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})
     assert pq.ParquetFile(tmp_path / "ingest/train.parquet").num_row_groups == 8
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
-    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), LABELS)
+    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), LABELS)
 
 
 @pytest.mark.parametrize("n_bytes", [150, 200, 256])
@@ -233,7 +234,7 @@ def test_files_without_headers_are_read_as_label_and_pixels(ingest: Ingest, tmp_
     ingest({"train.csv": as_csv(None, LABELS, TRAIN), "test.csv": as_csv(None, TEST)}, has_header=False)
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
     np.testing.assert_array_equal(written(tmp_path, "test"), TEST)
-    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), LABELS)
+    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), LABELS)
 
 
 def test_labels_may_be_the_texts_that_are_configured(ingest: Ingest, tmp_path: Path) -> None:
@@ -241,7 +242,7 @@ def test_labels_may_be_the_texts_that_are_configured(ingest: Ingest, tmp_path: P
     ingest(
         {"train.csv": as_csv(["label", *PIXELS], names, TRAIN), "test.csv": TEST_CSV}, classes=("dog", "cat", "größer")
     )
-    assert read_column(tmp_path / "ingest/train.parquet", "label").tolist() == names.tolist()
+    assert read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest").tolist() == names.tolist()
     assert [(each["label"], each["rows"]) for each in profile(tmp_path)["classes"]] == [
         ("cat", 10),
         ("dog", 10),
@@ -312,7 +313,7 @@ def test_quarantine_goes_on_without_the_bad_rows_and_keeps_them_with_reasons(ing
     outcome = ingest({"train.csv": damaged_train(), "test.csv": TEST_CSV}, on_error="quarantine", max_quarantined=0.1)
     good = [row for row in range(30) if row not in (4, 8)]
     np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN[good])
-    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), LABELS[good])
+    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), LABELS[good])
     rows = pd.read_parquet(tmp_path / "ingest/quarantine.parquet")
     assert rows["line"].tolist() == [6, 10]
     assert rows["reason"].tolist() == [
@@ -375,7 +376,9 @@ def test_kaggles_zip_is_read_as_it_comes(run_stage: Callable[..., Outcome], tmp_
     run_stage("ingest", parameters, sources=find_sources(parameters, tmp_path))
     with zipfile.ZipFile(path) as archive, archive.open("train.csv") as file:
         expected = pd.read_csv(file)
-    np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label"), expected["label"])
+    np.testing.assert_array_equal(
+        read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), expected["label"]
+    )
     np.testing.assert_array_equal(written(tmp_path, "train"), expected.drop(columns="label"))
     assert ids(tmp_path) == ("ImageId", list(range(1, 28_001)))
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from small_csv import TEST, TRAIN, Ingest, assert_is_short, zip_of_both
 
 from pipeline.errors import PipelineError
-from stages.shared.tables import read_column, read_pixel_blocks
+from stages.ingest.image_table import read_pixel_blocks
+from stages.shared.parquet import read_column
 
 
 def strictly_read(content: bytes) -> list[list[int]] | None:
@@ -58,7 +59,7 @@ def table_after(ingest: Ingest, tmp_path: Path, files: dict[str, str | bytes]) -
         assert_is_short(error)
         return None
     pixels = np.concatenate(list(read_pixel_blocks(tmp_path / "ingest/train.parquet")))
-    labels = read_column(tmp_path / "ingest/train.parquet", "label")
+    labels = read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest")
     table: list[list[int]] = np.column_stack([labels, pixels.astype(np.int64)]).tolist()
     return table
 

@@ -17,8 +17,9 @@ import pytest
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Sources
 from stages.ingest.csv import zip_files as archive
-from stages.ingest.csv.sources import SAMPLE_FOLDER, SAMPLE_ORIGIN, find_sources
+from stages.ingest.csv.sources import SAMPLE_ORIGIN, find_sources
 from stages.ingest.parameters import IngestParameters
+from stages.sample import SAMPLE_FOLDER
 
 BOTH = ("train.csv", "test.csv")
 ALL = (*BOTH, "sample_submission.csv")

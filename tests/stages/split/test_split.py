@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError, StageError
-from stages.shared.tables import open_writer
+from stages.shared.parquet import open_writer
 from stages.split import split as module
 from stages.split.parameters import SplitParameters
 from stages.split.split import divide, fit_normaliser, validation_quota

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, DataError, StageError
-from stages.shared.tables import write_table
+from stages.shared.parquet import write_table
 from stages.submit import submit as module
 from stages.submit.parameters import SubmitParameters
 

@@ -1,16 +1,14 @@
-"""Parquet tables of images: how ingest writes them, and how every other stage reads them.
+"""Image tables: train.parquet and test.parquet as ingest writes them, and how other stages read them.
 
 An image table has one column for each column of the CSV, under the CSV's own name: pixels are uint8, labels int64
-or text, ids text. Pages carry checksums, and every reader here checks them, so a flipped bit is an error and
-never a different pixel. Files are written and read one row group at a time: memory does not grow with rows.
+or text, ids text. Files are written and read one row group at a time: memory does not grow with rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from mmap import mmap
 from pathlib import Path
 from typing import Any, Self
@@ -19,38 +17,21 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from stages.shared.arrays import Pixels
+from stages.shared.parquet import open_table, open_writer
 
-# A row group is what is held in memory, twice; but Parquet's directory of row groups takes 1 to 2 KB of memory for
+# A row group is what is held in memory, twice. Parquet's directory of row groups takes 1 to 2 KB of memory for
 # each group and column, so fewer rows a group are not always less memory.
 ROWS_PER_GROUP = 32_768
 PIXELS_PER_GROUP = 2**25  # of images with more than 1,024 pixels a group holds fewer rows
 
+# Parquet has no single bytes: a pixel would take four. Packing the differences from one pixel to the next into a few
+# bits is the quickest to write and to read among the encodings that every reader knows.
+PIXEL_ENCODING = "DELTA_BINARY_PACKED"
 PIXEL_TYPE = pa.uint8()  # by which a pixel column is known
 CONTRACT_KEY = b"digit_pipeline.contract"
-
-Pixels = NDArray[np.uint8]
-
-
-def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer of Parquet with page checksums; the caller hands it one row group at a time.
-
-    Parquet knows no single bytes: a pixel takes four. Packing the differences from one to the next into a few bits
-    is the quickest to write and to read of what every reader knows; splitting the bytes into streams halves
-    the file, but DuckDB 1.4 cannot read that. Statistics on 785 columns cost a tenth of the
-    time, and nobody filters images by pixel5.
-    """
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="lz4",
-        use_dictionary=False,
-        column_encoding=dict.fromkeys(pixel_names(schema), "DELTA_BINARY_PACKED"),
-        write_statistics=False,
-        write_page_checksum=True,
-    )
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +57,7 @@ class ImageTable:
         self.pixels, self.spare = (given_back((len(pixels), self.group_rows)) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
         self.n_rows = 0  # in the group that is being filled
-        self.writer = open_writer(path, self.schema)
+        self.writer = open_writer(path, self.schema, dict.fromkeys(pixels, PIXEL_ENCODING))
         self.thread = ThreadPoolExecutor(1)
         self.writing: Future[None] | None = None
 
@@ -132,32 +113,6 @@ def given_back(shape: tuple[int, int]) -> Pixels:
     return np.frombuffer(mmap(-1, math.prod(shape)), dtype=np.uint8).reshape(shape)
 
 
-def write_table(path: Path, columns: Mapping[Any, Any]) -> None:
-    """Write a small table, e.g. ``{"ImageId": ids}``, in one go."""
-    table = pa.table(columns)
-    with open_writer(path, table.schema) as writer:
-        writer.write_table(table)
-
-
-@contextmanager
-def open_table(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a table for reading with its checksums checked.
-
-    Raises
-    ------
-    DataError
-        The file is missing, is no Parquet, or its bytes are damaged; also while it is being read.
-    """
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            yield file
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DataError(
-            f"{path.name} cannot be read: {reason}", where=str(path), hint="pipeline run ingest --force"
-        ) from error
-
-
 def read_contract(file: pq.ParquetFile) -> Contract:
     """What an open image table says that it holds.
 
@@ -185,7 +140,7 @@ def read_pixel_blocks(path: Path) -> Iterator[Pixels]:
     DataError
         The file is missing, damaged, or holds an empty cell.
     """
-    with open_table(path) as file:
+    with open_table(path, stage="ingest") as file:
         names = pixel_names(file.schema_arrow)
         for group in range(file.num_row_groups):
             columns = columns_as_array(file.read_row_group(group, columns=names))  # (n_pixels, rows)
@@ -213,18 +168,3 @@ def columns_as_array(table: pa.Table) -> Pixels:
             columns[index, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=True)
             start += len(chunk)
     return columns
-
-
-def read_column(path: Path, name: str) -> NDArray[Any]:
-    """One column of a table: (m,) int64, or object holding str where the column is text.
-
-    Raises
-    ------
-    DataError
-        The file is missing or damaged, or has no such column.
-    """
-    with open_table(path) as file:
-        if name not in file.schema_arrow.names:
-            raise DataError(f"{path.name} has no column {name!r}", where=str(path), hint="pipeline run ingest --force")
-        column: NDArray[Any] = file.read(columns=[name]).column(0).to_numpy()
-    return column

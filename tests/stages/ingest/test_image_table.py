@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.shared import tables
-from stages.shared.tables import ImageTable, read_column, read_pixel_blocks
+from stages.ingest import image_table
+from stages.ingest.image_table import ImageTable, read_pixel_blocks
+from stages.shared.parquet import read_column
 
 NAMES = ("pixel0", "pixel1", "pixel2")
 
@@ -22,8 +23,8 @@ NAMES = ("pixel0", "pixel1", "pixel2")
 def test_a_row_group_is_bounded_by_rows_and_by_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_group: int, pixels_per_group: int, groups: list[int]
 ) -> None:
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", rows_per_group)
-    monkeypatch.setattr(tables, "PIXELS_PER_GROUP", pixels_per_group)
+    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", rows_per_group)
+    monkeypatch.setattr(image_table, "PIXELS_PER_GROUP", pixels_per_group)
     pixels, path = np.arange(33, dtype=np.uint8).reshape(11, 3), tmp_path / "a.parquet"
     with ImageTable(path, {"label": pa.int64()}, NAMES) as table:
         for start, stop in ((0, 5), (5, 5), (5, 11)):
@@ -31,7 +32,7 @@ def test_a_row_group_is_bounded_by_rows_and_by_bytes(
     metadata = pq.ParquetFile(path).metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == groups
     np.testing.assert_array_equal(np.concatenate(list(read_pixel_blocks(path))), pixels)
-    assert read_column(path, "label").tolist() == list(range(11))
+    assert read_column(path, "label", stage="ingest").tolist() == list(range(11))
 
 
 @pytest.mark.parametrize("n_rows", [1, 4, 9], ids=["when it is left", "at once", "later"])
@@ -41,7 +42,7 @@ def test_a_full_disk_is_told_though_another_thread_met_it(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", 4)
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="No space"), ImageTable(tmp_path / "a.parquet", {}, NAMES) as table:
         table.add(np.zeros((3, n_rows), dtype=np.uint8), {})

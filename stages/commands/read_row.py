@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from stages.ingest.image_table import columns_as_array, pixel_names, read_contract
 from stages.mlp import Augmentation, Warp
+from stages.shared.arrays import Pixels
 from stages.shared.messages import counted
-from stages.shared.tables import columns_as_array, open_table, pixel_names, read_contract
+from stages.shared.parquet import open_table
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
-
-Grey = NDArray[np.uint8]  # (height, width), 0 to 255
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What one row of train.parquet or test.parquet holds: ``pixels`` uint8 (n_pixels,), its label and id if any."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     label: int | str | None
     id: str | None
 
@@ -39,7 +38,7 @@ def read_row(path: Path, row: int) -> Row:
     DataError
         The file is missing or damaged.
     """
-    with open_table(path) as file:
+    with open_table(path, stage="ingest") as file:
         contract = read_contract(file)
         if row >= contract.rows:
             raise ConfigError(
@@ -65,7 +64,7 @@ def part_of(row: int, folder: Path) -> str:
     return "unused"
 
 
-def warped(image: Grey, copies: int, parameters: TrainParameters) -> list[Grey]:
+def warped(image: Pixels, copies: int, parameters: TrainParameters) -> list[Pixels]:
     """Copies of ``image`` as training warps them with these settings; none if it warps nothing."""
     strengths = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
     if not any(getattr(strengths, each.name) for each in fields(Augmentation) if each.name != "smoothness"):
