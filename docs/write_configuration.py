@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.choices import allowed, setting_type
 from pipeline.config import describe, plain, toml_text
 from stages import STAGES
 from stages.presets import PRESETS
@@ -11,7 +12,7 @@ from stages.presets import PRESETS
 HEAD = """\
 # Every setting
 
-Made by `docs/write_configuration.py` from `stages/parameters.py`; a test sees that it is current.
+Made by `docs/write_configuration.py` from each stage's `parameters.py`; a test sees that it is current.
 
 Settings come from five places, the later winning: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
 `PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
@@ -28,9 +29,10 @@ def page() -> str:
         if not defaults:
             lines += ["It has no settings.", ""]
             continue
-        lines += ["| key | default | meaning |", "|---|---|---|"]
+        lines += ["| key | default | what it may be | meaning |", "|---|---|---|---|"]
         for key, meaning in describe(stage.parameters).items():
-            lines.append(f"| `{key}` | `{toml_text(defaults[key])}` | {meaning} |")
+            may_be = allowed(setting_type(stage.parameters, key))
+            lines.append(f"| `{key}` | `{toml_text(defaults[key])}` | {may_be} | {meaning} |")
         if stage.not_in_key:
             names = ", ".join(f"`{name}`" for name in stage.not_in_key)
             meaning = (

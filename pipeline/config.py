@@ -12,10 +12,11 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 
+from pipeline.choices import choices, setting_type, unknown_choice
 from pipeline.errors import ConfigError, first_few, nearest
 from pipeline.stage import Parameters, Stage
 
@@ -111,7 +112,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
 
 
 def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
-    """Check types and bounds strictly: "5" is not 5, and True is not 1."""
+    """Check types, bounds and names strictly: "5" is not 5, and True is not 1."""
     for item in given.values():
         if isinstance(item.value, float) and not math.isfinite(item.value):
             raise ConfigError(
@@ -120,7 +121,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
                 hint=_advice(stage, item.key),
             )
     try:
-        return msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
+        parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`").partition("[")[0]
@@ -133,11 +134,30 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
                 where=names,
                 hint="change one of them; `pipeline config` shows where each comes from",
             ) from error
+        if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
+            known = choices(setting_type(stage.parameters, key))
+            raise _no_such_choice(stage, setting, unknown[1], known) from error
         raise ConfigError(
             f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
             where=setting.origin,
             hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
+    for item in given.values():
+        value = getattr(parameters, item.key)
+        is_default = value == getattr(stage.parameters(), item.key)  # then its table need not be read
+        if not is_default and (found := unknown_choice(setting_type(stage.parameters, item.key), value)):
+            raise _no_such_choice(stage, item, *found)
+    return parameters
+
+
+def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
+    """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
+    close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    return ConfigError(
+        f"{setting.name} cannot be {toml_text(setting.value)}: there is no choice '{unknown}'",
+        where=setting.origin,
+        hint=(f"did you mean '{close[0]}'? " if close else "") + _advice(stage, setting.key),
+    )
 
 
 def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
@@ -146,7 +166,7 @@ def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
         return ""
     text = "[" + toml_text(setting.value).strip('"') + "]"
     try:
-        msgspec.convert(parse_value(text), get_type_hints(stage.parameters, include_extras=True)[setting.key])
+        msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
     except msgspec.ValidationError:
         return ""
     return f"with brackets: {text}; "
@@ -165,10 +185,10 @@ def _plain_reason(reason: str) -> str:
 
 def _advice(stage: Stage, key: str) -> str:
     """Say what a setting means, what it may be if that is a short list, and what it is when nobody sets it."""
-    kind = get_type_hints(stage.parameters)[key]
-    choices = f" One of {', '.join(map(str, get_args(kind)))}." if get_origin(kind) is Literal else ""
+    names = choices(setting_type(stage.parameters, key))
+    one_of = f" One of {', '.join(names)}." if names else ""
     default = toml_text(msgspec.to_builtins(getattr(stage.parameters(), key)))
-    return f"it means: {describe(stage.parameters)[key]}{choices} (default: {default})"
+    return f"it means: {describe(stage.parameters)[key]}{one_of} (default: {default})"
 
 
 def describe(model: type[Parameters]) -> dict[str, str]:

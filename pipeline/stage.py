@@ -22,6 +22,17 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The base of every stage's settings: strict, immutable, and refusing unknown keys."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChoicesOf:
+    """An annotation of a setting: its value is a key of a table elsewhere, ``module:TABLE``.
+
+    ``Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]``. The table is a ``dict`` written out
+    with texts as keys. Its names are read from its source when they are needed; the module is not imported.
+    """
+
+    table: str
+
+
 P = TypeVar("P", bound=Parameters)
 
 

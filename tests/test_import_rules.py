@@ -21,6 +21,7 @@ STAGES = Path(next(iter(stages.__path__)))
 FLOORS = (
     ("errors",),
     ("stage", "figures"),
+    ("choices",),
     ("config",),
     ("fingerprint",),
     ("store",),

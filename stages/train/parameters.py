@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pipeline.stage import Parameters
+from pipeline.stage import ChoicesOf, Parameters
 
 Count = Annotated[int, Meta(ge=1)]
 Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
-Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
+Activation = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
 Posture = Literal["as_written", "upright", "even"]
 Strength = Annotated[float, Meta(ge=0.0)]
 

@@ -1,0 +1,115 @@
+"""What a setting may be, read from its type: the names that it chooses from, and its bounds.
+
+Names that stand in a table elsewhere are read from the table's source. Nothing is imported for it, so that
+looking at a setting of the network costs no NumPy.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from pipeline.stage import ChoicesOf
+
+WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "`true` or `false`", NoneType: "`none`"}
+
+
+def setting_type(model: type[msgspec.Struct], key: str) -> Any:
+    """Return the type of a setting with all that it is annotated with."""
+    return get_type_hints(model, include_extras=True)[key]
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """Return the names that a setting of this type may be, or that its list may hold; none if it takes any value."""
+    return tuple(dict.fromkeys(name for part in _parts(kind) for name in _names(part)))
+
+
+def allowed(kind: Any) -> str:
+    """Say in words (Markdown) what a setting of this type may be: its choices, or its kind and its bounds."""
+    if names := _names(kind):
+        return ", ".join(f'`"{name}"`' for name in names)
+    if get_origin(kind) is Annotated:
+        inner, *notes = get_args(kind)
+        bounds = [words for note in notes if (words := _bounds(note))]
+        return " of ".join([allowed(inner), *bounds])
+    if get_origin(kind) in {Union, UnionType}:
+        return " or ".join(allowed(each) for each in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"a list, each {allowed(get_args(kind)[0])}"
+    return WORDS.get(kind, "a table")
+
+
+def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | None:
+    """Return the first text in ``value`` that its type's table lacks, and the names there; None if it lacks none.
+
+    ``value`` is of type ``kind`` already. Names that a ``Literal`` lists have been checked with the type.
+    """
+    if isinstance(value, msgspec.Struct):
+        given = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
+        parts = [(setting_type(type(value), field.name), each) for field, each in given if each != field.default]
+    elif isinstance(value, tuple | list):
+        parts = [(kind, each) for each in value]
+    else:
+        names = choices(kind)
+        return (value, names) if isinstance(value, str) and names and value not in names else None
+    return next((found for part, each in parts if (found := unknown_choice(part, each))), None)
+
+
+def table_names(reference: str) -> tuple[str, ...]:
+    """Return the keys of the table ``module:TABLE``, which must be a ``dict`` written out with texts as keys.
+
+    Raises TypeError for another kind of table: that is a mistake of whoever wrote the setting.
+    """
+    module, _, table = reference.partition(":")
+    for node in ast.parse(_source_of(module).read_text(encoding="utf-8")).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict(keys=keys))
+            ) if name == table:
+                names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+                if names and len(names) == len(keys):
+                    return tuple(names)
+    raise TypeError(f"{reference} is no table whose names can be read from its source")
+
+
+def _source_of(module: str) -> Path:
+    """Return the file of a module; finding it imports nothing, not even the packages that it lies in."""
+    package, *rest = module.split(".")
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise TypeError(f"there is no package {package}")
+    return Path(next(iter(places))).joinpath(*rest).with_suffix(".py")
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """Yield a type and all that it is made of: what an annotation annotates, a union's members, a list's items."""
+    yield kind
+    if get_origin(kind) is Annotated:
+        yield from _parts(get_args(kind)[0])
+    elif get_origin(kind) in {Union, UnionType, tuple}:
+        for each in get_args(kind):
+            yield from _parts(each)
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the names that a type lists by itself, or whose table it is annotated with."""
+    if get_origin(kind) is Literal:
+        return tuple(map(str, get_args(kind)))
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((table_names(note.table) for note in notes if isinstance(note, ChoicesOf)), ())
+
+
+def _bounds(note: object) -> str:
+    """Say between which bounds a number lies; nothing for other notes."""
+    if not isinstance(note, msgspec.Meta):
+        return ""
+    bounds = {"at least": note.ge, "more than": note.gt, "at most": note.le, "less than": note.lt}
+    return " and ".join(f"{words} {bound:.15g}" for words, bound in bounds.items() if bound is not None)
