@@ -6,16 +6,20 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import pipeline
 import stages
-from pipeline.fingerprint.code import parse_module
+from pipeline.fingerprint.code import code_digests, parse_module
+from pipeline.stage import Stage
 
 ENGINE = Path(next(iter(pipeline.__path__)))
 STAGES = Path(next(iter(stages.__path__)))
+STAGES_IN_ORDER = stages.STAGES
+STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
@@ -35,6 +39,19 @@ FLOORS = (
 )
 OF_STAGES = {"errors", "stage"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
+# What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
+BESIDE = {
+    "sample": (),
+    "mlp": (),
+    "shared": (),
+    "images": ("shared",),
+    "ingest": ("shared", "sample"),
+    "split": ("shared",),
+    "encode": ("shared",),
+    "train": ("shared", "mlp"),
+    "evaluate": ("shared", "mlp", "images"),
+    "submit": ("shared", "sample"),
+}
 OF_COMMANDS = {*OF_STAGES, "figures", "cli", "terminal", "planning.current_result"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
@@ -139,6 +156,42 @@ def test_stages_know_nothing_of_caching(name: str, source: str) -> None:
         known = {"numpy", "threadpoolctl", "stages", *sys.stdlib_module_names}
         assert {item.partition(".")[0] for item in found} <= known
         assert all(item == "stages" or item.startswith("stages.mlp") for item in found if item.startswith("stages"))
+
+
+def published(stage: str) -> set[str]:
+    """The modules of a stage that other stages may import."""
+    return {f"stages.{stage}.{name}" for name in import_module(f"stages.{stage}").__all__}
+
+
+@pytest.mark.parametrize("room", BESIDE)
+def test_a_stage_imports_of_another_only_what_that_publishes(room: str) -> None:
+    """Whatever is imported enters the key: so neither another stage's settings, nor its checks, nor ``stages``."""
+    of_stages = {name for stage in STAGE_NAMES - {room} for name in published(stage)} if room in STAGE_NAMES else set()
+    beside = {f"stages.{name}" for name in (room, *BESIDE[room])}
+    found = {
+        item
+        for name, source in modules(STAGES, "stages").items()
+        if name.split(".")[1:2] == [room]
+        for item in imports(name, source)
+        if item.partition(".")[0] == "stages"
+    }
+    assert not {item for item in found if not within(item, beside) and not within(item, of_stages)}
+
+
+@pytest.mark.parametrize("stage", STAGES_IN_ORDER, ids=lambda stage: stage.name)
+def test_the_key_of_a_stage_covers_of_others_only_what_they_publish(stage: Stage) -> None:
+    """Another stage's settings, help texts and checks, the list of stages, and the commands rerun nothing."""
+    reached = {f"{name}." for name in code_digests([stage.function, *(output.check for output in stage.outputs)])}
+    theirs = {name for name in reached if name.split(".")[1] in STAGE_NAMES - {stage.name}}
+    allowed = {name for other in STAGE_NAMES for name in published(other)}
+    assert not {name for name in theirs if not within(name, allowed)}
+    assert not within("stages.", reached)
+    assert not {name for name in reached if name.startswith(("stages.commands", "stages.presets"))}
+
+
+def within(name: str, rooms: set[str]) -> bool:
+    """Whether a dotted name is one of ``rooms``, or lies in one."""
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -13,9 +13,9 @@ from pipeline.planning.current_result import find_current, require_current, why_
 from pipeline.stage import Figure
 from pipeline.terminal import render
 from pipeline.terminal.progress import silent_progress
-from stages.shared.documents import decode_document
-from stages.split.documents import Images, Normaliser
-from stages.split.split import normalise
+from stages.shared.documents import read_document
+from stages.split.documents import ImageFormat, Normaliser
+from stages.split.normalise import normalise
 from stages.train.predictor import Predictor, load_predictor
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ class Model:
         }
 
 
-def image_shape(split: Current) -> Images:
+def image_shape(split: Current) -> ImageFormat:
     """The size of the images that split has written."""
-    text = (split.folder / "images.json").read_bytes()
-    return decode_document(text, Images, name="split/images.json", hint="pipeline run split")
+    return read_document(split.folder / "images.json", ImageFormat, stage="split")
 
 
 def require_model(project: Project) -> Model:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.encode.documents import Classes
-from stages.shared.checks import check_document, damaged, load_array
+from stages.shared.checks import damaged, load_array
+from stages.shared.documents import read_document
 
 BLOCK_ROWS = 4096
 
@@ -25,4 +26,4 @@ def check_one_hot(path: Path) -> None:
 
 def check_classes(path: Path) -> None:
     """``Classes``, as documents.py has it."""
-    check_document(path, Classes, stage="encode")
+    read_document(path, Classes, stage="encode")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError, StageError
 from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
-from stages.shared.documents import decode_document, encode_document
+from stages.shared.documents import encode_document, read_document
 
 if TYPE_CHECKING:
     from stages.encode.parameters import EncodeParameters
@@ -42,8 +42,8 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
     document = Classes(classes=tuple(classes.tolist()))
     task.outputs["encode/classes.json"].write_bytes(encode_document(document))
 
-    written = task.outputs["encode/classes.json"].read_bytes()
-    decoder = np.array(decode_document(written, Classes, name="encode/classes.json", hint="").classes)
+    written = read_document(task.outputs["encode/classes.json"], Classes, stage="encode")
+    decoder = np.array(written.classes)
     for name, part in labels.items():
         if (decoder[np.load(task.outputs[f"encode/Y_{name}.npy"]).argmax(axis=1)] != part).any():
             raise StageError("the one-hot rows do not give the labels back", where=f"encode/Y_{name}.npy")

@@ -29,9 +29,9 @@ from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile
-from stages.shared.documents import Label, encode_document
+from stages.shared.documents import Label, encode_document, read_document
 from stages.shared.parquet import read_column, write_table
-from stages.split.documents import Images
+from stages.split.documents import ImageFormat
 from stages.train.folds import IN_NO_FOLD
 from stages.train.predictor import Predictor, load_predictor
 
@@ -51,9 +51,9 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     StageError
         The model knows other classes than encode wrote, or the files written do not agree with each other.
     """
-    classes = msgspec.json.decode(task.inputs["encode/classes.json"].read_bytes(), type=Classes).classes
-    images = msgspec.json.decode(task.inputs["split/images.json"].read_bytes(), type=Images)
-    source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
+    classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
+    images = read_document(task.inputs["split/images.json"], ImageFormat, stage="split")
+    source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
     history = parquet.read_table(task.inputs["train/history.parquet"]).to_pydict()
     folds = dict(zip(history["member"], history["fold"], strict=True))  # of each member, in their order
     fold_of_row = np.load(task.inputs["train/folds.npy"])  # (m_train,)
@@ -96,7 +96,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         history=mean_history(history),
         networks=predictor.networks,
         images=images,
-        profile=msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile),
+        profile=read_document(task.inputs["ingest/profile.json"], Profile, stage="ingest"),
         X=X,
         P=P,
         actual=actual,
@@ -277,7 +277,7 @@ def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
         correct = correct[in_folds]
     with task.outputs["evaluate/confusion.csv"].open(encoding="utf-8", newline="") as file:
         counts = np.array([line[1:] for line in list(csv.reader(file))[1:]], dtype=np.int64)
-    written = msgspec.json.decode(task.outputs["evaluate/metrics.json"].read_bytes(), type=Metrics)
+    written = read_document(task.outputs["evaluate/metrics.json"], Metrics, stage="evaluate")
     n_errors = {int((~correct).sum()), int(counts.sum() - np.trace(counts)), written.n_errors}
     n_rows = {len(correct), int(counts.sum()), written.n_rows}
     if written != metrics or len(n_errors) > 1 or len(n_rows) > 1:

@@ -10,7 +10,8 @@ import pandera.pandas as pa
 from stages.ingest.documents import DataSource
 from stages.ingest.image_table import PIXEL_TYPE, Contract, pixel_names, read_contract
 from stages.ingest.profile import Profile
-from stages.shared.checks import check_document, check_table, damaged, read_table
+from stages.shared.checks import check_table, damaged, read_table
+from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table
 
@@ -69,12 +70,12 @@ def check_ids(path: Path) -> None:
 
 def check_profile(path: Path) -> None:
     """``Profile``, as profile.py has it: its figures agree with each other."""
-    check_document(path, Profile, stage="ingest")
+    read_document(path, Profile, stage="ingest")
 
 
 def check_source(path: Path) -> None:
     """``DataSource``: a text and a truth value."""
-    check_document(path, DataSource, stage="ingest")
+    read_document(path, DataSource, stage="ingest")
 
 
 def check_quarantine(path: Path) -> None:

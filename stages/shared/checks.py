@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pandera.config import config_context
 
 from pipeline.errors import DataError
-from stages.shared.documents import Document, decode_document
 
 EXAMPLES = 5
 
@@ -40,11 +39,6 @@ def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArra
     n_rows = min(count, len(X) - first_row)
     offset = int(getattr(X, "offset", 0)) + first_row * X.strides[0]
     return np.fromfile(path, X.dtype, n_rows * X.shape[1], offset=offset).reshape(n_rows, X.shape[1])
-
-
-def check_document(path: Path, model: type[Document], *, stage: str) -> None:
-    """The JSON at ``path`` is a ``model``."""
-    decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", hint=f"pipeline run {stage} --force")
 
 
 def read_table(path: Path, *, stage: str) -> pd.DataFrame:

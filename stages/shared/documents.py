@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The base: immutable, and refusing keys it doesn't know."""
 
 
-D = TypeVar("D", bound=Document)
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def encode_document(document: Document) -> bytes:
@@ -27,15 +28,19 @@ def encode_document(document: Document) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def decode_document(data: bytes, model: type[D], *, name: str, hint: str) -> D:
-    """The ``model`` that ``data`` holds.
+def read_document(path: Path, model: type[S], *, stage: str) -> S:
+    """The ``model`` in a JSON file that ``stage`` wrote; a plain ``msgspec.Struct`` takes a part of the file.
 
     Raises
     ------
     DataError
-        ``data`` is not JSON, or not of this model; ``name`` says which file, ``hint`` the command.
+        The file is not JSON, or not of this model.
     """
     try:
-        return msgspec.json.decode(data, type=model)
+        return msgspec.json.decode(path.read_bytes(), type=model)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{name} is not what it should be: {error}", where=name, hint=hint) from error
+        raise DataError(
+            f"{stage}/{path.name} is not what it should be: {error}",
+            where=str(path),
+            hint=f"pipeline run {stage} --force",
+        ) from error

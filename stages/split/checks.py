@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.shared.checks import check_document, damaged, load_array, read_rows
+from stages.shared.checks import damaged, load_array, read_rows
+from stages.shared.documents import read_document
 from stages.shared.messages import counted
-from stages.split.documents import Images
+from stages.split.documents import ImageFormat
 
 BLOCK_ROWS = 4096
 
@@ -46,5 +47,5 @@ def check_rows(path: Path) -> None:
 
 
 def check_images(path: Path) -> None:
-    """``Images``, as documents.py has it."""
-    check_document(path, Images, stage="split")
+    """``ImageFormat``, as documents.py has it."""
+    read_document(path, ImageFormat, stage="split")

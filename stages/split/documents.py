@@ -17,7 +17,7 @@ class Normaliser(Document, frozen=True):
     scale: Annotated[float, Meta(gt=0.0)]
 
 
-class Images(Document, frozen=True):
+class ImageFormat(Document, frozen=True):
     """``split/images.json``: the shape of one image, its normaliser, and how many rows each part has."""
 
     height: Positive

@@ -1,1 +1,7 @@
-"""The Kaggle submission."""
+"""The Kaggle submission: what the network says of every test row.
+
+It may import ``stages.shared``, the sample, and what ingest and train publish.
+No other stage imports from here.
+"""
+
+__all__: list[str] = []

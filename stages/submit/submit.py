@@ -17,6 +17,7 @@ from pipeline.stage import Figure, Outcome, Task
 from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.checks import check_table, read_csv
+from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table
 from stages.train.predictor import load_predictor
@@ -32,7 +33,7 @@ class Header(msgspec.Struct, frozen=True):
     label_name: str
 
 
-class Profile(msgspec.Struct, frozen=True):
+class ProfileForSubmit(msgspec.Struct, frozen=True):
     """What submit needs of ingest/profile.json: the header, and the id column of the test set, if it has one."""
 
     submission: Header
@@ -52,8 +53,8 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
         The inputs differ in number of rows, or what was read back is not what was meant.
     """
     parameters = task.parameters
-    profile = msgspec.json.decode(task.inputs["ingest/profile.json"].read_bytes(), type=Profile)
-    source = msgspec.json.decode(task.inputs["ingest/source.json"].read_bytes(), type=DataSource)
+    profile = read_document(task.inputs["ingest/profile.json"], ProfileForSubmit, stage="ingest")
+    source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
     id_name = parameters.id_name or profile.submission.id_name
     label_name = parameters.label_name or profile.submission.label_name
     if id_name == label_name:

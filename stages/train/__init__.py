@@ -1,1 +1,7 @@
-"""The network, or several, trained on the training rows."""
+"""The network, or several, trained on the training rows.
+
+It may import ``stages.shared``, ``stages.mlp``, and what split and encode publish.
+Other stages may import the modules named below, and no others.
+"""
+
+__all__ = ["folds", "predictor"]

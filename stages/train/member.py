@@ -20,8 +20,19 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError
 from pipeline.stage import JobContext, Progress
-from stages import mlp
-from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, History, Images, Network, Recipe, Warp
+from stages.mlp import (
+    Architecture,
+    Augmentation,
+    DivergedError,
+    Epoch,
+    History,
+    Images,
+    Network,
+    Recipe,
+    Warp,
+    fit,
+    forget_pages,
+)
 from stages.train.folds import divide_into_folds, seed_of_member
 
 if TYPE_CHECKING:
@@ -157,7 +168,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
     who = "train" if parameters.folds * parameters.members == 1 else member.name
     watcher = Watcher(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
     try:
-        history = mlp.fit(
+        history = fit(
             network,
             X,
             Y,
@@ -187,7 +198,7 @@ def all_in_posture(X: Any, network: Network, scratch: Path | None) -> NDArray[An
     with TemporaryFile(dir=scratch) as file:
         for start in range(0, len(X), BLOCK_ROWS):
             file.write(network.prepare(X[start : start + BLOCK_ROWS]).data)
-            mlp.forget_pages(X)
+            forget_pages(X)
         file.flush()
         return np.memmap(file, X.dtype, "r", shape=X.shape)
 
@@ -204,7 +215,7 @@ class ChosenRows:
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
         rows = self.X[self.rows[part]]
-        mlp.forget_pages(self.X)
+        forget_pages(self.X)
         return rows
 
 

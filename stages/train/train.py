@@ -11,20 +11,19 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Figure, Outcome, Task
-from stages import mlp
 from stages.encode.documents import Classes
-from stages.mlp import Epoch, History, Images
-from stages.shared.documents import decode_document
+from stages.mlp import Epoch, History, Images, load, save, save_ensemble
+from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import write_table
-from stages.split.documents import Images as ImagesDocument
+from stages.split.documents import ImageFormat
 from stages.train.folds import divide_into_folds
 from stages.train.member import Member, Trained, make_member
 
@@ -61,12 +60,12 @@ def train(task: Task[TrainParameters]) -> Outcome:
     networks, histories = [], []
     for folder in folders:
         assert folder is not None  # noqa: S101 - it has just been made, by this process and under its lock
-        networks.append(mlp.load(folder / "model.npz"))
+        networks.append(load(folder / "model.npz"))
         histories.append(read_history(folder / "history.json"))
     if len(members) == 1:
-        mlp.save(networks[0], task.outputs["train/model.npz"])
+        save(networks[0], task.outputs["train/model.npz"])
     else:
-        mlp.save_ensemble(networks, task.outputs["train/model.npz"])
+        save_ensemble(networks, task.outputs["train/model.npz"])
     write_history(task.outputs["train/history.parquet"], members, histories)
     fold_of_row = divide_into_folds(labels, parameters.folds, parameters.seed)
     np.save(task.outputs["train/folds.npy"], fold_of_row)
@@ -93,15 +92,15 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
             network = missing[name].empty_network()
             network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
             with task.pieces.make(missing[name].description) as folder:
-                mlp.save(network, folder / "model.npz")
+                save(network, folder / "model.npz")
                 (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
             (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
 
 
 def check_rows(task: Task[TrainParameters]) -> Images:
     """See that rows, images and classes fit together, and return what a network should know of the images."""
-    document = read_document(task.inputs["split/images.json"], ImagesDocument)
-    classes = read_document(task.inputs["encode/classes.json"], Classes).classes
+    document = read_document(task.inputs["split/images.json"], ImageFormat, stage="split")
+    classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
     for part in ("train", "validation"):
         X, Y = (np.load(task.inputs[f"{name}_{part}.npy"], mmap_mode="r") for name in ("split/X", "encode/Y"))
         expected = (len(X), document.height * document.width), (len(X), len(classes))
@@ -192,9 +191,3 @@ def read_history(path: Path) -> History:
     """Read back how a finished member was trained."""
     values = json.loads(path.read_bytes())
     return History(tuple(Epoch(**epoch) for epoch in values["epochs"]), values["best"], values["stopped"])
-
-
-def read_document(path: Path, model: Any) -> Any:
-    """The JSON artifact at ``path``."""
-    stage = path.parent.name
-    return decode_document(path.read_bytes(), model, name=f"{stage}/{path.name}", hint=f"pipeline run {stage} --force")

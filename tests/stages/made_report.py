@@ -17,7 +17,7 @@ from stages.ingest.profile import ClassCount, ImageSet, Profile, Submission
 from stages.mlp import Architecture, Network
 from stages.mlp import Images as NetworkImages
 from stages.shared.documents import Label
-from stages.split.documents import Images, Normaliser
+from stages.split.documents import ImageFormat, Normaliser
 from stages.train.parameters import TrainParameters
 
 N_ROWS, N_TRAIN = 200, 60
@@ -59,9 +59,10 @@ def make_network(
     return network
 
 
-def make_images(height: int, width: int) -> Images:
-    normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
-    return Images(height=height, width=width, normaliser=normaliser, n_train=N_TRAIN, n_validation=N_ROWS, n_test=7)
+def make_images(height: int, width: int) -> ImageFormat:
+    normaliser, n_rows = Normaliser(kind="range", offset=0.0, scale=255.0), (N_TRAIN, N_ROWS, 7)
+    parts = dict(zip(("n_train", "n_validation", "n_test"), n_rows, strict=True))
+    return ImageFormat(height=height, width=width, normaliser=normaliser, **parts)
 
 
 def make_profile(classes: tuple[Label, ...], height: int, width: int) -> Profile:

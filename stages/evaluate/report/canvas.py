@@ -12,7 +12,7 @@ from stages.images.framing import Framing
 from stages.ingest.profile import Profile
 from stages.mlp import Architecture, Network
 from stages.mlp.layers.dense import BatchNorm
-from stages.split.documents import Images
+from stages.split.documents import ImageFormat
 
 LARGEST_PAGE = 5_000_000  # bytes
 
@@ -42,7 +42,7 @@ def convolutions(architecture: Architecture) -> list[dict[str, Any]]:
 
 
 def drawing_model(
-    networks: tuple[Network, ...], images: Images, profile: Profile, framing: Framing, *, room: int
+    networks: tuple[Network, ...], images: ImageFormat, profile: Profile, framing: Framing, *, room: int
 ) -> dict[str, Any] | None:
     """What the script must know to answer, as plain data; None if it does not fit into ``room`` bytes.
 

@@ -14,7 +14,7 @@ from stages.evaluate.out_of_fold import Dispute
 from stages.evaluate.report.chain import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network
-from stages.split.documents import Images
+from stages.split.documents import ImageFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Findings:
     confusion: NDArray[np.int64]
     history: Mapping[str, Sequence[float]]
     networks: tuple[Network, ...]
-    images: Images
+    images: ImageFormat
     profile: Profile
     X: NDArray[np.float32]
     P: NDArray[np.float32]

@@ -26,7 +26,7 @@ from stages.evaluate.report.template import TEMPLATE
 from stages.images.framing import find_framing
 from stages.mlp import Augmentation, Network
 from stages.shared.messages import counted
-from stages.split.documents import Images
+from stages.split.documents import ImageFormat
 
 PICTURE_SIDE = 84  # the longer side of a picture, in CSS pixels
 DRAWING_SIDE = 280  # the longer side of the canvas
@@ -230,7 +230,7 @@ def weights_caption(findings: Findings) -> str:
     return f"Each picture is the weights of one of the {n_units:,} units of the first layer{whose}, {which}."
 
 
-def first_layer_shape(network: Network, images: Images) -> tuple[int, int]:
+def first_layer_shape(network: Network, images: ImageFormat) -> tuple[int, int]:
     """Height and width of what a unit of the first layer looks at: the image, or the part under a kernel."""
     kernels = network.architecture.kernels
     return (kernels[0], kernels[0]) if kernels else (images.height, images.width)

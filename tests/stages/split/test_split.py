@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from pipeline.errors import DataError, StageError
 from stages.shared.parquet import open_writer
 from stages.split import split as module
+from stages.split.divide import divide, validation_quota
+from stages.split.normalise import fit_normaliser
 from stages.split.parameters import SplitParameters
-from stages.split.split import divide, fit_normaliser, validation_quota
 
 N_TRAIN, N_TEST, HEIGHT, WIDTH = 300, 40, 3, 2
 

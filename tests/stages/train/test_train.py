@@ -22,7 +22,7 @@ from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.training.online_sgd import suits_one_by_one
 from stages.presets import PRESETS
 from stages.shared.documents import encode_document
-from stages.split.documents import Images, Normaliser
+from stages.split.documents import ImageFormat, Normaliser
 from stages.train.checks import check_history, check_model
 from stages.train.member import Member, Trained, Watcher, all_in_posture, make_member, usual_batch_size
 from stages.train.parameters import TrainParameters, Variant
@@ -47,7 +47,7 @@ def rows(tmp_path: Path) -> Path:
         np.save(tmp_path / f"split/X_{part}.npy", X[chosen])
         np.save(tmp_path / f"encode/Y_{part}.npy", np.eye(3, dtype=np.float32)[indices[chosen]])
     normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
-    images = Images(height=4, width=3, normaliser=normaliser, n_train=250, n_validation=50, n_test=0)
+    images = ImageFormat(height=4, width=3, normaliser=normaliser, n_train=250, n_validation=50, n_test=0)
     (tmp_path / "split/images.json").write_bytes(encode_document(images))
     (tmp_path / "encode/classes.json").write_bytes(encode_document(Classes(classes=(3, 7, 20))))
     return tmp_path
