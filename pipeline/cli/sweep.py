@@ -1,69 +1,101 @@
-"""The command `pipeline sweep`: parses its words, calls, and prints."""
+"""The command `pipeline sweep`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli import common_options, execution_options, json_option, settings_options
+from pipeline.cli.completion import complete_objectives, complete_settings
+from pipeline.cli.options import (
+    ExecutionOptions,
+    OutputOptions,
+    execution_options,
+    option_group,
+    output_options,
+    project_options,
+    settings_options,
+)
 from pipeline.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipeline.cli.project import ProjectOptions
     from pipeline.config import Config
 
 
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """What to try, how it is judged, and where the best settings go."""
+
+    ranges: tuple[str, ...]
+    grid: tuple[str, ...]
+    count: int | None
+    seed: int
+    folds: int | None
+    objective: str | None
+    halving: bool
+    best: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        if bool(self.ranges) != (self.count is not None) or not (self.ranges or self.grid):
+            raise ConfigError(
+                "a sweep takes --grid STAGE.KEY=V,V,... or --random N and STAGE.KEY=RANGE",
+                hint="for example pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2",
+            )
+
+
+sweep_options = option_group(
+    "options",
+    SweepOptions,
+    click.argument("ranges", nargs=-1, metavar="[STAGE.KEY=RANGE]...", shell_complete=complete_settings),
+    click.option(
+        "--grid",
+        multiple=True,
+        metavar="STAGE.KEY=V,V,...",
+        shell_complete=complete_settings,
+        help="Try each of these values; may be repeated.",
+    ),
+    click.option(
+        "--random", "count", type=click.IntRange(min=1), metavar="N", help="Draw N times from every STAGE.KEY=RANGE."
+    ),
+    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the draws."),
+    click.option(
+        "--folds", type=click.IntRange(min=2), metavar="K", help="Judge by K folds, not by the validation rows."
+    ),
+    click.option(
+        "--objective",
+        metavar="MEASURE",
+        shell_complete=complete_objectives,
+        help="The measure that decides, if it is not to be the first.",
+    ),
+    click.option(
+        "--halving", is_flag=True, help="Begin with short runs; only the best third goes on to three times as much."
+    ),
+    click.option(
+        "--output",
+        "-o",
+        "best",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the best settings here too, say to pipeline.toml.",
+    ),
+    click.option("--force", is_flag=True, help="Let --output write over a file."),
+)
+
+
 @click.command()
-@click.argument("ranges", nargs=-1, metavar="[STAGE.KEY=RANGE]...")
-@click.option("--grid", multiple=True, metavar="STAGE.KEY=V,V,...", help="Try each of these values; may be repeated.")
-@click.option(
-    "--random", "count", type=click.IntRange(min=1), metavar="N", help="Draw N times from every STAGE.KEY=RANGE."
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the draws.")
-@click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Judge by K folds, not by the validation rows.")
-@click.option("--objective", metavar="MEASURE", help="What decides: accuracy, or else log_loss, a lower one.")
-@click.option(
-    "--halving", is_flag=True, help="Begin with short runs; only the best third goes on to three times as much."
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the best settings here too, say to pipeline.toml.",
-)
-@click.option("--force", is_flag=True, help="Let --output write over a file.")
+@sweep_options
 @settings_options
 @execution_options
-@click.option("--dry-run", is_flag=True, help="List the trials, and run nothing.")
-@click.option("--no-wait", is_flag=True, help="Fail at once if another pipeline is writing here.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no trial before the table.")
-@json_option
-@common_options
-def sweep(
-    folder: Path,
-    ranges: tuple[str, ...],
-    grid: tuple[str, ...],
-    count: int | None,
-    seed: int,
-    folds: int | None,
-    objective: str | None,
-    output: Path | None,
-    preset: str | None,
-    sets: tuple[str, ...],
-    backend: str,
-    scheduler: str | None,
-    *,
-    halving: bool,
-    force: bool,
-    dry_run: bool,
-    no_wait: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@output_options(dry_run="List the trials, and run nothing.", quiet="Show no trial before the table.")
+@project_options
+def sweep(place: ProjectOptions, options: SweepOptions, execution: ExecutionOptions, output: OutputOptions) -> None:
     """Try settings, and say which are best.
 
     \b
@@ -73,10 +105,6 @@ def sweep(
     A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The artifacts stay as they are: --dry-run shows the trials,
     sweeps/ takes the table, a picture, and the best settings. The same sweep again does what is missing.
     """  # noqa: D301 - click takes the character itself: the next lines stay as they are
-    from dataclasses import replace
-    from functools import partial
-
-    from pipeline import cli
     from pipeline.config import takes_fractions, toml_text
     from pipeline.sweep.files import require_new, write_files
     from pipeline.sweep.run_sweep import find_done, run_sweep
@@ -87,38 +115,33 @@ def sweep(
     from pipeline.workers.local import Execution
     from stages import OBJECTIVE
 
-    if bool(ranges) != (count is not None) or not (ranges or grid):
-        raise ConfigError(
-            "a sweep takes --grid STAGE.KEY=V,V,... or --random N and STAGE.KEY=RANGE",
-            hint="for example pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2",
-        )
-    if folds is not None:
-        sets = (*sets, f"{OBJECTIVE.folds}={folds}")
-    if output is not None:
-        output = folder / output
-        require_new(output, force=force)
-    project = replace(cli.load_project(folder, preset, sets), execution=Execution(backend, scheduler))
+    if options.folds is not None:
+        place = replace(place, sets=(*place.sets, f"{OBJECTIVE.folds}={options.folds}"))
+    best = place.base / options.best if options.best else None
+    if best is not None:
+        require_new(best, force=options.force)
+    project = replace(place.load(), execution=Execution(execution.backend, execution.scheduler))
 
     def configure(settings: Mapping[str, Any]) -> Config:
-        own = (f"{name}={toml_text(value)}" for name, value in settings.items())
-        return cli.load_project(folder, preset, (*sets, *own)).config
+        return place.load(*(f"{name}={toml_text(value)}" for name, value in settings.items())).config
 
     fractions = partial(takes_fractions, project.stages)
-    space = [parse_choice(text) for text in grid], [parse_random(text, takes_fractions=fractions) for text in ranges]
-    trials = combine(*space, count or 0, seed)
-    planned = make_sweep(project, OBJECTIVE, trials, configure, objective=objective, halving=halving)
-    if dry_run:
+    grid = [parse_choice(text) for text in options.grid]
+    ranges = [parse_random(text, takes_fractions=fractions) for text in options.ranges]
+    trials = combine(grid, ranges, options.count or 0, options.seed)
+    planned = make_sweep(project, OBJECTIVE, trials, configure, objective=options.objective, halving=options.halving)
+    if output.dry_run:
         done = find_done(project, planned)
-        render.print_json(trials_data(planned, done)) if as_json else print_trials(planned, done)
+        render.print_json(trials_data(planned, done)) if output.as_json else print_trials(planned, done)
         return
-    screen = SweepTerminal(quiet=quiet or as_json)
+    screen = SweepTerminal(quiet=output.is_quiet)
     try:
-        results = run_sweep(project, planned, screen, wait=not no_wait)
+        results = run_sweep(project, planned, screen, wait=not output.no_wait)
     except KeyboardInterrupt:
         render.notify(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
         raise
-    files = write_files(folder, project.stages, planned, results, output)
-    if as_json:
+    files = write_files(place.folder, project.stages, planned, results, best)
+    if output.as_json:
         render.print_json(results_data(planned, results, files))
     else:
         print_results(planned, results, files, screen.notices)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipeline.cli import common_options, json_option, load_project
+from pipeline.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
     from stages.ingest.parameters import IngestParameters
 
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.argument("competition", default="digit-recognizer")
 @click.option("--force", is_flag=True, help="Download it even if it is there.")
 @json_option
-@common_options
-def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None:
+@project_options
+def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool) -> None:
     """Download a competition's zip from Kaggle into data/.
 
     COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
@@ -28,7 +28,7 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     from stages.commands.kaggle_download import fetch_competition
     from stages.ingest.csv.sources import find_sources
 
-    found = fetch_competition(competition, folder / "data", again=force)
+    found = fetch_competition(competition, place.folder / "data", again=force)
     if as_json:
         render.print_json(
             {
@@ -44,8 +44,8 @@ def fetch(folder: Path, competition: str, *, force: bool, as_json: bool) -> None
     render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.is_usable:
         try:
-            parameters = cast("IngestParameters", load_project(folder).config.parameters["ingest"])
-            notice = find_sources(parameters, folder).notice
+            parameters = cast("IngestParameters", place.load().config.parameters["ingest"])
+            notice = find_sources(parameters, place.folder).notice
         except PipelineError as error:  # what lay there before does not go with it, or the settings are wrong
             notice = str(error)
         else:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipeline.cli import common_options, json_option, settings_options
+from pipeline.cli.options import json_option, project_options, settings_options
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.cli.project import ProjectOptions
     from pipeline.planning.snapshot import Project
     from stages.commands.model import Model
     from stages.commands.predict_files import Predictions
@@ -27,27 +27,24 @@ LEAST = 0.00005  # a probability that is not shown as 0.00 %
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--output", "-o", metavar="FILE", help="Write a line for each row to this .csv or .parquet file.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write a line for each row to this .csv or .parquet file.",
+)
 @settings_options
 @json_option
-@common_options
-def predict(
-    folder: Path,
-    files: tuple[str, ...],
-    output: str | None,
-    preset: str | None,
-    sets: tuple[str, ...],
-    *,
-    as_json: bool,
-) -> None:
+@project_options
+def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *, as_json: bool) -> None:
     """Say what is on new images, in CSV files or pictures.
 
     A CSV is laid out like the competition's, with or without labels and ids. A picture is a PNG or JPEG of one
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
     answered.
     """
-    from pipeline import cli
     from pipeline.errors import DataError, ExitCode
     from pipeline.terminal import render
     from stages.commands.model import require_model, tell_if_stale
@@ -61,9 +58,9 @@ def predict(
     )
     from stages.shared.messages import counted
 
-    project = cli.load_project(folder, preset, sets)
-    paths = {name: find_file(name, folder) for name in files}
-    target = require_output(output, folder, list(paths.values())) if output else None
+    project = place.load()
+    paths = {name: find_file(name, place.base) for name in files}
+    target = require_output(output, place.base, place.artifacts, list(paths.values())) if output else None
     model = require_model(project)
     tell_if_stale(model)
     images = model.predictor.images

@@ -186,7 +186,7 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     return layout
 
 
-def require_output(name: str, folder: Path, inputs: Sequence[Path]) -> Path:
+def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Path]) -> Path:
     """The file to write, seen from ``folder``: a table by its ending, in a folder that is there, and none of ours.
 
     Raises
@@ -203,7 +203,7 @@ def require_output(name: str, folder: Path, inputs: Sequence[Path]) -> Path:
         hint = "name a file in a folder that is there"
     elif any(path.exists() and path.samefile(each) for each in inputs):
         problem, hint = "is one of the files to read", "give it another name"
-    elif path.resolve().is_relative_to((folder / "artifacts").resolve()):
+    elif path.resolve().is_relative_to(artifacts.resolve()):
         problem, hint = "lies in artifacts/, where only stages write", "put it elsewhere"
     if problem:
         raise ConfigError(f"--output {name} {problem}", where=str(path), hint=hint)

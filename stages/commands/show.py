@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipeline.cli import common_options, json_option, settings_options
+from pipeline.cli.options import json_option, project_options, settings_options
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.cli.project import ProjectOptions
     from stages.shared.arrays import Pixels
     from stages.train.parameters import TrainParameters
 
@@ -26,29 +26,19 @@ RANKED = 3  # classes named
 @click.option("--augmented", is_flag=True, help="Draw warped copies beside it, such as training makes.")
 @settings_options
 @json_option
-@common_options
-def show(
-    folder: Path,
-    row: int,
-    preset: str | None,
-    sets: tuple[str, ...],
-    *,
-    is_test: bool,
-    augmented: bool,
-    as_json: bool,
-) -> None:
+@project_options
+def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_json: bool) -> None:
     """Draw an image of the data, and say what the network says.
 
     ROW counts from 0, as in predictions.parquet.
     """
-    from pipeline import cli
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import render
     from stages.commands.model import find_model, image_shape, tell_if_stale
     from stages.commands.predict_files import ranked
     from stages.commands.read_row import part_of, read_row, warped
 
-    project = cli.load_project(folder, preset, sets)
+    project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
     shape = image_shape(split)
     found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)

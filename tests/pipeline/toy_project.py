@@ -285,7 +285,7 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def commands(toy: Toy) -> Callable[..., Project]:
-    """What ``pipeline.cli.load_project`` is replaced by, so that the commands work on a toy project."""
+    """What ``pipeline.cli.project.load_project`` is replaced by, so that the commands work on a toy project."""
 
     def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
         config = load_config(toy.stages, PRESETS, folder, preset=preset, sets=sets, environment={})

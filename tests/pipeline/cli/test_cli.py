@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
-import pipeline.cli
+import pipeline.cli.project
 from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
 
@@ -22,7 +22,7 @@ Invoke = Callable[..., Result]
 @pytest.fixture
 def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Run a command on the toy project, as from its folder."""
-    monkeypatch.setattr(pipeline.cli, "load_project", commands(toy))
+    monkeypatch.setattr(pipeline.cli.project, "load_project", commands(toy))
     monkeypatch.chdir(toy.work)
 
     def run(*words: str, columns: int = 120) -> Result:
@@ -140,7 +140,7 @@ def test_a_mistake_of_ours_is_told_in_one_block_too(invoke: Invoke, monkeypatch:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(pipeline.cli, "load_project", fail)
+    monkeypatch.setattr(pipeline.cli.project, "load_project", fail)
     result = invoke("run", "all")
     assert result.exit_code == 1
     assert result.stderr == (
@@ -363,5 +363,5 @@ def test_a_closed_pipe_is_no_traceback(invoke: Invoke, monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> None:
         raise BrokenPipeError(os.strerror(32))
 
-    monkeypatch.setattr(pipeline.cli, "load_project", fail)
+    monkeypatch.setattr(pipeline.cli.project, "load_project", fail)
     assert invoke("status").exit_code == 1

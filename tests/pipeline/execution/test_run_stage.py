@@ -199,11 +199,11 @@ import sys
 sys.path[:0] = [{tests!r}, {code!r}]
 sys.dont_write_bytecode = True
 import toy_project
-import pipeline.cli
+import pipeline.cli.project
 
 toy = object.__new__(toy_project.Toy)
 toy.stages = toy_project.make_stages({package!r})
-pipeline.cli.load_project = toy_project.commands(toy)
+pipeline.cli.project.load_project = toy_project.commands(toy)
 pipeline.cli.main()
 """
 

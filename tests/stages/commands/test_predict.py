@@ -286,3 +286,20 @@ def test_another_label_set_is_answered_with_its_own_labels(tmp_path: Path) -> No
     rows = answers(tmp_path, "again.csv")
     assert {row["predicted"] for row in rows} == {"a", "b"}
     assert rows[0]["probabilities"].keys() == {"a", "b"}
+
+
+def test_files_and_the_output_are_seen_from_where_the_user_stands(
+    sample_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subfolder of the project is one where a picture may lie: the model is the project's, the paths are its own."""
+    project = tmp_path / "project"
+    (project / "pictures").mkdir(parents=True)
+    (project / "artifacts").symlink_to(sample_run / "artifacts")
+    draw(project / "pictures/one.png", 1)
+    monkeypatch.chdir(project / "pictures")
+    result = CliRunner().invoke(main, ["predict", "one.png", "-o", "answers.csv"])
+    assert result.exit_code == 0, result.output
+    assert (project / "pictures/answers.csv").read_text().splitlines()[1].startswith("one.png,")
+    assert "there is no file" in CliRunner().invoke(main, ["predict", "pictures/one.png"]).output
+    refused = CliRunner().invoke(main, ["predict", "one.png", "-o", "../artifacts/answers.csv"])
+    assert (refused.exit_code, "where only stages write" in refused.output) == (2, True)

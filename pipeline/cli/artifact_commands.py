@@ -1,0 +1,72 @@
+"""The commands about what lies in artifacts/: `why`, `verify` and `clean`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.completion import complete_artifacts
+from pipeline.cli.options import json_option, project_options
+from pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), shell_complete=complete_artifacts)
+@json_option
+@project_options
+def why(place: ProjectOptions, path: Path, *, as_json: bool) -> None:
+    """Show how an artifact came to be, down to the raw files."""
+    from pipeline.history.why import step_data, trace
+    from pipeline.terminal import render
+
+    steps = trace(place.load(), path, place.base)
+    render.print_json([step_data(step) for step in steps]) if as_json else render.print_steps(steps)
+
+
+@click.command()
+@click.option("--rerun", is_flag=True, help="Repeat the stages in a scratch folder and compare.")
+@json_option
+@project_options
+def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
+    """Check every receipt, file and schema in the artifacts folder."""
+    from dataclasses import asdict
+
+    from pipeline.history.verify import verify as check
+    from pipeline.history.verify import verify_by_rerun
+    from pipeline.terminal import render
+    from pipeline.terminal.progress import Terminal
+
+    project = place.load()
+    findings = list(check(project))
+    if rerun and not any(finding.problem for finding in findings):
+        with Terminal(quiet=True) as terminal:
+            findings += verify_by_rerun(project, terminal)
+    render.print_json([asdict(item) for item in findings]) if as_json else render.print_findings(findings)
+    if any(finding.problem for finding in findings):
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@click.command()
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="Results to keep of each stage.")
+@click.option("--yes", is_flag=True, help="Remove them.")
+@json_option
+@project_options
+def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None:
+    """Remove earlier results; without --yes, show which.
+
+    A current result is never among them.
+    """
+    from pipeline.store.clean import clean as remove
+    from pipeline.terminal import render
+
+    project = place.load()
+    found = remove(project.store, project.stages, keep, remove=yes, notify=render.notify)
+    if as_json:
+        render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
+    else:
+        render.print_disposable(found, keep, done=yes)

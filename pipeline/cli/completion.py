@@ -1,0 +1,83 @@
+"""What the shell offers for a half-typed word: stages, artifacts, presets and settings.
+
+Only the lists in ``stages`` are read, so that a broken pipeline.toml, or none, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+if TYPE_CHECKING:
+    import click
+
+    from pipeline.stage import Stage
+
+
+def _beginning_with(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def complete_stages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Offer the stages, and ``all`` where stages are selected."""
+    from stages import STAGES
+
+    names = [stage.name for stage in STAGES]
+    return _beginning_with(incomplete, names if param.opts[0].startswith("-") else ["all", *names])
+
+
+def complete_artifacts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Offer the artifacts, and the stages, which stand for all that they make."""
+    from stages import STAGES
+
+    paths = [artifact.path for stage in STAGES for artifact in stage.outputs]
+    words = [*(stage.name for stage in STAGES), *paths]
+    prefix = "artifacts/"
+    return _beginning_with(incomplete, [f"{prefix}{word}" for word in words] if prefix in incomplete else words)
+
+
+def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Offer the presets."""
+    from stages.presets import PRESETS
+
+    return _beginning_with(incomplete, PRESETS)
+
+
+def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Offer ``STAGE.KEY=``, and behind it the values of a setting that is a choice."""
+    from stages import STAGES
+
+    name, equals, value = incomplete.partition("=")
+    if not equals:
+        settings = (f"{stage.name}.{key}=" for stage in STAGES for key in stage.parameters.__struct_fields__)
+        return _beginning_with(incomplete, settings)
+    return [f"{name}={choice}" for choice in _beginning_with(value, _choices(STAGES, name))]
+
+
+def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Offer the measures that a sweep judges by."""
+    from stages import OBJECTIVE
+
+    return _beginning_with(incomplete, [measure.name for measure in OBJECTIVE.measures])
+
+
+def _choices(stages: Iterable[Stage], name: str) -> list[str]:
+    """Return what a setting may be if it is one of a few words, or true or false; else nothing."""
+    stage_name, _, key = name.partition(".")
+    for stage in stages:
+        if stage.name == stage_name and key in stage.parameters.__struct_fields__:
+            return list(dict.fromkeys(_words(get_type_hints(stage.parameters)[key])))
+    return []
+
+
+def _words(kind: Any) -> Iterator[str]:
+    """Yield the words of a type such as ``Literal["a", "b"] | None``."""
+    if kind is bool:
+        yield from ("true", "false")
+    elif kind is type(None):
+        yield "none"
+    elif isinstance(kind, str):
+        yield kind
+    else:
+        for part in get_args(kind):
+            yield from _words(part)

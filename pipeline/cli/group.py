@@ -1,0 +1,101 @@
+"""The program `pipeline` itself: the list of its commands, and how every command ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from io import TextIOWrapper
+from typing import Any, cast
+
+import click
+
+from pipeline.cli.options import debug_option, folder_option, has_debug
+from pipeline.errors import ConfigError, ExitCode, PipelineError, nearest
+
+# name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
+COMMANDS = {
+    "run": "pipeline.cli.run:run",
+    "status": "pipeline.cli.project_commands:status",
+    "dag": "pipeline.cli.project_commands:dag",
+    "config": "pipeline.cli.project_commands:config",
+    "why": "pipeline.cli.artifact_commands:why",
+    "verify": "pipeline.cli.artifact_commands:verify",
+    "clean": "pipeline.cli.artifact_commands:clean",
+    "runs": "pipeline.cli.history_commands:runs",
+    "diff": "pipeline.cli.history_commands:diff",
+    "sweep": "pipeline.cli.sweep:sweep",
+}
+
+
+class Commands(click.Group):
+    """The engine's commands and the project's own.
+
+    Every command ends with an exit code and, if it fails, one block on standard error, never with a traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        from stages import COMMANDS as OF_STAGES
+
+        return sorted([*COMMANDS, *OF_STAGES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        from pipeline.stage import resolve
+        from stages import COMMANDS as OF_STAGES
+
+        reference = {**COMMANDS, **OF_STAGES}.get(cmd_name)
+        return cast("click.Command", resolve(reference)) if reference else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        is_unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
+        if is_unknown and not ctx.resilient_parsing:  # a shell that completes asks about half a word too
+            known = nearest(args[0], self.list_commands(ctx), "commands")
+            raise ConfigError(f"there is no command '{args[0]}'", hint=known)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from pipeline.execution.signals import interruptible
+
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except PipelineError as error:
+            self._end(ctx, str(error), error.exit_code)
+        except KeyboardInterrupt:
+            what = "the last good artifacts are in place, and the same command takes up what was unfinished"
+            self._end(ctx, f"interrupted; {what}", ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            ctx.exit(ExitCode.FAILED)
+        except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too
+            what = f"{type(error).__name__}: {error}"
+            self._end(
+                ctx, f"this should not have happened: {what}\n  hint:  run it again with --debug", ExitCode.FAILED
+            )
+
+    @staticmethod
+    def _end(ctx: click.Context, text: str, code: int) -> None:
+        from pipeline.terminal.render import notify
+
+        if has_debug(ctx):
+            traceback.print_exc()
+        notify(f"error: {text}")
+        ctx.exit(code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(None, "-V", "--version", package_name="digit-pipeline", prog_name="pipeline")
+@folder_option
+@debug_option
+def main() -> None:
+    """From a Kaggle image CSV to a submission you can trust."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a label in letters that a terminal lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
+    # What a notebook or a machine's own style tells matplotlib is meant for other pictures, and may be none of ours.
+    os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
+    # No process that is started from here looks for its modules in the folder where the user stands.
+    os.environ["PYTHONSAFEPATH"] = "1"

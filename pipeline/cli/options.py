@@ -1,0 +1,140 @@
+"""The options that several commands take. A group of options reaches its command as one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.cli.completion import complete_presets, complete_settings
+from pipeline.cli.project import ProjectOptions, locate
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What a run shows, and whether it runs at all."""
+
+    dry_run: bool
+    no_wait: bool
+    quiet: bool
+    as_json: bool
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is shown while it runs."""
+        return self.quiet or self.as_json
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """Where independent jobs, such as an ensemble's members, are done."""
+
+    backend: str
+    scheduler: str | None
+
+
+def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) -> Decorator[Any]:
+    """Return a decorator that adds ``options`` to a command and gives it their values as ``kind``, a dataclass."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass; mypy has no word for one
+
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def grouped(**values: Any) -> Any:
+            return command(**{name: kind(**{each: values.pop(each) for each in names})}, **values)
+
+        for option in reversed(options):
+            grouped = option(grouped)
+        return grouped  # type: ignore[return-value]  # wraps() keeps what click needs of it
+
+    return decorate
+
+
+# -C and --debug stand before the command or behind it; what stands last holds
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        ctx.meta[f"{__name__}.{parameter.name}"] = value
+
+
+def has_debug(ctx: click.Context) -> bool:
+    """Whether tracebacks are wanted."""
+    return bool(ctx.meta.get(f"{__name__}.debug"))
+
+
+folder_option = click.option(
+    "-C",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    expose_value=False,
+    callback=_remember,
+    help="Work in this folder.  [default: the project that the current folder lies in]",
+)
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_remember, help="Show tracebacks."
+)
+preset_option = click.option(
+    "--preset", metavar="NAME", shell_complete=complete_presets, help="Start from a named set of settings."
+)
+set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="STAGE.KEY=VALUE",
+    shell_complete=complete_settings,
+    help="Change one setting.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def project_options(command: F) -> F:
+    """Add what every command takes, -C and --debug, and hand over the ``place`` that it works in."""
+
+    @wraps(command)
+    def placed(**values: Any) -> Any:
+        given: Path | None = click.get_current_context().meta.get(f"{__name__}.folder")
+        settings = {name: values.pop(name) for name in ("preset", "sets") if name in values}
+        return command(place=ProjectOptions(*locate(given), **settings), **values)
+
+    return folder_option(debug_option(placed))  # type: ignore[return-value]  # wraps() keeps what click needs of it
+
+
+def settings_options(command: F) -> F:
+    """Add --preset and --set; they reach the command in its ``place``."""
+    return preset_option(set_option(command))
+
+
+execution_options: Decorator[Any] = option_group(
+    "execution",
+    ExecutionOptions,
+    click.option(
+        "--backend",
+        type=click.Choice(["local", "dask"]),
+        default="local",
+        show_default=True,
+        help="Train members in processes here, or on Dask.",
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://host:port; else one is started here."
+    ),
+)
+
+
+def output_options(*, dry_run: str, quiet: str) -> Decorator[Any]:
+    """Add --dry-run, --no-wait, --quiet and --json, with help texts for two of them."""
+    return option_group(
+        "output",
+        OutputOptions,
+        click.option("--dry-run", is_flag=True, help=dry_run),
+        click.option("--no-wait", is_flag=True, help="Fail at once if another pipeline is writing here."),
+        click.option("--quiet", "-q", is_flag=True, help=quiet),
+        json_option,
+    )

@@ -1,0 +1,103 @@
+"""Which folder is the project, and what lies there brought together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.planning.snapshot import Project
+
+ARTIFACTS = "artifacts"
+DATA_SUFFIXES = {".csv", ".gz", ".zip"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """The project that a command is about, and the settings given on the command line.
+
+    Attributes
+    ----------
+    folder : the project's, which holds artifacts/
+    base : the folder from which paths on the command line are seen
+    """
+
+    folder: Path
+    base: Path
+    preset: str | None = None
+    sets: tuple[str, ...] = ()
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / ARTIFACTS
+
+    def load(self, *more: str) -> Project:
+        """Read the settings and the artifacts; ``more`` are settings beyond those of --set. Raises ConfigError."""
+        return load_project(self.folder, self.preset, (*self.sets, *more))
+
+
+def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
+    """Bring the stages, the settings and the artifacts of a folder together; raises ConfigError."""
+    from pipeline.config import load_config
+    from pipeline.fingerprint.parse_cache import CodeMemory
+    from pipeline.planning.snapshot import CODE_MEMORY, Project
+    from pipeline.store.store import Store
+    from stages import STAGES
+    from stages.presets import PRESETS
+
+    config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ)
+    store = Store(folder / ARTIFACTS)
+    return Project(folder, STAGES, config, store, CodeMemory(store.recall(CODE_MEMORY)))
+
+
+def locate(given: Path | None) -> tuple[Path, Path]:
+    """Return the project's folder, and the folder from which paths on the command line are seen.
+
+    A folder ``given`` by -C is both, whatever it holds. Else it is the folder where the user stands, or the nearest
+    one above it that holds a project: a run in a subfolder must not begin a second artifacts/ by accident.
+    """
+    here = Path()
+    if given is not None:
+        return given, given
+    try:
+        standing = Path.cwd()
+    except OSError:  # it has been removed; what is done there fails with a message of its own
+        return here, here
+    found = find_project(standing)
+    if found == standing:
+        return here, here
+    from pipeline.terminal.render import notify
+
+    notify(f"project: {found}, which this folder lies in; -C . works here instead")
+    return Path(os.path.relpath(found, standing)), here
+
+
+def find_project(start: Path) -> Path:
+    """Return the nearest folder, from ``start`` up, that holds a project; ``start`` itself if there is none.
+
+    The home folder and the root are left out. So are folders of other users and all above them: a pipeline.toml that
+    somebody puts into /tmp is nobody else's project.
+    """
+    if holds_project(start):
+        return start
+    owners = {os.geteuid(), start.stat().st_uid}
+    for folder in start.parents:
+        if folder in {Path.home(), Path(folder.anchor)} or folder.stat().st_uid not in owners:
+            break
+        if holds_project(folder):
+            return folder
+    return start
+
+
+def holds_project(folder: Path) -> bool:
+    """Whether settings, results of this program, or data lie in a folder."""
+    from pipeline.config import FILE_NAME
+
+    if (folder / FILE_NAME).is_file() or (folder / ARTIFACTS / ".store").is_dir():
+        return True
+    try:
+        return any(path.suffix.lower() in DATA_SUFFIXES for path in (folder / "data").iterdir())
+    except OSError:
+        return False

@@ -1,0 +1,61 @@
+"""The commands that show a project as it stands: `status`, `dag` and `config`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import json_option, project_options, settings_options
+from pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
+
+
+@click.command()
+@settings_options
+@click.option("--check", is_flag=True, help="Exit with 3 if a run would do anything.")
+@json_option
+@project_options
+def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
+    """Show what is fresh, what is stale, and why."""
+    from pipeline.planning.plan import make_plan, select
+    from pipeline.planning.snapshot import take_snapshot
+    from pipeline.store.lock import current_writer
+    from pipeline.terminal import render
+
+    project = place.load()
+    selection = select(project.stages, ["all"])
+    plan = make_plan(take_snapshot(project, selection.stages), selection)
+    render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
+    if writer := current_writer(project.store.lock_path):
+        render.notify(f"a pipeline is writing here: {writer}")
+    if check and plan.stale:
+        raise click.exceptions.Exit(ExitCode.STALE)
+
+
+@click.command()
+@json_option
+@project_options
+def dag(place: ProjectOptions, *, as_json: bool) -> None:
+    """Show the stages, what they read and what they write."""
+    from pipeline.terminal import render
+
+    stages = place.load().stages
+    render.print_json(render.dag_data(stages)) if as_json else render.print_dag(stages)
+
+
+@click.command()
+@settings_options
+@json_option
+@project_options
+def config(place: ProjectOptions, *, as_json: bool) -> None:
+    """Show every setting and where its value comes from."""
+    from pipeline.terminal import render
+
+    project = place.load()
+    if as_json:
+        render.print_json(render.config_data(project.config))
+    else:
+        render.print_config(project.config, project.stages)

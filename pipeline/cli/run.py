@@ -1,0 +1,88 @@
+"""The command `pipeline run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.completion import complete_stages
+from pipeline.cli.options import (
+    ExecutionOptions,
+    OutputOptions,
+    execution_options,
+    option_group,
+    output_options,
+    project_options,
+    settings_options,
+)
+
+if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """Which stages to run: see ``pipeline.planning.plan.select``."""
+
+    stages: tuple[str, ...]
+    only: bool
+    force: bool
+    first: str | None
+    last: str | None
+
+
+selection_options = option_group(
+    "chosen",
+    SelectionOptions,
+    click.argument("stages", nargs=-1, required=True, metavar="all|STAGE...", shell_complete=complete_stages),
+    click.option("--only", is_flag=True, help="Only the named stages, on the artifacts that lie there."),
+    click.option("--force", is_flag=True, help="Run the named stages even if they are fresh."),
+    click.option(
+        "--from",
+        "first",
+        metavar="STAGE",
+        shell_complete=complete_stages,
+        help="Leave what comes before this stage as it is.",
+    ),
+    click.option(
+        "--to",
+        "last",
+        metavar="STAGE",
+        shell_complete=complete_stages,
+        help="Leave what comes after this stage as it is.",
+    ),
+)
+
+
+@click.command()
+@selection_options
+@settings_options
+@execution_options
+@output_options(dry_run="Show what would run and why, and run nothing.", quiet="Show nothing but warnings and errors.")
+@project_options
+def run(place: ProjectOptions, chosen: SelectionOptions, execution: ExecutionOptions, output: OutputOptions) -> None:
+    """Bring stages up to date, and first what they depend on."""
+    from pipeline.cli.project import ARTIFACTS
+    from pipeline.execution.run import run as run_stages
+    from pipeline.planning.plan import make_plan, select
+    from pipeline.planning.snapshot import take_snapshot
+    from pipeline.terminal import render
+    from pipeline.terminal.progress import Terminal
+    from pipeline.workers.local import Execution
+
+    project = replace(place.load(), execution=Execution(execution.backend, execution.scheduler))
+    selection = select(
+        project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
+    )
+    if output.dry_run:
+        plan = make_plan(take_snapshot(project, selection.stages), selection)
+        render.print_json(render.plan_data(plan)) if output.as_json else render.print_plan(plan)
+        return
+    with Terminal(quiet=output.is_quiet) as terminal:
+        result = run_stages(project, selection, terminal, wait=not output.no_wait)
+    if output.as_json:
+        render.print_json(render.result_data(result, ARTIFACTS))
+    else:
+        render.print_result(result, project.stages, str(place.artifacts), quiet=output.quiet)

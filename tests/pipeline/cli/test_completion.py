@@ -1,0 +1,109 @@
+"""What the shell is offered for half a word, driven through click as a shell drives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete, get_completion_class
+from toy_project import make_stages
+
+from pipeline.cli import main
+from pipeline.sweep.objective import Metric, Objective
+
+
+@pytest.fixture(autouse=True, params=["no settings", "a broken file of settings"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder, with the toy project's lists in the place of the real ones."""
+    monkeypatch.chdir(tmp_path)
+    if request.param != "no settings":
+        (tmp_path / "pipeline.toml").write_text("[power\nexponent == ")
+    monkeypatch.setattr("stages.STAGES", make_stages("toy"))
+    monkeypatch.setattr("stages.presets.PRESETS", {"cubes": {}, "cubic": {}, "squares": {}})
+    metric = Metric("total", "total/summary.json", highest_is_best=True)
+    monkeypatch.setattr("stages.OBJECTIVE", Objective((metric,), "load.limit"))
+    return tmp_path
+
+
+def offered(line: str, shell: type[ShellComplete] = ShellComplete) -> list[str]:
+    """What is offered for the last word of a line, which ends where the person types."""
+    *words, incomplete = line.split(" ")[1:]
+    completer = shell(main, {}, "pipeline", "_PIPELINE_COMPLETE")
+    return [item.value for item in completer.get_completions(words, incomplete)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("pipeline ru", ["run", "runs"]),
+        ("pipeline -C . sta", ["status"]),
+        ("pipeline --debug -C . sta", ["status"]),
+        ("pipeline run ", ["all", "load", "power", "parity", "total"]),
+        ("pipeline run load p", ["power", "parity"]),
+        ("pipeline run all --from p", ["power", "parity"]),
+        ("pipeline run --to ", ["load", "power", "parity", "total"]),
+        ("pipeline run all --preset cu", ["cubes", "cubic"]),
+        ("pipeline run all --set power.ex", ["power.exponent="]),
+        ("pipeline status --set total.", ["total.start=", "total.fails=", "total.waits="]),
+        ("pipeline config --set total.fails=", ["total.fails=true", "total.fails=false"]),
+        ("pipeline config --set load.limit=", ["load.limit=none"]),
+        ("pipeline config --set nothing.at=", []),
+        ("pipeline sweep --random 3 power.", ["power.exponent="]),
+        ("pipeline sweep --grid load.l", ["load.limit="]),
+        ("pipeline sweep --objective t", ["total"]),
+        ("pipeline run all --backend ", ["local", "dask"]),
+        ("pipeline why to", ["total", "total/total.csv", "total/summary.json"]),
+        ("pipeline why total/", ["total/total.csv", "total/summary.json"]),
+        ("pipeline why artifacts/power", ["artifacts/power", "artifacts/power/powers.npy"]),
+        ("pipeline verify --re", ["--rerun"]),
+    ],
+)
+def test_half_a_word_is_completed(line: str, expected: list[str]) -> None:
+    assert offered(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pipeline rum ",
+        "pipeline rum --set tr",
+        "pipeline -C nowhere run ",
+        "pipeline run all -C nowhere --set ",
+        "pipeline run --set",
+        "pipeline run all --set power.exponent=99 --from ",
+        "pipeline run all --preset nonsense --to ",
+        "pipeline sweep --random nonsense power",
+        "pipeline sweep --seed -1 --grid ",
+        "pipeline show x --te",
+        "pipeline diff -1 -",
+        "pipeline --nonsense ru",
+        "pipeline run --nonsense ",
+        "pipeline run all --backend nonsense --sch",
+        "pipeline -",
+        "pipeline ",
+    ],
+)
+def test_no_half_typed_line_is_an_error_and_nothing_is_said(line: str, capfd: pytest.CaptureFixture[str]) -> None:
+    offered(line)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_prefix_of_a_long_line_is_completed_without_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    line = (
+        "pipeline -C . --debug run load total --from load --set power.exponent=3 --preset cubes --json --backend dask"
+    )
+    for length in range(len("pipeline "), len(line) + 1):
+        offered(line[:length])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_files_and_folders_are_left_to_the_shell() -> None:
+    completer = ShellComplete(main, {}, "pipeline", "_PIPELINE_COMPLETE")
+    for words, kind in ((["-C"], "dir"), (["predict"], "file"), (["sweep", "-o"], "file"), (["predict", "-o"], "file")):
+        assert [item.type for item in completer.get_completions(words, "")] == [kind]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bash", BashComplete), ("zsh", ZshComplete), ("fish", FishComplete)])
+def test_the_shells_are_known(name: str, kind: type[ShellComplete]) -> None:
+    assert get_completion_class(name) is kind
+    assert offered("pipeline stat", kind) == ["status"]

@@ -1,0 +1,158 @@
+"""Which folder a command works in: the one given, the one where the user stands, or one above it that is a project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from toy_project import Toy, commands, oracle
+
+import pipeline.cli
+from pipeline.cli.project import find_project, locate
+
+SAID = "which this folder lies in"
+
+
+def invoke(toy: Toy, *words: str) -> Result:
+    toy.forget_modules()
+    return CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": "300"})
+
+
+@pytest.fixture
+def deep(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand two folders below the toy project, which has run."""
+    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
+    toy.run()
+    folder = toy.work / "notes" / "deep"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_in_a_subfolder_the_project_is_found_and_said_in_one_line(toy: Toy, deep: Path) -> None:
+    result = invoke(toy, "run", "all", "--set", "power.exponent=3")
+    assert result.exit_code == 0
+    assert [line for line in result.stderr.splitlines() if SAID in line] == [
+        f"project: {toy.work}, which this folder lies in; -C . works here instead"
+    ]
+    assert toy.files() == oracle(exponent=3)
+    assert "../../artifacts/total/total.csv" in result.stdout.splitlines()
+    assert list(deep.iterdir()) == []
+
+
+def test_a_folder_that_is_given_is_taken_as_it_is(toy: Toy, deep: Path) -> None:
+    for words in (("status", "--check", "-C", "."), ("-C", ".", "status", "--check")):
+        result = invoke(toy, *words)
+        assert (result.exit_code, SAID in result.stderr) == (3, False)
+    assert invoke(toy, "-C", ".", "status", "--check", "-C", str(toy.work)).exit_code == 0  # the last one holds
+    assert list(deep.iterdir()) == []
+
+
+def test_paths_are_seen_from_where_the_user_stands(toy: Toy, deep: Path) -> None:  # noqa: ARG001 - it stands there
+    for path in ("total/total.csv", "artifacts/total/total.csv", "../../artifacts/total/total.csv"):
+        expected = 0 if path != "artifacts/total/total.csv" else 2
+        assert invoke(toy, "why", path).exit_code == expected, path
+    assert invoke(toy, "-C", "../..", "why", "artifacts/total/total.csv").exit_code == 0
+
+
+def test_the_best_settings_of_a_sweep_are_written_where_the_user_stands(
+    toy: Toy, deep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.sweep.objective import Metric, Objective
+
+    metric = Metric("total", "total/summary.json", highest_is_best=True)
+    monkeypatch.setattr("stages.OBJECTIVE", Objective((metric,), "load.limit"))
+    assert invoke(toy, "sweep", "--grid", "power.exponent=2", "-o", "best.toml").exit_code == 0
+    assert (deep / "best.toml").exists()
+    assert invoke(toy, "sweep", "--grid", "power.exponent=2", "-o", "best.toml", "-C", str(toy.work)).exit_code == 0
+    assert (toy.work / "best.toml").exists()
+
+
+def project(folder: Path, kind: str) -> Path:
+    """A folder that holds a project of some kind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "settings":
+        (folder / "pipeline.toml").touch()
+    elif kind == "artifacts":
+        (folder / "artifacts/.store").mkdir(parents=True)
+    elif kind == "data":
+        (folder / "data").mkdir()
+        (folder / "data/train.csv").touch()
+    elif kind == "others' artifacts":
+        (folder / "artifacts").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["settings", "artifacts", "data"])
+def test_a_project_is_known_by_its_settings_its_artifacts_or_its_data(tmp_path: Path, kind: str) -> None:
+    above = project(tmp_path / "above", kind)
+    below = above / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_project(below) == above
+    assert find_project(above) == above
+    assert find_project(project(above / "a", "settings")) == above / "a"  # the nearest
+
+
+def test_what_is_no_project_is_not_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = project(tmp_path / "above", "others' artifacts") / "below"
+    below.mkdir()
+    assert find_project(below) == below
+    project(tmp_path, "settings")
+    assert find_project(below) == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))  # settings there are nobody's project
+    assert find_project(below) == below
+
+
+def test_a_project_of_somebody_else_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = project(tmp_path / "above", "settings") / "below"
+    below.mkdir()
+    owner, stat = os.geteuid(), Path.stat
+
+    def others(path: Path, **options: bool) -> os.stat_result:
+        found = list(stat(path, **options))
+        found[4] = owner + 1 if path == tmp_path / "above" else found[4]
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "stat", others)
+    assert find_project(below) == below
+
+
+def test_a_folder_that_is_gone_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    shutil.rmtree(gone)
+    assert locate(None) == (Path(), Path())
+    monkeypatch.chdir(tmp_path)
+
+
+def program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_python_m_pipeline_is_the_same_program(tmp_path: Path) -> None:
+    done = program("-m", "pipeline", "-C", ".", "--debug", "dag", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == program("-c", "from pipeline.cli import main; main()", "dag", "--json", cwd=tmp_path).stdout
+    assert program("-m", "pipeline", "-V", cwd=tmp_path).stdout.startswith("pipeline, version ")
+    wrong = program("-m", "pipeline", "rum", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("error: there is no command 'rum'")
+
+
+def test_debug_before_the_command_shows_the_traceback(tmp_path: Path) -> None:
+    done = program("-m", "pipeline", "--debug", "config", "--set", "nonsense", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, True)
+    assert "Traceback" not in program("-m", "pipeline", "config", "--set", "nonsense", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize("name", ["json", "click", "numpy", "msgspec", "pyarrow", "typing", "signal"])
+def test_python_m_pipeline_imports_nothing_from_the_folder_where_the_user_stands(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
+    assert program("-m", "pipeline", "status", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "executed").exists()
