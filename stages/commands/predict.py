@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from pipeline.cli.project import ProjectOptions
     from pipeline.planning.snapshot import Project
-    from stages.commands.model import Model
+    from stages.commands.current_model import Model
     from stages.commands.predict_files import Predictions
-    from stages.images.framing import Framing
+    from stages.images.digit_framing import Framing
     from stages.ingest.csv.layout import Label
     from stages.ingest.parameters import IngestParameters
 
@@ -47,7 +47,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     """
     from pipeline.errors import DataError, ExitCode
     from pipeline.terminal import render
-    from stages.commands.model import require_model, tell_if_stale
+    from stages.commands.current_model import require_model, tell_if_stale
     from stages.commands.predict_files import (
         find_file,
         looks_like_picture,
@@ -122,8 +122,8 @@ def framing_of_training(project: Project) -> Framing:
     import numpy as np
 
     from pipeline.planning.current_result import find_current
-    from stages.commands.model import image_shape
-    from stages.images.framing import MNIST, find_framing
+    from stages.commands.current_model import image_shape
+    from stages.images.digit_framing import MNIST, find_framing
 
     split = find_current(project, "split")
     if split is None:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source
-from stages.images.framing import Framing
-from stages.images.pictures import is_picture, picture_as_image
+from stages.images.digit_framing import Framing
+from stages.images.picture_to_input import is_picture, picture_as_image
 from stages.ingest.csv.bad_rows import COPY_AGAIN, CUT_OFF, BadRows, bad_rows_error, explain, sift_block
 from stages.ingest.csv.layout import Label, Layout, header_cells, layout_without_header, read_layout
 from stages.ingest.csv.parse import Labels, parse_block

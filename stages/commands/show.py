@@ -34,7 +34,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     """
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import render
-    from stages.commands.model import find_model, image_shape, tell_if_stale
+    from stages.commands.current_model import find_model, image_shape, tell_if_stale
     from stages.commands.predict_files import ranked
     from stages.commands.read_row import part_of, read_row, warped
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from made_receipt import make_receipt
 
-from stages.evaluate.evaluate import count_confusion, measure
+from stages.evaluate.metrics import count_confusion, measure
 from stages.evaluate.report.chain import Receipt
 from stages.evaluate.report.findings import Findings
 from stages.ingest.documents import DataSource

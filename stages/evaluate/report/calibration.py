@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.interval import wilson_interval
+from stages.evaluate.metrics import wilson_interval
 
 N_BINS = 15
 

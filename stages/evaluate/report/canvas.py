@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.images.framing import Framing
+from stages.images.digit_framing import Framing
 from stages.ingest.profile import Profile
 from stages.mlp import Architecture, Network
 from stages.mlp.layers.dense import BatchNorm

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.evaluate.documents import Metrics
-from stages.evaluate.out_of_fold import Dispute
+from stages.evaluate.out_of_fold import Disagreement
 from stages.evaluate.report.chain import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network
@@ -52,7 +52,7 @@ class Findings:
     rows_train: NDArray[np.int64]
     receipts: tuple[Receipt, ...]
     parameters: Mapping[str, Any]
-    disputes: tuple[Dispute, ...] = ()
+    disputes: tuple[Disagreement, ...] = ()
 
     @property
     def labels(self) -> list[str]:

@@ -23,7 +23,7 @@ from stages.evaluate.report.pictures import grey_picture, strongest_units, warpe
 from stages.evaluate.report.script import SCRIPT
 from stages.evaluate.report.style import SHADES, STYLE
 from stages.evaluate.report.template import TEMPLATE
-from stages.images.framing import find_framing
+from stages.images.digit_framing import find_framing
 from stages.mlp import Augmentation, Network
 from stages.shared.messages import counted
 from stages.split.documents import ImageFormat
@@ -116,7 +116,7 @@ def gather(findings: Findings) -> dict[str, Any]:
                 "picture": grey_picture(each.x.reshape(images.height, images.width)),
                 "row": each.row,
                 "label": labels[each.actual],
-                "said": labels[each.said],
+                "said": labels[each.predicted],
                 "votes": [(labels[index], n_members) for index, n_members in each.votes],
             }
             for each in findings.disputes

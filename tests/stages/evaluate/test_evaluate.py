@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from made_report import make_images, make_network, make_predictions, make_profile, make_receipts
 
 from pipeline.errors import DataError, StageError
 from stages.evaluate import evaluate as module
-from stages.evaluate.evaluate import measure
-from stages.evaluate.interval import wilson_interval
 from stages.evaluate.parameters import EvaluateParameters
 from stages.ingest.documents import DataSource
 from stages.shared.documents import encode_document
@@ -105,6 +101,7 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
     assert metrics["macro_f1"] == pytest.approx(np.mean([each["f1"] for each in metrics["per_class"]]))
     assert outcome.figures == {
         "validation accuracy": metrics["accuracy"],
+        "macro F1": metrics["macro_f1"],
         "log loss": metrics["log_loss"],
         "errors": n_errors,
     }
@@ -169,24 +166,26 @@ def test_probabilities_that_do_not_sum_to_one_are_not_published(
         run_stage("evaluate")
 
 
-def test_a_certain_mistake_and_an_absent_class_leave_every_figure_finite() -> None:
-    P = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], dtype=np.float32)
-    metrics = measure(P, np.array([1, 1]), (0, 1, 2), DataSource(source="made", is_sample=False))
-    assert metrics.accuracy == 0.0
-    assert metrics.log_loss == pytest.approx(-np.log(1e-15))
-    assert [each.f1 for each in metrics.per_class] == [0.0, 0.0, 0.0]
-
-
-@given(n=st.integers(1, 100_000), data=st.data())
-def test_the_interval_holds_the_share_and_solves_wilsons_equation(n: int, data: st.DataObject) -> None:
-    n_correct = data.draw(st.integers(0, n))
-    share = n_correct / n
-    low, high = wilson_interval(n_correct, n)
-    assert 0.0 <= low <= share <= high <= 1.0
-    for bound in (low, high):  # |share - bound| is 1.96 standard deviations of a share whose mean is the bound
-        assert (share - bound) ** 2 == pytest.approx(
-            1.959963984540054**2 * bound * (1 - bound) / n, rel=1e-5, abs=1e-12
-        )
+def test_classes_that_are_never_predicted_are_named_in_a_warning(
+    tmp_path: Path, trained, run_stage, monkeypatch
+) -> None:
+    P, actual = trained()
+    assert run_stage("evaluate").warnings == ()
+    blind = np.roll(np.sort(P, axis=1)[:, ::-1], 1, axis=1)  # says 7 to every image
+    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 20), blind))  # noqa: ARG005 - as it is called
+    outcome = run_stage("evaluate")
+    n_rows = np.bincount(actual)
+    assert outcome.warnings == (
+        f"2 classes are never predicted: 3 ({n_rows[0]} rows), 20 ({n_rows[2]} rows): see macro F1, not the accuracy",
+    )
+    assert outcome.figures["macro F1"] < outcome.figures["validation accuracy"]
+    for row in (0, 1):  # both rows of a class are missed, among 198 of the others
+        Y = np.zeros((200, 3), np.float32)
+        Y[:, 1] = 1
+        Y[: 1 + row] = [1, 0, 0]
+        np.save(tmp_path / "encode/Y_validation.npy", Y)
+        shown = "1 row" if row == 0 else "2 rows"
+        assert run_stage("evaluate").warnings[0].startswith(f"class 3 ({shown}) is never predicted")
 
 
 # ensembles ---------------------------------------------------------------------------------------------

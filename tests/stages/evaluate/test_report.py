@@ -32,7 +32,7 @@ from stages.evaluate.report.canvas import drawing_model, folded_layers
 from stages.evaluate.report.findings import least_sure, worst_mistakes
 from stages.evaluate.report.page import confusions, is_chosen, kept_epoch, render, warp_pictures
 from stages.evaluate.report.pictures import grey_picture, strongest_units, weight_picture
-from stages.images.framing import find_framing
+from stages.images.digit_framing import find_framing
 from stages.mlp import Network, predict_proba
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import DataError
-from stages.images.framing import MNIST, Framing, stroke_width
+from stages.images.digit_framing import MNIST, Framing, stroke_width
 from stages.shared.arrays import Inputs, Pixels
 
 FORMATS = ("PNG", "JPEG")

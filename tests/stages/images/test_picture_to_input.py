@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.errors import DataError
-from stages.images.framing import Framing, find_framing
-from stages.images.pictures import (
+from stages.images.digit_framing import Framing, find_framing
+from stages.images.picture_to_input import (
     MOST_PIXELS,
     BlankPictureError,
     as_grey,

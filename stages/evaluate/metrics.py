@@ -1,0 +1,134 @@
+"""The metrics: accuracy and its interval, log loss, confusion matrix, precision, recall and F1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.evaluate.documents import ClassMetrics, EnsembleMetrics, MemberMetrics, Metrics
+from stages.ingest.documents import DataSource
+from stages.shared.arrays import Indices, Probabilities
+from stages.shared.documents import Label
+
+Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
+LEAST_PROBABILITY = 1e-15  # so that one certain mistake is not infinite
+
+
+def measure(P: Probabilities, actual: Indices, classes: tuple[Label, ...], source: DataSource) -> Metrics:
+    """The metrics of the probabilities ``P`` (m, n_classes) where ``actual`` (m,) are the right classes' indices.
+
+    The log loss is the mean of -ln p(right class), p bounded below by 1e-15 so that one certain mistake is
+    not infinite. Precision, recall and F1 of a class that never occurs, or is never predicted, are 0.
+    """
+    m = len(actual)
+    confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
+    n_correct = int(np.trace(confusion))
+    per_class = tuple(class_metrics(confusion, index, label) for index, label in enumerate(classes))
+    return Metrics(
+        accuracy=n_correct / m,
+        accuracy_interval=wilson_interval(n_correct, m),
+        log_loss=float(cross_entropy(P, actual).mean()),
+        macro_f1=math.fsum(each.f1 for each in per_class) / len(per_class),
+        n_rows=m,
+        n_errors=m - n_correct,
+        source=source.source,
+        is_sample=source.is_sample,
+        per_class=per_class,
+    )
+
+
+def count_confusion(actual: Indices, predicted: Indices, n_classes: int) -> Indices:
+    """How often each actual class (line) was predicted as each class (column): (n_classes, n_classes)."""
+    return np.bincount(actual * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def class_metrics(confusion: Indices, index: int, label: Label) -> ClassMetrics:
+    """Precision, recall and their harmonic mean for one class of the confusion matrix (n_classes, n_classes)."""
+    n_correct, n_rows, n_predicted = (
+        int(count) for count in (confusion[index, index], confusion[index].sum(), confusion[:, index].sum())
+    )
+    return ClassMetrics(
+        label=label,
+        n_rows=n_rows,
+        precision=n_correct / max(n_predicted, 1),
+        recall=n_correct / max(n_rows, 1),
+        f1=2 * n_correct / max(n_rows + n_predicted, 1),
+    )
+
+
+def measure_ensemble(P: Probabilities, actual: Indices) -> EnsembleMetrics:
+    """The metrics of all members together, as ``measure`` has them."""
+    n_rows, n_correct = len(actual), int((P.argmax(axis=1) == actual).sum())
+    return EnsembleMetrics(
+        accuracy=n_correct / n_rows,
+        accuracy_interval=wilson_interval(n_correct, n_rows),
+        log_loss=float(cross_entropy(P, actual).mean()),
+        n_rows=n_rows,
+        n_errors=n_rows - n_correct,
+    )
+
+
+@dataclass(slots=True)
+class Score:
+    """How one member does on some rows, counted block by block."""
+
+    n_rows: int = 0
+    n_correct: int = 0
+    loss: float = 0.0  # summed over the rows
+
+    def add(self, P: Probabilities, actual: Indices) -> None:
+        """Take in a block of rows: the member's ``P`` (m, n_classes), and the right classes' indices (m,)."""
+        self.n_rows += len(P)
+        self.n_correct += int((P.argmax(axis=1) == actual).sum())
+        self.loss += float(cross_entropy(P, actual).sum())
+
+    @property
+    def accuracy(self) -> float:
+        return self.n_correct / self.n_rows
+
+
+def measure_members(
+    folds: Sequence[int], scores: Mapping[int, Score], validation: Mapping[int, Score] | None, *, with_folds: bool
+) -> tuple[MemberMetrics, ...]:
+    """The metrics of each member alone.
+
+    ``folds`` are the members' own folds, ``scores`` their scores on rows that they have not seen, ``validation`` those
+    on the validation rows, if there are any.
+    """
+    return tuple(
+        MemberMetrics(
+            member=member,
+            fold=fold if with_folds else None,
+            accuracy=score.accuracy,
+            log_loss=score.loss / score.n_rows,
+            n_rows=score.n_rows,
+            n_errors=score.n_rows - score.n_correct,
+            validation_accuracy=validation[member].accuracy if validation else None,
+        )
+        for member, fold in enumerate(folds)
+        for score in [scores[member]]
+    )
+
+
+def cross_entropy(P: Probabilities, actual: Indices) -> NDArray[np.float64]:
+    """-ln p(right class) of each row of ``P`` (m, n_classes): (m,)."""
+    p_right = P[np.arange(len(P)), actual].astype(np.float64)
+    loss: NDArray[np.float64] = -np.log(np.clip(p_right, LEAST_PROBABILITY, 1.0))
+    return loss
+
+
+def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
+    """The 95 % interval for a share, ``n_correct`` of ``n`` > 0.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    Unlike the normal approximation it stays in [0, 1] and has width where every row is right.
+    """
+    share = n_correct / n
+    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
+    # At 0 and at 1 a bound equals the share, but for rounding.
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
