@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from stages.ingest.image_table import columns_as_array, pixel_names, read_contract
-from stages.mlp import Augmentation, Warp
+from stages.mlp import Augmentation, warped_copies
 from stages.shared.arrays import Pixels
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table
@@ -66,11 +66,8 @@ def part_of(row: int, folder: Path) -> str:
 
 def warped(image: Pixels, copies: int, parameters: TrainParameters) -> list[Pixels]:
     """Copies of ``image`` as training warps them with these settings; none if it warps nothing."""
-    strengths = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
-    if not any(getattr(strengths, each.name) for each in fields(Augmentation) if each.name != "smoothness"):
+    augmentation = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
+    if not augmentation.is_active:
         return []
-    X = np.repeat(image.reshape(1, -1), copies, axis=0).astype(np.float32) / 255  # (copies, n_pixels)
-    X_warped = np.empty_like(X)
-    warp = Warp(strengths, image.shape[0], image.shape[1], group=1)
-    warp.warp(X, np.random.default_rng(parameters.seed), out=X_warped)
-    return list(np.round(X_warped.clip(0, 1) * 255).astype(np.uint8).reshape(copies, *image.shape))
+    warped_images = warped_copies(image / np.float32(255), augmentation, np.random.default_rng(parameters.seed), copies)
+    return list(np.round(warped_images.clip(0, 1) * 255).astype(np.uint8))

@@ -22,9 +22,9 @@ from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
 from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, measure_members
 from stages.evaluate.out_of_fold import Predictions, Rows, find_disagreements, predict_rows
-from stages.evaluate.report.chain import read_receipts
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
+from stages.evaluate.report.receipts import read_receipts
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile
 from stages.shared.arrays import Indices
@@ -94,6 +94,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         metrics=metrics,
         confusion=confusion,
         history=mean_history(history),
+        kept_epochs=tuple(epoch for epoch, kept in zip(history["epoch"], history["kept"], strict=True) if kept),
         networks=predictor.networks,
         images=read_document(task.inputs["split/images.json"], ImageFormat, stage="split"),
         profile=read_document(task.inputs["ingest/profile.json"], Profile, stage="ingest"),
@@ -106,7 +107,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         rows_train=np.load(task.inputs["split/rows_train.npy"]),
         receipts=read_receipts(task.inputs),
         parameters=msgspec.structs.asdict(task.parameters),
-        disputes=find_disagreements(predictor, parts[-1], predictions[-1], folds, task.parameters.examples),
+        disagreements=find_disagreements(predictor, parts[-1], predictions[-1], folds, task.parameters.examples),
     )
     task.outputs["evaluate/report.html"].write_text(render(findings), encoding="utf-8", newline="\n")
     check_written(task, metrics)
@@ -152,7 +153,7 @@ def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
     epochs = np.array(history["epoch"])
     means: dict[str, list[Any]] = {"epoch": np.unique(epochs).tolist()}
     for name, column in history.items():
-        if name not in {"member", "fold", "epoch"}:
+        if name not in {"member", "fold", "epoch", "kept"}:
             values = np.array(column, dtype=np.float64)
             means[name] = [float(values[epochs == epoch].mean()) for epoch in means["epoch"]]
     return means

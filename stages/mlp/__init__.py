@@ -7,7 +7,7 @@ from stages.mlp.deskew import in_posture
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Architecture, Images, Network, predict_proba
 from stages.mlp.parallel.memory import forget_pages
-from stages.mlp.training.augmentation import Augmentation, Warp
+from stages.mlp.training.augmentation import Augmentation, Warp, warped_copies
 from stages.mlp.training.fit import fit
 from stages.mlp.training.recipe import DivergedError, Epoch, History, Recipe
 
@@ -30,4 +30,5 @@ __all__ = [
     "predict_proba",
     "save",
     "save_ensemble",
+    "warped_copies",
 ]

@@ -12,7 +12,7 @@ from stages.shared.checks import check_table, damaged, load_array, read_table
 
 
 def check_history(path: Path) -> None:
-    """history.parquet: each member's epochs counted from 1, with finite losses and accuracies that are shares."""
+    """history.parquet: each member's epochs counted from 1, one of them kept, with plausible losses and accuracies."""
     history = read_table(path, stage="train")
     loss, share = pa.Check.in_range(0.0, float("inf"), include_max=False), pa.Check.in_range(0.0, 1.0)
     columns = {
@@ -24,12 +24,15 @@ def check_history(path: Path) -> None:
         "train_accuracy": pa.Column("float64", share),
         "validation_loss": pa.Column("float64", loss),
         "validation_accuracy": pa.Column("float64", share),
+        "kept": pa.Column("bool"),
     }
     check_table(path, history, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="train")
     last = [int(epochs.iloc[-1]) for _, epochs in history.groupby("member")["epoch"]]
     expected = [(member, epoch) for member, n in enumerate(last) for epoch in range(1, n + 1)]
     if not expected or list(zip(history["member"].tolist(), history["epoch"].tolist(), strict=True)) != expected:
         raise damaged(path, "the epochs are not 1, 2, 3 ... of member 0, 1, 2 ...", "train")
+    if (history.groupby("member")["kept"].sum() != 1).any():
+        raise damaged(path, "not one epoch is kept of every member", "train")
 
 
 def check_folds(path: Path) -> None:

@@ -33,7 +33,7 @@ from stages.mlp import (
     fit,
     forget_pages,
 )
-from stages.train.folds import divide_into_folds, seed_of_member
+from stages.train.folds import divide_into_folds, epoch_to_keep, seed_of_member
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
@@ -71,11 +71,8 @@ class Member:
 
     @property
     def keep(self) -> str:
-        """Whose weights are kept.
-
-        The best epoch of a fold's member would be the one that suits the very rows which are to judge it.
-        """
-        return self.parameters.keep or ("best" if self.parameters.folds == 1 else "last")
+        """Whose weights are kept, ``best`` or ``last``."""
+        return epoch_to_keep(self.parameters.keep, self.parameters.folds)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -164,7 +161,6 @@ def train_member(member: Member, place: JobContext) -> Trained:
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
-    is_warped = any((parameters.rotation, parameters.scale, parameters.shear, parameters.shift, parameters.elastic))
     who = "train" if parameters.folds * parameters.members == 1 else member.name
     watcher = Watcher(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
     try:
@@ -176,7 +172,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
             rows=rows,
             X_validation=X_validation,
             Y_validation=Y_validation,
-            augment=warp if is_warped else None,
+            augment=warp if augmentation.is_active else None,
             checkpoint=None if place.scratch is None else place.scratch / f"{member.name}.npz",
             on_step=watcher.step,
             on_epoch=watcher.epoch,

@@ -184,7 +184,8 @@ def write_history(path: Path, members: Sequence[Member], histories: Sequence[His
         "fold": np.array([members[index].fold for index, _ in epochs]),
     }
     names = [field.name for field in fields(Epoch)]
-    write_table(path, columns | {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in names})
+    columns |= {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in names}
+    write_table(path, columns | {"kept": np.array([epoch.epoch == histories[index].best for index, epoch in epochs])})
 
 
 def read_history(path: Path) -> History:

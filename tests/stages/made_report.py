@@ -10,8 +10,8 @@ import numpy as np
 from made_receipt import make_receipt
 
 from stages.evaluate.metrics import count_confusion, measure
-from stages.evaluate.report.chain import Receipt
 from stages.evaluate.report.findings import Findings
+from stages.evaluate.report.receipts import Receipt
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import ClassCount, ImageSet, Profile, Submission
 from stages.mlp import Architecture, Network
@@ -123,6 +123,7 @@ def make_findings(
             "validation_loss": [0.8, 0.5],
             "validation_accuracy": [0.6, 0.8],
         },
+        kept_epochs=(2,) * n_networks,
         networks=tuple(make_network(classes, height, width, seed=k + 1, **architecture) for k in range(n_networks)),
         images=make_images(height, width),
         profile=make_profile(classes, height, width),

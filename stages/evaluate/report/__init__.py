@@ -1,5 +1,6 @@
 """The report: one self-contained HTML page that shows what a network learned, where it errs, and where it came from.
 
-``findings`` is what the page is made from, ``page`` puts it together; everything else makes a part of it. The page
-loads nothing from anywhere and holds no time, so the same run gives the same bytes.
+``findings`` is what the page is made from, ``sections`` says what each part of it shows, and ``page`` renders the
+templates. The page loads nothing from anywhere and holds no time, so the same run gives the same bytes.
+May import: mlp, images, shared, and the documents of the stages before evaluate.
 """

@@ -1,26 +1,58 @@
-"""The network inside the page: its weights for the script, and how a drawing becomes an image like those it knows."""
+"""What the page's script must know to run the networks, and to make an image of a drawing."""
 
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.images.digit_framing import Framing
-from stages.ingest.profile import Profile
-from stages.mlp import Architecture, Network
+from stages.evaluate.report.findings import Findings
+from stages.images.digit_framing import find_framing
+from stages.mlp import Network
 from stages.mlp.layers.dense import BatchNorm
-from stages.split.documents import ImageFormat
 
-LARGEST_PAGE = 5_000_000  # bytes
+FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in the page
+TABLE = re.compile(r"^const layers = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # of network.js
+NAME = re.compile(r"^  (\w+)[:(]", re.MULTILINE)  # a function in it
 
 
-def folded_layers(network: Network) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Each layer's W (n_in, n_out) and b (n_out,), batch normalisation worked into those that it follows.
+def missing_layers(networks: Sequence[Network], script: str) -> list[str]:
+    """The layers of ``networks`` for which the ``script``, network.js, has no function, sorted."""
+    table = TABLE.search(script)
+    known = NAME.findall(table[1]) if table else []
+    return sorted({layer["kind"] for network in networks for layer in layers_of(network)}.difference(known))
 
-    A convolution's are (values of a patch, n_filters) and (n_filters,), as it has them.
+
+def layers_of(network: Network) -> list[dict[str, Any]]:
+    """The layers from the input to the logits, as the script takes them.
+
+    ``kind`` names the script's function, and ``shape`` is that of W where the layer has weights. Dropout does nothing
+    in prediction, and batch normalisation is folded into the weights before it.
+    """
+    architecture, found = network.architecture, []
+    for i in range(1, network.n_layers + 1):
+        shape = network.weights[f"W{i}"].shape
+        if i <= len(architecture.filters):
+            maps = architecture.maps[i - 1]
+            sides = {"channels": maps.channels, "height": maps.height, "width": maps.width}
+            kernel, stride = architecture.kernels[i - 1], architecture.strides[i - 1]
+            found.append({"kind": "Convolution", "shape": shape, "maps": sides, "kernel": kernel, "stride": stride})
+        else:
+            found.append({"kind": "Dense", "shape": shape})
+        if i < network.n_layers:
+            found.append({"kind": architecture.activation})
+    return found
+
+
+def folded_weights(network: Network) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """W and b of each layer that has weights, with the batch normalisation behind it folded in.
+
+    They have the shapes of the network: W (n_in, n_out) and b (n_out,); of a convolution, (values of a patch,
+    n_filters) and (n_filters,).
     """
     layers = []
     for i in range(1, network.n_layers + 1):
@@ -33,50 +65,41 @@ def folded_layers(network: Network) -> list[tuple[NDArray[np.float64], NDArray[n
     return layers
 
 
-def convolutions(architecture: Architecture) -> list[dict[str, Any]]:
-    """What each convolution looks at, and how."""
-    return [
-        {"channels": maps.channels, "height": maps.height, "width": maps.width, "kernel": kernel, "stride": stride}
-        for maps, kernel, stride in zip(architecture.maps[:-1], architecture.kernels, architecture.strides, strict=True)
-    ]
+def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int) -> dict[str, Any] | None:
+    """The networks and the framing of the images, as plain data for the script.
 
-
-def drawing_model(
-    networks: tuple[Network, ...], images: ImageFormat, profile: Profile, framing: Framing, *, room: int
-) -> dict[str, Any] | None:
-    """What the script must know to answer, as plain data; None if it does not fit into ``room`` bytes.
-
-    ``weights`` are the layers' W, row by row, and b, one after the other, in base64: float32, or float16 (``half``)
-    where only that fits. ``shapes`` are those of each W, and ``convolutions`` say what the first layers look at.
+    Every network's ``weights`` are W and b of its layers, one after the other, as base64 of ``precision``. The result
+    is None where they need more than ``largest`` bytes, or are too large as numbers for this precision.
     """
-    flat = [
-        np.concatenate([part.ravel() for layer in folded_layers(network) for part in layer]) for network in networks
-    ]
-    for dtype in (np.dtype("<f4"), np.dtype("<f2")):
-        n_bytes = sum(-(-values.size * dtype.itemsize // 3) * 4 for values in flat)  # in base64
-        if n_bytes <= room and max(np.abs(values).max() for values in flat) < np.finfo(dtype).max:
-            break
-    else:
+    if sum(len(each.parameters) for each in findings.networks) * precision.itemsize * 4 / 3 > largest:
         return None
-    low, high = profile.train.pixel_range
+    weights = [
+        np.concatenate([values.ravel() for layer in folded_weights(network) for values in layer])
+        for network in findings.networks
+    ]
+    if max(np.abs(values).max() for values in weights) >= np.finfo(precision).max:
+        return None
+    images = findings.images
+    framing = find_framing(findings.X, images.height, images.width)
+    paper, ink = (
+        float(np.clip((pixel - images.normaliser.offset) / images.normaliser.scale, 0, 1))
+        for pixel in findings.profile.train.pixel_range
+    )
     return {
+        "labels": findings.labels,
         "height": images.height,
         "width": images.width,
-        "low": low,
-        "high": high,
-        "offset": images.normaliser.offset,
-        "scale": images.normaliser.scale,
+        "paper": paper,
+        "ink": ink,
         "box": framing.box,
         "centre": framing.centre,
-        "half": dtype.itemsize == 2,
+        "half": precision == HALF,
         "networks": [
             {
-                "shapes": [W.shape for name, W in network.weights.items() if name.startswith("W")],
-                "convolutions": convolutions(network.architecture),
-                "activation": network.architecture.activation,
                 "posture": "as_written" if network.images is None else network.images.posture,
-                "weights": base64.b64encode(values.astype(dtype).tobytes()).decode(),
+                "layers": layers_of(network),
+                "weights": base64.b64encode(values.astype(precision).tobytes()).decode(),
             }
-            for network, values in zip(networks, flat, strict=True)
+            for network, values in zip(findings.networks, weights, strict=True)
         ],
     }

@@ -1,4 +1,4 @@
-"""What the report is made from, as one value, and which of its rows are worth a look."""
+"""What the report is made from, as one value, and which of its rows are shown."""
 
 from __future__ import annotations
 
@@ -11,35 +11,38 @@ from numpy.typing import NDArray
 
 from stages.evaluate.documents import Metrics
 from stages.evaluate.out_of_fold import Disagreement
-from stages.evaluate.report.chain import Receipt
+from stages.evaluate.report.receipts import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network
 from stages.split.documents import ImageFormat
+from stages.train.folds import epoch_to_keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """Everything that the page tells of.
+    """Everything that the page shows.
 
     Attributes
     ----------
     metrics : evaluate/metrics.json
     confusion : how often each actual class (line) was taken for each class (column): (n_classes, n_classes)
-    history : the columns of train/history.parquet, in the mean of the networks
-    networks : what was evaluated, one or the members of an ensemble, whose probabilities are averaged
+    history : the columns of train/history.parquet, averaged over the networks
+    kept_epochs : of each network, the number of the epoch whose weights were kept
+    networks : what was evaluated: one network, or the members of an ensemble, whose probabilities are averaged
     images : the shape of the images, and how pixels become inputs
     profile : ingest/profile.json
-    X, P : images that were not trained on (m, n_pixels), and what is said of them (m, n_classes)
-    actual, rows : the right classes' indices (m,), and the images' numbers in train.parquet (m,)
-    X_train, labels_train, rows_train : the same of the training rows, with original labels
-    receipts : how the stages before this one made all that, in the order of the stages
+    X, P : images that were not trained on (m, n_pixels), and their predicted probabilities (m, n_classes)
+    actual, rows : the indices of the right classes (m,), and the images' numbers in train.parquet (m,)
+    X_train, labels_train, rows_train : images, labels and row numbers of the training rows
+    receipts : of the stages before this one, in their order
     parameters : evaluate's own settings
-    disputes : the rows about which the networks disagree most
+    disagreements : the rows on which the networks disagree most
     """
 
     metrics: Metrics
     confusion: NDArray[np.int64]
     history: Mapping[str, Sequence[float]]
+    kept_epochs: tuple[int, ...]
     networks: tuple[Network, ...]
     images: ImageFormat
     profile: Profile
@@ -52,7 +55,7 @@ class Findings:
     rows_train: NDArray[np.int64]
     receipts: tuple[Receipt, ...]
     parameters: Mapping[str, Any]
-    disputes: tuple[Disagreement, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -61,20 +64,31 @@ class Findings:
 
     @property
     def with_folds(self) -> bool:
-        """Whether the rows are the training rows, each judged by networks that have not seen it."""
+        """Whether the rows are the training rows, each predicted by the networks that were not trained on it."""
         return any(member.fold is not None for member in self.metrics.members)
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether each network's epoch was chosen for being the best on the very rows that the figures are about."""
+        settings = self.settings_of("train")
+        return epoch_to_keep(settings["keep"], settings["folds"]) == "best"
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch that was chosen; None if none was, or if every member has its own."""
+        return self.kept_epochs[0] if self.is_chosen and len(self.kept_epochs) == 1 else None
+
     def settings_of(self, stage: str) -> Mapping[str, Any]:
-        """With which settings a stage before this one ran."""
+        """The settings of a stage before this one."""
         return next(receipt.work.parameters for receipt in self.receipts if receipt.work.stage == stage)
 
 
 def worst_mistakes(P: NDArray[np.float32], actual: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of the wrong predictions, the surest first; equally sure ones by row number."""
+    """The positions of the wrong predictions, the most confident first; equally confident ones by row number."""
     wrong = np.flatnonzero(P.argmax(axis=1) != actual)
     return wrong[np.lexsort((rows[wrong], -P[wrong].max(axis=1)))]
 
 
 def least_sure(P: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of all rows, those first whose most probable class is least probable; then by row number."""
+    """The positions of all rows, the least confident first; equally confident ones by row number."""
     return np.lexsort((rows, P.max(axis=1)))

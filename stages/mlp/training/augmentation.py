@@ -57,6 +57,11 @@ class Augmentation:
         if not 0.0 < self.smoothness < np.inf:
             raise ValueError(f"smoothness must be above 0, not {self.smoothness}")
 
+    @property
+    def is_active(self) -> bool:
+        """Whether images are warped at all."""
+        return any((self.rotation, self.scale, self.shear, self.shift, self.elastic))
+
 
 class Warp:
     """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one worker.
@@ -170,6 +175,15 @@ class Warp:
             down, right = divmod(k, 2)
             np.add(self._first, down * row_length + right, out=self._neighbours[:, :, k])
             np.multiply(self._nearness[down, :, 0], self._nearness[right, :, 1], out=self._weights[:, :, 0, k])
+
+
+def warped_copies(image: Floats, augmentation: Augmentation, rng: np.random.Generator, copies: int) -> Floats:
+    """``copies`` of ``image`` (height, width), each warped by a field of its own: (copies, height, width), float32."""
+    height, width = image.shape
+    X = np.tile(np.asarray(image, np.float32).reshape(1, -1), (copies, 1))  # (copies, n_pixels)
+    X_warped = np.empty_like(X)
+    Warp(augmentation, height, width, group=1).warp(X, rng, out=X_warped)
+    return X_warped.reshape(copies, height, width)
 
 
 def random_affine(augmentation: Augmentation, size: int, count: int, rng: np.random.Generator) -> Floats:

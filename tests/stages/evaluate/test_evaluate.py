@@ -69,6 +69,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "train_accuracy": [0.5, 0.9],
             "validation_loss": [0.8, 0.5],
             "validation_accuracy": [0.6, 0.8],
+            "kept": [False, True],
         }
         pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
         (tmp_path / "train/model.npz").write_bytes(b"")
@@ -195,9 +196,8 @@ def with_history(folder: Path, folds: list[int]) -> None:
     """A history of members that are each of one of ``folds``, one epoch long."""
     numbers = {"member": range(len(folds)), "fold": folds, "epoch": [1] * len(folds)}
     names = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-    pd.DataFrame({**numbers, **{name: [0.5] * len(folds) for name in names}}).to_parquet(
-        folder / "train/history.parquet"
-    )
+    shares = {name: [0.5] * len(folds) for name in names}
+    pd.DataFrame({**numbers, **shares, "kept": True}).to_parquet(folder / "train/history.parquet")
 
 
 def test_members_are_averaged_and_measured_each_for_itself(tmp_path: Path, trained, run_stage) -> None:
@@ -230,7 +230,7 @@ def test_the_report_shows_what_members_disagree_on_with_their_votes(tmp_path: Pa
     section = page.partition("most networks differ")[2].partition("</section>")[0]
     assert section.count("<img") == 2
     label = (3, 7, 20)[together[first].argmax()]
-    assert f'alt="Row {1199 - first}: together {label},' in section
+    assert f'alt="Row {1199 - first}: the ensemble predicts {label},' in section
     answers = [(3, 7, 20)[index] for index in each[:, first].argmax(axis=1)]
     assert len(set(answers)) == 2
     assert all(f"{answer} 1&nbsp;x" in section or f"<b>{answer}</b> 1&nbsp;x" in section for answer in answers)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
@@ -18,22 +19,16 @@ import pytest
 from made_report import N_ROWS, make_findings, make_network
 from PIL import Image
 
-from pipeline.config import Config
-from pipeline.fingerprint.code import parse_module
-from pipeline.fingerprint.parse_cache import CodeMemory
-from pipeline.planning.snapshot import NO_SOURCES, Project, current_work
-from pipeline.store.store import Store
-from stages import STAGES
+import stages
 from stages.evaluate.checks import check_report
-from stages.evaluate.parameters import EvaluateParameters
 from stages.evaluate.report import page as module
 from stages.evaluate.report.calibration import calibration_error, reliability
-from stages.evaluate.report.canvas import drawing_model, folded_layers
+from stages.evaluate.report.confusion import Confusion, confusion_tables, frequent_confusions
 from stages.evaluate.report.findings import least_sure, worst_mistakes
-from stages.evaluate.report.page import confusions, is_chosen, kept_epoch, render, warp_pictures
-from stages.evaluate.report.pictures import grey_picture, strongest_units, weight_picture
-from stages.images.digit_framing import find_framing
-from stages.mlp import Network, predict_proba
+from stages.evaluate.report.page import render
+from stages.evaluate.report.png import grey_picture, weight_picture
+from stages.evaluate.report.sections import COPIES, warp_pictures
+from stages.evaluate.report.weights import strongest_units
 
 
 class Page(HTMLParser):
@@ -64,13 +59,6 @@ class Page(HTMLParser):
 
 def decoded(address: str) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(base64.b64decode(address.removeprefix("data:image/png;base64,")))))
-
-
-@pytest.fixture
-def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the charts, which take longest, where a test is of something else."""
-    monkeypatch.setattr(module, "curves", lambda history, kept: [])  # noqa: ARG005 - as it is called
-    monkeypatch.setattr(module, "reliability_curve", lambda bins, error: "")  # noqa: ARG005 - the same
 
 
 # the whole page ------------------------------------------------------------------------------------------------------
@@ -123,29 +111,10 @@ def test_labels_and_file_names_with_markup_show_as_text() -> None:
     for label in NASTY:
         assert label in page.text
     assert 'data/<script>"a".csv' in page.text
-    assert [attributes.get("type") for attributes in page.all("script")] == ["application/json", None]
-    assert json.loads(page.scripts[0])["networks"][0]["shapes"] == [[15, 4]]
-
-
-def test_a_changed_template_style_or_script_is_changed_code_of_evaluate(tmp_path: Path) -> None:
-    stage = next(stage for stage in STAGES if stage.name == "evaluate")
-    memory = CodeMemory()  # what it has parsed once it need not parse again
-    config = Config({"evaluate": EvaluateParameters()}, {}, None)
-
-    def key(part: str = "") -> str:
-        def parse(source: str, name: str, is_package: bool) -> Any:  # noqa: FBT001 - as parse_module
-            if name != f"stages.evaluate.report.{part}":
-                return memory.parse(source, name, is_package)
-            constant = f"{part.upper()} = "
-            assert source.count(constant) == 1
-            return parse_module(source.replace(constant, f'{constant}"/* one word more */" + '), name, is_package)
-
-        edited = CodeMemory()
-        edited.parse = parse
-        return current_work(Project(tmp_path, STAGES, config, Store(tmp_path), edited), stage, NO_SOURCES).key
-
-    assert key() == key()
-    assert len({key(), key("template"), key("style"), key("script")}) == 4
+    assert [attributes.get("type") for attributes in page.all("script")] == ["application/json", None, None]
+    model = json.loads(page.scripts[0])
+    assert model["labels"] == list(NASTY)
+    assert model["networks"][0]["layers"] == [{"kind": "Dense", "shape": [15, 4]}]
 
 
 @pytest.mark.usefixtures("no_charts")
@@ -162,7 +131,7 @@ def test_mistakes_are_drawn_as_asked_for_the_surest_first() -> None:
     wrong = np.flatnonzero(findings.P.argmax(axis=1) != findings.actual)
     surest = wrong[np.argsort(-findings.P[wrong].max(axis=1))][:4]
     page = Page(render(findings))
-    drawn = [each for each in page.all("img") if "said" in each["alt"]]
+    drawn = [each for each in page.all("img") if "predicted" in each["alt"]]
     assert [each["alt"].split(":")[0] for each in drawn] == [f"Row {1199 - at}" for at in surest]
     assert {(each["width"], each["height"]) for each in drawn} == {("84", "50")}
     assert np.array_equal(decoded(drawn[0]["src"]), np.rint(findings.X[surest[0]].reshape(3, 5) * 255))
@@ -195,21 +164,21 @@ def test_without_augmentation_the_page_says_so() -> None:
 def test_warped_copies_are_drawn_with_the_runs_own_seed() -> None:
     def warps(**training: Any) -> list[str]:
         pictures = warp_pictures(make_findings(training=training))
-        return [each["picture"] for each in pictures if each["told"].endswith("warped")]
+        return [each["picture"] for each in pictures if each["description"].endswith("warped")]
 
-    assert len(warps()) == 3 * module.COPIES
+    assert len(warps()) == 3 * COPIES
     assert warps(seed=1) == warps(seed=1) != warps(seed=2)
 
 
 def test_the_best_epochs_weights_are_marked_only_where_they_were_kept() -> None:
     findings = make_findings()
-    history = {**findings.history, "validation_accuracy": [0.8, 0.8], "validation_loss": [0.4, 0.5]}
-    assert kept_epoch(findings) == 2
-    assert kept_epoch(replace(findings, history=history)) == 1
-    assert kept_epoch(make_findings(training={"keep": "last"})) is None
-    assert kept_epoch(make_findings(n_networks=2)) is None
-    assert is_chosen(make_findings(n_networks=2))
-    assert not is_chosen(make_findings(training={"folds": 5}))
+    assert findings.kept_epoch == 2
+    assert replace(findings, kept_epochs=(1,)).kept_epoch == 1
+    assert make_findings(training={"keep": "last"}).kept_epoch is None
+    assert make_findings(n_networks=2).kept_epoch is None
+    assert make_findings(n_networks=2).is_chosen
+    assert not make_findings(training={"folds": 5}).is_chosen
+    assert make_findings(training={"folds": 5, "keep": "best"}).is_chosen
 
 
 # its figures ---------------------------------------------------------------------------------------------------------
@@ -238,11 +207,39 @@ def test_mistakes_and_unsure_rows_are_ordered_by_confidence_then_by_row() -> Non
 
 
 def test_confusions_are_counts_and_percents_of_each_line_shaded_by_weight() -> None:
-    (_, counts), (_, percents) = confusions(np.array([[1990, 10, 0], [5, 5, 0], [0, 0, 0]]))
+    (_, counts), (_, percents) = confusion_tables(np.array([[1990, 10, 0], [5, 5, 0], [0, 0, 0]]))
     assert [[cell["text"] for cell in line] for line in counts] == [["1,990", "10", "·"], ["5", "5", "·"], ["·"] * 3]
     assert [cell["text"] for cell in percents[0]] == ["99.5", "0.5", "·"]
-    assert [cell["shade"] for cell in counts[0]] == ["right10", "wrong10", ""]
-    assert [cell["shade"] for cell in counts[1]] == ["wrong5", "right5", ""]
+    assert [cell["shade"] for cell in counts[0]] == ["right depth10", "wrong depth10", ""]
+    assert [cell["shade"] for cell in counts[1]] == ["wrong depth5", "right depth5", ""]
+    assert [cell["text"] for cell in confusion_tables(np.diag([3, 3]))[1][1][0]] == ["100", "·"]
+
+
+def test_the_most_frequent_confusions_come_first_with_their_share_of_the_label() -> None:
+    confusion = np.array([[2, 0, 1], [3, 5, 2], [2, 0, 0]])
+    found = [Confusion(1, 0, 3, 0.3), Confusion(1, 2, 2, 0.2), Confusion(2, 0, 2, 1.0), Confusion(0, 2, 1, 1 / 3)]
+    assert frequent_confusions(confusion, 9) == found
+    assert frequent_confusions(confusion, 2) == found[:2]
+    assert frequent_confusions(np.diag([3, 3]), 2) == []
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_with_many_classes_the_page_shows_the_worst_and_names_the_files_that_have_all() -> None:
+    text = " ".join(Page(render(make_findings(tuple(range(60)), hidden=()))).text.split())
+    assert "These are the 50 most frequent confusions; the file confusion.csv has all of them." in text
+    assert "The 50 classes with the lowest F1, of 60. The file metrics.json has all of them." in text
+    assert "The 10 most probable of 60 classes." in text
+    few = " ".join(Page(render(make_findings(tuple(range(50)), hidden=()))).text.split())
+    assert "confusion.csv" not in few
+    assert "metrics.json" not in few
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_the_page_does_not_grow_with_the_square_of_the_classes() -> None:
+    def size(n_classes: int) -> int:
+        return len(render(make_findings(tuple(range(n_classes)), hidden=(2,), examples=40)).encode())
+
+    assert size(2000) - size(1000) < 1000 * 60  # a label, and the weights of one output in base64
 
 
 # its pictures --------------------------------------------------------------------------------------------------------
@@ -268,9 +265,6 @@ def test_a_few_of_many_units_are_shown_the_strongest_first() -> None:
     assert strongest_units(make_network((0, 1, 2), 3, 5, hidden=())).tolist() == [0, 1, 2]
 
 
-# the network inside it -----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("no_charts")
 def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -> None:
     findings = make_findings(height=7, width=6, filters=(4, 5), kernel=3, n_networks=2)
@@ -283,53 +277,8 @@ def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -
     for each, at in zip(shown, order, strict=True):
         assert each["src"] == weight_picture(W[:, at].reshape(3, 3))
     text = " ".join(page.text.split())
-    assert "4 filters of the first convolution of the first network, the strongest first: 3 x 3 weights, which" in text
-    assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 3 - 6 - 3, " in text
-
-
-@pytest.mark.parametrize(
-    "layers", [{"hidden": (8, 7)}, {"filters": (2, 3), "kernel": (3, 2), "stride": (2, 1)}], ids=str
-)
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_folded_layers_say_without_normalisation_what_the_network_says(*, layers: dict, batch_norm: bool) -> None:
-    network = make_network((0, 1, 2), 4, 5, batch_norm=batch_norm, activation="tanh", **layers)
-    plain = Network(replace(network.architecture, batch_norm=False))
-    for i, (W, b) in enumerate(folded_layers(network), start=1):
-        plain.weights[f"W{i}"][...], plain.weights[f"b{i}"][...] = W, b
-    X = np.random.default_rng(0).random((50, 20))
-    np.testing.assert_allclose(predict_proba(plain, X), predict_proba(network, X), atol=1e-6)
-
-
-def test_weights_are_stored_in_full_or_half_precision_or_not_at_all_by_the_room_there_is() -> None:
-    findings = make_findings()
-    framing = find_framing(findings.X, 3, 5)
-    n = len(findings.networks[0].parameters)  # batch normalisation apart, what is stored
-
-    def weights(room: int) -> np.ndarray | None:
-        found = drawing_model(findings.networks, findings.images, findings.profile, framing, room=room)
-        stored = "<f2" if found and found["half"] else "<f4"
-        return found and np.frombuffer(base64.b64decode(found["networks"][0]["weights"]), stored)
-
-    full, half = weights(10_000), weights(4 * n)
-    assert full is not None
-    assert half is not None
-    assert (len(full), full.dtype) == (n, np.float32)
-    assert (len(half), half.dtype) == (n, np.float16)
-    np.testing.assert_allclose(half, full, rtol=1e-3)
-    assert weights(n) is None
-
-
-@pytest.mark.usefixtures("no_charts")
-def test_a_page_keeps_below_its_limit_and_says_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    findings = make_findings(hidden=(3000,))  # 57 thousand parameters: 304 or 152 kB
-    whole = len(render(findings))
-    for limit, told in ((whole - 100_000, "half precision here"), (whole - 200_000, "Left out")):
-        monkeypatch.setattr(module, "LARGEST_PAGE", limit)
-        text = render(findings)
-        assert told in text
-        assert len(text.encode()) <= limit
-    assert "<script" not in text
-    assert "script-src" not in text
+    assert "4 filters in the first convolution of the first network, the strongest first. A filter is 3 x 3 w" in text
+    assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 3 - 6 - 3; " in text
 
 
 def test_what_a_notebook_or_a_machine_tells_matplotlib_harms_nothing(tmp_path: Path) -> None:
@@ -337,9 +286,16 @@ def test_what_a_notebook_or_a_machine_tells_matplotlib_harms_nothing(tmp_path: P
     (tmp_path / "style/matplotlibrc").write_text("axes.formatter.use_locale: True\nfigure.dpi: 7\n")
     hostile = {"MPLCONFIGDIR": str(tmp_path / "style"), "MPLBACKEND": "module://matplotlib_inline.none", "LC_ALL": "xx"}
     code = "from pipeline.cli import main; main(standalone_mode=False, args=['dag'])"
-    code += "; import stages.evaluate.report.figures"
+    code += "; import stages.evaluate.report.charts"
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command, env={**os.environ, **hostile}, capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_template_is_packaged() -> None:
+    folder, project = Path(module.__file__).parent, Path(stages.__file__).parents[1] / "pyproject.toml"
+    packaged = tomllib.loads(project.read_text())["tool"]["setuptools"]["package-data"]["stages.evaluate.report"]
+    found = {path for pattern in packaged for path in folder.glob(pattern)}
+    assert found == {path for path in (folder / "templates").rglob("*") if path.is_file()}

@@ -66,11 +66,11 @@ POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none
 PAGE = f'<!doctype html>\n<html><head>{POLICY}</head><body><img src="data:image/png;base64,AA"></body></html>\n'
 
 
-def history(**columns: list[int]) -> dict[str, Any]:
-    """Two lines of a history, by default the first epoch of a single member twice."""
+def history(**columns: list[int] | list[bool]) -> dict[str, Any]:
+    """Two lines of a history, by default the first epoch of a single member twice, and once kept."""
     numbers = {"member": [0, 0], "fold": [0, 0], "epoch": [1, 1]}
     names = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-    return {**numbers, **{name: [0.5, 0.5] for name in names}, **columns}
+    return {**numbers, **{name: [0.5, 0.5] for name in names}, "kept": [True, False], **columns}
 
 
 def write(path: Path, content: Any) -> Path:
@@ -97,7 +97,7 @@ def write(path: Path, content: Any) -> Path:
         (check_labels, "labels.npy", np.array(["a", "bc"])),
         (check_labels, "labels.npy", np.array([], dtype=np.int64)),
         (check_history, "history.parquet", history(epoch=[1, 2])),
-        (check_history, "history.parquet", history(member=[0, 1])),
+        (check_history, "history.parquet", history(member=[0, 1], kept=[True, True])),
         (check_folds, "folds.npy", np.array([1, 0, 1], np.int16)),
         (check_folds, "folds.npy", np.array([-1, -1], np.int16)),
         (check_rows, "rows.npy", np.array([5, 0, 2])),
@@ -132,6 +132,8 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
         (check_history, "history.parquet", history(epoch=[1, 3]), "not 1, 2, 3"),
         (check_history, "history.parquet", history(member=[1, 1]), "of member 0, 1, 2"),
         (check_history, "history.parquet", history(epoch=[1, 1]), "not 1, 2, 3"),
+        (check_history, "history.parquet", history(epoch=[1, 2], kept=[False, False]), "not one epoch is kept"),
+        (check_history, "history.parquet", history(member=[0, 1], kept=[True, False]), "not one epoch is kept"),
         (check_folds, "folds.npy", np.array([0, 2, 0], np.int16), r"the folds are \[0, 2\], not -1 or 0, 1, 2"),
         (check_folds, "folds.npy", np.array([-1, 0], np.int16), "not -1 or 0, 1, 2"),
         (check_folds, "folds.npy", np.array([0, 1]), "int64, not int16"),

@@ -69,6 +69,7 @@ def test_the_history_has_a_row_for_each_epoch_and_says_which_was_best(rows: Path
     assert history["epoch"].tolist() == [1, 2, 3]
     best = history.loc[history["epoch"] == outcome.figures["best epoch"]].iloc[0]
     assert best["validation_accuracy"] == history["validation_accuracy"].max()
+    assert history["kept"].tolist() == (history["epoch"] == best["epoch"]).tolist()
 
 
 def test_two_runs_write_the_same_bytes(rows: Path, run_stage) -> None:

@@ -14,6 +14,7 @@ from made_report import make_findings
 from stages.evaluate.report import page as page_module
 from stages.evaluate.report.page import render
 from stages.mlp import load, predict_proba
+from stages.mlp.layers.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.browser
 
@@ -25,12 +26,6 @@ SEVEN = [(0.28, 0.2), (0.72, 0.2), (0.45, 0.85)]
 def normal(text: str) -> str:
     """Text with plain spaces."""
     return " ".join(text.split())
-
-
-def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the charts, which take longest, where a test is of something else."""
-    monkeypatch.setattr(page_module, "curves", lambda history, kept: [])  # noqa: ARG005 - as it is called
-    monkeypatch.setattr(page_module, "reliability_curve", lambda bins, error: "")  # noqa: ARG005 - the same
 
 
 def write_page(folder: Path, **findings: Any) -> tuple[Path, Any]:
@@ -98,8 +93,8 @@ def test_the_figures_are_those_of_the_metrics(finished: Path, open_page: Any) ->
     assert [normal(line).replace("·", "0").split() for line in confusion] == [line.split(",") for line in written]
 
 
-def test_many_classes_with_long_names_fit_too(tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_charts(monkeypatch)
+@pytest.mark.usefixtures("no_charts")
+def test_many_classes_with_long_names_fit_too(tmp_path: Path, open_page: Any) -> None:
     names = tuple(f"{letter}-{'unbroken' * 5}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     tab = open_page(write_page(tmp_path, classes=names, source="folder/" * 30 + "x" * 200)[0], width=390)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -168,7 +163,7 @@ def test_a_small_digit_in_a_corner_drawn_with_a_finger_is_seen_in_the_middle(fin
 
 def forward(tab: Any, X: np.ndarray) -> np.ndarray:
     """What the page's script makes of rows."""
-    return np.array(tab.page.evaluate("(rows) => rows.map((row) => network.probabilities(row))", X.tolist()))
+    return np.array(tab.page.evaluate("(rows) => rows.map((row) => predict(row))", X.tolist()))
 
 
 def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: Any) -> None:
@@ -180,7 +175,7 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"activation": name} for name in ("relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid")),
+        *({"activation": name} for name in ACTIVATIONS),
         {"classes": ("no", "yes")},
         {"hidden": ()},
         {"n_networks": 3, "dtype": "float64"},
@@ -194,10 +189,8 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
     ],
     ids=str,
 )
-def test_the_script_knows_every_kind_of_network(
-    tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
-) -> None:
-    no_charts(monkeypatch)
+@pytest.mark.usefixtures("no_charts")
+def test_the_script_knows_every_kind_of_network(tmp_path: Path, open_page: Any, changes: dict[str, Any]) -> None:
     path, findings = write_page(tmp_path, **({"hidden": (9, 8), "batch_norm": True} | changes))
     X = findings.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
     P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
@@ -205,10 +198,23 @@ def test_the_script_knows_every_kind_of_network(
     np.testing.assert_allclose(forward(open_page(path), X), P, atol=1e-5)
 
 
+@pytest.mark.usefixtures("no_charts")
+def test_with_many_classes_the_most_probable_have_bars(tmp_path: Path, open_page: Any) -> None:
+    path, _ = write_page(tmp_path, classes=tuple(f"class {k}" for k in range(70)))
+    tab = open_page(path)
+    answer = tab.draw(ONE)
+    drawn = tab.page.evaluate("Array.from(predict(Array.from(frame(drawnInk(), canvas.width).map(asInput))))")
+    order = np.argsort(-np.array(drawn))[:10]
+    assert tab.page.locator("#bars .label").all_inner_texts() == [f"class {k}" for k in order]
+    assert answer == f"class {order[0]}"
+    percents = [f"{100 * drawn[k]:.1f} %" for k in order]
+    assert tab.page.locator("#bars .percent").all_inner_texts() == percents
+
+
+@pytest.mark.usefixtures("no_charts")
 def test_half_precision_differs_by_thousandths_only(
     tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_charts(monkeypatch)
     large = {"hidden": (200,), "height": 16, "width": 16}
     size = write_page(tmp_path, **large)[0].stat().st_size
     monkeypatch.setattr(page_module, "LARGEST_PAGE", size - 100_000)
@@ -219,10 +225,8 @@ def test_half_precision_differs_by_thousandths_only(
     np.testing.assert_allclose(forward(tab, X), predict_proba(findings.networks[0], X), atol=5e-3)
 
 
-def test_labels_with_markup_are_text_in_the_answer_too(
-    tmp_path: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_charts(monkeypatch)
+@pytest.mark.usefixtures("no_charts")
+def test_labels_with_markup_are_text_in_the_answer_too(tmp_path: Path, open_page: Any) -> None:
     labels = ("<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "\"'&")
     tab = open_page(write_page(tmp_path, classes=labels, source="<script>alert(3)</script>")[0])
     assert tab.draw(ONE) in labels

@@ -1,8 +1,8 @@
 """The report's charts, drawn by matplotlib and put into the page as SVG elements.
 
-Matplotlib writes style attributes, which a strict content policy forbids, and fixed colours, which suit one ground
-only. So every drawing is read back: styles become plain attributes, and the few colours that are used here become
-the page's own, which differ in the light and in the dark. All text is ours: no label from the data is drawn.
+Matplotlib writes style attributes, which the page's content policy forbids, and fixed colours, which suit either the
+light or the dark page. So every drawing is read back: styles become plain attributes, and the colours used here become
+the page's own. No text in a chart comes from the data.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ Values = NDArray[np.floating[Any]]
 STYLED = re.compile(r"\s*([\w-]+)\s*:\s*([^;]+)")
 
 
-def curves(history: Mapping[str, Sequence[float]], kept: int | None) -> list[tuple[str, str]]:
-    """Title and drawing of each learning curve: loss, accuracy and learning rate, as far as they were recorded.
+def learning_curves(history: Mapping[str, Sequence[float]], kept: int | None) -> list[tuple[str, str]]:
+    """Title and chart of each learning curve: loss, accuracy and learning rate, as far as they were recorded.
 
     ``history`` are columns as in history.parquet; the epoch ``kept``, if any, is marked.
     """
@@ -112,7 +112,7 @@ def _last(values: Values) -> float:
     return float(finite[-1]) if len(finite) else float("nan")
 
 
-def reliability_curve(bins: tuple[Bin, ...], error: float) -> str:
+def reliability_chart(bins: tuple[Bin, ...], error: float) -> str:
     """Accuracy over confidence, bin by bin with its 95 % interval, and below it how many rows each bin holds."""
     with _our_style("reliability"):
         figure = Figure(figsize=(4.6, 4.3))

@@ -1,0 +1,219 @@
+"""What each section of the page shows: one function a section, which makes what the section's template uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from stages.evaluate.report.calibration import N_BINS, calibration_error, reliability
+from stages.evaluate.report.charts import learning_curves, reliability_chart
+from stages.evaluate.report.confusion import confusion_tables, frequent_confusions, hardest_classes
+from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
+from stages.evaluate.report.png import displayed_size, grey_picture
+from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text
+from stages.evaluate.report.weights import caption_of_weights, weight_pictures
+from stages.mlp import Augmentation, warped_copies
+
+NO_BREAK = "\N{NO-BREAK SPACE}"  # around the x of 5 x 5
+DIGITS = {str(digit) for digit in range(10)}
+MOST_CLASSES = 50  # in a table or with a bar; a table of more is no longer read, and grows with their square
+FEW_BARS = 10  # if there are more classes than that
+CANVAS_SIDE = 280  # the longer side, in CSS pixels
+WARPED_IMAGES, COPIES = 6, 7
+
+
+def header(findings: Findings) -> dict[str, Any]:
+    """The headline, the tiles, and the contents."""
+    networks = findings.networks
+    return {
+        "metrics": findings.metrics,
+        "images": findings.images,
+        "n_classes": len(findings.labels),
+        "with_folds": findings.with_folds,
+        "is_chosen": findings.is_chosen,
+        "n_networks": len(networks),
+        "n_parameters": sum(len(each.parameters) for each in networks),
+        "architectures": [
+            text.replace(" x ", f"{NO_BREAK}x{NO_BREAK}")
+            for text in dict.fromkeys(each.architecture.description for each in networks)
+        ],
+        "titles": titles(findings),
+    }
+
+
+def titles(findings: Findings) -> dict[str, str]:
+    """The heading of each section by its anchor, in the order of the page."""
+    return {
+        "draw": "Draw a digit" if set(findings.labels) <= DIGITS else "Draw an image",
+        "learning": "How it learned",
+        "confusion": "Confusion matrix",
+        "classes": "Class by class",
+        **({"members": "Network by network"} if findings.metrics.members else {}),
+        **({"disagreements": "Where the networks disagree"} if findings.disagreements else {}),
+        "mistakes": "The worst mistakes",
+        "unsure": "The least confident predictions",
+        "calibration": "Is it right as often as it is sure?",
+        "weights": "Weights of the first layer",
+        "warps": "Warped training images",
+        "data": "The data",
+        "settings": "Settings",
+        "provenance": "Where it comes from",
+    }
+
+
+def drawing(findings: Findings) -> dict[str, Any]:
+    """The canvas and its bars."""
+    labels, images = findings.labels, findings.images
+    scale = CANVAS_SIDE / max(images.height, images.width)
+    return {
+        "what_to_draw": "a digit" if set(labels) <= DIGITS else f"one of the {len(labels):,} classes",
+        "bars": labels if len(labels) <= MOST_CLASSES else labels[:FEW_BARS],
+        "canvas_height": max(round(images.height * scale), 1),
+        "canvas_width": max(round(images.width * scale), 1),
+    }
+
+
+def learning(findings: Findings) -> dict[str, Any]:
+    """The learning curves."""
+    charts = learning_curves(findings.history, findings.kept_epoch)
+    return {
+        "history": findings.history,
+        "kept_epoch": findings.kept_epoch,
+        "curves": [(title, Markup(chart)) for title, chart in charts],  # noqa: S704 - our own drawing, not data
+    }
+
+
+def classes(findings: Findings) -> dict[str, Any]:
+    """The confusion matrix and the table of classes; the worst of both, if there are more than ``MOST_CLASSES``."""
+    labels, is_small = findings.labels, len(findings.labels) <= MOST_CLASSES
+    return {
+        "labels": labels,
+        "confusion_tables": confusion_tables(findings.confusion) if is_small else [],
+        "confusions": [] if is_small else frequent_confusions(findings.confusion, MOST_CLASSES),
+        "classes": hardest_classes(findings.metrics.per_class, MOST_CLASSES),
+        "rows_of": {each.label: each.rows for each in findings.profile.classes},
+    }
+
+
+def examples(findings: Findings) -> dict[str, Any]:
+    """The galleries of rows: disagreements, mistakes, and the least confident predictions."""
+    labels, images, n = findings.labels, findings.images, findings.parameters["examples"]
+    height, width = displayed_size(images.height, images.width)
+    return {
+        "picture_height": height,
+        "picture_width": width,
+        "disagreements": [
+            {
+                "picture": grey_picture(each.x.reshape(images.height, images.width)),
+                "row": each.row,
+                "label": labels[each.actual],
+                "predicted": labels[each.predicted],
+                "votes": [(labels[index], n_members) for index, n_members in each.votes],
+            }
+            for each in findings.disagreements
+        ],
+        "mistakes": gallery(findings, worst_mistakes(findings.P, findings.actual, findings.rows)[:n]),
+        "unsure": gallery(findings, least_sure(findings.P, findings.rows)[:n]),
+    }
+
+
+def gallery(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any]]:
+    """Evaluated rows as pictures, with the right label and the two most probable classes."""
+    labels, found = findings.labels, []
+    for at in positions:
+        first, second = (
+            {"label": labels[k], "probability": float(findings.P[at, k])}
+            for k in np.argsort(-findings.P[at], kind="stable")[:2].tolist()
+        )
+        found.append(
+            {
+                "picture": grey_picture(findings.X[at].reshape(findings.images.height, findings.images.width)),
+                "row": int(findings.rows[at]),
+                "label": labels[findings.actual[at]],
+                "first": first,
+                "second": second,
+            }
+        )
+    return found
+
+
+def calibration(findings: Findings) -> dict[str, Any]:
+    """The reliability chart and its bins."""
+    bins = reliability(findings.P, findings.actual)
+    error = calibration_error(bins)
+    return {
+        "bins": bins,
+        "n_bins": N_BINS,
+        "calibration_error": error,
+        "reliability_chart": Markup(reliability_chart(bins, error)),  # noqa: S704 - our own drawing, not data
+    }
+
+
+def first_layer(findings: Findings) -> dict[str, Any]:
+    """What the first layer has learned, and what it was shown."""
+    networks, images = findings.networks, findings.images
+    return {
+        "weights": weight_pictures(networks[0], images.height, images.width, findings.labels),
+        "has_filters": bool(networks[0].architecture.filters),
+        "weights_caption": caption_of_weights(networks, images.height, images.width),
+        "warps": warp_pictures(findings),
+    }
+
+
+def warp_pictures(findings: Findings) -> list[dict[str, str]]:
+    """Training images of different classes as they are, each followed by warped copies; none without augmentation."""
+    settings = findings.settings_of("train")
+    augmentation = Augmentation(**{field.name: settings[field.name] for field in fields(Augmentation)})
+    if not augmentation.is_active:
+        return []
+    rng = np.random.default_rng(settings["seed"])
+    _, first = np.unique(findings.labels_train, return_index=True)
+    chosen = first[np.unique(np.linspace(0, len(first) - 1, num=WARPED_IMAGES).astype(int))]
+    found = []
+    for at in chosen.tolist():
+        image = findings.X_train[at].reshape(findings.images.height, findings.images.width)
+        description = f"training row {findings.rows_train[at]}, a {findings.labels_train[at]}"
+        found.append({"picture": grey_picture(image), "description": description})
+        found += [
+            {"picture": grey_picture(copy), "description": f"{description}, warped"}
+            for copy in warped_copies(image, augmentation, rng, COPIES)
+        ]
+    return found
+
+
+def data(findings: Findings) -> dict[str, Any]:
+    """The profile of the training and the test file: lines of name, train, test."""
+    profile = findings.profile
+    train, test = profile.train, profile.test
+    (low, high), (low_test, high_test) = train.pixel_range, test.pixel_range
+    return {
+        "profile_rows": [
+            ("rows", f"{train.rows:,}", f"{test.rows:,}"),
+            ("smallest and largest pixel", f"{low} to {high}", f"{low_test} to {high_test}"),
+            ("pixels that never change", f"{len(train.constant_pixels):,}", f"{len(test.constant_pixels):,}"),
+            ("blank images", f"{train.blank_images:,}", f"{test.blank_images:,}"),
+            ("images that an earlier row has too", f"{train.duplicate_rows:,}", f"{test.duplicate_rows:,}"),
+            ("further labels of the same image", f"{profile.conflicting_labels:,}", ""),
+            ("images that the training file has too", "", f"{profile.shared_rows:,}"),
+            ("rows set aside", f"{profile.n_quarantined:,}", ""),
+        ],
+        "profile_notes": profile.suspicions(),
+    }
+
+
+def provenance(findings: Findings) -> dict[str, Any]:
+    """The settings of every stage, and the receipts."""
+    receipts = findings.receipts
+    settings = [(each.work.stage, each.work.parameters) for each in receipts] + [("evaluate", findings.parameters)]
+    return {"settings": [(stage, as_texts(values)) for stage, values in settings], "receipts": receipts} | {
+        "shown_digits": SHOWN_DIGITS
+    }
+
+
+def as_texts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each setting's name and its value as text."""
+    return [(name, setting_text(value)) for name, value in settings.items()]
