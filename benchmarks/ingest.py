@@ -134,9 +134,9 @@ def run_here(contestant: str, folder: Path) -> dict[str, float]:
 def with_pipeline() -> Any:
     from pipeline.stage import Task, resolve
     from stages import STAGES
-    from stages.ingest.csv.sources import find_sources
     from stages.ingest.ingest import ingest
     from stages.ingest.parameters import IngestParameters
+    from stages.ingest.sources.find import find_sources
 
     import_what_pandera_imports_late()
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, PipelineError, StageError
-from stages.ingest.csv.sources import FILE_NAMES, PAIR
-from stages.ingest.csv.zip_files import find_members, list_members, reason_of
+from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
+from stages.ingest.sources.zip_files import find_members, list_members, reason_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 SITE = "https://www.kaggle.com"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stages.commands.current_model import Model
     from stages.commands.predict_files import Predictions
     from stages.images.digit_framing import Framing
-    from stages.ingest.csv.layout import Label
     from stages.ingest.parameters import IngestParameters
+    from stages.shared.documents import Label
 
 SHOWN = 20  # rows of CSVs in the table; --json and --output have them all
 ERRORS = 5  # files named that cannot be read

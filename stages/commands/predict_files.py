@@ -22,11 +22,15 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source
 from stages.images.digit_framing import Framing
 from stages.images.picture_to_input import is_picture, picture_as_image
-from stages.ingest.csv.bad_rows import COPY_AGAIN, CUT_OFF, BadRows, bad_rows_error, explain, sift_block
-from stages.ingest.csv.layout import Label, Layout, header_cells, layout_without_header, read_layout
-from stages.ingest.csv.parse import Labels, parse_block
-from stages.ingest.csv.sources import require_readable
+from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, bad_rows_error, explain
+from stages.ingest.csv.header import header_cells, read_layout
+from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.layout import Layout, layout_without_header
+from stages.ingest.csv.parse import parse_block
+from stages.ingest.csv.sift import BadRows, sift_block
 from stages.ingest.csv.streams import RawCsv, open_raw
+from stages.ingest.sources.zip_files import require_readable
+from stages.shared.documents import Label
 from stages.shared.messages import counted
 
 if TYPE_CHECKING:
@@ -173,8 +177,8 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     if parameters.has_header:
         layout = read_layout(line, raw.name, parameters)
     else:
-        is_labelled = len(header_cells(line, raw.name)) == n_pixels + 1
-        layout = layout_without_header(line, raw.name, parameters.label if is_labelled else None)
+        n_columns = len(header_cells(line, raw.name))
+        layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)
         raw.put_back(line)
     if len(layout.pixels) != n_pixels:
         raise DataError(

@@ -9,20 +9,28 @@ from msgspec import Meta
 from pipeline.stage import Parameters
 
 Count = Annotated[int, Meta(ge=1)]
+AUTO = "auto"
 
 
 class IngestParameters(Parameters, frozen=True):
     """Where the raw files are, and the layout they must have."""
 
-    train: Annotated[str | None, Meta(description="Path of the training CSV (.csv or .csv.gz).")] = None
-    test: Annotated[str | None, Meta(description="Path of the test CSV (.csv or .csv.gz).")] = None
+    train: Annotated[str | None, Meta(description="Path of the training CSV (.csv, .csv.gz or .csv.zip).")] = None
+    test: Annotated[str | None, Meta(description="Path of the test CSV (.csv, .csv.gz or .csv.zip).")] = None
     archive: Annotated[str | None, Meta(description="Path of a zip that holds train.csv and test.csv.")] = None
     sample_submission: Annotated[
-        str | None, Meta(description="Path of the competition's sample submission, to check ids and column names.")
-    ] = None
+        str | None,
+        Meta(
+            description="Path of the competition's sample submission, to check ids and column names; "
+            '"auto": the one that lies beside the test set; "none": none.'
+        ),
+    ] = AUTO
     has_header: Annotated[bool, Meta(description="Whether the first line names the columns.")] = True
     label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
     id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"
+    leave_out: Annotated[
+        tuple[str, ...], Meta(description="Names of columns that are neither label, id nor pixels, to be passed over.")
+    ] = ()
     classes: Annotated[
         tuple[int | str, ...] | None,
         Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
@@ -43,3 +51,7 @@ class IngestParameters(Parameters, frozen=True):
     def __post_init__(self) -> None:
         if self.label == self.id:
             raise ValueError(f"label and id are both {self.label!r}, and they are two columns")
+        if self.label in self.leave_out:
+            raise ValueError(f"label is {self.label!r}, and leave_out leaves that column out")
+        if self.leave_out and not self.has_header:
+            raise ValueError("leave_out names columns, and has_header says that they have no names")

@@ -16,8 +16,8 @@ from pipeline.fingerprint.digests import digest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
 from pipeline.workers.local import LocalWorkers
 from stages import STAGES
-from stages.ingest.csv.sources import find_sources
 from stages.ingest.parameters import IngestParameters
+from stages.ingest.sources.find import find_sources
 
 RunStage = Callable[..., Outcome]
 

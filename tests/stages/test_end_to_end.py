@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from stages import STAGES
-from stages.ingest.csv.sources import find_sources
 from stages.ingest.parameters import IngestParameters
+from stages.ingest.sources.find import find_sources
 from stages.split.parameters import SplitParameters
 from stages.train.parameters import TrainParameters
 

@@ -1,6 +1,5 @@
-"""Reading raw files: what ingest is made of.
+"""Reading CSV: a stream of lines becomes blocks of pixels, and what is not plainly right becomes bad rows.
 
-``sources`` finds the files (``archive`` looks into a zip), ``streams`` reads their lines, ``layout`` reads the
-header, ``csv_matrix`` parses blocks of lines, ``bad_rows`` explains those that are not valid, ``ids`` names the
-test rows, and ``profile`` gathers what was found.
+``streams`` reads lines, ``header`` and ``layout`` the columns, ``parse`` a block, ``sift`` and ``faults`` bad rows.
+This room imports ``stages.shared``, and of ingest only how zips are read.
 """

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline.errors import DataError, first_few
 from pipeline.stage import Source
-from stages.ingest.csv.layout import WHOLE_NUMBER, header_cells, is_id
+from stages.ingest.csv.header import header_cells
+from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
 from stages.ingest.csv.streams import open_raw
 from stages.ingest.profile import Submission
 from stages.shared.messages import FileName, counted, shortened

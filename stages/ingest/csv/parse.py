@@ -3,7 +3,7 @@
 A pixel's cell is one to three digits between two separators, so it is known by the four characters before its end:
 the lower halves of these bytes make a number of 16 bits, and a table gives the pixel that is spelled so. Only the
 256 plain spellings are in the table: general readers let `` 5``, ``007`` and ``0x1F`` pass without a word.
-A block that is not plainly right is refused whole; ``bad_rows`` then looks at it line by line.
+A block that is not plainly right is refused whole; ``sift`` then looks at it line by line.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from functools import cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
-from stages.ingest.csv.layout import CONTROL_CHARACTER, WHOLE_NUMBER, Label, Layout, is_id
+from stages.ingest.csv.labels import Labels, is_id
+from stages.ingest.csv.layout import Layout
 from stages.shared.arrays import Pixels
-from stages.shared.messages import shortened
+from stages.shared.documents import Label
 
 COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
 
@@ -34,8 +34,8 @@ class Rows:
     ----------
     pixels : uint8 (n_pixels, m), one pixel column a row, as Parquet stores them
     hashes : uint64 (m,), ``hash_images`` of them
-    labels : the label of each row, m of them; empty where the file has none
-    ids : the id of each row as it is written, m of them; empty where the file has none
+    labels : the label of each row, m of them; empty where the layout has none
+    ids : the id of each row as it is written, m of them; empty where the layout has none
     """
 
     pixels: Pixels
@@ -45,57 +45,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.pixels.T)
-
-
-class Labels:
-    """Which texts are labels, and what they mean: whole numbers, or the configured classes.
-
-    Raises
-    ------
-    ConfigError
-        The classes are neither all numbers nor all texts, or one is empty, has a control character in it, or is no
-        number of 64 bits.
-    """
-
-    def __init__(self, classes: tuple[Label, ...] | None) -> None:
-        if classes is not None and len({type(label) for label in classes}) != 1:
-            raise ConfigError(
-                "ingest.classes must be all whole numbers or all texts",
-                where=f"ingest.classes = {list(classes)[:10]}",
-                hint="put every label in quotes, or none",
-            )
-        if "" in (classes or ()):
-            raise ConfigError(
-                "a label may not be empty", where="ingest.classes", hint="write what stands in the cells of the file"
-            )
-        if huge := [label for label in classes or () if isinstance(label, int) and not -(2**63) <= label < 2**63]:
-            raise ConfigError(
-                "a label of so many digits is no whole number here",
-                where=f"ingest.classes: {huge[0]}",
-                hint="put the labels in quotes",
-            )
-        if unseen := [label for label in classes or () if CONTROL_CHARACTER.search(str(label))]:
-            raise ConfigError(
-                "a label with a control character in it cannot be told apart by eye",
-                where=f"ingest.classes: {shortened(str(unseen[0]))!a}",
-                hint="give the class another label, in the file too",
-            )
-        self.values = None if classes is None else {str(label): label for label in classes}
-        self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
-        if classes is not None:
-            more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
-            self.rule = f"none of ingest.classes: {', '.join(shortened(str(label)) for label in classes[:10])}{more}"
-
-    @property
-    def are_texts(self) -> bool:
-        """Whether labels are texts rather than whole numbers."""
-        return self.values is not None and all(isinstance(label, str) for label in self.values.values())
-
-    def __call__(self, text: str) -> Label | None:
-        """The label that ``text`` stands for, None if it is none."""
-        if self.values is not None:
-            return self.values.get(text)
-        return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
 
 def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
@@ -108,7 +57,7 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
         if unquoted is None:
             return None
         text = unquoted
-    n_columns, n_leading = len(layout.names), len(layout.names) - len(layout.pixels)
+    n_columns = len(layout.names)
     characters = np.frombuffer(text, dtype=np.uint8)
     is_line_end = characters == LINE_FEED
     m = np.count_nonzero(is_line_end)
@@ -118,34 +67,41 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     ends = separators.reshape(m, n_columns)  # of the cells
     if not is_line_end[ends[:, -1]].all():
         return None
-    leading = leading_cells(text, ends, n_leading)
+    texts = [text_cells(text, ends, column) for column in layout.text_columns]
+    n_other = sum(len(cells.translate(None, b"0123456789,")) for cells in texts)
     n_digits = np.count_nonzero(characters - np.uint8(ZERO) < 10)  # what is below "0" wraps to a large number
-    if n_digits + ends.size + len(b"".join(leading).translate(None, b"0123456789,")) != len(text):
+    if n_digits + ends.size + n_other != len(text):
         return None
-    values = SPELLED.take(keys_before(characters).take(ends[:, n_leading:]))  # (m, n_pixels)
+    values = SPELLED.take(keys_before(characters).take(ends[:, pixel_columns(layout)]))  # (m, n_pixels)
     if values.max(initial=0) > 255:
         return None
     try:
-        cells = cut(b",".join(leading), is_quoted=is_quoted) if leading else []
+        columns: dict[str | None, list[str]] = {
+            layout.names[column]: cut(cells, is_quoted=is_quoted) if m else []
+            for column, cells in zip(layout.text_columns, texts, strict=True)
+        }
     except UnicodeDecodeError:
         return None
-    columns: dict[str | None, list[str]] = {
-        name: cells[index::n_leading] for index, name in enumerate(layout.names[:n_leading])
-    }
     ids, written = columns.get(layout.id, []), columns.get(layout.label, [])
     meanings = {cell: label for cell in set(written) if (label := labels(cell)) is not None}
-    if not all(map(is_id, ids)) or len(meanings) < len(set(written)):
+    if len(meanings) < len(set(written)) or (layout.requires_ids and not all(map(is_id, ids))):
         return None
     pixels = np.ascontiguousarray(values.astype(np.uint8).T)
     return Rows(pixels, hash_images(pixels), labels=[meanings[cell] for cell in written], ids=ids)
 
 
-def leading_cells(text: bytes, ends: NDArray[np.int64], n_leading: int) -> list[bytes]:
-    """The first ``n_leading`` cells of each line, with the commas between them; cells end before ``ends``."""
-    if not n_leading:
-        return []
-    starts = [0, *(ends[:, -1] + 1).tolist()]  # the last is where a line after these would start
-    return [text[start:end] for start, end in zip(starts, ends[:, n_leading - 1].tolist(), strict=False)]
+def text_cells(text: bytes, ends: NDArray[np.int64], column: int) -> bytes:
+    """The cells of a column, with commas between them; the cells of a line end before ``ends`` (m, n_columns)."""
+    starts = (ends[:, column - 1] if column else np.concatenate([[-1], ends[:-1, -1]])) + 1
+    return b",".join([text[start:end] for start, end in zip(starts.tolist(), ends[:, column].tolist(), strict=False)])
+
+
+@cache
+def pixel_columns(layout: Layout) -> slice | NDArray[np.int64]:
+    """Where the pixels stand among the columns: a slice, which is the quicker index, if they stand side by side."""
+    columns = np.delete(np.arange(len(layout.names)), layout.text_columns)
+    is_whole = columns[-1] - columns[0] == len(columns) - 1
+    return slice(int(columns[0]), int(columns[-1]) + 1) if is_whole else columns
 
 
 def keys_before(characters: Pixels) -> NDArray[np.uint16]:

@@ -17,7 +17,7 @@ from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.ingest.csv.zip_files import WEB_PAGE, largest_expansion, reason_of
+from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
 from stages.shared.messages import FileName
 
 BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory

@@ -20,9 +20,9 @@ from pipeline.errors import DataError
 from pipeline.stage import Outcome
 from stages.ingest import image_table
 from stages.ingest.csv import streams
-from stages.ingest.csv.sources import find_sources
 from stages.ingest.image_table import read_pixel_blocks
 from stages.ingest.parameters import IngestParameters
+from stages.ingest.sources.find import find_sources
 from stages.shared.messages import percent
 from stages.shared.parquet import read_column
 

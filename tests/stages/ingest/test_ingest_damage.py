@@ -21,7 +21,6 @@ from small_csv import (
     Ingest,
     assert_is_short,
     changed,
-    moved_column,
     quoted_pair,
     relabelled,
     renamed,
@@ -30,8 +29,8 @@ from small_csv import (
 )
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import bad_rows, streams
-from stages.ingest.csv import zip_files as archive
+from stages.ingest.csv import sift, streams
+from stages.ingest.sources import zip_files as archive
 from stages.shared.messages import FileName
 
 # What is wrong, train.csv, and what the message says; the last in its ``where``.
@@ -59,7 +58,6 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "a misnamed label": (renamed("label", "lable"), "'lable' is neither", "line 1, column 1"),
     "no label column": (without_column(TRAIN, 0), "no label column", "line 1"),
     "columns in another order": (renamed("pixel5,pixel6", "pixel6,pixel5"), "'pixel6' stands after", "column 7"),
-    "the label behind the pixels": (moved_column(0), "after the first pixel", "line 1, column 17"),
     "columns in falling order": (
         ",".join(["label", *HEADER.split(",")[:0:-1]]) + TRAIN.removeprefix(HEADER),
         "'pixel14' stands after",
@@ -235,7 +233,7 @@ def test_the_message_says_exactly_what_failures_holds(
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert error.value.hint.endswith("; every fault is in artifacts/ingest/failures.parquet")
-    monkeypatch.setattr(bad_rows, "ROWS_KEPT", 6)
+    monkeypatch.setattr(sift, "ROWS_KEPT", 6)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.hint

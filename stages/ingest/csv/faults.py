@@ -1,159 +1,42 @@
-"""A block that is not plainly right, line by line: which rows are good, which are not, and why.
-
-Only such blocks come here, so this may take its time. A regular expression tells good lines from bad ones;
-pandera then says of the bad cells which rule of the schema it breaks.
-"""
+"""What is wrong with bad rows: pandera says which rule each bad cell breaks, and messages show the first few."""
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import DataError, StageError
-from stages.ingest.csv.layout import ID_RULE, Layout, is_id
-from stages.ingest.csv.parse import Labels, Rows, cut, parse_block, without_quotes
-from stages.ingest.csv.streams import is_utf8
+from pipeline.errors import DataError
+from stages.ingest.csv.labels import ID_RULE, Labels, is_id
+from stages.ingest.csv.layout import Layout
+from stages.ingest.csv.sift import PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 PIXELS = frozenset(map(str, range(256)))
 PIXEL_RULE = "not a whole number from 0 to 255"
 
 EXAMPLES = 5
-ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
-BYTES_KEPT = 64 * 2**20  # of their text
 FAULTS_KEPT = 100_000
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
 NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A line that is no valid row. ``problem`` is empty where it has the right cells, but not with valid values."""
-
-    line: int
-    text: str
-    problem: str = ""
-
-    def cells(self) -> list[str]:
-        """The cells of a row without a ``problem``, less their quotation marks."""
-        unquoted = without_quotes(self.text.encode() + b"\n") if '"' in self.text else None
-        return cut(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
-
-
-@dataclass(slots=True)
-class BadRows:
-    """The bad rows of a file: their number, and the first of them, as many as may be kept in memory."""
-
-    n: int = 0
-    kept: list[BadRow] = field(default_factory=list)
-    n_bytes: int = 0  # of the text of those that are kept
-
-    def add(self, rows: list[BadRow]) -> None:
-        """Take in the bad rows of a block."""
-        for row in rows:
-            n_bytes = self.n_bytes + sys.getsizeof(row.text)
-            if self.are_all_kept and self.n < ROWS_KEPT and n_bytes <= BYTES_KEPT:
-                self.kept.append(row)
-                self.n_bytes = n_bytes
-            self.n += 1
-
-    @property
-    def are_all_kept(self) -> bool:
-        """Whether no bad row is known by number only."""
-        return len(self.kept) == self.n
-
-    def has_part_of(self, last_line: int, layout: Layout) -> bool:
-        """Whether this line, which has no end in the file, is the beginning of a row."""
-        if not self.kept or self.kept[-1].line != last_line:
-            return False
-        text = self.kept[-1].text
-        return text.endswith(",") or text.count(",") + 1 < len(layout.names)
-
-
-def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:
-    """The good rows of ``block`` and the bad ones, both in file order.
-
-    ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
-
-    Raises
-    ------
-    StageError
-        The lines that are good here are not read as such by ``parse_block``: a fault of this program.
-    """
-    good: list[bytes] = []
-    bad: list[BadRow] = []
-    for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
-        row = text.removesuffix(b"\r")
-        bad_row = sift_line(row, line, layout, labels)
-        if bad_row is None:
-            good.append(row + b"\n")
-        else:
-            bad.append(bad_row)
-    rows = parse_block(b"".join(good), layout, labels)
-    if rows is None or len(rows) != len(good):
-        raise disagreement(f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}")
-    return rows, bad
-
-
-def disagreement(where: str) -> StageError:
-    """The error for a cell that two readers of this program judge differently."""
-    what = "two readers disagree about what is a valid row, so none is believed"
-    return StageError(what, where=where, hint="report this with the file")
-
-
-def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
-    """What is wrong with a line, which comes without its end; None if it is a valid row."""
-
-    def bad_row(problem: str = "") -> BadRow:
-        return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
-
-    if not text:
-        return bad_row("the line is blank")
-    is_quoted = b'"' in text
-    unquoted = without_quotes(text + b"\n") if is_quoted else text + b"\n"
-    if unquoted is None:
-        return bad_row("its quotation marks do not stand around whole cells")
-    row = unquoted[:-1]
-    if not is_utf8(row):
-        return bad_row("the line is not UTF-8")
-    n_cells, n_leading = row.count(b",") + 1, len(layout.names) - len(layout.pixels)
-    if n_cells != len(layout.names):
-        return bad_row(f"the line has {counted(n_cells, 'cell')}, not {len(layout.names)}")
-    if not row_pattern(layout).fullmatch(row):
-        return bad_row()
-    cells = cut(b",".join(row.split(b",", n_leading)[:n_leading]), is_quoted=is_quoted)
-    values = dict(zip(layout.names, cells, strict=False))
-    is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
-        layout.id is None or is_id(values[layout.id])
-    )
-    return None if is_good else bad_row()
-
-
-@cache
-def row_pattern(layout: Layout) -> re.Pattern[bytes]:
-    """What a line looks like whose pixels are valid and whose label and id, if any, are not empty."""
-    leading = "".join("[^,]+," for _ in range(len(layout.names) - len(layout.pixels)))
-    return re.compile(f"{leading}(?:{PIXEL},){{{len(layout.pixels) - 1}}}{PIXEL}".encode())
-
-
 def bad_cells(cells: list[str], layout: Layout, labels: Labels) -> Iterator[int]:
     """The columns, counted from 0, of a row's cells that are not valid."""
+    texts = set(layout.text_columns)
     for column, (name, cell) in enumerate(zip(layout.names, cells, strict=True)):
-        if name == layout.label:
+        if column not in texts:
+            is_valid = cell in PIXELS
+        elif name == layout.label:
             is_valid = labels(cell) is not None
         else:
-            is_valid = is_id(cell) if name == layout.id else cell in PIXELS
+            is_valid = name != layout.id or not layout.requires_ids or is_id(cell)
         if not is_valid:
             yield column
 

@@ -16,9 +16,9 @@ import pytest
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Sources
-from stages.ingest.csv import zip_files as archive
-from stages.ingest.csv.sources import SAMPLE_ORIGIN, find_sources
 from stages.ingest.parameters import IngestParameters
+from stages.ingest.sources import zip_files as archive
+from stages.ingest.sources.find import SAMPLE_ORIGIN, find_sources
 from stages.sample import SAMPLE_FOLDER
 
 BOTH = ("train.csv", "test.csv")
@@ -272,13 +272,13 @@ def test_a_zip_under_other_names_shows_what_it_holds(tmp_path: Path) -> None:
     )
 
 
-def test_a_zip_for_each_file_is_to_be_unzipped(tmp_path: Path) -> None:
-    put(tmp_path / "data", "test.csv.zip", "train.csv.zip")
+def test_a_zip_for_each_file_under_other_names_is_to_be_renamed_or_unzipped(tmp_path: Path) -> None:
+    put(tmp_path / "data", "a_test.zip", "a_train.zip")
     for name in BOTH:
-        (tmp_path / f"data/{name}.zip").write_bytes(zipped(name))
-    with pytest.raises(DataError, match=r"none of the 2 zips .*: test\.csv\.zip, train\.csv\.zip") as error:
+        (tmp_path / f"data/a_{name.removesuffix('.csv')}.zip").write_bytes(zipped(name))
+    with pytest.raises(DataError, match=r"none of the 2 zips .*: a_test\.zip, a_train\.zip") as error:
         find(tmp_path)
-    assert error.value.hint.startswith("unzip them")
+    assert error.value.hint.startswith("name one for each file train.csv.zip and test.csv.zip, or unzip them")
 
 
 # --- zips that lie ---------------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_finding_the_sources_imports_nothing_heavy(tmp_path: Path) -> None:
     put(tmp_path / "data", "digit-recognizer.zip")
     code = (
-        "import sys; from pathlib import Path; from stages.ingest.csv.sources import find_sources; "
+        "import sys; from pathlib import Path; from stages.ingest.sources.find import find_sources; "
         "from stages.ingest.parameters import IngestParameters; find_sources(IngestParameters(), Path(sys.argv[1])); "
         "print(*{'numpy', 'pandas', 'pandera', 'pyarrow'} & set(sys.modules))"
     )

@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.ingest.csv.bad_rows import sift_block
+from stages.ingest.csv.labels import Labels
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.parse import Labels, parse_block
+from stages.ingest.csv.parse import parse_block
+from stages.ingest.csv.sift import sift_block
 from stages.shared.messages import FileName
 
 
 def layout_of(*leading: str, n_pixels: int) -> Layout:
     pixels = tuple(f"pixel{index}" for index in range(n_pixels))
     label, id_ = ("label" if "label" in leading else None), ("id" if "id" in leading else None)
-    return Layout(FileName("a.csv", "a.csv"), (*leading, *pixels), label, id_, pixels, "pixel", 0)
+    columns = tuple(range(len(leading)))
+    return Layout(FileName("a.csv", "a.csv"), (*leading, *pixels), label, id_, pixels, columns, "pixel", 0)
 
 
 def test_of_all_short_texts_just_the_256_plain_numbers_are_pixels() -> None:

@@ -7,12 +7,16 @@ this runs on every plan.
 
 from __future__ import annotations
 
+import os
 import stat
-import zipfile
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from stages.shared.messages import shortened
+
+if TYPE_CHECKING:
+    import zipfile
 
 # deflate cannot do more than 1,032 : 1; images as text do 5 to 30 : 1. Small files may be as regular as they like.
 LARGEST_RATIO = 200
@@ -32,6 +36,21 @@ def reason_of(error: Exception) -> str:
 def largest_expansion(compressed_bytes: int) -> int:
     """How many bytes a compressed file of this size may become before it is taken for a bomb."""
     return max(ALWAYS_ALLOWED_BYTES, LARGEST_RATIO * compressed_bytes)
+
+
+def require_readable(path: Path) -> None:
+    """``path`` is a regular file that may be read: opening a pipe would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error.strerror}", where=str(path), hint="check the path"
+        ) from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise DataError(f"{path.name} is {kind}, not a file", where=str(path), hint="put the file itself there")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path.name} may not be read by you", where=str(path), hint=f"chmod u+r {path}")
 
 
 def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
@@ -88,6 +107,8 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
     DataError
         It is no zip, or is damaged.
     """
+    import zipfile  # it costs 10 ms, and most plans see no zip
+
     try:
         with zipfile.ZipFile(path) as archive:
             return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]

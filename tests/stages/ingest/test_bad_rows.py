@@ -10,8 +10,8 @@ import pytest
 from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import bad_rows
-from stages.ingest.csv.bad_rows import BadRow, BadRows
+from stages.ingest.csv import faults, sift
+from stages.ingest.csv.sift import BadRow, BadRows
 
 DECIMALS = [row.replace(",", ",0.") for row in ROWS]  # 16 bad cells each
 MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"
@@ -19,13 +19,13 @@ MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"
 
 def test_pandera_sees_the_bad_cells_only(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    failures = bad_rows.failures
+    failures = faults.failures
 
     def count(schema: object, cells: pd.Series[str]) -> list[dict[str, object]]:
         seen.append(cells.size)
         return failures(schema, cells)  # type: ignore[arg-type]  # passed on as it is
 
-    monkeypatch.setattr(bad_rows, "failures", count)
+    monkeypatch.setattr(faults, "failures", count)
     with pytest.raises(DataError):
         ingest({"train.csv": changed(4, 3, "256"), "test.csv": TEST})
     assert sum(seen) == 1
@@ -34,20 +34,20 @@ def test_pandera_sees_the_bad_cells_only(ingest: Ingest, monkeypatch: pytest.Mon
 def test_beyond_the_most_faults_each_row_still_has_one_and_the_message_says_so(
     ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bad_rows, "FAULTS_KEPT", 50)
+    monkeypatch.setattr(faults, "FAULTS_KEPT", 50)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *DECIMALS]) + "\n", "test.csv": TEST})
     kept = "the faults of the first 3 of them, and one or more of each of the next 9, are in artifacts"
     assert kept in error.value.hint
-    faults = pd.read_parquet(tmp_path / "report/ingest/failures.parquet")
-    assert faults["line"].value_counts(sort=False).tolist() == [16, 16, 16, 2, *[1] * 8]
+    kept_faults = pd.read_parquet(tmp_path / "report/ingest/failures.parquet")
+    assert kept_faults["line"].value_counts(sort=False).tolist() == [16, 16, 16, 2, *[1] * 8]
     assert "line 4, column pixel0: " in error.value.where
     assert "(and 15 more here)" in error.value.where.splitlines()[3]
     assert "(and at least 1 more here)" in error.value.where.splitlines()[4]
 
 
 def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bad_rows, "BYTES_KEPT", 5_500)
+    monkeypatch.setattr(sift, "BYTES_KEPT", 5_500)
     bad = BadRows()
     for line in range(1, 101, 10):
         bad.add([BadRow(line + index, "x" * (1_000 if line < 90 else 1), "wrong") for index in range(10)])
@@ -57,7 +57,7 @@ def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: p
 
 
 def test_rows_too_large_to_be_kept_are_not_set_aside(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bad_rows, "BYTES_KEPT", 50)
+    monkeypatch.setattr(sift, "BYTES_KEPT", 50)
     with pytest.raises(DataError, match="MiB of text may be set aside"):
         ingest({"train.csv": MANY_GOOD + DECIMALS[0] + "\n", "test.csv": TEST}, on_error="quarantine")
 
@@ -65,7 +65,7 @@ def test_rows_too_large_to_be_kept_are_not_set_aside(ingest: Ingest, monkeypatch
 def test_every_row_set_aside_has_a_true_reason_and_its_text_as_it_stood(
     ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bad_rows, "FAULTS_KEPT", 3)
+    monkeypatch.setattr(faults, "FAULTS_KEPT", 3)
     bad = [DECIMALS[0], '"' + DECIMALS[1].replace(",", '","') + '"', ROWS[2] + ",1", DECIMALS[3]]
     ingest(
         {"train.csv": MANY_GOOD + "\n".join(bad) + "\n", "test.csv": TEST},

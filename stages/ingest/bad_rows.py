@@ -1,0 +1,103 @@
+"""What happens to a bad row: it stops the run, or, if that is wanted and they are few, it is set aside.
+
+A bad row of the test set always stops the run, since a submission needs an answer for every row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.stage import Task
+from stages.ingest.convert import Found
+from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, EXAMPLES, bad_rows_error, explain, quarantine, text_labels
+from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.sift import BYTES_KEPT, ROWS_KEPT
+from stages.shared.messages import counted, is_or_are, percent, shortened
+from stages.shared.parquet import write_table
+
+if TYPE_CHECKING:
+    from stages.ingest.parameters import IngestParameters
+
+LARGEST_ADVISED_SHARE = 0.2  # where more rows are bad, it is not the rows that are to be corrected
+OTHER_LAYOUT = "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
+
+
+def require_good_test_rows(test: Found, labels: Labels, task: Task[IngestParameters]) -> None:
+    """Every row of the test set is valid.
+
+    Raises
+    ------
+    DataError
+        A row is not.
+    """
+    hint = "correct these lines: no row of the test set may be left out"
+    if test.bad.n > LARGEST_ADVISED_SHARE * test.n_rows:
+        hint = OTHER_LAYOUT
+    require_no_bad_rows(test, labels, task.report, hint)
+
+
+def require_no_bad_rows(found: Found, labels: Labels, report: Path, hint: str, more: str = "") -> None:
+    """Every row of a file is valid; if not, its faults are left in failures.parquet.
+
+    Raises
+    ------
+    DataError
+        A row is not; the error shows the first few.
+    """
+    if found.bad.n:
+        faults = explain(found.bad.kept, found.layout, labels)
+        write_table(report / "failures.parquet", faults.table.to_dict("list"))
+        if found.is_cut_off:
+            more += f": {CUT_OFF}"
+            hint = COPY_AGAIN if found.bad.n == 1 else f"{COPY_AGAIN}; if that does not help, {hint}"
+        raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, hint=hint, more=more)
+
+
+def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
+    """Write the bad training rows to quarantine.parquet, if that is wanted and they are few; warn of them.
+
+    Raises
+    ------
+    DataError
+        They are not to be set aside, or are too many.
+    """
+    if not train.bad.n:
+        return ()
+    parameters, file = task.parameters, train.layout.file
+    share = train.bad.n / train.n_rows
+    if parameters.on_error == "stop":
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters))
+    if share > parameters.max_quarantined or not train.bad.are_all_kept:
+        limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
+        limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else limit
+        more = f" ({percent(share)}), and at most {limit} may be set aside"
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters), more)
+    faults = explain(train.bad.kept, train.layout, labels)
+    write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
+    are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
+    cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
+    return (
+        f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({percent(share)}) {are_set_aside}{cut_off}",
+    )
+
+
+def hint_for_bad_rows(train: Found, parameters: IngestParameters) -> str:
+    """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
+    texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
+    share = train.bad.n / train.n_rows
+    if texts and share > LARGEST_ADVISED_SHARE:
+        shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
+        return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
+    if share > LARGEST_ADVISED_SHARE:
+        return OTHER_LAYOUT
+    hint = "correct these lines"
+    if train.bad.are_all_kept:
+        hint += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
+        if share > parameters.max_quarantined:
+            rounded = math.ceil(1000 * share) / 1000
+            hint += f"{' and' if parameters.on_error == 'stop' else ', or set'} ingest.max_quarantined = {rounded}"
+        hint += " to go on without them"
+    return hint

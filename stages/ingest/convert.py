@@ -1,0 +1,104 @@
+"""One raw CSV becomes one image table, and a summary of what was found.
+
+The file streams through in blocks of lines: a few threads parse blocks at once, and one writes them in order. A
+block that is not plainly right is sifted line by line; all others never are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from pipeline.errors import DataError
+from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.layout import Layout
+from stages.ingest.csv.parse import parse_block
+from stages.ingest.csv.sift import BadRow, BadRows, sift_block
+from stages.ingest.csv.streams import RawCsv
+from stages.ingest.image_table import Contract, ImageTable
+from stages.ingest.summary import Summary
+from stages.shared.documents import Label
+
+# More threads parse faster than one thread writes, and each holds a block.
+N_THREADS = min(4, os.cpu_count() or 1)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Found:
+    """What one file turned out to hold."""
+
+    layout: Layout
+    summary: Summary
+    first_line: int  # the number in the file of the first row's line
+    bad: BadRows = field(default_factory=BadRows)
+    ids: list[str] = field(default_factory=list)
+    is_cut_off: bool = False  # whether it ends in the middle of a row
+
+    @property
+    def n_rows(self) -> int:
+        """The rows of the file, good and bad."""
+        return self.summary.n_rows + self.bad.n
+
+    def lines_labelled(self, label: Label, most: int) -> list[int]:
+        """The numbers in the file of the first lines with this label, at most ``most``, if all bad rows were kept."""
+        lines = [self.first_line + int(row) for row in self.summary.rows_labelled(label)[:most]]
+        for bad in self.bad.kept:  # ascending, so each moves those down that stand behind it
+            lines = [line + (bad.line <= line) for line in lines]
+        return lines
+
+
+def convert(raw: RawCsv, layout: Layout, labels: Labels, path: Path, show_progress: Callable[[], None]) -> Found:
+    """Write the valid rows of ``raw`` to ``path`` and gather what they are; the others are only noted.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, or holds no row at all.
+    """
+    found = Found(layout, Summary(len(layout.pixels)), raw.first_line)
+    types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
+    kept = [name for name in layout.names if name in types]
+
+    with ImageTable(path, {name: types[name] for name in kept}, layout.pixels) as table:
+        for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
+            rows = parsed
+            bad_rows: list[BadRow] = []
+            if rows is None:
+                rows, bad_rows = sift_block(block, raw.first_line + found.n_rows, layout, labels)
+            columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
+            table.add(rows.pixels, {name: columns[name] for name in kept})
+            found.summary.add(rows)
+            found.ids += rows.ids
+            found.bad.add(bad_rows)
+            show_progress()
+        last_line = found.first_line + found.n_rows - 1
+        found.is_cut_off = raw.ends_within_line and found.bad.has_part_of(last_line, layout)
+        classes = tuple(each.label for each in found.summary.class_counts())
+        table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
+    if not found.n_rows:
+        raise DataError(
+            f"{layout.file} has a header, but no rows", where=layout.file.path, hint="download the file again"
+        )
+    return found
+
+
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Like ``map``, in order, on ``N_THREADS`` threads, and never more than one item ahead of each thread."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > N_THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,241 @@
+"""The header of a CSV: what its first line says about the columns.
+
+The label and the id have configured names and may stand anywhere. Pixels are named ``<prefix><number>``, ascending
+without a gap; or by row and column, ``1x1`` to ``8x8``, which also gives the size of an image.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+from stages.ingest.csv.labels import WHOLE_NUMBER
+from stages.ingest.csv.layout import Layout
+from stages.shared.messages import FileName, shortened
+
+if TYPE_CHECKING:
+    from stages.ingest.parameters import IngestParameters
+
+NUMBERED_PIXEL = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
+GRID_PIXEL = re.compile(r"(.*?)(\d{1,5})(\D+)(\d{1,5})(\D*)", re.ASCII)
+ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls a column without a name
+EXAMPLES = 5
+
+
+def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> Layout:
+    """The layout that the header ``line`` of ``file`` declares.
+
+    Raises
+    ------
+    DataError
+        The line is no header, or a column is doubled, missing, misnamed, surplus or out of place.
+    """
+    names = header_cells(line, file)
+    if looks_like_data(names):
+        hint = "set ingest.has_header = false"
+        if not all(map(WHOLE_NUMBER.fullmatch, names)):
+            hint += ", and list the labels in ingest.classes if they are texts"
+        raise wrong_header(file, "it holds numbers, not the names of columns", hint)
+    special = {parameters.label, parameters.id} - set(parameters.leave_out)
+    row_numbers = [
+        name
+        for index, name in enumerate(names)
+        if (ROW_NUMBERS.fullmatch(name) or (name == "" and index == 0))
+        and name not in {*special, *parameters.leave_out}
+    ]
+    left_out = {*parameters.leave_out, *row_numbers}
+    columns = [index for index, name in enumerate(names) if name not in left_out]
+    require_distinct_names([names[index] for index in columns], names, file)
+    pixels = {index: names[index] for index in columns if names[index] not in special}
+    shape, prefix, first_pixel = read_pixel_names(pixels, names, file, parameters)
+    return Layout(
+        file=file,
+        names=tuple(names),
+        label=parameters.label if parameters.label in names else None,
+        id=parameters.id if parameters.id in special and parameters.id in names else None,
+        pixels=tuple(pixels.values()),
+        text_columns=tuple(index for index in range(len(names)) if index not in pixels),
+        prefix=prefix,
+        first_pixel=first_pixel,
+        shape=shape,
+        row_numbers=tuple(row_numbers),
+    )
+
+
+def read_pixel_names(
+    pixels: dict[int, str], names: Sequence[str], file: FileName, parameters: IngestParameters
+) -> tuple[tuple[int, int] | None, str, int]:
+    """The size of an image (height, width) if the names of its pixels tell it, and prefix and number of the first.
+
+    ``pixels`` maps columns, counted from 0, to their names.
+
+    Raises
+    ------
+    DataError
+        A column is no pixel, or is missing or out of order.
+    """
+    numbered = {index: match for index, name in pixels.items() if (match := NUMBERED_PIXEL.fullmatch(name))}
+    grid = {index: match for index, name in pixels.items() if (match := GRID_PIXEL.fullmatch(name))}
+    if not numbered and not grid:
+        what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
+        raise wrong_header(file, what, "check that this is the right file")
+    prefix, n_alike = Counter(match[1] for match in numbered.values()).most_common(1)[0] if numbered else ("", 0)
+    frames = Counter((match[1], match[3], match[5]) for match in grid.values()).most_common(1)
+    if frames and frames[0][1] > n_alike:
+        frame = frames[0][0]
+        found = {index: match for index, match in grid.items() if (match[1], match[3], match[5]) == frame}
+    else:
+        found = {index: match for index, match in numbered.items() if match[1] == prefix}
+        frame = None
+    require_no_strangers(pixels, found, names, file, parameters)
+    first = pixels[min(pixels)]
+    if frame is None:
+        require_ascending(pixels, {index: int(match[2]) for index, match in found.items()}, prefix, file)
+        return None, prefix, int(found[min(found)][2])
+    shape = require_row_by_row(pixels, {index: (int(m[2]), int(m[4])) for index, m in found.items()}, frame, file)
+    start = NUMBERED_PIXEL.fullmatch(first)
+    return shape, start[1] if start else first, int(start[2]) if start else 0
+
+
+def require_no_strangers(
+    pixels: dict[int, str],
+    found: dict[int, re.Match[str]],
+    names: Sequence[str],
+    file: FileName,
+    parameters: IngestParameters,
+) -> None:
+    """Every column of ``pixels`` is one of those ``found`` to be named like the others.
+
+    Raises
+    ------
+    DataError
+        One is not; the hint says what it may be meant to be, or how to leave it out.
+    """
+    strangers = [index for index in pixels if index not in found]
+    if not strangers:
+        return
+    index, name = strangers[0], pixels[strangers[0]]
+    before, first = found.get(index - 1), found[min(found)]
+    expected = f"{before[1]}{int(before[2]) + 1}" if before else f"{first[1]}{int(first[2])}"
+    missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
+    close = get_close_matches(shortened(name), missing, n=1)
+    hint = f"rename it{f' to {shortened(close[0])}' if close else ''} or remove it"
+    if name:
+        hint += ", or set ingest.label or ingest.id to it"
+    if not close:
+        few = [shortened(pixels[each]) for each in strangers[:EXAMPLES]]
+        shown = ", ".join(json.dumps(each, ensure_ascii=False) for each in few)
+        hint += f"; to leave it out, set ingest.leave_out = [{shown}{', ...' if len(strangers) > EXAMPLES else ''}]"
+    raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
+
+
+def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:
+    """The ``pixels`` are numbered without a gap in ascending order; ``numbers`` has their numbers.
+
+    Raises
+    ------
+    DataError
+        They are not.
+    """
+    for (before, number), (index, after) in pairwise(numbers.items()):
+        expected = shortened(f"{prefix}{number + 1}")
+        name = shortened(pixels[index])
+        if after <= number or (after > number + 1 and number + 1 in numbers.values()):
+            what = f"{name!r} stands after {shortened(pixels[before])!r}, where {expected!r} must stand"
+            raise wrong_header(file, what, "put the columns in ascending order", index)
+        if after != number + 1:
+            what = f"{expected!r} is missing, {name!r} stands in its place"
+            raise wrong_header(file, what, "put the column back", index)
+
+
+def require_row_by_row(
+    pixels: dict[int, str], places: dict[int, tuple[int, int]], frame: tuple[str, str, str], file: FileName
+) -> tuple[int, int]:
+    """Height and width of images whose pixels are named by row and column; ``places`` has these numbers.
+
+    Raises
+    ------
+    DataError
+        The columns do not go through the image row by row, or the last row is not whole.
+    """
+    (first_row, first_column), prefix, between, suffix = places[min(places)], *frame
+    width = sum(row == first_row for row, _ in places.values())
+    for n_before, (index, place) in enumerate(places.items()):
+        row, column = first_row + n_before // width, first_column + n_before % width
+        if place != (row, column):
+            what = f"{shortened(pixels[index])!r} stands where '{prefix}{row}{between}{column}{suffix}' must stand"
+            raise wrong_header(file, what, "put the columns in order, row by row of the image", index)
+    if len(places) % width:
+        what = f"its last row of pixels has {len(places) % width} columns, and the others have {width}"
+        raise wrong_header(file, what, "put the columns back", max(places))
+    return len(places) // width, width
+
+
+def require_distinct_names(used: list[str], names: list[str], file: FileName) -> None:
+    """No name of a column that is ``used`` stands twice.
+
+    Raises
+    ------
+    DataError
+        One does.
+    """
+    if doubled := [name for name, count in Counter(used).items() if count > 1]:
+        column = len(names) - 1 - names[::-1].index(doubled[0])
+        what = f"{shortened(doubled[0])!r} stands in it twice"
+        raise wrong_header(file, what, "give every column a name of its own", column)
+
+
+def wrong_header(file: FileName, what: str, hint: str, column: int | None = None) -> DataError:
+    """The error for a header that breaks the rules, at ``column`` counted from 0."""
+    place = f"{file.path}, line 1" + (f", column {column + 1}" if column is not None else "")
+    return DataError(f"the header of {file} is not as it must be: {what}", where=place, hint=hint)
+
+
+def header_cells(line: bytes, file: FileName) -> list[str]:
+    """The cells of a first line, without blanks around them.
+
+    Raises
+    ------
+    DataError
+        It is not UTF-8, or is separated by something else than commas.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file} is not UTF-8 text",
+            where=f"{file.path}, line 1, byte {error.start + 1}",
+            hint="save it as UTF-8 (it may be Latin-1 or Windows-1252)",
+        ) from error
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if separator in text and text.count(separator) > text.count(","):
+            raise DataError(
+                f"{file} is separated by {name}, not by commas",
+                where=f"{file.path}, line 1",
+                hint="save it with commas",
+            )
+    try:
+        cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
+    except csv.Error as error:
+        raise wrong_header(
+            file, f"its quotation marks do not pair, or a name is endless ({error})", "put the quotation marks right"
+        ) from error
+    if not cells:
+        raise wrong_header(file, "the first line is blank", "remove the blank line, or download the file again")
+    return [cell.strip() for cell in cells]
+
+
+def looks_like_data(names: list[str]) -> bool:
+    """Whether a first line holds values: numbers, but for an id and a label, that are no count to the last."""
+    numbers = [int(name) for name in names if WHOLE_NUMBER.fullmatch(name)]
+    n_steps, n_words = sum(after == before + 1 for before, after in pairwise(numbers)), len(names) - len(numbers)
+    if n_words:  # then these may be the names of columns of which one is missing or stands twice
+        return n_words <= 2 < len(numbers) and 2 * n_steps < len(numbers)
+    return n_steps < len(numbers) - 1

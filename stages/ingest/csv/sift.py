@@ -1,0 +1,137 @@
+"""A block that is not plainly right is sifted line by line: which rows are good, and which are bad.
+
+Only such blocks come here, so this may take its time. ``faults`` says what is wrong with the bad rows.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
+
+from pipeline.errors import StageError
+from stages.ingest.csv.labels import Labels, is_id
+from stages.ingest.csv.layout import Layout
+from stages.ingest.csv.parse import Rows, cut, parse_block, without_quotes
+from stages.ingest.csv.streams import is_utf8
+from stages.shared.messages import counted
+
+PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
+ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
+BYTES_KEPT = 64 * 2**20  # of their text
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that is no valid row. ``problem`` is empty where it has the right cells, but not with valid values."""
+
+    line: int
+    text: str
+    problem: str = ""
+
+    def cells(self) -> list[str]:
+        """The cells of a row without a ``problem``, less their quotation marks."""
+        unquoted = without_quotes(self.text.encode() + b"\n") if '"' in self.text else None
+        return cut(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
+
+
+@dataclass(slots=True)
+class BadRows:
+    """The bad rows of a file: their number, and the first of them, as many as may be kept in memory."""
+
+    n: int = 0
+    kept: list[BadRow] = field(default_factory=list)
+    n_bytes: int = 0  # of the text of those that are kept
+
+    def add(self, rows: list[BadRow]) -> None:
+        """Take in the bad rows of a block."""
+        for row in rows:
+            n_bytes = self.n_bytes + sys.getsizeof(row.text)
+            if self.are_all_kept and self.n < ROWS_KEPT and n_bytes <= BYTES_KEPT:
+                self.kept.append(row)
+                self.n_bytes = n_bytes
+            self.n += 1
+
+    @property
+    def are_all_kept(self) -> bool:
+        """Whether no bad row is known by number only."""
+        return len(self.kept) == self.n
+
+    def has_part_of(self, last_line: int, layout: Layout) -> bool:
+        """Whether this line, which has no end in the file, is the beginning of a row."""
+        if not self.kept or self.kept[-1].line != last_line:
+            return False
+        text = self.kept[-1].text
+        return text.endswith(",") or text.count(",") + 1 < len(layout.names)
+
+
+def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:
+    """The good rows of ``block`` and the bad ones, both in file order.
+
+    ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
+
+    Raises
+    ------
+    StageError
+        The lines that are good here are not read as such by ``parse_block``: a fault of this program.
+    """
+    good: list[bytes] = []
+    bad: list[BadRow] = []
+    for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
+        row = text.removesuffix(b"\r")
+        bad_row = sift_line(row, line, layout, labels)
+        if bad_row is None:
+            good.append(row + b"\n")
+        else:
+            bad.append(bad_row)
+    rows = parse_block(b"".join(good), layout, labels)
+    if rows is None or len(rows) != len(good):
+        raise disagreement(f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}")
+    return rows, bad
+
+
+def disagreement(where: str) -> StageError:
+    """The error for a cell that two readers of this program judge differently."""
+    what = "two readers disagree about what is a valid row, so none is believed"
+    return StageError(what, where=where, hint="report this with the file")
+
+
+def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
+    """What is wrong with a line, which comes without its end; None if it is a valid row."""
+
+    def bad_row(problem: str = "") -> BadRow:
+        return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
+
+    if not text:
+        return bad_row("the line is blank")
+    is_quoted = b'"' in text
+    unquoted = without_quotes(text + b"\n") if is_quoted else text + b"\n"
+    if unquoted is None:
+        return bad_row("its quotation marks do not stand around whole cells")
+    row = unquoted[:-1]
+    if not is_utf8(row):
+        return bad_row("the line is not UTF-8")
+    cells = row.split(b",")
+    if len(cells) != len(layout.names):
+        return bad_row(f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")
+    if not row_pattern(layout).fullmatch(row + b","):
+        return bad_row()
+    texts = cut(b",".join(cells[column] for column in layout.text_columns), is_quoted=is_quoted)
+    values = {layout.names[column]: text for column, text in zip(layout.text_columns, texts, strict=False)}
+    is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
+        layout.id is None or not layout.requires_ids or is_id(values[layout.id])
+    )
+    return None if is_good else bad_row()
+
+
+@cache
+def row_pattern(layout: Layout) -> re.Pattern[bytes]:
+    """What a line, with a comma after it, looks like whose pixels are valid; other cells may hold anything."""
+    texts = set(layout.text_columns)
+    runs = groupby(range(len(layout.names)), key=texts.__contains__)  # a pattern for each of many columns is slow
+    return re.compile(
+        "".join(f"(?:{'[^,]*' if is_text else PIXEL},){{{len(list(run))}}}" for is_text, run in runs).encode()
+    )

@@ -1,0 +1,239 @@
+"""What lies in data/: the two CSV files, plain, gzipped or zipped; the competition's zip; or something else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.errors import DataError, first_few
+from pipeline.stage import Source
+from stages.ingest.sources.zip_files import find_members, list_members, require_readable, sizes_of_members
+from stages.shared.messages import shortened
+
+FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
+PAIR = ("train", "test")
+
+PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
+SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
+READABLE = "a run reads .csv, .csv.gz, .csv.zip, and a zip that holds both"
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")
+EXAMPLES = 5
+MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
+
+# Endings of files that may be data, of downloads that are not finished, and of files that are neither.
+DATA = re.compile(
+    "csv|tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
+    "pkl|pickle|pt|pth|arff|data?|tra|tes|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav|"
+    "zip|gz|xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?"
+)
+UNFINISHED = re.compile("part|partial|crdownload|download|opdownload|filepart|te?mp|aria2")
+NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|png|jpe?g|gif|bmp|webp|svg|toml|ya?ml|log")
+
+
+def require_folder(data: Path) -> None:
+    """``data`` is a folder that may be read, or is not there at all."""
+    if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
+        return
+    what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
+    if data.is_dir():
+        what, hint = "may not be read by you", f"chmod u+rx {data}"
+    raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")
+
+
+def files_in(data: Path) -> dict[str, Source]:
+    """The training and the test set in ``data``, as far as they are there.
+
+    ``train.csv`` or ``train.csv.gz`` come first, then a zip of its own for each file that is lacking, then the one
+    zip that holds both.
+
+    Raises
+    ------
+    DataError
+        Two files could be meant, or a zip cannot be trusted or lacks a file.
+    """
+    found = {name: Source(name, path) for name in PAIR if (path := plain_file(name, data))}
+    own_zips = {name: data / f"{FILE_NAMES[name]}.zip" for name in PAIR if name not in found}
+    if all(os.path.lexists(path) for path in own_zips.values()):
+        holding_both = [path for path in own_zips.values() if set(PAIR) <= members_of(path).keys()]
+        if not holding_both:
+            return found | {name: source_in_zip(name, path) for name, path in own_zips.items()}
+    return found or zip_in(data)
+
+
+def plain_file(name: str, data: Path) -> Path | None:
+    """``train.csv`` or ``train.csv.gz`` in ``data``, if one of them is there."""
+    candidates = [data / (FILE_NAMES[name] + ending) for ending in ("", ".gz")]
+    present = [path for path in candidates if os.path.lexists(path)]
+    if len(present) > 1:
+        raise DataError(
+            f"there are both {present[0].name} and {present[1].name}, which may differ",
+            where=str(data),
+            hint=f"remove one of them, or set ingest.{name} to the one that is meant",
+        )
+    return present[0] if present else None
+
+
+def zip_in(data: Path) -> dict[str, Source]:
+    """The members of the one zip in ``data`` that holds train.csv and test.csv; nothing if there is no zip."""
+    zips = sorted(path for path in data.glob("*.zip") if not path.is_dir())
+    if not zips:
+        return {}
+    if len(zips) == 1:
+        return require_pair(members_of(zips[0]), zips[0])
+    holding = [members for path in zips if set(PAIR) <= (members := members_of(path)).keys()]
+    if len(holding) == 1:
+        return holding[0]
+    if not holding:
+        raise DataError(
+            f"none of the {len(zips)} zips in data/ holds both train.csv and test.csv: {listed(zips, data)}",
+            where=str(data),
+            hint="name one for each file train.csv.zip and test.csv.zip, or unzip them, and set ingest.train and "
+            "ingest.test to the two CSV files",
+        )
+    raise DataError(
+        f"of the {len(zips)} zips in data/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
+        where=str(data),
+        hint="leave one of them, or set ingest.archive to the one that is meant",
+    )
+
+
+def members_of(path: Path) -> dict[str, Source]:
+    """The files of the zip at ``path``, by what they are."""
+    require_readable(path)
+    members = find_members(path, tuple(FILE_NAMES.values()))
+    return {name: Source(name, path, members[file]) for name, file in FILE_NAMES.items() if file in members}
+
+
+def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
+    """``members`` of the zip at ``path`` as they are, if both train.csv and test.csv are among them."""
+    if missing := [name for name in PAIR if name not in members]:
+        raise lacking(path, missing)
+    return members
+
+
+def source_in_zip(name: str, path: Path) -> Source:
+    """The file ``name`` (``train``) in a zip: the member that is called so, or else the only one.
+
+    Raises
+    ------
+    DataError
+        The zip cannot be trusted, or holds several files under other names.
+    """
+    if named := members_of(path).get(name):
+        return named
+    held = list_members(path)
+    if len(held) != 1:
+        raise lacking(path, [name])
+    return Source(name, path, *find_members(path, (Path(held[0].replace("\\", "/")).name,)).values())
+
+
+def lacking(path: Path, missing: Sequence[str]) -> DataError:
+    """The error for a zip without the files that are ``missing`` (``train``); it says what it holds."""
+    held = list_members(path)
+    more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
+    shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
+    hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+    tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
+    if len(missing) == len(PAIR) and tables:
+        hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
+    return DataError(
+        f"the zip {path.name} holds no {' and no '.join(FILE_NAMES[name] for name in missing)}; it holds {shown}",
+        where=str(path),
+        hint=hint,
+    )
+
+
+def require_nothing_meant(data: Path) -> None:
+    """Nothing lies in ``data`` that somebody may mean by their data, and for which the sample would be taken.
+
+    Raises
+    ------
+    DataError
+        Something does.
+    """
+    if others := sorted(possible_data(data)):
+        raise DataError(
+            f"{data.name}/ holds no train.csv and test.csv, but {listed(others, data)}",
+            where=str(data),
+            hint=f"{advice(others)}name them data/train.csv and data/test.csv, or {SET_PATHS}",
+        )
+
+
+def advice(others: Sequence[Path]) -> str:
+    """What to do about files that cannot be read as they are, and which can."""
+    unfinished = any(UNFINISHED.fullmatch(end) for path in others for end in endings(path)[-1:])
+    return f"{'let the download finish, or repeat it; ' if unfinished else ''}{READABLE}: "
+
+
+def possible_data(data: Path) -> Iterator[Path]:
+    """What lies in ``data``, or in a folder at any depth in it, and may be data; what is hidden is left out.
+
+    Raises
+    ------
+    DataError
+        There are more files and folders than can be looked through.
+    """
+    waiting, seen, n_entries = [data], set(), 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            entries = [] if (status.st_dev, status.st_ino) in seen else list(os.scandir(folder))
+        except OSError:  # it is not there, or may not be read
+            continue
+        seen.add((status.st_dev, status.st_ino))  # links may lead back
+        n_entries += len(entries)
+        if n_entries > MOST_ENTRIES:
+            what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
+            raise DataError(what, where=str(data), hint=SET_PATHS)
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = folder / entry.name
+            if entry.is_dir():
+                waiting.append(path)
+            elif may_be_data(path):
+                yield path
+
+
+def may_be_data(path: Path) -> bool:
+    """Whether a file's name is one that data may have."""
+    ends, name = endings(path), path.name.lower()
+    if any(map(NEITHER.fullmatch, ends[-1:])):
+        return False
+    is_called_so = name.partition(".")[0] in PAIR or "ubyte" in name  # as the files of MNIST itself
+    return is_called_so or any(DATA.fullmatch(end) or UNFINISHED.fullmatch(end) for end in ends)
+
+
+def endings(path: Path) -> list[str]:
+    """``["csv", "gz"]`` for ``train.csv.gz``."""
+    return re.findall(r"\.([a-z0-9]+)", path.name.lower())
+
+
+def listed(paths: Sequence[Path], data: Path) -> str:
+    """The first few of ``paths``, as seen from ``data``."""
+    more = f" and {len(paths) - EXAMPLES} more" if len(paths) > EXAMPLES else ""
+    return ", ".join(path.relative_to(data).as_posix() for path in paths[:EXAMPLES]) + more
+
+
+def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:
+    """The zips in ``data`` that could be meant in place of the plain files ``found``, which win.
+
+    A zip that holds files of the same sizes is what they were unpacked from. One that holds neither is another matter.
+    """
+    sizes = {FILE_NAMES[name]: found[name].path.stat().st_size for name in PAIR if found[name].member is None}
+    used = {source.path for source in found.values()}
+    unread = []
+    for path in sorted(path for path in data.glob("*.zip") if path.is_file() and path not in used):
+        try:
+            held = sizes_of_members(path)
+        except DataError:
+            held = dict.fromkeys(sizes, -1)
+        shared = sizes.keys() & held.keys()
+        is_meant = {FILE_NAMES[name] for name in PAIR} <= held.keys() or path.name.removesuffix(".zip") in shared
+        if is_meant and any(held[name] != sizes[name] for name in shared):
+            unread.append(path)
+    return unread

@@ -1,0 +1,188 @@
+"""Where the raw files are: configured, in data/, in the competition's zip, or else the bundled sample.
+
+Each of train, test and sample_submission is looked for in this order:
+
+1. its path in ``[ingest]``; one that does not exist is an error, never the sample;
+2. the zip in ``ingest.archive``, if that is set; otherwise
+3. ``data/train.csv`` and ``data/test.csv``, each also as ``.csv.gz``; they win over a zip beside them;
+4. ``data/train.csv.zip`` and ``data/test.csv.zip``, a zip for each file;
+5. the one zip in ``data/`` that holds both.
+
+With none of these, the bundled sample is taken; but never where ``data/`` holds anything that may be data, for then
+somebody means it.
+
+The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
+nothing heavy and reads no data: a zip's directory at most.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ConfigError, DataError
+from pipeline.stage import Source, Sources
+from stages.ingest.sources.data_folder import (
+    FILE_NAMES,
+    PAIR,
+    PUT_FILES,
+    advice,
+    files_in,
+    listed,
+    members_of,
+    possible_data,
+    require_folder,
+    require_nothing_meant,
+    require_pair,
+    source_in_zip,
+    unread_zips,
+)
+from stages.ingest.sources.zip_files import require_readable
+from stages.sample import SAMPLE_FOLDER
+
+if TYPE_CHECKING:
+    from stages.ingest.parameters import IngestParameters
+
+SAMPLE_ORIGIN = "bundled sample"
+LEFT_OUT = (None, "none")  # what ingest.sample_submission says where none is wanted
+BESIDE = "auto"
+
+
+def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
+    """The raw files that ``ingest`` reads, seen from the working directory ``folder``.
+
+    Raises
+    ------
+    ConfigError
+        A configured path does not exist, or only one of the two sets is configured and found.
+    DataError
+        One of train and test is missing, two files could be meant, a zip cannot be trusted, data/ holds only
+        what is called otherwise, or a file is a folder, a pipe, or may not be read.
+    """
+    configured = {name: path for name in FILE_NAMES if (path := getattr(parameters, name)) is not None}
+    if parameters.sample_submission in (*LEFT_OUT, BESIDE):
+        configured.pop("sample_submission", None)
+    files = {name: configured_file(name, path, folder) for name, path in configured.items()}
+    data = folder / "data"
+    found = {} if set(PAIR) <= files.keys() and parameters.archive is None else in_archive_or_data(parameters, folder)
+    if not files.keys() & set(PAIR) and not found:
+        if files:
+            what = "ingest.sample_submission is set, but there is no data that it belongs to"
+            raise ConfigError(what, where=str(data), hint=PUT_FILES)
+        require_nothing_meant(data)
+        return sample()
+    for name in PAIR:
+        if name in found:
+            files.setdefault(name, found[name])
+    if missing := [name for name in PAIR if name not in files]:
+        raise missing_half(missing[0], configured, data)
+    if parameters.sample_submission == BESIDE and (beside := sample_submission_beside(files["test"])):
+        files["sample_submission"] = beside
+    for source in files.values():
+        require_readable(source.path)
+    notice = ""
+    if all(files[name] is found.get(name) for name in PAIR) and (unread := unread_zips(found, data)):
+        notice = f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it."
+    sources = tuple(files[name] for name in FILE_NAMES if name in files)
+    return Sources(files=sources, origin=shown(files, folder), notice=notice)
+
+
+def in_archive_or_data(parameters: IngestParameters, folder: Path) -> dict[str, Source]:
+    """The files in the configured zip, or else in data/."""
+    if parameters.archive is not None:
+        archive = configured_path("archive", parameters.archive, folder)
+        return require_pair(members_of(archive), archive)
+    require_folder(folder / "data")
+    return files_in(folder / "data")
+
+
+def configured_file(name: str, path: str, folder: Path) -> Source:
+    """The file that ``ingest.<name>`` names, or the one that a zip of this path holds."""
+    file = configured_path(name, path, folder)
+    is_zip = file.name.lower().endswith(".zip") and not file.is_dir()
+    return source_in_zip(name, file) if is_zip else Source(name, file)
+
+
+def configured_path(name: str, path: str, folder: Path) -> Path:
+    """The path that ``ingest.<name>`` names, relative to ``folder``.
+
+    Raises
+    ------
+    ConfigError
+        There is no such file, or no such home folder.
+    """
+    file = from_home(path, folder, f"ingest.{name}")
+    if not os.path.lexists(file):
+        raise ConfigError(
+            f"ingest.{name} is set to {path!r}, and there is no such file",
+            where=str(file),
+            hint=f"set ingest.{name} to the file's path, or remove the setting",
+        )
+    return file
+
+
+def from_home(path: str, folder: Path, named: str) -> Path:
+    """``path``, with a leading ``~`` replaced, relative to ``folder``; ``named`` is what messages call it.
+
+    Raises
+    ------
+    ConfigError
+        There is no such home folder.
+    """
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{named} is {path!r}, and there is no such home folder", where=named, hint="write the path without ~"
+        ) from error
+
+
+def sample_submission_beside(test: Source) -> Source | None:
+    """The sample submission that lies where the test set lies: in the zip that holds all, or in the folder."""
+    name = FILE_NAMES["sample_submission"]
+    if test.member is not None:
+        members = members_of(test.path)
+        if "train" in members or "sample_submission" in members:
+            return members.get("sample_submission")
+    path = next((each for end in ("", ".gz", ".zip") if os.path.lexists(each := test.path.with_name(name + end))), None)
+    if path is not None and path.suffix == ".zip":
+        return source_in_zip("sample_submission", path)
+    return None if path is None else Source("sample_submission", path)
+
+
+def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigError | DataError:
+    """The error for a training set without a test set, or the other way round."""
+    other = PAIR[1 - PAIR.index(name)]
+    if other in configured:
+        return ConfigError(
+            f"ingest.{other} is set, but there is no {name} set",
+            where=str(data),
+            hint=f"set ingest.{name} as well, or put {FILE_NAMES[name]} into data/",
+        )
+    others = sorted(path for path in possible_data(data) if not path.name.startswith(FILE_NAMES[other]))
+    return DataError(
+        f"there is {FILE_NAMES[other]}, but no {FILE_NAMES[name]}{f', only {listed(others, data)}' * bool(others)}",
+        where=str(data),
+        hint=f"{advice(others) if others else ''}put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
+    )
+
+
+def shown(files: dict[str, Source], folder: Path) -> str:
+    """Where the training set comes from, as a person would write it."""
+    path = files["train"].path
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def sample() -> Sources:
+    """The bundled sample, and the words that say so."""
+    return Sources(
+        files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
+        origin=SAMPLE_ORIGIN,
+        # The same words whatever else lies there: they are part of what the engine fingerprints.
+        notice=(
+            "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
+            "To use your own, put train.csv and test.csv,\n"
+            "or the competition's zip, into data/."
+        ),
+    )
