@@ -17,6 +17,7 @@ import pytest
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Sources
 from stages.ingest.parameters import IngestParameters
+from stages.ingest.sources import data_folder
 from stages.ingest.sources import zip_files as archive
 from stages.ingest.sources.find import SAMPLE_ORIGIN, find_sources
 from stages.sample import SAMPLE_FOLDER
@@ -226,6 +227,81 @@ def test_a_data_that_is_a_file_is_refused_unless_other_paths_are_set(tmp_path: P
     assert find(tmp_path, train="train.csv", test="test.csv").origin == "train.csv"
 
 
+def test_a_path_below_a_home_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError(f"Could not determine home directory of {path}")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(ConfigError, match=r"ingest\.train is '~/x\.csv', and there is no such home folder"):
+        find(tmp_path, train="~/x.csv")
+
+
+def test_the_home_of_nobody_that_is_known_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'~no-such-user/x\.csv', and there is no such home folder"):
+        find(tmp_path, archive="~no-such-user/x.csv")
+
+
+# --- a zip for each file ---------------------------------------------------------------------------------------------
+
+
+def put_zips(folder: Path, *names: str) -> None:
+    put(folder, *(f"{name}.zip" for name in names))
+    for name in names:
+        (folder / f"{name}.zip").write_bytes(zipped(name))
+
+
+def test_a_zip_for_each_file_is_read_as_kaggles_program_leaves_them(tmp_path: Path) -> None:
+    put_zips(tmp_path / "data", *ALL)
+    assert found(tmp_path) == {
+        "train": "data/train.csv.zip:train.csv",
+        "test": "data/test.csv.zip:test.csv",
+        "sample_submission": "data/sample_submission.csv.zip:sample_submission.csv",
+    }
+    assert find(tmp_path).notice == ""
+
+
+def test_a_plain_file_wins_over_its_own_zip_and_may_stand_beside_the_others(tmp_path: Path) -> None:
+    put_zips(tmp_path / "data", *BOTH)
+    put(tmp_path / "data", "train.csv")
+    assert found(tmp_path) == {"train": "data/train.csv", "test": "data/test.csv.zip:test.csv"}
+    assert find(tmp_path).notice == ""
+    (tmp_path / "data/train.csv").write_text("something else\n")
+    assert "train.csv.zip in data/ is not read" in find(tmp_path).notice
+
+
+def test_a_configured_zip_is_read_by_its_member_or_its_only_one(tmp_path: Path) -> None:
+    put_zips(tmp_path / "elsewhere", *ALL)
+    (tmp_path / "one.zip").write_bytes(zipped("folder/letters.csv"))
+    settings = {"train": "one.zip", "test": "elsewhere/test.csv.zip"}
+    assert found(tmp_path, **settings) == {
+        "train": "one.zip:folder/letters.csv",
+        "test": "elsewhere/test.csv.zip:test.csv",
+        "sample_submission": "elsewhere/sample_submission.csv.zip:sample_submission.csv",
+    }
+    (tmp_path / "one.zip").write_bytes(zipped("a.csv", "b.csv"))
+    with pytest.raises(DataError, match=r"the zip one\.zip holds no train\.csv; it holds a\.csv, b\.csv"):
+        find(tmp_path, **settings)
+
+
+def test_a_zip_that_is_called_as_one_file_and_holds_both_is_the_competitions(tmp_path: Path) -> None:
+    put(tmp_path / "data", "train.csv.zip")
+    assert found(tmp_path)["test"] == "data/train.csv.zip:test.csv"
+
+
+# --- the sample submission -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", ["none", None])
+def test_the_sample_submission_can_be_left_out(tmp_path: Path, setting: str | None) -> None:
+    put(tmp_path / "data", *ALL)
+    assert "sample_submission" in found(tmp_path)
+    assert "sample_submission" not in found(tmp_path, sample_submission=setting)
+
+
+def test_the_bundled_sample_is_read_whether_or_not_a_sample_submission_is_wanted(tmp_path: Path) -> None:
+    assert find(tmp_path, sample_submission="none").origin == SAMPLE_ORIGIN
+
+
 # --- files that lie in data/ under other names -----------------------------------------------------------------------
 
 
@@ -239,6 +315,19 @@ def test_a_data_that_is_a_file_is_refused_unless_other_paths_are_set(tmp_path: P
         "folder/some.zip",
         "sample_submission.csv",
         "folder.zip/train.csv",
+        "train.csv.xz",
+        "train.7z",
+        "raw/digit-recognizer/train.csv",
+        "a/b/c/d/test.npz",
+        "digit-recognizer.zip.part",
+        "digit-recognizer.zip.crdownload",
+        "train.csv (1)",
+        "train.csv.1",
+        "train",
+        "TEST.txt",
+        "t10k-images-idx3-ubyte",
+        "mnist.parquet",
+        "optdigits.tra",
     ],
 )
 def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path: Path, name: str) -> None:
@@ -247,6 +336,41 @@ def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path
         find(tmp_path)
     for word in ("data/train.csv", "ingest.train", "ingest.test", "ingest.archive"):
         assert word in error.value.hint
+
+
+def test_a_download_that_is_not_finished_is_to_be_finished(tmp_path: Path) -> None:
+    put(tmp_path / "data", "digit-recognizer.zip.part")
+    with pytest.raises(DataError) as error:
+        find(tmp_path)
+    assert error.value.hint.startswith(
+        "let the download finish, or repeat it; a run reads .csv, .csv.gz, .csv.zip, and"
+    )
+
+
+def test_half_of_the_files_names_what_lies_there_in_place_of_the_other(tmp_path: Path) -> None:
+    put(tmp_path / "data", "test.csv", "train.csv.xz")
+    with pytest.raises(DataError, match=r"there is test\.csv, but no train\.csv, only train\.csv\.xz") as error:
+        find(tmp_path)
+    assert error.value.hint.startswith("a run reads .csv, .csv.gz, .csv.zip, and")
+
+
+def test_folders_that_link_to_each_other_are_looked_through_once(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", "train.csv")
+    (tmp_path / "data/a").mkdir(parents=True)
+    (tmp_path / "data/a/back").symlink_to(tmp_path / "data")
+    assert find(tmp_path).origin == SAMPLE_ORIGIN
+    (tmp_path / "data/a/there").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"but a/there/train\.csv\n"):
+        find(tmp_path)
+
+
+def test_a_folder_of_too_many_files_is_no_reason_to_take_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_folder, "MOST_ENTRIES", 10)
+    put(tmp_path / "data", *(f"pictures/{number}.png" for number in range(11)))
+    with pytest.raises(DataError, match="over 10 files"):
+        find(tmp_path)
 
 
 def test_of_many_tables_under_other_names_five_are_shown(tmp_path: Path) -> None:
