@@ -45,6 +45,22 @@ def allowed(kind: Any) -> str:
     return WORDS.get(kind, "a table")
 
 
+def is_text(kind: Any) -> bool:
+    """Whether a setting of this type is a text, or a text or none, and never a number."""
+    if get_origin(kind) is Annotated:
+        return is_text(get_args(kind)[0])
+    if get_origin(kind) in {Union, UnionType}:
+        return all(each is NoneType or is_text(each) for each in get_args(kind))
+    return kind is str
+
+
+def item_type(kind: Any) -> Any:
+    """Return the type of each item of a list of any length; None if a setting of this type is no such list."""
+    if get_origin(kind) is Annotated:
+        return item_type(get_args(kind)[0])
+    return get_args(kind)[0] if get_origin(kind) is tuple else None
+
+
 def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | None:
     """Return the first text in ``value`` that its type's table lacks, and the names there; None if it lacks none.
 

@@ -10,13 +10,13 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pipeline.choices import choices, setting_type, unknown_choice
+from pipeline.choices import choices, is_text, item_type, setting_type, unknown_choice
 from pipeline.errors import ConfigError, first_few, nearest
 from pipeline.stage import Parameters, Stage
 
@@ -35,6 +35,7 @@ class Setting:
     key: str
     value: Any
     origin: str
+    written: str | None = None  # the value as a person wrote it, in the environment or after --set
 
     @property
     def name(self) -> str:
@@ -113,6 +114,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
 
 def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     """Check types, bounds and names strictly: "5" is not 5, and True is not 1."""
+    given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
     for item in given.values():
         if isinstance(item.value, float) and not math.isfinite(item.value):
             raise ConfigError(
@@ -148,6 +150,18 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         if not is_default and (found := unknown_choice(setting_type(stage.parameters, item.key), value)):
             raise _no_such_choice(stage, item, *found)
     return parameters
+
+
+def _as_text(setting: Setting, stage: Stage) -> Any:
+    """The value of a setting; where nothing but a text is wanted, what looks like a number is the text that it is."""
+    kind, value = setting_type(stage.parameters, setting.key), setting.value
+    if isinstance(value, list) and is_text(item_type(kind)):
+        return [str(item) if type(item) in {int, float} else item for item in value]
+    if not is_text(kind) or value is None or isinstance(value, str | list | dict):
+        return value
+    if setting.written is not None:
+        return setting.written.strip()
+    return str(value) if type(value) in {int, float} else value
 
 
 def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
@@ -303,7 +317,8 @@ def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -
             continue
         stage, _, key = variable.removeprefix(PREFIX).lower().partition("_")
         if stage in names:
-            yield Setting(stage, key, parse_value(environment[variable]), f"environment {variable}")
+            written = environment[variable]
+            yield Setting(stage, key, parse_value(written), f"environment {variable}", written)
         elif not key and difflib.get_close_matches(stage, ["preset"], cutoff=0.75):
             raise ConfigError(
                 f"{variable} means nothing", where="the environment", hint=f"did you mean {PREFIX}PRESET?"
@@ -325,7 +340,7 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     names = [item.name for item in stages]
     if stage not in names:
         raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", hint=nearest(stage, names, "stages"))
-    return Setting(stage, key, parse_value(value), "--set")
+    return Setting(stage, key, parse_value(value), "--set", value)
 
 
 def parse_value(text: str) -> Any:

@@ -47,6 +47,9 @@ SHAPES = {
         "train.csv", "test.csv", ["ka", "kha", "ga"], ("image",), n_pixels=640, label="character",
         submission="image,label",
     ),
+    "Columns that are something else, a sample submission that does not fit": Shape(
+        "train.csv", "test.csv", range(10), ("writer",), n_pixels=64,
+    ),
 }  # fmt: skip
 
 
@@ -56,7 +59,7 @@ def write(path: Path, shape: Shape, columns: tuple[str, ...], labels: Sequence[i
     if shape.first is not None:
         lines.append(",".join([*columns, *(f"pixel{shape.first + i}" for i in range(shape.n_pixels))]))
     for row, label in enumerate(labels):
-        values = {shape.label: str(label), "id": str(row), "image": f"image-{row}"}
+        values = {shape.label: str(label), "id": str(row), "image": f"image-{row}", "writer": "somebody"}
         pixels = rng.integers(0, 256, shape.n_pixels)
         lines.append(",".join([*(values[name] for name in columns), *map(str, pixels)]))
     path.write_text("\n".join(lines) + "\n")

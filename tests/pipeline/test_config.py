@@ -83,6 +83,11 @@ def test_settings_that_are_not_at_their_default_are_listed(tmp_path: Path) -> No
         ("load.limit = 3 ", "limit", 3),
         ("load.path=numbers.txt", "path", "numbers.txt"),
         ('load.path="3"', "path", "3"),
+        ("load.path=3", "path", "3"),
+        ("load.path=1_0.50", "path", "1_0.50"),
+        ("load.path=nan", "path", "nan"),
+        ("load.path=true", "path", "true"),
+        ("load.path=1979-05-27", "path", "1979-05-27"),
         ("load.path=a=b", "path", "a=b"),
         ("load.path=a # b", "path", "a # b"),
         ("load.path=1\nlimit = 2", "path", "1\nlimit = 2"),
@@ -106,7 +111,7 @@ def test_set_takes_toml_or_a_bare_text(tmp_path: Path, text: str, key: str, valu
         "power.exponent=1979-05-27",
         "total.fails=1",
         "total.fails=yes",
-        "load.path=3",
+        "load.path=[3]",
     ],
 )
 def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
@@ -118,6 +123,18 @@ def test_types_and_bounds_are_strict(tmp_path: Path, text: str) -> None:
     assert caught.value.where == "--set"
     assert caught.value.hint.startswith("it means: ")
     assert "(default: " in caught.value.hint
+
+
+def test_a_number_is_a_text_in_every_layer_where_a_text_is_wanted(tmp_path: Path) -> None:
+    assert load(tmp_path, environment={"PIPELINE_LOAD_PATH": "0"}).values("load")["path"] == "0"
+    assert load(tmp_path, "[load]\npath = 0").values("load")["path"] == "0"
+    stage = replace(STAGES[0], parameters=TextsParameters)
+    config = load_config([stage], {}, tmp_path / "empty", sets=("load.names=[0, 'a']",), environment={})
+    assert config.values("load")["names"] == ["0", "a"]
+
+
+class TextsParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    names: Annotated[tuple[str, ...], msgspec.Meta(description="Names")] = ()
 
 
 class ListParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
