@@ -81,15 +81,12 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
         return None
     images = findings.images
     framing = find_framing(findings.X, images.height, images.width)
-    paper, ink = (
-        float(np.clip((pixel - images.normaliser.offset) / images.normaliser.scale, 0, 1))
-        for pixel in findings.profile.train.pixel_range
-    )
+    background, ink = findings.input_range
     return {
         "labels": findings.labels,
         "height": images.height,
         "width": images.width,
-        "paper": paper,
+        "background": background,
         "ink": ink,
         "box": framing.box,
         "centre": framing.centre,

@@ -68,6 +68,19 @@ class Findings:
         return any(member.fold is not None for member in self.metrics.members)
 
     @property
+    def input_range(self) -> tuple[float, float]:
+        """The network's inputs for the background and for full ink; of dark pixels on light ones these are swapped."""
+        normaliser = self.images.normaliser
+        ends = [(pixel - normaliser.offset) / normaliser.scale for pixel in self.profile.train.pixel_range]
+        background, ink = np.clip(sorted(ends), 0, 1).tolist()
+        return background, ink
+
+    def image(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Inputs (n_pixels,) as an image (height, width) that goes from 0, the background, to 1, full ink."""
+        background, ink = self.input_range
+        return (x.reshape(self.images.height, self.images.width) - background) / np.float32(ink - background)
+
+    @property
     def is_chosen(self) -> bool:
         """Whether each network's epoch was chosen for being the best on the very rows that the figures are about."""
         settings = self.settings_of("train")

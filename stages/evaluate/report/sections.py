@@ -108,7 +108,7 @@ def examples(findings: Findings) -> dict[str, Any]:
         "picture_width": width,
         "disagreements": [
             {
-                "picture": grey_picture(each.x.reshape(images.height, images.width)),
+                "picture": grey_picture(findings.image(each.x)),
                 "row": each.row,
                 "label": labels[each.actual],
                 "predicted": labels[each.predicted],
@@ -131,7 +131,7 @@ def gallery(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any]
         )
         found.append(
             {
-                "picture": grey_picture(findings.X[at].reshape(findings.images.height, findings.images.width)),
+                "picture": grey_picture(findings.image(findings.X[at])),
                 "row": int(findings.rows[at]),
                 "label": labels[findings.actual[at]],
                 "first": first,
@@ -175,7 +175,7 @@ def warp_pictures(findings: Findings) -> list[dict[str, str]]:
     chosen = first[np.unique(np.linspace(0, len(first) - 1, num=WARPED_IMAGES).astype(int))]
     found = []
     for at in chosen.tolist():
-        image = findings.X_train[at].reshape(findings.images.height, findings.images.width)
+        image = findings.image(findings.X_train[at])
         description = f"training row {findings.rows_train[at]}, a {findings.labels_train[at]}"
         found.append({"picture": grey_picture(image), "description": description})
         found += [

@@ -24,7 +24,7 @@ from stages.evaluate.checks import check_report
 from stages.evaluate.report import page as module
 from stages.evaluate.report.calibration import calibration_error, reliability
 from stages.evaluate.report.confusion import Confusion, confusion_tables, frequent_confusions
-from stages.evaluate.report.findings import least_sure, worst_mistakes
+from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
 from stages.evaluate.report.page import render
 from stages.evaluate.report.png import grey_picture, weight_picture
 from stages.evaluate.report.sections import COPIES, warp_pictures
@@ -136,6 +136,37 @@ def test_mistakes_are_drawn_as_asked_for_the_surest_first() -> None:
     assert {(each["width"], each["height"]) for each in drawn} == {("84", "50")}
     assert np.array_equal(decoded(drawn[0]["src"]), np.rint(findings.X[surest[0]].reshape(3, 5) * 255))
     assert not [each for each in Page(render(make_findings(examples=0))).all("img") if each["alt"].startswith("Row")]
+
+
+def other_pixels(findings: Findings, pixel_range: tuple[int, int], offset: float, scale: float) -> Findings:
+    """The same findings, of a training file with other pixels; ``offset`` and ``scale`` are the normaliser's."""
+    train = replace_struct(findings.profile.train, pixel_range=pixel_range)
+    normaliser = replace_struct(findings.images.normaliser, offset=offset, scale=scale)
+    return replace(
+        findings,
+        profile=replace_struct(findings.profile, train=train),
+        images=replace_struct(findings.images, normaliser=normaliser),
+    )
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_images_of_few_grey_levels_are_drawn_from_black_to_white() -> None:
+    findings = make_findings()
+    few = replace(other_pixels(findings, (0, 16), 0, 255), X=findings.X * np.float32(16 / 255))
+    assert few.input_range == pytest.approx((0, 16 / 255))
+    drawn, usual = (
+        [each["src"] for each in Page(render(made)).all("img") if each["alt"].startswith("Row")]
+        for made in (few, findings)
+    )
+    assert all(np.abs(decoded(a).astype(int) - decoded(b)).max() <= 1 for a, b in zip(drawn, usual, strict=True))
+
+
+def test_the_inputs_of_background_and_ink_are_found_whichever_is_darker() -> None:
+    findings = make_findings()
+    assert findings.input_range == (0, 1)
+    assert other_pixels(findings, (0, 255), 255, -255).input_range == (0, 1)  # dark on light, turned by the normaliser
+    assert other_pixels(findings, (3, 16), 3, 13).input_range == (0, 1)
+    assert other_pixels(findings, (155, 255), 255, -255).input_range == pytest.approx((0, 100 / 255))
 
 
 @pytest.mark.usefixtures("no_charts")

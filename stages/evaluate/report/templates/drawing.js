@@ -47,7 +47,7 @@ function coverage(n, middle, centre, zoom, first, last) {
 }
 
 // The network's input for a share of ink.
-const asInput = (share) => model.paper + share * (model.ink - model.paper);
+const asInput = (share) => model.background + share * (model.ink - model.background);
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
 
@@ -68,10 +68,9 @@ function look() {
 
 // Every class has a bar, in their order; if there are more classes than bars, only the most probable ones have.
 function show(image, P) {
-  const picture = new ImageData(model.width, model.height), isDarkOnLight = model.ink < model.paper;
+  const picture = new ImageData(model.width, model.height);
   picture.data.forEach((_, i) => {
-    const share = image ? image[i >> 2] : 0;
-    picture.data[i] = i % 4 === 3 ? 255 : Math.round(255 * (isDarkOnLight ? 1 - share : share));
+    picture.data[i] = i % 4 === 3 ? 255 : image ? Math.round(255 * image[i >> 2]) : 0;
   });
   seen.getContext("2d").putImageData(picture, 0, 0);
   const best = P ? P.indexOf(Math.max(...P)) : -1;

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from made_report import make_findings
@@ -209,6 +211,22 @@ def test_with_many_classes_the_most_probable_have_bars(tmp_path: Path, open_page
     assert answer == f"class {order[0]}"
     percents = [f"{100 * drawn[k]:.1f} %" for k in order]
     assert tab.page.locator("#bars .percent").all_inner_texts() == percents
+
+
+@pytest.mark.usefixtures("no_charts")
+def test_a_drawing_gets_the_range_of_the_training_images(tmp_path: Path, open_page: Any) -> None:
+    inputs = []
+    for largest in (255, 16):
+        made = make_findings(height=12, width=12)
+        train = msgspec.structs.replace(made.profile.train, pixel_range=(0, largest))
+        profile = msgspec.structs.replace(made.profile, train=train)
+        path = tmp_path / f"{largest}.html"
+        path.write_text(render(replace(made, profile=profile)))
+        tab = open_page(path)
+        tab.draw(SEVEN)
+        inputs.append(np.array(tab.page.evaluate("Array.from(frame(drawnInk(), canvas.width).map(asInput))")))
+    assert inputs[0].max() > 0.5
+    np.testing.assert_allclose(inputs[1], inputs[0] * 16 / 255, atol=1e-6)
 
 
 @pytest.mark.usefixtures("no_charts")
