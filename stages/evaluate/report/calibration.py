@@ -1,4 +1,4 @@
-"""Whether the network is as often right as it is sure."""
+"""Calibration: whether the network's confidence is its accuracy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The rows whose confidence lies in (low, high]: how sure the network was on average, and how often right."""
+    """The rows whose confidence lies in (low, high]: their mean ``confidence``, and their ``accuracy``."""
 
     low: float
     high: float
@@ -25,7 +25,7 @@ class Bin:
 
 
 def reliability(P: NDArray[np.float32], actual: NDArray[np.int64], n_bins: int = N_BINS) -> tuple[Bin, ...]:
-    """The bins of equal width over [0, 1] that hold rows, for ``P`` (m, n_classes) and right classes (m,).
+    """The bins of equal width over [0, 1] that hold rows, for ``P`` (m, n_classes) and the right classes (m,).
 
     A row's confidence is the probability of its most probable class. Guo, Pleiss, Sun and Weinberger, "On
     calibration of modern neural networks" (2017), with their 15 bins.

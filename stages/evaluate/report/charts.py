@@ -103,8 +103,8 @@ def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int |
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
         if any(series):
             axes.legend(loc="best", handlelength=1.8)
-        told = ", ".join(f"{name or title} {_last(values):.4g}" for name, values in series.items())
-        return _inline(figure, f"{title} after every epoch; at the end: {told}")
+        ends = ", ".join(f"{name or title} {_last(values):.4g}" for name, values in series.items())
+        return _inline(figure, f"{title} after every epoch; at the end: {ends}")
 
 
 def _last(values: Values) -> float:
@@ -113,7 +113,7 @@ def _last(values: Values) -> float:
 
 
 def reliability_chart(bins: tuple[Bin, ...], error: float) -> str:
-    """Accuracy over confidence, bin by bin with its 95 % interval, and below it how many rows each bin holds."""
+    """Accuracy over confidence with its 95 % interval, bin by bin, and below it the number of rows in each bin."""
     with _our_style("reliability"):
         figure = Figure(figsize=(4.6, 4.3))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -121,7 +121,7 @@ def reliability_chart(bins: tuple[Bin, ...], error: float) -> str:
         for each in bins:
             upper.plot([each.confidence] * 2, each.interval, color=FIRST, linewidth=1.2, alpha=0.55)
         upper.plot([each.confidence for each in bins], [each.accuracy for each in bins], "o", color=FIRST, markersize=5)
-        upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share of right answers")
+        upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="accuracy")
         lower.bar(
             [(each.low + each.high) / 2 for each in bins],
             [each.n_rows for each in bins],
@@ -145,12 +145,12 @@ def _percent(axis: Any) -> None:
 
 
 def _our_style(salt: str) -> Any:
-    """The default style, whatever a matplotlibrc on this machine says, and our rules; the salt makes ids repeatable."""
+    """Matplotlib's default style with our rules; no matplotlibrc matters, and the salt makes ids repeatable."""
     return style.context(["default", RULES | {"svg.hashsalt": salt}])
 
 
-def _inline(figure: Figure, told: str) -> str:
-    """``figure`` as an SVG element for the page: a picture by the name ``told`` to those who do not see it."""
+def _inline(figure: Figure, description: str) -> str:
+    """``figure`` as an SVG element for the page; screen readers read the ``description``."""
     file = StringIO()
     FigureCanvasSVG(figure)
     nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -172,5 +172,5 @@ def _inline(figure: Figure, told: str) -> str:
     width, height = (round(float(value)) for value in root.attrib["viewBox"].split()[2:])
     kept = {"viewBox": root.attrib["viewBox"], "width": str(width), "height": str(height)}
     root.attrib.clear()
-    root.attrib.update({**kept, "role": "img", "aria-label": told})
+    root.attrib.update({**kept, "role": "img", "aria-label": description})
     return ET.tostring(root, encoding="unicode")

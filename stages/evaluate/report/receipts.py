@@ -1,4 +1,4 @@
-"""From the raw files to the report: what the receipts of the stages before it say."""
+"""The receipts of the stages before evaluate: how the raw files became what the report shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCATION = "location"  # among a receipt's raw files: where they lie
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a stage did, as far as the report tells of it; see docs/receipts.md."""
+    """What a stage did, as far as the report shows it; see docs/receipts.md."""
 
     stage: str
     parameters: Mapping[str, Any]
@@ -26,13 +26,13 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A published file: the digest of what it holds."""
+    """A published file: the digest of its content."""
 
     content: str
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The parts of a receipt that do not change when the same work is done again."""
+    """The parts of a receipt that are the same when the same work is done again."""
 
     key: str
     work: Work
@@ -45,7 +45,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> str:
-        """One digest of all the code that the stage leans on: equal in two reports if the code means the same."""
+        """One digest of all the code that the stage uses: equal in two reports if the code means the same."""
         return hashlib.sha256(json.dumps(self.work.code, sort_keys=True).encode()).hexdigest()
 
 
@@ -56,5 +56,5 @@ def read_receipts(paths: Mapping[str, Path]) -> tuple[Receipt, ...]:
 
 
 def setting_text(value: Any) -> str:
-    """A setting as JSON, which for all but tables is TOML; ``none`` where there is none."""
+    """A setting as JSON, which is TOML too, except for tables; ``none`` where there is none."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)

@@ -72,6 +72,12 @@ class Tab:
         return str(self.page.locator("#answer").inner_text())
 
 
+@pytest.fixture(scope="session")
+def reused_page(browser: Any) -> Any:
+    """One window for all tests that only run the script: a new one takes longer than what they do in it."""
+    return browser.new_page()
+
+
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Any]:
     """``open_page(path, width=390, color_scheme="dark")`` opens a file in a window of its own; gives a ``Tab``."""

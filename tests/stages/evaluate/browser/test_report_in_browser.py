@@ -163,14 +163,15 @@ def test_a_small_digit_in_a_corner_drawn_with_a_finger_is_seen_in_the_middle(fin
     assert image[[0, -1]].max(axis=1).min() > 60  # from the top to the bottom, as the sample's images are
 
 
-def forward(tab: Any, X: np.ndarray) -> np.ndarray:
-    """What the page's script makes of rows."""
-    return np.array(tab.page.evaluate("(rows) => rows.map((row) => predict(row))", X.tolist()))
+def forward(page: Any, path: Path, X: np.ndarray) -> np.ndarray:
+    """What the script of the page at ``path`` makes of rows."""
+    page.goto(path.as_uri())
+    return np.array(page.evaluate("(rows) => rows.map((row) => predict(row))", X.tolist()))
 
 
-def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: Any) -> None:
+def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, reused_page: Any) -> None:
     X = np.load(finished / "split/X_train.npy")[:200]
-    P = forward(open_page(finished / "evaluate/report.html"), X)
+    P = forward(reused_page, finished / "evaluate/report.html", X)
     np.testing.assert_allclose(P, predict_proba(load(finished / "train/model.npz"), X), atol=1e-4)
 
 
@@ -192,12 +193,12 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
     ids=str,
 )
 @pytest.mark.usefixtures("no_charts")
-def test_the_script_knows_every_kind_of_network(tmp_path: Path, open_page: Any, changes: dict[str, Any]) -> None:
+def test_the_script_knows_every_kind_of_network(tmp_path: Path, reused_page: Any, changes: dict[str, Any]) -> None:
     path, findings = write_page(tmp_path, **({"hidden": (9, 8), "batch_norm": True} | changes))
     X = findings.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
     P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
     assert P.std(axis=0).min() > 0.002  # else any constant would do
-    np.testing.assert_allclose(forward(open_page(path), X), P, atol=1e-5)
+    np.testing.assert_allclose(forward(reused_page, path, X), P, atol=1e-5)
 
 
 @pytest.mark.usefixtures("no_charts")
@@ -240,7 +241,7 @@ def test_half_precision_differs_by_thousandths_only(
     X = findings.X[:50]
     tab = open_page(path)
     assert "half precision" in tab.page.locator("section").first.inner_text()
-    np.testing.assert_allclose(forward(tab, X), predict_proba(findings.networks[0], X), atol=5e-3)
+    np.testing.assert_allclose(forward(tab.page, path, X), predict_proba(findings.networks[0], X), atol=5e-3)
 
 
 @pytest.mark.usefixtures("no_charts")
