@@ -53,8 +53,8 @@ class Model:
         }
 
 
-def image_shape(split: Current) -> ImageFormat:
-    """The size of the images that split has written."""
+def image_format(split: Current) -> ImageFormat:
+    """The size of the images that split has written, and their normaliser."""
     return read_document(split.folder / "images.json", ImageFormat, stage="split")
 
 

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.cli.project import ProjectOptions
-    from pipeline.planning.snapshot import Project
     from stages.commands.current_model import Model
-    from stages.commands.predict_files import Predictions
-    from stages.images.digit_framing import Framing
+    from stages.commands.predictions import FilePredictions
     from stages.ingest.parameters import IngestParameters
     from stages.shared.documents import Label
 
@@ -39,23 +37,18 @@ LEAST = 0.00005  # a probability that is not shown as 0.00 %
 @json_option
 @project_options
 def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *, as_json: bool) -> None:
-    """Say what is on new images, in CSV files or pictures.
+    """Predict new images, in CSV files or pictures.
 
     A CSV is laid out like the competition's, with or without labels and ids. A picture is a PNG or JPEG of one
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
-    answered.
+    predicted.
     """
     from pipeline.errors import DataError, ExitCode
     from pipeline.terminal import render
     from stages.commands.current_model import require_model, tell_if_stale
-    from stages.commands.predict_files import (
-        find_file,
-        looks_like_picture,
-        predict_csv,
-        predict_picture,
-        require_output,
-        write_answers,
-    )
+    from stages.commands.predict_files import find_file, looks_like_picture, predict_csv, predict_picture
+    from stages.commands.training_images import find_training_images
+    from stages.commands.write_predictions import require_output, write_predictions
     from stages.shared.messages import counted
 
     project = place.load()
@@ -63,20 +56,18 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     target = require_output(output, place.base, place.artifacts, list(paths.values())) if output else None
     model = require_model(project)
     tell_if_stale(model)
-    images = model.predictor.images
-    size, framing = (images.height, images.width), None
-    answers, errors = [], []
+    training = find_training_images(project, model.predictor.images)
+    predictions, errors = [], []
     for name, path in paths.items():
         try:
             if looks_like_picture(path):
-                framing = framing or framing_of_training(project)
-                answers.append(predict_picture(name, path, size, framing, model.probabilities))
+                predictions.append(predict_picture(name, path, training, model.probabilities))
             else:
-                answers.append(
+                predictions.append(
                     predict_csv(
                         name,
                         path,
-                        size=size,
+                        training=training,
                         classes=model.classes,
                         parameters=cast("IngestParameters", project.config.parameters["ingest"]),
                         predict=model.probabilities,
@@ -86,10 +77,10 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
             if len(paths) == 1:
                 raise
             errors.append(error)
-    if answers:
+    if predictions:
         if target:
-            write_answers(target, answers, model.classes)
-        tell_answers(answers, model, output, as_json=as_json)
+            write_predictions(target, predictions, model.classes)
+        tell_predictions(predictions, model, output, as_json=as_json)
     for each in errors[:ERRORS]:
         render.notify(f"error: {each}")
     if len(errors) > ERRORS:
@@ -98,52 +89,40 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
         click.get_current_context().exit(ExitCode.FAILED)
 
 
-def tell_answers(answers: Sequence[Predictions], model: Model, output: str | None, *, as_json: bool) -> None:
-    """Print the answers, or how many were written to ``output``, and how many labels agree."""
+def tell_predictions(
+    predictions: Sequence[FilePredictions], model: Model, output: str | None, *, as_json: bool
+) -> None:
+    """Print the predictions, or how many were written to ``output``, how many labels agree, and what is to warn of."""
     from pipeline.terminal import render
-    from stages.shared.messages import counted
+    from stages.shared.messages import counted, readable
 
     if as_json:
-        rows = [record for each in answers for record in each.records(model.classes)]
+        rows = [record for each in predictions for record in each.records(model.classes)]
         render.print_json({"model": model.data(), "rows": rows})
     else:
         if output:
-            n_rows = sum(len(each.P) for each in answers)
-            render.echo(f"{counted(n_rows, 'row')} written to {output}")
+            n_rows = sum(len(each.P) for each in predictions)
+            render.echo(f"{counted(n_rows, 'row')} written to {readable(output)}")
         else:
-            print_answers(answers, model.classes)
-        if n_labelled := sum(len(each.labels) for each in answers):
-            n_correct = sum(each.n_correct(model.classes) for each in answers)
+            print_predictions(predictions, model.classes)
+        if n_labelled := sum(len(each.labels) for each in predictions):
+            n_correct = sum(each.n_correct(model.classes) for each in predictions)
             render.echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}")
+    for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
+        render.notify(f"warning: {warning}: the predictions may be wrong")
 
 
-def framing_of_training(project: Project) -> Framing:
-    """How the training images are framed, so that a picture is framed alike; as in MNIST if that is not known."""
-    import numpy as np
-
-    from pipeline.planning.current_result import find_current
-    from stages.commands.current_model import image_shape
-    from stages.images.digit_framing import MNIST, find_framing
-
-    split = find_current(project, "split")
-    if split is None:
-        return MNIST
-    shape = image_shape(split)
-    X = np.load(split.folder / "X_train.npy", mmap_mode="r")
-    return find_framing(X, shape.height, shape.width)
-
-
-def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> None:
+def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
     """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
     from pipeline.terminal import render
-    from stages.commands.predict_files import ranked
+    from stages.commands.predictions import ranked
 
     left, rows = SHOWN, []
-    for each in answers:
+    for each in predictions:
         n_shown = 1 if each.is_picture else min(left, len(each.P))
         rows += [(each, row) for row in range(n_shown)]
         left -= 0 if each.is_picture else n_shown
-    labelled = any(each.labels for each in answers)
+    labelled = any(each.labels for each in predictions)
     table = []
     for each, row in rows:
         first, *others = ranked(each.P[row], classes)[:RANKED]
@@ -152,16 +131,16 @@ def print_answers(answers: Sequence[Predictions], classes: Sequence[Label]) -> N
         shown = "   ".join(f"{name} {percent(p)}" for name, p in others if p >= LEAST)
         table.append(
             (
-                image if each.is_picture or len(answers) == 1 else f"{each.file}, {image}",
-                *((each.ids[row] if each.ids else "",) if any(each.ids for each in answers) else ()),
+                image if each.is_picture or len(predictions) == 1 else f"{each.file}, {image}",
+                *((each.ids[row] if each.ids else "",) if any(each.ids for each in predictions) else ()),
                 *((label,) if labelled else ()),
                 str(first[0]),
                 percent(first[1]),
                 shown,
             )
         )
-    columns = ["image", *(["id"] if any(each.ids for each in answers) else []), *(["label"] if labelled else [])]
+    columns = ["image", *(["id"] if any(each.ids for each in predictions) else []), *(["label"] if labelled else [])]
     render.print_table([*columns, "says", "sure", "else"], table, numbers=("sure",))
-    n_rows = sum(len(each.P) for each in answers)
+    n_rows = sum(len(each.P) for each in predictions)
     if n_rows > len(rows):
         render.echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")

@@ -14,8 +14,10 @@ from stages.mlp import Augmentation, warped_copies
 from stages.shared.arrays import Pixels
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table
+from stages.split.normalise import normalise
 
 if TYPE_CHECKING:
+    from stages.split.documents import Normaliser
     from stages.train.parameters import TrainParameters
 
 
@@ -64,10 +66,11 @@ def part_of(row: int, folder: Path) -> str:
     return "unused"
 
 
-def warped(image: Pixels, copies: int, parameters: TrainParameters) -> list[Pixels]:
-    """Copies of ``image`` as training warps them with these settings; none if it warps nothing."""
+def warped(image: Pixels, copies: int, parameters: TrainParameters, normaliser: Normaliser) -> list[Pixels]:
+    """Copies of ``image`` (height, width) as training warps them with these settings; none if it warps nothing."""
     augmentation = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
     if not augmentation.is_active:
         return []
-    warped_images = warped_copies(image / np.float32(255), augmentation, np.random.default_rng(parameters.seed), copies)
-    return list(np.round(warped_images.clip(0, 1) * 255).astype(np.uint8))
+    shown = normalise(image, normaliser, np.dtype(np.float32))
+    warped_images = warped_copies(shown, augmentation, np.random.default_rng(parameters.seed), copies)
+    return list(np.round(warped_images.clip(0, 1) * normaliser.scale + normaliser.offset).astype(np.uint8))

@@ -34,17 +34,17 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     """
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import render
-    from stages.commands.current_model import find_model, image_shape, tell_if_stale
-    from stages.commands.predict_files import ranked
+    from stages.commands.current_model import find_model, image_format, tell_if_stale
+    from stages.commands.predictions import ranked
     from stages.commands.read_row import part_of, read_row, warped
 
     project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
-    shape = image_shape(split)
+    images = image_format(split)
     found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)
-    image = found.pixels.reshape(shape.height, shape.width)
+    image = found.pixels.reshape(images.height, images.width)
     parameters = cast("TrainParameters", project.config.parameters["train"])
-    copies = warped(image, COPIES, parameters) if augmented else []
+    copies = warped(image, COPIES, parameters, images.normaliser) if augmented else []
     part = "test" if is_test else part_of(row, split.folder)
     model = find_model(project, n_pixels=image.size)
     if model:
@@ -57,8 +57,8 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
                 "part": part,
                 "id": found.id,
                 "label": found.label,
-                "height": shape.height,
-                "width": shape.width,
+                "height": images.height,
+                "width": images.width,
                 "pixels": image.tolist(),
                 "augmented": [copy.tolist() for copy in copies],
                 "predicted": said[0][0] if said else None,

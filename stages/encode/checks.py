@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.encode.documents import Classes
-from stages.shared.checks import damaged, load_array
+from stages.shared.arrays import load_array
+from stages.shared.damage import damaged
 from stages.shared.documents import read_document
 
 BLOCK_ROWS = 4096

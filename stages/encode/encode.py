@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError, StageError
 from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
+from stages.shared.arrays import load_array
 from stages.shared.documents import encode_document, read_document
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
     StageError
         What was read back does not give the labels back.
     """
-    labels = {name: np.load(task.inputs[f"split/labels_{name}.npy"]) for name in ("train", "validation")}
+    labels = {
+        name: load_array(task.inputs[f"split/labels_{name}.npy"], stage="split", n_dimensions=1)
+        for name in ("train", "validation")
+    }
     classes = np.unique(labels["train"])  # (n_classes,), sorted
     if len(classes) < 2:
         raise DataError(

@@ -9,7 +9,8 @@ import numpy as np
 import pandera.pandas as pa
 
 from stages.evaluate.documents import Metrics
-from stages.shared.checks import check_table, damaged, read_csv, read_table
+from stages.shared.checks import check_table, read_csv, read_table
+from stages.shared.damage import damaged
 from stages.shared.documents import read_document
 
 

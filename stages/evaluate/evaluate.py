@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from pipeline.errors import StageError, first_few
+from pipeline.errors import DataError, StageError, first_few
 from pipeline.stage import Figure, Outcome, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
@@ -27,7 +27,7 @@ from stages.evaluate.report.page import render
 from stages.evaluate.report.receipts import read_receipts
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile
-from stages.shared.arrays import Indices
+from stages.shared.arrays import Indices, load_array
 from stages.shared.documents import Label, encode_document, read_document
 from stages.shared.messages import counted, shortened
 from stages.shared.parquet import read_column, write_table
@@ -55,7 +55,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
     history = parquet.read_table(task.inputs["train/history.parquet"]).to_pydict()
     folds = list(dict(zip(history["member"], history["fold"], strict=True)).values())  # of each member
-    fold_of_row = np.load(task.inputs["train/folds.npy"])  # (m_train,)
+    fold_of_row = load_array(task.inputs["train/folds.npy"], stage="train", n_dimensions=1)  # (m_train,)
     held_out = read_rows(task, "validation")
     with_folds = bool((fold_of_row != IN_NO_FOLD).any())
     predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=held_out.X.shape[1])
@@ -102,9 +102,9 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         P=P,
         actual=rows.actual,
         rows=rows.numbers,
-        X_train=np.load(task.inputs["split/X_train.npy"], mmap_mode="r"),
-        labels_train=np.load(task.inputs["split/labels_train.npy"]),
-        rows_train=np.load(task.inputs["split/rows_train.npy"]),
+        X_train=load_array(task.inputs["split/X_train.npy"], stage="split", n_dimensions=2),
+        labels_train=load_array(task.inputs["split/labels_train.npy"], stage="split", n_dimensions=1),
+        rows_train=load_array(task.inputs["split/rows_train.npy"], stage="split", n_dimensions=1),
         receipts=read_receipts(task.inputs),
         parameters=msgspec.structs.asdict(task.parameters),
         disagreements=find_disagreements(predictor, parts[-1], predictions[-1], folds, task.parameters.examples),
@@ -115,14 +115,25 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
 
 
 def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np.int16] | None = None) -> Rows:
-    """The training or the validation rows; without ``fold_of_row`` they are in no fold."""
-    X = np.load(task.inputs[f"split/X_{name}.npy"], mmap_mode="r")
-    return Rows(
-        X=X,
-        actual=np.load(task.inputs[f"encode/Y_{name}.npy"], mmap_mode="r").argmax(axis=1),
-        numbers=np.load(task.inputs[f"split/rows_{name}.npy"]),
-        folds=np.full(len(X), IN_NO_FOLD, np.int16) if fold_of_row is None else fold_of_row,
-    )
+    """The training or the validation rows; without ``fold_of_row`` they are in no fold.
+
+    Raises
+    ------
+    DataError
+        A file is damaged, or they differ in their number of rows.
+    """
+    X = load_array(task.inputs[f"split/X_{name}.npy"], stage="split", n_dimensions=2)
+    Y = load_array(task.inputs[f"encode/Y_{name}.npy"], stage="encode", n_dimensions=2)
+    numbers = load_array(task.inputs[f"split/rows_{name}.npy"], stage="split", n_dimensions=1, dtype=np.int64)
+    folds = np.full(len(X), IN_NO_FOLD, np.int16) if fold_of_row is None else fold_of_row
+    if len({len(X), len(Y), len(numbers), len(folds)}) > 1:
+        raise DataError(
+            f"the {name} rows differ in number: {len(X)} images, {len(Y)} labels, {len(numbers)} row numbers, "
+            f"{len(folds)} folds",
+            where=f"split/X_{name}.npy, encode/Y_{name}.npy, split/rows_{name}.npy",
+            hint="pipeline run split encode train --force",
+        )
+    return Rows(X, Y.argmax(axis=1), numbers, folds)
 
 
 def figures_of(metrics: Metrics, *, with_folds: bool) -> dict[str, Figure]:

@@ -39,9 +39,11 @@ def stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def find_framing(X: NDArray[Any], height: int, width: int) -> Framing:
-    """How the first of the images ``X`` (m, height * width), in [0, 1] and light on dark, are framed: their medians."""
+    """How the first of the images ``X`` (m, height * width), light on dark in any range, are framed: their medians."""
     images = np.asarray(X[:LOOKED_AT], np.float32).reshape(-1, height, width)
-    images = images[(images > 0.5).any(axis=(1, 2))]
+    images = images - images.min(axis=(1, 2), keepdims=True)
+    largest = images.max(axis=(1, 2))
+    images = images[largest > 0] / largest[largest > 0, None, None]
     if not len(images):
         return MNIST
     extents, centres = [], []  # down and right, in pixels

@@ -32,6 +32,7 @@ class ImageSet(Document, frozen=True):
     Attributes
     ----------
     pixel_range : the smallest and the largest value that occurs
+    is_dark_on_light : whether the background is light, as the mean of the images' borders shows
     constant_pixels : the columns that have the same value in every row
     blank_images : rows whose pixels are all equal
     duplicate_rows : rows whose image stands in an earlier row as well
@@ -39,9 +40,31 @@ class ImageSet(Document, frozen=True):
 
     rows: Count
     pixel_range: tuple[Pixel, Pixel]
+    is_dark_on_light: bool
     constant_pixels: tuple[str, ...]
     blank_images: Count
     duplicate_rows: Count
+
+
+def differences(images: ImageSet, training: ImageSet, name: str) -> tuple[str, ...]:
+    """How the images of ``name`` differ from the training images so much that predictions may be wrong: sentences."""
+    (_, largest), (_, largest_training) = images.pixel_range, training.pixel_range
+    found = (
+        (
+            max(largest, largest_training) > 2 * min(largest, largest_training),
+            f"the pixels of {name} go up to {largest}, those of the training images up to {largest_training}",
+        ),
+        (
+            images.is_dark_on_light != training.is_dark_on_light,
+            f"the images of {name} are {polarity(images)}, the training images {polarity(training)}",
+        ),
+    )
+    return tuple(sentence for is_found, sentence in found if is_found)
+
+
+def polarity(images: ImageSet) -> str:
+    """Which of ink and background is the darker one, in words."""
+    return "dark on light" if images.is_dark_on_light else "light on dark"
 
 
 class Profile(Document, frozen=True):
@@ -86,7 +109,6 @@ class Profile(Document, frozen=True):
 
     def suspicions(self) -> tuple[str, ...]:
         """What looks wrong without being so: one sentence each."""
-        (smallest, largest), (_, largest_test) = self.train.pixel_range, self.test.pixel_range
         n_shared, n_twice, n_conflicting = self.shared_rows, self.train.duplicate_rows, self.conflicting_labels
         n_blank = self.train.blank_images + self.test.blank_images
         found = (
@@ -97,10 +119,6 @@ class Profile(Document, frozen=True):
             (n_twice, f"{counted(n_twice, 'training image')} found in an earlier row too: a split may part them"),
             (n_conflicting, f"{counted(n_conflicting, 'training image')} found again under another label"),
             (n_blank, f"{counted(n_blank, 'blank image')} found"),
-            (largest < 128, f"the training pixels go from {smallest} to {largest} only: see split.normalise"),
-            (
-                max(largest, largest_test) > 2 * min(largest, largest_test),
-                f"the test pixels go up to {largest_test}, the training pixels up to {largest}",
-            ),
         )
-        return tuple(sentence for is_found, sentence in found if is_found)
+        sentences = [sentence for is_found, sentence in found if is_found]
+        return (*sentences, *differences(self.test, self.train, "the test set"))

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.ingest.profile import ClassCount, ImageSet
+from stages.shared.arrays import border
 from stages.shared.documents import Label
 
 if TYPE_CHECKING:
     from stages.ingest.csv.parse import Rows
 
+DARK = 0.6  # of the pixel range: a border that is lighter than this in the mean is a light background
+SUMMED_ROWS = 64  # of each block; enough to see which of ink and background is darker
 MIXER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio: an odd number without a pattern
 
 
@@ -27,6 +30,8 @@ class Summary:
     def __init__(self, n_pixels: int) -> None:
         self.smallest = np.full(n_pixels, 255, dtype=np.uint8)
         self.largest = np.zeros(n_pixels, dtype=np.uint8)
+        self.sums = np.zeros(n_pixels, dtype=np.int64)  # over the first rows of each block
+        self.n_summed = 0
         self.n_blank = 0
         self.n_of_class: Counter[Label] = Counter()
         self.hashes: list[NDArray[np.uint64]] = []
@@ -37,6 +42,9 @@ class Summary:
         pixels = rows.pixels  # (n_pixels, m)
         np.minimum(self.smallest, pixels.min(axis=1, initial=255), out=self.smallest)
         np.maximum(self.largest, pixels.max(axis=1, initial=0), out=self.largest)
+        first = pixels[:, :SUMMED_ROWS]
+        self.sums += first.sum(axis=1, dtype=np.int64)
+        self.n_summed += first.shape[1]
         self.n_blank += int(np.count_nonzero(pixels.min(axis=0) == pixels.max(axis=0)))
         self.hashes.append(rows.hashes)
         self.n_of_class.update(rows.labels)
@@ -48,11 +56,15 @@ class Summary:
         """How many rows were taken in."""
         return sum(map(len, self.hashes))
 
-    def image_set(self, names: tuple[str, ...]) -> ImageSet:
-        """What was gathered about the images; ``names`` are the pixel columns."""
+    def image_set(self, names: tuple[str, ...], shape: tuple[int, int]) -> ImageSet:
+        """What was gathered about the images of ``shape`` (height, width); ``names`` are the pixel columns."""
+        smallest, largest = int(self.smallest.min()), int(self.largest.max())
+        means = (self.sums / max(self.n_summed, 1)).reshape(shape)
+        lightest_dark = smallest + DARK * (largest - smallest)
         return ImageSet(
             rows=self.n_rows,
-            pixel_range=(int(self.smallest.min()), int(self.largest.max())),
+            pixel_range=(smallest, largest),
+            is_dark_on_light=bool(border(means).mean() > lightest_dark),
             constant_pixels=tuple(names[index] for index in np.flatnonzero(self.smallest == self.largest)),
             blank_images=self.n_blank,
             duplicate_rows=self.n_rows - len(np.unique(np.concatenate(self.hashes))),

@@ -11,27 +11,9 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.config import config_context
 
-from pipeline.errors import DataError
+from stages.shared.damage import damaged
 
 EXAMPLES = 5
-
-
-def damaged(path: Path, what: str, stage: str) -> DataError:
-    """The error for a file that ``stage`` wrote and that is not what it should be."""
-    return DataError(f"{stage}/{path.name}: {what}", where=str(path), hint=f"pipeline run {stage} --force")
-
-
-def load_array(path: Path, *, stage: str, dtype: Any, n_dimensions: int) -> NDArray[Any]:
-    """The .npy file at ``path``, memory-mapped, of the type (None: any) and number of dimensions it should have."""
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise damaged(path, f"not a readable .npy file: {error}", stage) from error
-    if dtype is not None and array.dtype != dtype:
-        raise damaged(path, f"the values are {array.dtype}, not {np.dtype(dtype)}", stage)
-    if array.ndim != n_dimensions or not array.flags.c_contiguous:
-        raise damaged(path, f"not {n_dimensions} dimensions in C order, but of shape {array.shape}", stage)
-    return array
 
 
 def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArray[Any]:

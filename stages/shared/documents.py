@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from pipeline.errors import DataError
+from stages.shared.damage import damaged
 
 Label = int | str
 Count = Annotated[int, Meta(ge=0)]
@@ -38,9 +38,5 @@ def read_document(path: Path, model: type[S], *, stage: str) -> S:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=model)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{stage}/{path.name} is not what it should be: {error}",
-            where=str(path),
-            hint=f"pipeline run {stage} --force",
-        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise damaged(path, f"not what it should be: {error}", stage) from error

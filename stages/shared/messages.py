@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 LONGEST_SHOWN = 40  # characters of a name or value from a file
@@ -31,6 +32,11 @@ def is_or_are(n: int) -> str:
 def percent(share: float) -> str:
     """``3.33%``, and ``under 0.01%`` rather than ``0.00%``."""
     return "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
+
+
+def readable(name: str) -> str:
+    r"""The name of a file with bytes that are not UTF-8 as ``\xe9``, so that it can be printed and written."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError
+from stages.shared.damage import damaged
 
 
 def open_writer(path: Path, schema: pa.Schema, encodings: Mapping[str, str] | None = None) -> pq.ParquetWriter:
@@ -52,8 +52,7 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
             yield file
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0][:200]
-        hint = f"pipeline run {stage} --force"
-        raise DataError(f"{path.name} cannot be read: {reason}", where=str(path), hint=hint) from error
+        raise damaged(path, f"cannot be read: {reason}", stage) from error
 
 
 def read_column(path: Path, name: str, *, stage: str) -> NDArray[Any]:
@@ -66,7 +65,6 @@ def read_column(path: Path, name: str, *, stage: str) -> NDArray[Any]:
     """
     with open_table(path, stage=stage) as file:
         if name not in file.schema_arrow.names:
-            hint = f"pipeline run {stage} --force"
-            raise DataError(f"{path.name} has no column {name!r}", where=str(path), hint=hint)
+            raise damaged(path, f"there is no column {name!r}", stage)
         column: NDArray[Any] = file.read(columns=[name]).column(0).to_numpy()
     return column

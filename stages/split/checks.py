@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.shared.checks import damaged, load_array, read_rows
+from stages.shared.arrays import load_array
+from stages.shared.checks import read_rows
+from stages.shared.damage import damaged
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.split.documents import ImageFormat
@@ -16,7 +18,7 @@ BLOCK_ROWS = 4096
 
 def check_pixels(path: Path) -> None:
     """X: float32 or float64 (m, n_pixels) in C order, every value in [0, 1]."""
-    X = load_array(path, stage="split", dtype=None, n_dimensions=2)
+    X = load_array(path, stage="split", n_dimensions=2)
     if X.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
         raise damaged(path, f"pixels are {X.dtype}, not float32 or float64", "split")
     for first_row in range(0, len(X), BLOCK_ROWS):
@@ -31,7 +33,7 @@ def check_pixels(path: Path) -> None:
 
 def check_labels(path: Path) -> None:
     """Labels: int64 or text (m,); none where no rows are held out."""
-    labels = load_array(path, stage="split", dtype=None, n_dimensions=1)
+    labels = load_array(path, stage="split", n_dimensions=1)
     if labels.dtype != np.int64 and labels.dtype.kind != "U":
         raise damaged(path, f"labels are {labels.dtype}, not int64 or text", "split")
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from msgspec import Meta
+from typing import Literal
 
 from stages.shared.documents import Count, Document, Positive
 
 
 class Normaliser(Document, frozen=True):
-    """How a raw pixel becomes a number in [0, 1]: ``(pixel - offset) / scale``, then clipped to [0, 1]."""
+    """How a raw pixel becomes a number in [0, 1]: ``(pixel - offset) / scale``, then clipped to [0, 1].
+
+    The background becomes 0 and the ink 1. So where images are dark on light, ``scale`` is negative.
+    """
 
     kind: Literal["range", "min_max"]
     offset: float
-    scale: Annotated[float, Meta(gt=0.0)]
+    scale: float
+
+    def __post_init__(self) -> None:
+        if self.scale == 0:
+            raise ValueError("scale is 0")
 
 
 class ImageFormat(Document, frozen=True):

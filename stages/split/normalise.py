@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,8 +14,17 @@ from stages.split.divide import position_of
 from stages.split.documents import Normaliser
 
 
-def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int) -> Normaliser:
-    """The normaliser of ``kind``, seeing only the training ``rows`` (n_train,) of ``table``.
+def kind_of(setting: str, pixel_range: tuple[int, int]) -> Literal["range", "min_max"]:
+    """The kind of normaliser by ``split.normalise``, for training images whose pixels lie in ``pixel_range``."""
+    smallest, largest = pixel_range
+    is_narrow = 0 < largest - smallest < 128
+    return "min_max" if setting == "min_max" or (setting == "auto" and is_narrow) else "range"
+
+
+def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dark_on_light: bool = False) -> Normaliser:
+    """The normaliser of ``kind``, fitted on only the training ``rows`` (n_train,) of the ``n_rows`` in ``table``.
+
+    Whatever it is, the background of an image becomes 0 and the ink 1.
 
     Raises
     ------
@@ -23,7 +32,7 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int) -> Nor
         ``min_max`` is asked for, and every training pixel has the same value.
     """
     if kind == "range":
-        return Normaliser(kind="range", offset=0.0, scale=255.0)
+        return between("range", 0, 255, is_dark_on_light=is_dark_on_light)
     is_training = position_of(rows, n_rows) >= 0
     lowest, highest, first_row = 255, 0, 0
     for block in read_pixel_blocks(table):
@@ -36,7 +45,13 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int) -> Nor
             where="ingest/train.parquet",
             hint="pipeline run split --set split.normalise=range",
         )
-    return Normaliser(kind="min_max", offset=float(lowest), scale=float(highest - lowest))
+    return between("min_max", lowest, highest, is_dark_on_light=is_dark_on_light)
+
+
+def between(kind: Literal["range", "min_max"], lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
+    """The normaliser that brings the pixels from ``lowest`` to ``highest`` to [0, 1], the background to 0."""
+    background, ink = (highest, lowest) if is_dark_on_light else (lowest, highest)
+    return Normaliser(kind=kind, offset=float(background), scale=float(ink - background))
 
 
 def normalise(pixels: Pixels, normaliser: Normaliser, dtype: np.dtype[Any]) -> Inputs:

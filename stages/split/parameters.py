@@ -25,9 +25,12 @@ class SplitParameters(Parameters, frozen=True):
         Count | None, Meta(description="Use only so many of the validation rows, at random.")
     ] = None
     normalise: Annotated[
-        Literal["range", "min_max"],
-        Meta(description="Divide by 255, or scale by the smallest and largest value of the training rows."),
-    ] = "range"
+        Literal["auto", "range", "min_max"],
+        Meta(
+            description="Divide by 255 (range), or scale by the smallest and largest value of the training rows "
+            "(min_max); auto takes min_max where the pixels use less than half of 0 to 255."
+        ),
+    ] = "auto"
     dtype: Annotated[
         Literal["float32", "float64"], Meta(description="Type of the normalised pixels; float64 takes twice the space.")
     ] = "float32"

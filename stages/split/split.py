@@ -25,13 +25,20 @@ from stages.shared.documents import encode_document, read_document
 from stages.shared.parquet import read_column
 from stages.split.divide import Division, divide, is_stratified, position_of
 from stages.split.documents import ImageFormat
-from stages.split.normalise import fit_normaliser, normalise
+from stages.split.normalise import fit_normaliser, kind_of, normalise
 from stages.split.row_file import RowFile
 
 if TYPE_CHECKING:
     from stages.split.parameters import SplitParameters
 
 BLOCK_ROWS = 1024
+
+
+class TrainingImages(msgspec.Struct, frozen=True):
+    """What split needs to know of the training images."""
+
+    pixel_range: tuple[int, int]
+    is_dark_on_light: bool
 
 
 class ProfileForSplit(msgspec.Struct, frozen=True):
@@ -41,6 +48,7 @@ class ProfileForSplit(msgspec.Struct, frozen=True):
     width: int
     label_name: str
     n_test: int
+    train: TrainingImages
 
 
 def split(task: Task[SplitParameters]) -> Outcome:
@@ -65,7 +73,13 @@ def split(task: Task[SplitParameters]) -> Outcome:
     if parameters.stratify:
         # Written and read in the table's order, a large set costs no jumps to and fro; training shuffles anyway.
         division = Division(np.sort(division.train), np.sort(division.validation))
-    normaliser = fit_normaliser(parameters.normalise, train_table, division.train, n_rows=len(labels))
+    normaliser = fit_normaliser(
+        kind_of(parameters.normalise, profile.train.pixel_range),
+        train_table,
+        division.train,
+        n_rows=len(labels),
+        is_dark_on_light=profile.train.is_dark_on_light,
+    )
 
     parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}
     with ExitStack() as stack:
@@ -99,7 +113,15 @@ def split(task: Task[SplitParameters]) -> Outcome:
     )
     task.outputs["split/images.json"].write_bytes(encode_document(images))
     check_written(task, labels)
-    return Outcome({"rows": f"{images.n_train:,} + {images.n_validation:,}"})
+    return Outcome({"rows": f"{images.n_train:,} + {images.n_validation:,}"}, warnings_of(profile, parameters))
+
+
+def warnings_of(profile: ProfileForSplit, parameters: SplitParameters) -> tuple[str, ...]:
+    """A warning if the pixels are divided by a range of which they use less than half."""
+    lowest, highest = profile.train.pixel_range
+    if parameters.normalise != "range" or kind_of("auto", (lowest, highest)) == "range":
+        return ()
+    return (f'the training pixels go from {lowest} to {highest} only: set split.normalise = "min_max"',)
 
 
 def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:

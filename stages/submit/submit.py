@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError, StageError
 from pipeline.stage import Figure, Outcome, Task
 from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
+from stages.shared.arrays import load_array
 from stages.shared.checks import check_table, read_csv
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
@@ -73,7 +74,7 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
         ids = file.read().column(0).to_numpy()  # (m,)
     if parameters.first_id is not None:
         ids = np.arange(parameters.first_id, parameters.first_id + len(ids))
-    X = np.load(task.inputs["split/X_test.npy"], mmap_mode="r")  # (m, n_pixels)
+    X = load_array(task.inputs["split/X_test.npy"], stage="split", n_dimensions=2)  # (m, n_pixels)
     if len(ids) != len(X):
         raise StageError(
             f"there are {counted(len(ids), 'id')} and {counted(len(X), 'test image')}",

@@ -8,7 +8,9 @@ import numpy as np
 import pandera.pandas as pa
 
 from stages.mlp import ModelFileError, load_members
-from stages.shared.checks import check_table, damaged, load_array, read_table
+from stages.shared.arrays import load_array
+from stages.shared.checks import check_table, read_table
+from stages.shared.damage import damaged
 
 
 def check_history(path: Path) -> None:

@@ -68,7 +68,14 @@ def make_images(height: int, width: int) -> ImageFormat:
 def make_profile(classes: tuple[Label, ...], height: int, width: int) -> Profile:
     counts = [len(part) for part in np.array_split(np.arange(N_ROWS + N_TRAIN), len(classes))]
     sets = {
-        name: ImageSet(rows=rows, pixel_range=(0, 255), constant_pixels=(), blank_images=0, duplicate_rows=0)
+        name: ImageSet(
+            rows=rows,
+            pixel_range=(0, 255),
+            is_dark_on_light=False,
+            constant_pixels=(),
+            blank_images=0,
+            duplicate_rows=0,
+        )
         for name, rows in (("train", N_ROWS + N_TRAIN), ("test", 7))
     }
     return Profile(

@@ -13,14 +13,12 @@ from PIL import Image, ImageDraw
 from pipeline.errors import DataError
 from stages.images.digit_framing import Framing, find_framing
 from stages.images.picture_to_input import (
-    MOST_PIXELS,
     BlankPictureError,
-    as_grey,
     centre_of_mass,
-    picture_as_image,
+    picture_to_input,
     prepare,
-    read_picture,
 )
+from stages.images.read_picture import MOST_PIXELS, as_grey, read_picture
 from stages.shared.arrays import Pixels
 
 
@@ -139,7 +137,7 @@ def test_a_photo_that_was_taken_sideways_is_turned(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees to the right
     seven().rotate(90, expand=True).save(tmp_path / "photo.jpg", quality=95, exif=exif)
-    assert difference(picture_as_image(tmp_path / "photo.jpg", 28, 28), STANDARD) < 3
+    assert difference(picture_to_input(tmp_path / "photo.jpg", 28, 28), STANDARD) < 3
 
 
 def bomb() -> bytes:
@@ -180,4 +178,4 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
 def test_a_blank_picture_is_named(tmp_path: Path) -> None:
     Image.new("L", (100, 100), 255).save(tmp_path / "empty.png")
     with pytest.raises(DataError, match=r"nothing can be seen in empty\.png"):
-        picture_as_image(tmp_path / "empty.png", 28, 28)
+        picture_to_input(tmp_path / "empty.png", 28, 28)

@@ -292,11 +292,21 @@ def test_a_constant_pixel_is_named(ingest: Ingest, tmp_path: Path) -> None:
     assert not outcome.warnings
 
 
-def test_pixels_that_use_a_small_range_are_warned_of(ingest: Ingest) -> None:
-    outcome = ingest(
-        {"train.csv": as_csv(["label", *PIXELS], LABELS, TRAIN // 200), "test.csv": as_csv(PIXELS, TEST // 200)}
-    )
-    assert any("from 0 to 1 only" in warning for warning in outcome.warnings)
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_the_polarity_is_read_from_the_borders_and_a_test_set_of_the_other_one_is_warned_of(
+    ingest: Ingest, tmp_path: Path, *, is_dark: bool
+) -> None:
+    train, test = (part.reshape(-1, 4, 4).copy() for part in (TRAIN, TEST))
+    for part in (train, test):
+        part[:, [0, -1]], part[:, :, [0, -1]] = 0, 0
+    train, test = ((255 - part if is_dark else part).reshape(-1, 16) for part in (train, test))
+    files = {"train.csv": as_csv(["label", *PIXELS], LABELS, train), "test.csv": as_csv(PIXELS, test)}
+    assert not any("dark on light" in warning for warning in ingest(files).warnings)
+    assert profile(tmp_path)["train"]["is_dark_on_light"] is is_dark
+    warnings = ingest({**files, "test.csv": as_csv(PIXELS, 255 - test)}).warnings
+    kinds = ("light on dark", "dark on light")
+    expected = f"the images of the test set are {kinds[not is_dark]}, the training images {kinds[is_dark]}"
+    assert [each for each in warnings if "dark on light" in each] == [expected]
 
 
 # --- quarantine ------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def ingested(tmp_path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     write_images(tmp_path / "ingest/train.parquet", train, labels)
     write_images(tmp_path / "ingest/test.parquet", test)
     profile = {"height": HEIGHT, "width": WIDTH, "label_name": "label", "n_train": N_TRAIN, "n_test": N_TEST}
+    profile["train"] = {"pixel_range": [10, 239], "is_dark_on_light": False}
     (tmp_path / "ingest/profile.json").write_text(json.dumps(profile))
     return train, labels, test
 

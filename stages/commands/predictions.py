@@ -1,0 +1,62 @@
+"""The predictions for one file, row by row, as a person or a script is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stages.shared.arrays import Probabilities
+from stages.shared.documents import Label
+
+
+@dataclass(slots=True)
+class FilePredictions:
+    r"""The predictions for one file.
+
+    Attributes
+    ----------
+    file : its name as it was given, bytes that are not UTF-8 as ``\xe9``
+    is_picture : whether it is one; then there is a single row
+    P : float32 (m, n_classes), the probabilities
+    ids, labels : of each row of a CSV that has them, else empty
+    warnings : what sets its images apart from the training images
+    """
+
+    file: str
+    is_picture: bool
+    P: Probabilities
+    ids: list[str] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def records(self, classes: Sequence[Label]) -> Iterator[dict[str, Any]]:
+        """One mapping a row, as --json shows it; what the file lacks is None."""
+        best = self.P.argmax(axis=1)
+        for row, index in enumerate(best.tolist()):
+            yield {
+                "file": self.file,
+                "row": None if self.is_picture else row,
+                "id": self.ids[row] if self.ids else None,
+                "label": self.labels[row] if self.labels else None,
+                "predicted": classes[index],
+                "confidence": shortest(self.P[row, index]),
+                "probabilities": {str(label): shortest(p) for label, p in zip(classes, self.P[row], strict=True)},
+            }
+
+    def n_correct(self, classes: Sequence[Label]) -> int:
+        """How many of the labelled rows are recognised."""
+        predicted = (classes[index] for index in self.P.argmax(axis=1).tolist())
+        return sum(label == own for label, own in zip(predicted, self.labels, strict=False))
+
+
+def shortest(value: np.float32) -> float:
+    """A number of 32 bits as the shortest decimal that means it."""
+    return float(str(value))
+
+
+def ranked(p: Probabilities, classes: Sequence[Label]) -> list[tuple[Label, float]]:
+    """The classes and their probabilities ``p`` (n_classes,), the likeliest first."""
+    return sorted(zip(classes, map(shortest, p), strict=True), key=lambda item: -item[1])

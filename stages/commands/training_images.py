@@ -1,0 +1,66 @@
+"""What the training images are like, so that new images are brought to it, or warned of."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DataError
+from pipeline.planning.current_result import find_current
+from stages.images.digit_framing import MNIST, Framing, find_framing
+from stages.images.pixel_scale import PixelScale
+from stages.ingest.profile import ImageSet, Profile
+from stages.shared.arrays import load_array
+from stages.shared.documents import read_document
+
+if TYPE_CHECKING:
+    from pipeline.planning.snapshot import Project
+    from stages.mlp import Images
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The images that a network was trained on, as far as the project still has them.
+
+    Attributes
+    ----------
+    known : what the network itself knows of them
+    images : what ingest found in them, or None if it has no result
+    """
+
+    project: Project
+    known: Images
+    images: ImageSet | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.known.height, self.known.width
+
+    @property
+    def scale(self) -> PixelScale:
+        """What their pixels mean: by ingest's profile, or else by the network's normaliser."""
+        if self.images is None:
+            return PixelScale(int(self.known.offset), int(self.known.offset + self.known.scale))
+        smallest, largest = self.images.pixel_range
+        return PixelScale(largest, smallest) if self.images.is_dark_on_light else PixelScale(smallest, largest)
+
+    @cached_property
+    def framing(self) -> Framing:
+        """How they are framed: measured in the training rows of split, or as in MNIST if split has no result."""
+        split = find_current(self.project, "split")
+        if split is None:
+            return MNIST
+        X = load_array(split.folder / "X_train.npy", stage="split", n_dimensions=2)
+        return find_framing(X, *self.size)
+
+
+def find_training_images(project: Project, known: Images) -> TrainingImages:
+    """The training images of the network that knows ``known`` of them."""
+    ingest, images = find_current(project, "ingest"), None
+    if ingest is not None:
+        with suppress(DataError):  # another version of the pipeline wrote it
+            images = read_document(ingest.folder / "profile.json", Profile, stage="ingest").train
+    return TrainingImages(project, known, images)
