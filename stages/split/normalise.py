@@ -13,11 +13,13 @@ from stages.shared.arrays import Indices, Inputs, Pixels
 from stages.split.divide import position_of
 from stages.split.documents import Normaliser
 
+NARROW = 0.8  # of 0 to 255
+
 
 def kind_of(setting: str, pixel_range: tuple[int, int]) -> Literal["range", "min_max"]:
     """The kind of normaliser by ``split.normalise``, for training images whose pixels lie in ``pixel_range``."""
     smallest, largest = pixel_range
-    is_narrow = 0 < largest - smallest < 128
+    is_narrow = 0 < largest - smallest < NARROW * 255
     return "min_max" if setting == "min_max" or (setting == "auto" and is_narrow) else "range"
 
 

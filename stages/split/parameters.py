@@ -28,7 +28,7 @@ class SplitParameters(Parameters, frozen=True):
         Literal["auto", "range", "min_max"],
         Meta(
             description="Divide by 255 (range), or scale by the smallest and largest value of the training rows "
-            "(min_max); auto takes min_max where the pixels use less than half of 0 to 255."
+            "(min_max); auto takes min_max where the pixels use less than four fifths of 0 to 255."
         ),
     ] = "auto"
     dtype: Annotated[

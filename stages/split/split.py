@@ -117,7 +117,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
 
 
 def warnings_of(profile: ProfileForSplit, parameters: SplitParameters) -> tuple[str, ...]:
-    """A warning if the pixels are divided by a range of which they use less than half."""
+    """A warning if the pixels use too little of the range that they are divided by."""
     lowest, highest = profile.train.pixel_range
     if parameters.normalise != "range" or kind_of("auto", (lowest, highest)) == "range":
         return ()

@@ -192,6 +192,34 @@ def test_text_labels_are_stored_without_pickling(tmp_path: Path, ingested: tuple
     np.testing.assert_array_equal(written, names[load(tmp_path, "rows_train")].astype(str))
 
 
+@pytest.mark.parametrize(
+    ("setting", "pixel_range", "is_dark", "expected"),
+    [
+        ("auto", [0, 255], False, ("range", 0.0, 255.0)),
+        ("auto", [0, 255], True, ("range", 255.0, -255.0)),
+        ("auto", [0, 16], False, ("min_max", 10.0, 229.0)),
+        ("auto", [50, 200], True, ("min_max", 239.0, -229.0)),
+        ("range", [0, 16], True, ("range", 255.0, -255.0)),
+        ("min_max", [0, 255], False, ("min_max", 10.0, 229.0)),
+    ],
+)
+def test_the_background_becomes_0_whichever_is_darker_and_auto_suits_the_range(
+    tmp_path: Path, ingested, run_stage, setting: str, pixel_range: list[int], expected: tuple, *, is_dark: bool
+) -> None:
+    train, _, _ = ingested
+    profile = json.loads((tmp_path / "ingest/profile.json").read_text())
+    profile["train"] = {"pixel_range": pixel_range, "is_dark_on_light": is_dark}
+    (tmp_path / "ingest/profile.json").write_text(json.dumps(profile))
+    outcome = run_stage("split", SplitParameters(normalise=setting))
+    normaliser = json.loads((tmp_path / "split/images.json").read_text())["normaliser"]
+    assert tuple(normaliser.values()) == expected
+    rows = np.load(tmp_path / "split/rows_train.npy")
+    X = (train[rows] - expected[1]) / expected[2]
+    np.testing.assert_allclose(np.load(tmp_path / "split/X_train.npy"), X.clip(0, 1), atol=1e-6)
+    warned = ('the training pixels go from 0 to 16 only: set split.normalise = "min_max"',)
+    assert outcome.warnings == (warned if setting == "range" else ())
+
+
 @pytest.mark.usefixtures("ingested")
 def test_images_of_another_size_than_the_profile_says_are_an_error(tmp_path: Path, run_stage) -> None:
     write_images(tmp_path / "ingest/test.parquet", np.zeros((N_TEST, 7), dtype=np.uint8))
