@@ -6,6 +6,7 @@ and a stage's function is handed a ``Task`` and nothing else.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -45,11 +46,21 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raw file from outside, or a member of an archive; never written to."""
+    """A raw file from outside, or a member of an archive; never written to.
+
+    ``identity`` is the ``file_identity`` of the file that the engine has fingerprinted, None where it has not yet. A
+    stage compares it with that of the file that it has opened: it may be another one by then, under the same name.
+    """
 
     name: str
     path: Path
     member: str | None = None
+    identity: tuple[int, ...] | None = None
+
+
+def file_identity(status: os.stat_result) -> tuple[int, ...]:
+    """Device, inode, size, and times of the last change in nanoseconds: equal only if nobody wrote to the file."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)

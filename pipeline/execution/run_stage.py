@@ -15,7 +15,7 @@ from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.plan import StageSnapshot, differences
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.snapshot import Project, current_work, find_sources
-from pipeline.stage import Outcome, Parameters, Progress, Stage, Task, resolve
+from pipeline.stage import Outcome, Parameters, Progress, Source, Sources, Stage, Task, file_identity, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.workers.backends import make_workers
@@ -53,12 +53,13 @@ def execute(project: Project, job: Job, progress: Progress, log: Callable[[str],
     clock = time.monotonic()
 
     def certify() -> None:
-        _certify(project, job, [*_changed_work(project, job), *_changed_inputs(project, job)])
+        reasons = [*_changed_work(project, job), *_exchanged(task.sources), *_changed_inputs(project, job)]
+        _certify(project, job, list(dict.fromkeys(reasons)))
 
     try:
-        _certify(project, job, _changed_work(project, job))  # earlier stages took their time
         pieces = StagePartialResults(store, job.work, certify, forced=job.forced)
         task = _task(project, job, folder, report, progress, log, pieces)
+        _certify(project, job, _changed_work(project, job))  # earlier stages took their time
         import_from_source(stage.function)
         try:
             with _explained(stage):
@@ -106,7 +107,7 @@ def _task(
         inputs={path: folders[path.partition("/")[0]] / Path(path).name for path in stage.inputs},
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
         parameters=project.config.parameters[stage.name],
-        sources=find_sources(project, stage),
+        sources=_with_identities(find_sources(project, stage)),
         origin=job.origin,
         scratch=store.scratch(stage.name, job.work.key),
         report=report,
@@ -145,6 +146,26 @@ def _changed_work(project: Project, job: Job) -> list[Reason]:
     """Fingerprint raw files and code once more, and name what is not as it was planned with."""
     now = current_work(project, job.stage, find_sources(project, job.stage))
     return list(differences(job.work, replace(now, inputs=job.work.inputs)))
+
+
+def _with_identities(sources: Sources) -> Sources:
+    """Note which files these are, before they are hashed: a stage must read the very files that are hashed."""
+    return replace(
+        sources,
+        files=tuple(replace(source, identity=file_identity(source.path.stat())) for source in sources.files),
+    )
+
+
+def _exchanged(sources: Sources) -> list[Reason]:
+    """Name the raw files that were written to, or are other files, though they may hold the same bytes again."""
+
+    def is_the_same(source: Source) -> bool:
+        try:
+            return source.identity == file_identity(source.path.stat())
+        except OSError:
+            return False
+
+    return [Reason(ReasonKind.SOURCE_CHANGED, source.name) for source in sources.files if not is_the_same(source)]
 
 
 def _changed_inputs(project: Project, job: Job) -> list[Reason]:

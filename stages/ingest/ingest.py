@@ -65,8 +65,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         total = sum(each.size for each in raw.values())
 
         def show_progress() -> None:
-            done = sum(each.size * each.share_read(each.n_bytes) for each in raw.values())
-            task.progress(done / 1e6, total / 1e6, unit="MB")
+            task.progress(sum(each.n_read() for each in raw.values()) / 1e6, total / 1e6, unit="MB")
 
         used = {
             "train": replace(layouts["train"], requires_ids=False),

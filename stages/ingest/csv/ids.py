@@ -19,7 +19,8 @@ from stages.shared.messages import FileName, counted, shortened
 
 KAGGLE = Submission(id_name="ImageId", label_name="Label")
 
-MEND_SAMPLE = "put the sample_submission.csv that came with this test set there, or remove it"
+LEAVE_OUT = 'or set ingest.sample_submission = "none" to leave it out'
+PUT_SAMPLE = f"put the sample_submission.csv that came with this test set there, {LEAVE_OUT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
         header = header_cells(raw.read_header(), raw.name)
         if len(header) != 2:
             what = f"{raw.name} has {counted(len(header), 'column')}, not an id and a label"
-            raise DataError(what, where=f"{raw.name.path}, line 1", hint=MEND_SAMPLE)
+            raise DataError(what, where=f"{raw.name.path}, line 1", hint=PUT_SAMPLE)
         ids: list[str] = []
         for block in raw.blocks():
             ids += ids_in(block, raw.name, first_line=len(ids) + 2)
@@ -71,7 +72,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
     except (UnicodeDecodeError, csv.Error):
         pass  # the same message
     where = f"{file.path}, line {first_line + len(ids)}"
-    raise DataError(f"{file} has a row that is not an id and a label", where=where, hint=MEND_SAMPLE)
+    raise DataError(f"{file} has a row that is not an id and a label", where=where, hint=PUT_SAMPLE)
 
 
 def submission_ids(
@@ -104,7 +105,7 @@ def submission_ids(
         raise DataError(
             f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
             where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",
-            hint="sort it by its ids as numbers, or remove it",
+            hint=f"sort it by its ids as numbers, {LEAVE_OUT}",
         )
     return header, numbers
 
@@ -136,4 +137,4 @@ def require_distinct(ids: list[str], file: FileName) -> None:
 
 def another_test_set(file: FileName, what: str) -> DataError:
     """The error for a sample submission that does not fit the test set."""
-    return DataError(f"{file} belongs to another test set: {what}", where=file.path, hint=MEND_SAMPLE)
+    return DataError(f"{file} belongs to another test set: {what}", where=file.path, hint=PUT_SAMPLE)

@@ -7,7 +7,7 @@ is not a CSV at all (a web page, a picture, UTF-16) is named as such here, befor
 from __future__ import annotations
 
 import gzip
-import math
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError
-from pipeline.stage import Source
+from pipeline.stage import Source, file_identity
 from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
 from stages.shared.messages import FileName
 
@@ -26,6 +26,7 @@ LONGEST_LINE = 4 * 2**20  # bytes; the header of images of 512 x 512 (pixel0 to 
 LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
 
 DOWNLOAD_AGAIN = "download the file again"
+UNPACK = "unpack it: a CSV is read as it is, gzipped, or in a zip"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PRINTABLE = bytes(range(32, 127))
@@ -41,6 +42,14 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
     (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
     (b"PAR1", "is a Parquet file", "export it as CSV"),
+    (b"\xfd7zXZ\0", "is compressed with xz", UNPACK),
+    (b"BZh", "is compressed with bzip2", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive", UNPACK),
+    (b"Rar!", "is a rar archive", UNPACK),
+    (b"\xd0\xcf\x11\xe0", "is an Excel file", "export it as CSV"),
+    (b"\x93NUMPY", "is a NumPy file", "export it as CSV"),
+    (b"\x89HDF", "is an HDF5 file", "export it as CSV"),
     (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: {WEB_PAGE}"),
     (b"{", "is JSON", "export it as CSV"),
     (b"[", "is JSON", "export it as CSV"),
@@ -54,8 +63,8 @@ class RawCsv:
     name: FileName
     size: int  # bytes on disk
     read: Callable[[int], bytes]
-    share_read: Callable[[int], float]  # of the whole file, given how many bytes of text came out so far
-    largest: float = math.inf  # bytes of text that it may expand to
+    n_read: Callable[[], int]  # bytes that were read from disk so far
+    is_packed: bool = False
     n_bytes: int = 0  # of text that came out so far
     first_line: int = 1  # the number of the first line that blocks() gives
     held_back: bytes = b""  # read, but not yet handed out
@@ -143,9 +152,10 @@ class RawCsv:
                 hint=DOWNLOAD_AGAIN,
             ) from error
         self.n_bytes += len(piece)
-        if self.n_bytes > self.largest:
+        if self.is_packed and self.n_bytes > largest_expansion(n_read := self.n_read()):
             raise DataError(
-                f"{self.name} expands to over {self.largest:,} bytes, too much for its size: no table of images does",
+                f"{self.name} expands from {n_read:,} to over {self.n_bytes - len(piece):,} bytes, too much for its "
+                "size: no table of images does",
                 where=self.name.path,
                 hint=DOWNLOAD_AGAIN,
             )
@@ -181,45 +191,54 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
     Raises
     ------
     DataError
-        The file cannot be opened.
+        The file cannot be opened, or is another one than that which the engine has fingerprinted.
     """
     with ExitStack() as stack:
         try:
-            raw = _open(source, stack)
+            file = stack.enter_context(RawBytes(FileIO(source.path)))
+            raw = _read_as_csv(source, file, stack)
         except Exception as error:  # zipfile meets damage with errors of every kind
             raise DataError(
                 f"{source.path.name} cannot be read: {reason_of(error)}",
                 where=str(source.path),
                 hint="check the path, or download it again",
             ) from error
+        if source.identity not in {None, file_identity(os.fstat(file.fileno()))}:
+            raise DataError(
+                f"{source.path.name} was exchanged or changed while the stage ran",
+                where=str(source.path),
+                hint="run it again once the file is as it shall be",
+            )
         yield raw
 
 
-def _open(source: Source, stack: ExitStack) -> RawCsv:
+def _read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
+    """The CSV that the open ``file`` is or holds."""
+    size = os.fstat(file.fileno()).st_size
     if source.member is not None:
-        archive = stack.enter_context(zipfile.ZipFile(source.path))
+        archive = stack.enter_context(zipfile.ZipFile(file))
         info = archive.getinfo(source.member)
         member = stack.enter_context(archive.open(info))
+        n_before = file.n_read  # of the zip's directory
         member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
         return RawCsv(
             name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
-            size=info.compress_size,
+            size=min(info.compress_size, size),  # a directory may lie
             read=member.read,
-            share_read=lambda n_bytes: n_bytes / max(info.file_size, 1),
-            largest=largest_expansion(info.compress_size),
+            n_read=lambda: file.n_read - n_before,
+            is_packed=True,
         )
-    file = stack.enter_context(RawBytes(FileIO(source.path)))
-    size = source.path.stat().st_size
     name = FileName(source.path.name, str(source.path))
     if file.peek(2)[:2] == b"\x1f\x8b":
         unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
-        return RawCsv(name, size, unpacked.read, lambda _: file.tell() / max(size, 1), largest=largest_expansion(size))
-    return RawCsv(name, size, file.read, lambda n_bytes: n_bytes / max(size, 1))
+        return RawCsv(name, size, unpacked.read, lambda: file.n_read, is_packed=True)
+    return RawCsv(name, size, file.read, lambda: file.n_read)
 
 
 class RawBytes(BufferedReader):
-    """The bytes of a file. Python reads gzip headers byte by byte: were one endless, that would take for ever."""
+    """The bytes of a file, counted. Python reads gzip headers byte by byte: were one endless, that would not end."""
 
+    n_read = 0  # bytes
     n_single = 0  # bytes that were read one by one, in a row
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -227,4 +246,6 @@ class RawBytes(BufferedReader):
         self.n_single = self.n_single + 1 if size == 1 else 0
         if self.n_single > LONGEST_GZIP_HEADER:
             raise gzip.BadGzipFile("a gzip header in it does not end")
-        return super().read(size)
+        data = super().read(size)
+        self.n_read += len(data)
+        return data

@@ -127,7 +127,8 @@ def source_in_zip(name: str, path: Path) -> Source:
     held = list_members(path)
     if len(held) != 1:
         raise lacking(path, [name])
-    return Source(name, path, *find_members(path, (Path(held[0].replace("\\", "/")).name,)).values())
+    (member,) = find_members(path, (Path(held[0].replace("\\", "/")).name,)).values()  # looked at as closely
+    return Source(name, path, member)
 
 
 def lacking(path: Path, missing: Sequence[str]) -> DataError:

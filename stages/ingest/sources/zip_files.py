@@ -79,10 +79,11 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
             raise untrusted(path, f"its member {shortened(info.filename)!r} is locked with a password")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise untrusted(path, f"its member {shortened(info.filename)!r} is a link, not a file")
-        if info.file_size > largest_expansion(info.compress_size):
+        n_packed = min(info.compress_size, path.stat().st_size)  # a directory may lie
+        if info.file_size > largest_expansion(n_packed):
             raise untrusted(
                 path,
-                f"its member {shortened(info.filename)!r} would grow from {info.compress_size:,} "
+                f"its member {shortened(info.filename)!r} would grow from {n_packed:,} "
                 f"to {info.file_size:,} bytes, more than {LARGEST_RATIO} times: no table of images does",
             )
         found[inside.name] = info.filename

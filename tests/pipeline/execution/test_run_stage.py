@@ -26,8 +26,25 @@ def edit_helper(toy: Toy) -> None:
     path.write_text("OFFSET = 7\n")
 
 
+def write_and_restore(toy: Toy) -> None:
+    """Let other numbers stand in the raw file for a moment, and put everything back, its time too."""
+    before, text = toy.raw.stat(), toy.raw.read_text()
+    toy.raw.write_text("9\n")
+    toy.raw.write_text(text)
+    os.utime(toy.raw, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def exchange_and_restore(toy: Toy) -> None:
+    """Let another file lie in the raw file's place for a moment."""
+    aside = toy.raw.rename(toy.raw.with_name("aside.txt"))
+    toy.raw.write_text("9\n")
+    aside.rename(toy.raw)
+
+
 MEDDLERS: dict[str, tuple[str, Callable[[Toy], object], str]] = {
     "raw file": ("load", lambda toy: toy.raw.write_text("9\n"), "source changed: numbers"),
+    "raw file, and back": ("load", write_and_restore, "source changed: numbers"),
+    "another raw file, and back": ("load", exchange_and_restore, "source changed: numbers"),
     "another raw file": ("load", lambda toy: toy.raw.unlink(), "source changed: location; source changed: numbers"),
     "code": ("power", edit_helper, "code changed: PACKAGE.arithmetic.offset"),
     "input": (

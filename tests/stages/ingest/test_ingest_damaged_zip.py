@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
-from small_csv import TEST, TRAIN, Ingest, assert_is_short
+from small_csv import HEADER, TEST, TRAIN, Ingest, assert_is_short
 
 from pipeline.errors import DataError
+from pipeline.stage import Source, file_identity
+from stages.ingest.csv import streams
+from stages.ingest.csv.streams import open_raw
+from stages.ingest.sources import zip_files
 
 
 def zip_packed_with(method: int, name: str = "train.csv") -> bytes:
@@ -47,3 +53,50 @@ def test_a_member_in_folders_of_endless_names_is_shown_shortly(ingest: Ingest) -
     assert "/train.csv" in error.value.where
     assert len(error.value.where) < 500
     assert_is_short(error.value)
+
+
+def lying_zip(claimed_size: int | None = None) -> bytes:
+    """A bomb whose directory says that it takes 4 exbibytes, and ``claimed_size`` bytes once it is unpacked."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("test.csv", TEST)
+        file.writestr("train.csv", HEADER + "\n" + "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n" * 100_000)
+        info = file.getinfo("train.csv")  # from which the directory is written in the end
+        info.compress_size, info.file_size = 2**62, claimed_size or info.file_size
+    return buffer.getvalue()
+
+
+def test_a_directory_that_claims_a_large_compressed_size_does_not_switch_the_guard_off(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zip_files, "ALWAYS_ALLOWED_BYTES", 1_000_000)
+    with pytest.raises(DataError, match=r"would grow from \d{1,2},\d{3} to 3,\d{3},\d{3} bytes, more than 200 times"):
+        ingest({"a.zip": lying_zip()})
+
+
+def test_what_is_read_of_a_zip_counts_and_what_comes_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_files, "ALWAYS_ALLOWED_BYTES", 1_000_000)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 100_000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("train.csv", "0,0,0,0,0,0,0,0,0\n" * 500_000)
+        file.writestr("beside it.bin", np.random.default_rng(0).bytes(200_000))
+    with (
+        pytest.raises(DataError, match=r"train\.csv expands from [\d,]+ to over \d,\d{3},\d{3} bytes") as error,
+        open_raw(Source("train", tmp_path / "a.zip", "train.csv")) as raw,
+    ):
+        list(raw.blocks())
+    assert_is_short(error.value)
+
+
+def test_a_file_that_is_another_one_than_was_fingerprinted_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(TRAIN)
+    source = Source("train", path, identity=file_identity(path.stat()))
+    with open_raw(source) as raw:
+        assert raw.read_header().decode() == HEADER
+    other = tmp_path / "other.csv"
+    other.write_text(TRAIN)
+    path.unlink()
+    path.symlink_to(other)
+    with pytest.raises(DataError, match=r"train\.csv was exchanged or changed while the stage ran"), open_raw(source):
+        pass
