@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -138,8 +139,6 @@ def with_pipeline() -> Any:
     from stages.ingest.parameters import IngestParameters
     from stages.ingest.sources.find import find_sources
 
-    import_what_pandera_imports_late()
-
     stage = STAGES[0]
 
     def work(folder: Path, out: Path) -> None:
@@ -159,9 +158,11 @@ def with_pipeline() -> Any:
             workers=None,
         )
         ingest(task)
-        for artifact in stage.outputs:
-            if task.outputs[artifact.path].exists():
-                resolve(artifact.check)(task.outputs[artifact.path])
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # as the engine does
+            written = [artifact for artifact in stage.outputs if task.outputs[artifact.path].exists()]
+            checks = [pool.submit(resolve(each.check), task.outputs[each.path]) for each in written]
+        for check in checks:
+            check.result()
 
     return work
 

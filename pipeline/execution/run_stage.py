@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -127,11 +129,16 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
         raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
     if surplus := written - declared:
         raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
-    outputs = fingerprint_files(folder)
-    for artifact in stage.outputs:
-        if artifact.file_name in written:
-            check_file(stage, artifact.path, folder / artifact.file_name)
-    return outputs
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing and reading Parquet release the interpreter lock
+        outputs = pool.submit(fingerprint_files, folder)
+        checks = [
+            pool.submit(check_file, stage, artifact.path, folder / artifact.file_name)
+            for artifact in stage.outputs
+            if artifact.file_name in written
+        ]
+    for check in checks:  # of several wrong files, the first that the stage declares is named
+        check.result()
+    return outputs.result()
 
 
 def check_file(stage: Stage, artifact: str, path: Path) -> None:

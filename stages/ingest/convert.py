@@ -57,8 +57,14 @@ class Found:
         return lines
 
 
-def convert(raw: RawCsv, layout: Layout, labels: Labels, path: Path, show_progress: Callable[[], None]) -> Found:
-    """Write the valid rows of ``raw`` to ``path`` and gather what they are; the others are only noted.
+def table_for(layout: Layout, labels: Labels, path: Path) -> ImageTable:
+    """The image table that a file of this layout becomes; to be entered before rows are added."""
+    types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
+    return ImageTable(path, {name: types[name] for name in layout.names if name in types}, layout.pixels)
+
+
+def convert(raw: RawCsv, layout: Layout, labels: Labels, table: ImageTable, show_progress: Callable[[], None]) -> Found:
+    """Hand the valid rows of ``raw`` to ``table`` and gather what they are; the others are only noted.
 
     Raises
     ------
@@ -66,25 +72,21 @@ def convert(raw: RawCsv, layout: Layout, labels: Labels, path: Path, show_progre
         The file is damaged, or holds no row at all.
     """
     found = Found(layout, Summary(len(layout.pixels)), raw.first_line)
-    types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
-    kept = [name for name in layout.names if name in types]
-
-    with ImageTable(path, {name: types[name] for name in kept}, layout.pixels) as table:
-        for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
-            rows = parsed
-            bad_rows: list[BadRow] = []
-            if rows is None:
-                rows, bad_rows = sift_block(block, raw.first_line + found.n_rows, layout, labels)
-            columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
-            table.add(rows.pixels, {name: columns[name] for name in kept})
-            found.summary.add(rows)
-            found.ids += rows.ids
-            found.bad.add(bad_rows)
-            show_progress()
-        last_line = found.first_line + found.n_rows - 1
-        found.is_cut_off = raw.ends_within_line and found.bad.has_part_of(last_line, layout)
-        classes = tuple(each.label for each in found.summary.class_counts())
-        table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
+    for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
+        rows = parsed
+        bad_rows: list[BadRow] = []
+        if rows is None:
+            rows, bad_rows = sift_block(block, raw.first_line + found.n_rows, layout, labels)
+        columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
+        table.add(rows.pixels, {name: columns[name] for name in table.leading})
+        found.summary.add(rows)
+        found.ids += rows.ids
+        found.bad.add(bad_rows)
+        show_progress()
+    last_line = found.first_line + found.n_rows - 1
+    found.is_cut_off = raw.ends_within_line and found.bad.has_part_of(last_line, layout)
+    classes = tuple(each.label for each in found.summary.class_counts())
+    table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
     if not found.n_rows:
         raise DataError(
             f"{layout.file} has a header, but no rows", where=layout.file.path, hint="download the file again"

@@ -47,7 +47,8 @@ class ImageTable:
     """Writes an image table from rows that come in blocks of any size.
 
     ``leading`` names the text or int64 columns that stand before the pixels, with their types. A full row group
-    is written by a thread of its own while the next one is filled; so there are never more than two.
+    is written by a thread of its own while the next one is filled; so there are never more than two. The file is whole
+    once the ``with`` block is left.
     """
 
     def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
@@ -57,9 +58,10 @@ class ImageTable:
         self.pixels, self.spare = (given_back((len(pixels), self.group_rows)) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
         self.n_rows = 0  # in the group that is being filled
+        self.contract: Contract | None = None
         self.writer = open_writer(path, self.schema, dict.fromkeys(pixels, PIXEL_ENCODING))
         self.thread = ThreadPoolExecutor(1)
-        self.writing: Future[None] | None = None
+        self.writing: Future[None] = self.thread.submit(lambda: None)  # the last that was handed to the thread
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +70,8 @@ class ImageTable:
         try:
             if error[0] is None:
                 self._write_group()
-                self._wait()
+                self.writing.result()
+                self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(self.contract)})
         finally:
             self.thread.shutdown()
             self.writer.close()
@@ -87,13 +90,14 @@ class ImageTable:
                 self._write_group()
 
     def describe(self, contract: Contract) -> None:
-        """Write into the file what its columns are, so that it can be checked by itself."""
-        self._wait()
-        self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
+        """Hand over the last rows, and what the columns are, so that the file can be checked by itself."""
+        self._write_group()
+        self.contract = contract
+        self.pixels = self.spare = self.pixels[:0]  # their memory is free as soon as the last rows are written
 
     def _write_group(self) -> None:
         """Hand over what was gathered, once the group before it is written."""
-        self._wait()
+        self.writing.result()
         if self.n_rows:
             columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
             arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
@@ -101,11 +105,6 @@ class ImageTable:
             self.writing = self.thread.submit(self.writer.write_table, group)
         self.pixels, self.spare, self.n_rows = self.spare, self.pixels, 0
         self.leading = {name: [] for name in self.leading}
-
-    def _wait(self) -> None:
-        if self.writing is not None:
-            self.writing.result()
-            self.writing = None
 
 
 def given_back(shape: tuple[int, int]) -> Pixels:

@@ -6,7 +6,10 @@ must agree on.
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DataError
 from pipeline.stage import Figure, Outcome, Task
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
-from stages.ingest.convert import Found, convert
+from stages.ingest.convert import Found, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout
 from stages.ingest.csv.ids import (
     KAGGLE,
@@ -59,6 +62,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     parameters, outputs = task.parameters, task.outputs
     labels = Labels(parameters.classes)
     with ExitStack() as stack:
+        stack.enter_context(ThreadPoolExecutor(1)).submit(prepare_checks)  # half a second, while blocks are parsed
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
         layouts = read_layouts(raw["train"], raw["test"], parameters)
         shape = image_shape(layouts["train"], parameters)
@@ -67,24 +71,23 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         def show_progress() -> None:
             task.progress(sum(each.n_read() for each in raw.values()) / 1e6, total / 1e6, unit="MB")
 
-        used = {
-            "train": replace(layouts["train"], requires_ids=False),
-            "test": replace(layouts["test"], label=None),
-        }
-        train, test = (
-            convert(each, used[name], labels, outputs[f"ingest/{name}.parquet"], show_progress)
-            for name, each in raw.items()
-        )
-    require_good_test_rows(test, labels, task)
-    set_aside = set_aside_bad_rows(train, labels, task)
-    require_classes(train, parameters)
-    if test.layout.id is not None:
-        require_distinct(test.ids, test.layout.file)
-    sample_source = task.sources.get("sample_submission")
-    sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
-    submission, ids = submission_ids(test.layout.id, test.ids or None, sample, test.summary.n_rows)
+        def converted(name: str, layout: Layout) -> Found:
+            """The table is still being written when this returns, and is whole once the stack is left."""
+            table = stack.enter_context(table_for(layout, labels, outputs[f"ingest/{name}.parquet"]))
+            return convert(raw[name], layout, labels, table, show_progress)
+
+        train = converted("train", replace(layouts["train"], requires_ids=False))
+        test = converted("test", replace(layouts["test"], label=None))
+        require_good_test_rows(test, labels, task)
+        set_aside = set_aside_bad_rows(train, labels, task)
+        require_classes(train, parameters)
+        sample_source = task.sources.get("sample_submission")
+        sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
+        if test.layout.id is not None:
+            require_distinct(test.ids, test.layout.file)
+        submission, ids = submission_ids(test.layout.id, test.ids or None, sample, test.summary.n_rows)
+        profile = make_profile(train, test, shape, submission, task)
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
-    profile = make_profile(train, test, shape, submission, task)
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
     source = DataSource(source=task.origin, is_sample=task.origin == SAMPLE_ORIGIN)
     outputs["ingest/source.json"].write_bytes(encode_document(source))
@@ -102,6 +105,28 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *profile.suspicions(),
     )
     return Outcome(figures, warnings)
+
+
+def prepare_checks() -> None:
+    """Import what the written files are checked with, without the garbage collector; once in a process.
+
+    An import makes many objects and hardly any garbage. To look through them again and again, and once more when the
+    process ends, would take as long as half the import.
+    """
+    if "pandera" in sys.modules:
+        return
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        import pandas as pd
+        import pandera.pandas as pa
+
+        # pandera imports its rules when it checks its first table
+        pa.DataFrameSchema({"label": pa.Column(int, pa.Check.isin([0]))}).validate(pd.DataFrame({"label": [0]}))
+    finally:
+        gc.freeze()
+        if is_enabled:
+            gc.enable()
 
 
 def unchecked_ids(sample: SampleSubmission | None, submission: Submission, *, are_known: bool) -> Iterator[str]:
