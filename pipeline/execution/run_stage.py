@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -129,7 +128,7 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
         raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
     if surplus := written - declared:
         raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing and reading Parquet release the interpreter lock
+    with ThreadPoolExecutor(4) as pool:  # hashing and reading Parquet release the interpreter lock
         outputs = pool.submit(fingerprint_files, folder)
         checks = [
             pool.submit(check_file, stage, artifact.path, folder / artifact.file_name)

@@ -58,7 +58,6 @@ class ImageTable:
         self.pixels, self.spare = (given_back((len(pixels), self.group_rows)) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
         self.n_rows = 0  # in the group that is being filled
-        self.contract: Contract | None = None
         self.writer = open_writer(path, self.schema, dict.fromkeys(pixels, PIXEL_ENCODING))
         self.thread = ThreadPoolExecutor(1)
         self.writing: Future[None] = self.thread.submit(lambda: None)  # the last that was handed to the thread
@@ -71,7 +70,6 @@ class ImageTable:
             if error[0] is None:
                 self._write_group()
                 self.writing.result()
-                self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(self.contract)})
         finally:
             self.thread.shutdown()
             self.writer.close()
@@ -92,8 +90,14 @@ class ImageTable:
     def describe(self, contract: Contract) -> None:
         """Hand over the last rows, and what the columns are, so that the file can be checked by itself."""
         self._write_group()
-        self.contract = contract
-        self.pixels = self.spare = self.pixels[:0]  # their memory is free as soon as the last rows are written
+        self.pixels = self.spare = np.empty((0, 0), np.uint8)  # theirs is free as soon as the last rows are written
+        self.writing = self.thread.submit(self._finish, self.writing, contract)
+
+    def _finish(self, last_group: Future[None], contract: Contract) -> None:
+        last_group.result()
+        self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
+        self.writer.close()
+        pa.default_memory_pool().release_unused()  # another table may be filled meanwhile
 
     def _write_group(self) -> None:
         """Hand over what was gathered, once the group before it is written."""

@@ -55,7 +55,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
         raise another_test_set(
             raw.name, f"it has {at_least}{counted(len(ids), 'row')}, and the test set has {n_test:,}"
         )
-    require_distinct(ids, raw.name)
+    require_distinct(ids, raw.name, PUT_SAMPLE)
     return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
 
 
@@ -116,7 +116,7 @@ def are_counted(ids: pa.Array) -> bool:
     return bool(ids.equals(counted_ids))
 
 
-def require_distinct(ids: list[str], file: FileName) -> None:
+def require_distinct(ids: list[str], file: FileName, hint: str = "give every row an id of its own") -> None:
     """No id stands twice.
 
     Raises
@@ -131,7 +131,7 @@ def require_distinct(ids: list[str], file: FileName) -> None:
         raise DataError(
             f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!a}",
             where=f"{file.path}, data rows {' and '.join(rows)}",
-            hint="give every row an id of its own",
+            hint=hint,
         )
 
 

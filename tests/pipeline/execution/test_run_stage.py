@@ -152,6 +152,15 @@ def test_a_report_never_replaces_a_result(toy: Toy) -> None:
     assert toy.files() == oracle()
 
 
+def test_files_are_checked_side_by_side_and_of_several_wrong_ones_the_first_declared_is_named(toy: Toy) -> None:
+    toy.edit("checks.py", "LEAST = 0", "from threading import Event\n\nLEAST = 0\nSECOND_IS_DONE = Event()")
+    toy.edit("checks.py", 'if "total" not in json.loads(path.read_text()):', "SECOND_IS_DONE.set()\n    if True:")
+    toy.edit("checks.py", 'if not path.read_text().startswith("word,power"):', "if SECOND_IS_DONE.wait(60):")
+    with pytest.raises(StageError, match=r"total/total\.csv is not valid: the header is wrong"):
+        toy.run("all")
+    assert not (toy.artifacts / "total").exists()
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "what"),
     [

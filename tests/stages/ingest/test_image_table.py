@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.ingest import image_table
-from stages.ingest.image_table import ImageTable, read_pixel_blocks
+from stages.ingest.image_table import Contract, ImageTable, read_contract, read_pixel_blocks
 from stages.shared.parquet import read_column
 
 NAMES = ("pixel0", "pixel1", "pixel2")
@@ -54,3 +54,28 @@ def test_the_encodings_are_such_as_every_reader_of_parquet_knows(tmp_path: Path)
     group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
     used = {encoding for column in range(4) for encoding in group.column(column).encodings}
     assert used <= {"PLAIN", "RLE", "DELTA_BINARY_PACKED"}
+
+
+def test_a_table_that_is_described_is_whole_once_it_is_left_and_holds_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", 4)
+    contract = Contract(rows=6, label=None, id=None, classes=())
+    with ImageTable(tmp_path / "a.parquet", {}, NAMES) as table:
+        table.add(np.full((3, 6), 7, dtype=np.uint8), {})
+        table.describe(contract)
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        assert read_contract(file) == contract
+        assert file.read().num_rows == 6
+
+
+def test_a_full_disk_is_told_though_the_table_was_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    table = ImageTable(tmp_path / "a.parquet", {}, NAMES)
+    table.add(np.zeros((3, 2), dtype=np.uint8), {})
+    table.describe(Contract(rows=2, label=None, id=None, classes=()))
+    with pytest.raises(OSError, match="No space"), table:
+        pass

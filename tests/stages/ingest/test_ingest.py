@@ -6,6 +6,8 @@ import gzip
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -374,6 +376,19 @@ def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:
     test = TEST_CSV.replace(f"\n{TEST[3, 0]},", "\n1.5,", 1)
     with pytest.raises(DataError, match=r"1 of the 7 rows of test\.csv is not valid"):
         ingest({"train.csv": TRAIN_CSV, "test.csv": test}, on_error="quarantine", max_quarantined=1.0)
+
+
+# --- what runs beside the parsing ------------------------------------------------------------------------------------
+
+
+def test_importing_the_checks_beside_the_work_leaves_the_garbage_collector_as_it_was(tmp_path: Path) -> None:
+    code = (
+        "import gc, sys; from stages.ingest.ingest import prepare_checks; assert 'pandera' not in sys.modules; "
+        "prepare_checks(); print('pandera' in sys.modules, gc.isenabled(), gc.get_freeze_count() > 0); "
+        "n = gc.get_freeze_count(); prepare_checks(); print(gc.get_freeze_count() <= n)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["True"] * 4
 
 
 # --- the competition's own files -------------------------------------------------------------------------------------

@@ -130,7 +130,10 @@ def test_a_sample_submission_that_does_not_fit_is_refused(ingest: Ingest, sample
         ingest({"train.csv": TRAIN, "test.csv": test, "sample_submission.csv": sample})
     assert what in error.value.what
     assert "sample_submission.csv" in error.value.what
+    assert sample == "<html>" or 'set ingest.sample_submission = "none" to leave it out' in error.value.hint
     assert_is_short(error.value)
+    outcome = ingest({"train.csv": TRAIN, "test.csv": test}, sample_submission="none")
+    assert outcome.figures["rows"] == "12 + 5 to predict"
 
 
 def test_test_ids_that_stand_twice_are_refused(ingest: Ingest) -> None:
