@@ -69,11 +69,11 @@ class Findings:
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """The network's inputs for the background and for full ink; of dark pixels on light ones these are swapped."""
+        """The network's inputs for the background, which is the smaller one, and for full ink."""
         normaliser = self.images.normaliser
         ends = [(pixel - normaliser.offset) / normaliser.scale for pixel in self.profile.train.pixel_range]
         background, ink = np.clip(sorted(ends), 0, 1).tolist()
-        return background, ink
+        return (background, ink) if background < ink else (0.0, 1.0)  # all images may be blank
 
     def image(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Inputs (n_pixels,) as an image (height, width) that goes from 0, the background, to 1, full ink."""

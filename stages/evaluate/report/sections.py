@@ -16,6 +16,7 @@ from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
 from stages.evaluate.report.png import displayed_size, grey_picture
 from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
+from stages.ingest.profile import polarity
 from stages.mlp import Augmentation, warped_copies
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # around the x of 5 x 5
@@ -194,6 +195,7 @@ def data(findings: Findings) -> dict[str, Any]:
         "profile_rows": [
             ("rows", f"{train.rows:,}", f"{test.rows:,}"),
             ("smallest and largest pixel", f"{low} to {high}", f"{low_test} to {high_test}"),
+            ("ink and background", polarity(train), polarity(test)),
             ("pixels that never change", f"{len(train.constant_pixels):,}", f"{len(test.constant_pixels):,}"),
             ("blank images", f"{train.blank_images:,}", f"{test.blank_images:,}"),
             ("images that an earlier row has too", f"{train.duplicate_rows:,}", f"{test.duplicate_rows:,}"),

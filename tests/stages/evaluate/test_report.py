@@ -166,6 +166,7 @@ def test_the_inputs_of_background_and_ink_are_found_whichever_is_darker() -> Non
     assert findings.input_range == (0, 1)
     assert other_pixels(findings, (0, 255), 255, -255).input_range == (0, 1)  # dark on light, turned by the normaliser
     assert other_pixels(findings, (3, 16), 3, 13).input_range == (0, 1)
+    assert other_pixels(findings, (7, 7), 0, 255).input_range == (0, 1)  # every image is blank
     assert other_pixels(findings, (155, 255), 255, -255).input_range == pytest.approx((0, 100 / 255))
 
 

@@ -222,7 +222,7 @@ def test_a_drawing_gets_the_range_of_the_training_images(tmp_path: Path, open_pa
         train = msgspec.structs.replace(made.profile.train, pixel_range=(0, largest))
         profile = msgspec.structs.replace(made.profile, train=train)
         path = tmp_path / f"{largest}.html"
-        path.write_text(render(replace(made, profile=profile)))
+        path.write_text(render(replace(made, profile=profile, X=made.X * np.float32(largest / 255))))
         tab = open_page(path)
         tab.draw(SEVEN)
         inputs.append(np.array(tab.page.evaluate("Array.from(frame(drawnInk(), canvas.width).map(asInput))")))
