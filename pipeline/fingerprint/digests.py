@@ -121,7 +121,7 @@ def _table_digest(path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True, memory_map=False) as table:
+    with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as table:
         schema = table.schema_arrow
         columns = [_ColumnHash() for _ in schema]
         for group in range(table.num_row_groups):

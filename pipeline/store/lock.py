@@ -43,7 +43,7 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
         since = datetime.now(UTC).isoformat(timespec="seconds")
         about = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since})
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, about.encode(), 0)
+        os.pwrite(descriptor, about.encode("utf-8", "backslashreplace"), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:

@@ -97,7 +97,7 @@ def to_json(receipt: Receipt) -> bytes:
     body["figures"] = list(receipt.figures.items())  # pairs keep the order in which the stage told them
     plain = json.loads(json.dumps(body))
     plain["seal"] = digest(["receipt", plain])
-    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def from_json(data: bytes) -> Receipt:

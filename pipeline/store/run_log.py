@@ -67,7 +67,7 @@ def read_runs(folder: Path) -> tuple[Run, ...]:
 
 def append_run(folder: Path, run: Run) -> None:
     """Add a run to the log; the caller holds the writer's lock."""
-    data = json.dumps(asdict(run), ensure_ascii=False).encode() + b"\n"
+    data = json.dumps(asdict(run), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     path = folder / FILE_NAME
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

@@ -32,6 +32,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
 
     ROW counts from 0, as in predictions.parquet.
     """
+    from pipeline.errors import DataError
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import render
     from stages.commands.current_model import find_model, image_format, tell_if_stale
@@ -42,6 +43,9 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
     images = image_format(split)
     found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)
+    if found.pixels.size != images.height * images.width:
+        what = f"split's images are of {images.height} x {images.width}, and ingest's have {found.pixels.size} pixels"
+        raise DataError(what, where="split/images.json", hint="pipeline run split")
     image = found.pixels.reshape(images.height, images.width)
     parameters = cast("TrainParameters", project.config.parameters["train"])
     copies = warped(image, COPIES, parameters, images.normaliser) if augmented else []

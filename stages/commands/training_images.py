@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,12 +50,12 @@ class TrainingImages:
 
     @cached_property
     def framing(self) -> Framing:
-        """How they are framed: measured in the training rows of split, or as in MNIST if split has no result."""
+        """How they are framed: measured in the training rows of split, or as in MNIST if it has none of this size."""
         split = find_current(self.project, "split")
         if split is None:
             return MNIST
         X = load_array(split.folder / "X_train.npy", stage="split", n_dimensions=2)
-        return find_framing(X, *self.size)
+        return find_framing(X, *self.size) if X.shape[1] == math.prod(self.size) else MNIST
 
 
 def find_training_images(project: Project, known: Images) -> TrainingImages:

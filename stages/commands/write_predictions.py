@@ -93,4 +93,5 @@ def write_parquet(path: Path, columns: list[str], records: list[dict[str, Any]],
     for each in classes:
         values = [record["probabilities"][str(each)] for record in records]
         arrays[f"p_{each}"] = pa.array(values, pa.float32())
-    pq.write_table(pa.table(arrays), path)
+    with path.open("wb") as file:
+        pq.write_table(pa.table(arrays), file)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from pyarrow import parquet
 
 from pipeline.errors import DataError, StageError, first_few
 from pipeline.stage import Figure, Outcome, Task
@@ -30,7 +29,7 @@ from stages.ingest.profile import Profile
 from stages.shared.arrays import Indices, load_array
 from stages.shared.documents import Label, encode_document, read_document
 from stages.shared.messages import counted, shortened
-from stages.shared.parquet import read_column, write_table
+from stages.shared.parquet import open_table, read_column, write_table
 from stages.split.documents import ImageFormat
 from stages.train.folds import IN_NO_FOLD
 from stages.train.predictor import load_predictor
@@ -53,7 +52,8 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     """
     classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
     source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
-    history = parquet.read_table(task.inputs["train/history.parquet"]).to_pydict()
+    with open_table(task.inputs["train/history.parquet"], stage="train") as file:
+        history = file.read().to_pydict()
     folds = list(dict(zip(history["member"], history["fold"], strict=True)).values())  # of each member
     fold_of_row = load_array(task.inputs["train/folds.npy"], stage="train", n_dimensions=1)  # (m_train,)
     held_out = read_rows(task, "validation")

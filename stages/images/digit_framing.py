@@ -43,7 +43,8 @@ def find_framing(X: NDArray[Any], height: int, width: int) -> Framing:
     images = np.asarray(X[:LOOKED_AT], np.float32).reshape(-1, height, width)
     images = images - images.min(axis=(1, 2), keepdims=True)
     largest = images.max(axis=(1, 2))
-    images = images[largest > 0] / largest[largest > 0, None, None]
+    is_drawn = np.isfinite(largest) & (largest > 0)
+    images = images[is_drawn] / largest[is_drawn, None, None]
     if not len(images):
         return MNIST
     extents, centres = [], []  # down and right, in pixels

@@ -40,7 +40,7 @@ from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile, Submission
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 from stages.shared.documents import encode_document
-from stages.shared.messages import counted, shortened
+from stages.shared.messages import counted, readable, shortened
 from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         profile = make_profile(train, test, shape, submission, task)
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
-    source = DataSource(source=task.origin, is_sample=task.origin == SAMPLE_ORIGIN)
+    source = DataSource(source=readable(task.origin), is_sample=task.origin == SAMPLE_ORIGIN)
     outputs["ingest/source.json"].write_bytes(encode_document(source))
     figures: dict[str, Figure] = {
         "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",

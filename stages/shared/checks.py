@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pandera.config import config_context
 
 from stages.shared.damage import damaged
+from stages.shared.parquet import open_table
 
 EXAMPLES = 5
 
@@ -25,10 +26,9 @@ def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArra
 
 def read_table(path: Path, *, stage: str) -> pd.DataFrame:
     """The Parquet table at ``path``."""
-    try:
-        return pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise damaged(path, f"not a readable Parquet file: {error}", stage) from error
+    with open_table(path, stage=stage) as file:
+        table: pd.DataFrame = file.read().to_pandas()
+    return table
 
 
 def read_csv(path: Path, *, stage: str, header: int | None = 0) -> pd.DataFrame:

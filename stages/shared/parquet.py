@@ -20,8 +20,9 @@ def open_writer(path: Path, schema: pa.Schema, encodings: Mapping[str, str] | No
     ``encodings`` maps the names of columns to the way in which they are packed. There are no statistics: on 785
     columns they cost a tenth of the time, and nobody filters images by pixel5.
     """
-    return pq.ParquetWriter(
-        path,
+    file = path.open("wb")  # given a path, pyarrow refuses one that is not UTF-8
+    writer = pq.ParquetWriter(
+        file,
         schema,
         compression="lz4",
         use_dictionary=False,
@@ -29,6 +30,8 @@ def open_writer(path: Path, schema: pa.Schema, encodings: Mapping[str, str] | No
         write_statistics=False,
         write_page_checksum=True,
     )
+    writer.file_handle = file  # so that the writer closes it
+    return writer
 
 
 def write_table(path: Path, columns: Mapping[Any, Any]) -> None:
@@ -48,7 +51,7 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
         The file is missing, is no Parquet, or its bytes are damaged; also while it is being read.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with path.open("rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0][:200]

@@ -49,10 +49,23 @@ class Predictor:
         return P
 
     def each(self, X: NDArray[np.float32], members: Sequence[int]) -> NDArray[np.float32]:
-        """What some of the networks say, each for itself, of ``X`` (m, n_pixels): (n_members, m, n_classes)."""
+        """The probabilities that each of some networks gives for ``X`` (m, n_pixels): (n_members, m, n_classes).
+
+        Raises
+        ------
+        DataError
+            The images, or the probabilities, are not finite.
+        """
+        if not np.isfinite(X).all():
+            raise DataError(
+                "the images hold values that are not finite", where="split/", hint="pipeline run split --force"
+            )
         P = np.empty((len(members), len(X), len(self.classes)), np.float32)
         for own_P, member in zip(P, members, strict=True):
             own_P[...] = predict_proba(self.networks[member], X)
+        if not np.isfinite(P).all():
+            what = "the network gives probabilities that are not finite: its weights are damaged"
+            raise DataError(what, where="train/model.npz", hint="pipeline run train --force")
         return P
 
 
@@ -72,6 +85,9 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
     n_inputs, images = networks[0].architecture.n_inputs, networks[0].images
     if images is None:
         raise DataError("the model does not say what images it was trained on", where=str(path), hint=hint)
+    if images.height * images.width != n_inputs:
+        what = f"the model is damaged: images of {images.height} x {images.width}, but {n_inputs} inputs"
+        raise DataError(what, where=str(path), hint=hint)
     if n_pixels not in {None, n_inputs}:
         raise DataError(
             f"the model was trained on other images: {n_inputs} pixels, and these have {n_pixels}",

@@ -303,3 +303,30 @@ def test_files_and_the_output_are_seen_from_where_the_user_stands(
     assert "there is no file" in CliRunner().invoke(main, ["predict", "pictures/one.png"]).output
     refused = CliRunner().invoke(main, ["predict", "one.png", "-o", "../artifacts/answers.csv"])
     assert (refused.exit_code, "where only stages write" in refused.output) == (2, True)
+
+
+def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    shutil.copytree(sample_run, folder, symlinks=True, dirs_exist_ok=True)
+    draw(folder / os.fsdecode(b"\xe9.png"), 7)
+    name, output = os.fsdecode(b"\xe9.png"), os.fsdecode(b"\xe9.csv")
+    assert "\\xe9.png" in predict(folder, name).stdout
+    assert [row["file"] for row in answers(folder, name)] == ["\\xe9.png"]
+    predict(folder, name, "--output", output)
+    assert "\\xe9.png,7," in (folder / output).read_text()
+    predict(folder, name, "--output", output.replace("csv", "parquet"))
+    result = CliRunner().invoke(main, ["run", "all", "--force", "-C", str(folder)])
+    assert result.exit_code == 0, result.output
+
+
+def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:  # noqa: ARG001 - as it is called
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    predict(sample_copy, TEST, "--output", "answers.csv")
+    assert len((sample_copy / "answers.csv").read_text().splitlines()) == 360

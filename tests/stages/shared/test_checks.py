@@ -162,7 +162,7 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
         (check_predictions, "p.parquet", PREDICTIONS | {"predicted": np.array([7, 3])}, "predicted is not"),
         (check_predictions, "p.parquet", PREDICTIONS | {"confidence": PREDICTIONS["p_7"]}, "confidence is not"),
         (check_predictions, "p.parquet", PREDICTIONS | {"extra": np.array([1, 2])}, "extra"),
-        (check_predictions, "p.parquet", b"PAR1 no more", "not a readable Parquet file"),
+        (check_predictions, "p.parquet", b"PAR1 no more", "cannot be read"),
         (check_confusion, "confusion.csv", "label,3,7\n3,5,0\n8,1,4\n", "labels of lines and columns differ"),
         (check_confusion, "confusion.csv", "label,3,7\n3,5,0\n7,-1,4\n", "'?-1'? fails"),
         (check_confusion, "confusion.csv", "label,3,7\n3,5,0\n7,x,4\n", "fails"),

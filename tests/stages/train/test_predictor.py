@@ -52,3 +52,22 @@ def test_a_damaged_model_is_refused_with_the_command_that_mends_it(model: Path, 
 def test_a_missing_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         load_predictor(tmp_path / "model.npz", n_pixels=6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_images_and_weights_that_give_no_probabilities_are_refused(model: Path, value: float) -> None:
+    predictor, X = load_predictor(model), np.zeros((3, 6), np.float32)
+    X[1, 2] = value
+    with pytest.raises(DataError, match="the images hold values that are not finite"):
+        predictor.probabilities(X, lambda *_, **__: None)
+    predictor.network.parameters[...] = value  # as weights that are finite may give where they are enormous
+    with pytest.raises(DataError, match="its weights are damaged"):
+        predictor.probabilities(np.zeros((3, 6), np.float32), lambda *_, **__: None)
+
+
+def test_a_model_whose_images_are_not_as_large_as_its_inputs_is_refused(tmp_path: Path) -> None:
+    network = Network(Architecture(n_inputs=6, n_classes=3, hidden=(4,)), Images(CLASSES, height=10**6, width=3))
+    network.initialise(np.random.default_rng(0))
+    save(network, tmp_path / "model.npz")
+    with pytest.raises(DataError, match="1000000 x 3, but 6 inputs"):
+        load_predictor(tmp_path / "model.npz")
