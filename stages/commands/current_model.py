@@ -1,4 +1,4 @@
-"""The network that lies in artifacts/train/, with what its receipt says of it."""
+"""The current network in artifacts/train/, with its receipt."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Model:
         return self.predictor.classes
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What it says about raw images (m, n_pixels), 0 to 255: (m, n_classes)."""
+        """The probabilities (m, n_classes) for raw images (m, n_pixels), as they stand in a CSV."""
         images = self.predictor.images
         normaliser = Normaliser(kind="range", offset=images.offset, scale=images.scale)
         return self.predictor.probabilities(normalise(pixels, normaliser, np.dtype(np.float32)), silent_progress)
 
     def data(self) -> dict[str, Any]:
-        """What --json tells of it."""
+        """The network as --json prints it."""
         return {
             "key": self.key,
             "figures": dict(self.figures),
@@ -64,7 +64,7 @@ def require_model(project: Project) -> Model:
 
 
 def tell_if_stale(model: Model) -> None:
-    """Say on standard error that a run would make another network, if so: one that is not wanted, perhaps."""
+    """Warn on standard error if a run with these settings would train another network."""
     if model.stale:
         render.notify(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
 

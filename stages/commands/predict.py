@@ -1,4 +1,4 @@
-"""`pipeline predict FILE...`: what the trained network says about new images."""
+"""`pipeline predict FILE...`: predict new images with the trained network."""
 
 from __future__ import annotations
 

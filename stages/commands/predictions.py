@@ -1,4 +1,4 @@
-"""The predictions for one file, row by row, as a person or a script is told of them."""
+"""The predictions for one file, row by row, in the form that is printed and written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pipeline show ROW`: one image in the terminal, its label, and what the network says."""
+"""`pipeline show ROW`: one image in the terminal, its label, and the prediction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stages.shared.arrays import Pixels
     from stages.train.parameters import TrainParameters
 
-COPIES = 5  # warped ones; as many of them are drawn as fit beside the image
+COPIES = 5  # warped; as many are drawn as fit beside the image
 RANKED = 3  # classes named
 
 
@@ -28,7 +28,7 @@ RANKED = 3  # classes named
 @json_option
 @project_options
 def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_json: bool) -> None:
-    """Draw an image of the data, and say what the network says.
+    """Draw an image of the data, and predict it.
 
     ROW counts from 0, as in predictions.parquet.
     """
@@ -53,7 +53,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     model = find_model(project, n_pixels=image.size)
     if model:
         tell_if_stale(model)
-    said = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
+    predicted = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
     if as_json:
         render.print_json(
             {
@@ -65,9 +65,9 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
                 "width": images.width,
                 "pixels": image.tolist(),
                 "augmented": [copy.tolist() for copy in copies],
-                "predicted": said[0][0] if said else None,
-                "confidence": said[0][1] if said else None,
-                "probabilities": {str(label): p for label, p in said} if said else None,
+                "predicted": predicted[0][0] if predicted else None,
+                "confidence": predicted[0][1] if predicted else None,
+                "probabilities": {str(label): p for label, p in predicted} if predicted else None,
                 "model": model.data() if model else None,
             }
         )
@@ -75,10 +75,10 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     draw([image, *copies])
     environment = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
     render.echo(", ".join([*filter(None, environment), *([] if found.label is None else [f"label {found.label}"])]))
-    if said:
-        verdict = "" if found.label is None else "right, " if said[0][0] == found.label else "wrong, "
-        shown = "   ".join(f"{label} {percent(p)}" for label, p in said[:RANKED])
-        render.echo(f"the network says {said[0][0]}: {verdict}{shown}")
+    if predicted:
+        verdict = "" if found.label is None else "right, " if predicted[0][0] == found.label else "wrong, "
+        shown = "   ".join(f"{label} {percent(p)}" for label, p in predicted[:RANKED])
+        render.echo(f"the network says {predicted[0][0]}: {verdict}{shown}")
     else:
         render.echo("no network yet: pipeline run train")
     if augmented and not copies:

@@ -1,4 +1,4 @@
-"""What the training images are like, so that new images are brought to it, or warned of."""
+"""What the training images are like: new pictures are made like them, and new tables are compared with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrainingImages:
 
     Attributes
     ----------
-    known : what the network itself knows of them
+    known : size, classes and normaliser, from the model file
     images : what ingest found in them, or None if it has no result
     """
 
@@ -59,7 +59,7 @@ class TrainingImages:
 
 
 def find_training_images(project: Project, known: Images) -> TrainingImages:
-    """The training images of the network that knows ``known`` of them."""
+    """The training images of a network, whose model file holds ``known``."""
     ingest, images = find_current(project, "ingest"), None
     if ingest is not None:
         with suppress(DataError):  # another version of the pipeline wrote it

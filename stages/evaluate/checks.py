@@ -41,7 +41,7 @@ def check_predictions(path: Path) -> None:
         "confidence is not the largest probability": P.max(axis=1) != predictions["confidence"].to_numpy(),
         "predicted is not the class of the largest probability": np.array(names)[P.argmax(axis=1)]
         != ("p_" + predictions["predicted"].astype(str)).to_numpy(),
-        "correct does not say whether predicted is the label": (predictions["label"] == predictions["predicted"])
+        "correct is not whether predicted is the label": (predictions["label"] == predictions["predicted"])
         != predictions["correct"],
     }
     for finding, is_wrong in findings.items():

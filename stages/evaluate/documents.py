@@ -20,10 +20,10 @@ class ClassMetrics(Document, frozen=True):
 
 
 class MemberMetrics(Document, frozen=True):
-    """What one member of an ensemble does for itself, on rows that it has not seen.
+    """The metrics of one member of an ensemble alone, on rows that it has not seen.
 
     With folds these are the rows of its ``fold``, else the validation rows. ``validation_accuracy`` is its accuracy on
-    the validation rows in either case, so that it can be compared with what the ensemble does there.
+    the validation rows in either case, so that it can be compared with the ensemble's.
     """
 
     member: Count
@@ -36,7 +36,7 @@ class MemberMetrics(Document, frozen=True):
 
 
 class EnsembleMetrics(Document, frozen=True):
-    """What all members do together on the validation rows, which none of them has seen."""
+    """The metrics of all members together on the validation rows, which none of them has seen."""
 
     accuracy: Share
     accuracy_interval: tuple[Share, Share]
@@ -46,10 +46,10 @@ class EnsembleMetrics(Document, frozen=True):
 
 
 class Metrics(Document, frozen=True):
-    """``evaluate/metrics.json``: what the model does on rows that it has not seen; ``measured`` says which.
+    """``evaluate/metrics.json``: the metrics on rows that the model has not seen; ``measured`` says which.
 
-    With folds the figures are out-of-fold: each training row is judged by the members that have not seen it. The
-    whole ensemble is then measured apart, on the validation rows, if there are any: ``ensemble``. ``members`` is
+    With folds the figures are out-of-fold: each training row is predicted by the members that have not seen it. The
+    whole ensemble is then measured separately, on the validation rows, if there are any: ``ensemble``. ``members`` is
     empty where there is a single network.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LOOKED_AT = 2000  # images that are enough to see how all of them are framed
-SLANTED = 4 / np.pi  # by so much the edges of a line are counted too often, on average over its directions
+MEASURED = 2000  # images; enough to see how all of them are framed
+SLANTED = 4 / np.pi  # the edges of a line count this many times its length, on average over its directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def find_framing(X: NDArray[Any], height: int, width: int) -> Framing:
     """How the first of the images ``X`` (m, height * width), light on dark in any range, are framed: their medians."""
-    images = np.asarray(X[:LOOKED_AT], np.float32).reshape(-1, height, width)
+    images = np.asarray(X[:MEASURED], np.float32).reshape(-1, height, width)
     images = images - images.min(axis=(1, 2), keepdims=True)
     largest = images.max(axis=(1, 2))
     is_drawn = np.isfinite(largest) & (largest > 0)

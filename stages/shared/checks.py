@@ -1,4 +1,4 @@
-"""What the checks of all stages have in common: reading a file back, and saying what is wrong with it."""
+"""What the checks of all stages share: reading a file back, and an error that names what is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = 5
 
 
 def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArray[Any]:
-    """At most ``count`` rows of ``X``, mapped from ``path``: read, since pages once mapped count as memory for long."""
+    """Read at most ``count`` rows of ``X`` from its file: pages of a memory map would count as the process's memory."""
     n_rows = min(count, len(X) - first_row)
     offset = int(getattr(X, "offset", 0)) + first_row * X.strides[0]
     return np.fromfile(path, X.dtype, n_rows * X.shape[1], offset=offset).reshape(n_rows, X.shape[1])

@@ -1,4 +1,4 @@
-"""Submit: what the network says about every row of the test set, in the layout that the competition wants."""
+"""Submit: predict every row of the test set, and write the labels in the competition's layout."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def check_written(path: Path, id_name: str, label_name: str, ids: NDArray[Any], 
 
 
 def sample_score(submission: Path) -> float:
-    """The share of right labels, by the answers that come with the bundled sample and that no stage learns from."""
+    """The accuracy by the answers that come with the bundled sample; no stage learns from them."""
     with gzip.open(SAMPLE_FOLDER / "answers.csv.gz", "rt", encoding="utf-8", newline="") as file:
-        right = list(csv.reader(file))[1:]
+        answers = list(csv.reader(file))[1:]
     with submission.open(encoding="utf-8", newline="") as file:
-        said = list(csv.reader(file))[1:]
-    return sum(label == answer for (_, label), (_, answer) in zip(said, right, strict=True)) / len(right)
+        predicted = list(csv.reader(file))[1:]
+    return sum(label == answer for (_, label), (_, answer) in zip(predicted, answers, strict=True)) / len(answers)
