@@ -62,7 +62,7 @@ def share_of_a_step(X: np.ndarray, hidden: tuple[int, ...], batch_size: int) -> 
     job = partial(fit, network, X, Y, recipe)
     plain, warped = alternate(job, partial(job, augment=lambda: Warp(STRENGTHS, 28, 28)))
     name = "-".join(map(str, hidden))
-    print(f"{name}, batch {batch_size}, {recipe.shards} threads: {100 * (1 - plain / warped):.1f} % of a training step")
+    print(f"{name}, batch {batch_size}, {recipe.replicas} replicas: {100 * (1 - plain / warped):.1f} % of a step")
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""How much faster four members of an ensemble train on two processes than on one, each of one shard and one thread.
+"""How much faster four members of an ensemble train on two processes than on one, each of one replica and one thread.
 
     python benchmarks/members.py [ZIP]
 
 The zip is Kaggle's digit-recognizer.zip, or DIGIT_RECOGNIZER_ZIP. One process and two processes alternate; medians of
 three runs each of `pipeline run train --force`, whole processes, start and certification included. With one process
-one core is busy, with two processes two: train.shards = 1, and one thread of the matrix library in each.
+one core is busy, with two processes two: train.replicas = 1, and one thread of the matrix library in each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEMBERS, EPOCHS, RUNS = 4, 15, 3
 
 
 def seconds(folder: Path, epochs: int, processes: int) -> float:
-    settings = {"members": MEMBERS, "shards": 1, "processes": processes, "epochs": epochs}
+    settings = {"members": MEMBERS, "replicas": 1, "processes": processes, "epochs": epochs}
     words = [word for name, value in settings.items() for word in ("--set", f"train.{name}={value}")]
     started = time.perf_counter()
     subprocess.run([PIPELINE, "run", "train", "--force", "-q", *words, "-C", str(folder)], check=True)

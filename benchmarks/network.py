@@ -66,7 +66,7 @@ def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augm
         learning_rate=LEARNING_RATE,
         schedule="constant",
         beta2=0.999,
-        shards=THREADS,
+        replicas=THREADS,
     )
     start = time.perf_counter()
     history = fit(network, X, Y, recipe, augment=augment)

@@ -56,12 +56,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "train": {
             **CONVOLUTIONAL,
             "folds": 6,
-            "shards": 1,
+            "replicas": 1,
             "epochs": 34,
             "variants": (
                 {},
-                {"posture": "upright", "rotation": 9.0, "shear": 0.08},
-                {"posture": "even", "rotation": 9.0, "shear": 0.08},
+                {"deskew": "slant", "rotation": 9.0, "shear": 0.08},
+                {"deskew": "slant_and_width", "rotation": 9.0, "shear": 0.08},
             ),
         },
     },

@@ -38,7 +38,7 @@ batch_norm = true
 
 [[train.variants]]
 filters = []
-posture = "even"
+deskew = "slant_and_width"
 """
 
 

@@ -13,7 +13,7 @@ from made_dask_cluster import Cluster
 import pipeline
 from pipeline.cli import main
 
-SETTINGS = ("train.hidden=[16]", "train.epochs=2", "train.folds=2", "train.members=2", "train.shards=1")
+SETTINGS = ("train.hidden=[16]", "train.epochs=2", "train.folds=2", "train.members=2", "train.replicas=1")
 QUICK = tuple(word for setting in SETTINGS for word in ("--set", setting))
 
 

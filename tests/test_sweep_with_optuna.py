@@ -72,7 +72,7 @@ def study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Study:
 def test_the_script_measures_what_optuna_suggests_and_leaves_out_what_fails(
     study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["script", "1", "--set", "train.epochs=1", "--set", "train.shards=1"])
+    monkeypatch.setattr(sys, "argv", ["script", "1", "--set", "train.epochs=1", "--set", "train.replicas=1"])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert 0 < study.best_value < 1
     assert set(study.best_params) == {"width", "layers", "learning_rate", "dropout", "activation"}

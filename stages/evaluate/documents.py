@@ -50,7 +50,8 @@ class Metrics(Document, frozen=True):
 
     With folds the figures are out-of-fold: each training row is predicted by the members that have not seen it. The
     whole ensemble is then measured separately, on the validation rows, if there are any: ``ensemble``. ``members`` is
-    empty where there is a single network.
+    empty where there is a single network. The figures are unbiased if the rows did not choose the epoch: the best
+    epoch on some rows does less well on others.
     """
 
     accuracy: Share
@@ -63,6 +64,7 @@ class Metrics(Document, frozen=True):
     is_sample: bool
     per_class: tuple[ClassMetrics, ...]
     measured: str = "on the validation rows, which were not trained on"
+    is_unbiased: bool = True
     members: tuple[MemberMetrics, ...] = ()
     ensemble: EnsembleMetrics | None = None
 

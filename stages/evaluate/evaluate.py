@@ -23,7 +23,7 @@ from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, 
 from stages.evaluate.out_of_fold import Predictions, Rows, find_disagreements, predict_rows
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
-from stages.evaluate.report.receipts import read_receipts
+from stages.evaluate.report.receipts import read_receipts, settings_of
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import Profile
 from stages.shared.arrays import Indices, load_array
@@ -31,6 +31,7 @@ from stages.shared.documents import Label, encode_document, read_document
 from stages.shared.messages import counted, shortened
 from stages.shared.parquet import open_table, read_column, write_table
 from stages.split.documents import ImageFormat
+from stages.train.epoch_to_keep import epoch_to_keep
 from stages.train.folds import IN_NO_FOLD
 from stages.train.predictor import load_predictor
 
@@ -78,7 +79,9 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     predictions = [predict_rows(predictor, part, folds, count) for part in parts]
     rows, P = parts[0], predictions[0].P  # what the figures are about
     confusion = count_confusion(rows.actual, P.argmax(axis=1), len(classes))
-    metrics = measure(P, rows.actual, classes, source)
+    receipts = read_receipts(task.inputs)
+    is_unbiased = epoch_to_keep(settings_of(receipts, "train")) == "last"
+    metrics = msgspec.structs.replace(measure(P, rows.actual, classes, source), is_unbiased=is_unbiased)
     if len(folds) > 1:
         validation = predictions[-1].scores if len(held_out.X) else None
         metrics = msgspec.structs.replace(
@@ -105,7 +108,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         X_train=load_array(task.inputs["split/X_train.npy"], stage="split", n_dimensions=2),
         labels_train=load_array(task.inputs["split/labels_train.npy"], stage="split", n_dimensions=1),
         rows_train=load_array(task.inputs["split/rows_train.npy"], stage="split", n_dimensions=1),
-        receipts=read_receipts(task.inputs),
+        receipts=receipts,
         parameters=msgspec.structs.asdict(task.parameters),
         disagreements=find_disagreements(predictor, parts[-1], predictions[-1], folds, task.parameters.examples),
     )

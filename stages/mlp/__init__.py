@@ -1,15 +1,20 @@
-"""A multilayer perceptron in plain NumPy, with convolutions in front of it, to be read, and used without the pipeline.
+"""A multilayer perceptron in plain NumPy, with convolutions in front of it: to be read, and used without the pipeline.
 
-``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it.
+``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it. The layers
+are in layers/, how they learn is in training/, and what shares the work between processes is in parallel/.
+May import: NumPy, threadpoolctl, and nothing of ours.
 """
 
-from stages.mlp.deskew import in_posture
+from stages.mlp.architecture import Architecture, Images
+from stages.mlp.deskew import deskewed
+from stages.mlp.mapped_files import forget_pages
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
-from stages.mlp.network import Architecture, Images, Network, predict_proba
-from stages.mlp.parallel.memory import forget_pages
+from stages.mlp.network import Network
+from stages.mlp.predict import predict_proba
 from stages.mlp.training.augmentation import Augmentation, Warp, warped_copies
 from stages.mlp.training.fit import fit
-from stages.mlp.training.recipe import DivergedError, Epoch, History, Recipe
+from stages.mlp.training.history import Epoch, History
+from stages.mlp.training.recipe import DivergedError, Recipe
 
 __all__ = [
     "Architecture",
@@ -22,9 +27,9 @@ __all__ = [
     "Network",
     "Recipe",
     "Warp",
+    "deskewed",
     "fit",
     "forget_pages",
-    "in_posture",
     "load",
     "load_members",
     "predict_proba",

@@ -1,49 +1,40 @@
-"""The posture in which a network is shown images: as they were written, set upright, or also of even width.
+"""Deskewing: slanted digits are set upright, and digits of unlike width are made more alike.
 
-A network that sees upright digits errs on other ones than a network that sees them as they were written, and so
-the two know more together than two of a kind; likewise for their width. The slant is measured by moments as in
-LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998); members that
-differ in the width of what they see are from Meier, Ciresan, Gambardella and Schmidhuber (2011).
+A network that sees deskewed digits errs on other ones than a network that sees them as they were written, so an
+ensemble of both errs less. The slant is measured by moments as in LeCun, Bottou, Bengio and Haffner, "Gradient-based
+learning applied to document recognition" (1998); members of an ensemble that see digits of different width are from
+Meier, Ciresan, Gambardella and Schmidhuber (2011).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-
-POSTURES = ("as_written", "upright", "even")
+from stages.mlp.arrays import Floats
 
 BLOCK_ROWS = 512  # their arrays fit the processor's cache
 STEEPEST = 1.0  # columns per row; what leans more is no slanted digit
-USUAL_SPREAD = 0.16  # of the ink's columns, as a share of the image's width: what most digits have
+USUAL_SPREAD = 0.16  # standard deviation of the ink's columns in most digits, as a share of the image's width
 NARROWEST, WIDEST = 0.35, 1.6  # how far an image is stretched and squeezed at the most
 FAINT = 1e-6  # in place of 0, where an image is empty or its ink in one row
 
 
-def in_posture(X: Floats, height: int, width: int, posture: str) -> Floats:
-    """The images ``X``, (m, height * width) with 0 as background, in a ``posture`` of POSTURES.
-
-    ``upright``: sheared until columns and rows of the ink are uncorrelated. ``even``: then scaled in width, half of
-    the way (on a logarithmic scale) to the usual standard deviation of the ink's columns, and centred.
-    """
-    if posture == "as_written":
+def deskewed(X: Floats, height: int, width: int, deskew: str) -> Floats:
+    """The images ``X``, (m, height * width) with 0 as background, deskewed as ``deskew``, a name in DESKEWS, says."""
+    if deskew == "none":
         return X
     out = np.empty(X.shape, X.dtype)
     for start in range(0, len(X), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        images = upright(X[block].reshape(-1, height, width))
-        if posture == "even":
-            images = of_even_width(images)
+        images = DESKEWS[deskew](X[block].reshape(-1, height, width))
         out[block] = images.reshape(-1, height * width)
     return out
 
 
-def upright(images: Floats) -> Floats:
-    """Move every row of pixels by the slant times its distance from the centre; ``images`` is (m, height, width)."""
+def without_slant(images: Floats) -> Floats:
+    """Shear the images (m, height, width) until the ink's columns and rows are uncorrelated."""
     height, width = images.shape[1:]
     y, x = np.arange(height, dtype=images.dtype), np.arange(width, dtype=images.dtype)
     total, middle_y, middle_x = middle(images)
@@ -54,8 +45,12 @@ def upright(images: Floats) -> Floats:
     return at_columns(images, x + (slant[:, None] * (y - middle_y[:, None]))[:, :, None])
 
 
-def of_even_width(images: Floats) -> Floats:
-    """Stretch or squeeze the columns about the centre of the ink, which comes to lie in the middle."""
+def without_slant_and_of_like_width(images: Floats) -> Floats:
+    """Then stretch or squeeze the columns, and move the centre of the ink to the middle.
+
+    The ink's standard deviation comes half of the way, on a logarithmic scale, to the usual one.
+    """
+    images = without_slant(images)
     width = images.shape[2]
     x = np.arange(width, dtype=images.dtype)
     total, _, middle_x = middle(images)
@@ -85,3 +80,10 @@ def at_columns(images: Floats, places: Floats) -> Floats:
     right = np.take_along_axis(padded, np.clip(first + 1, 0, width + 1), axis=2)
     found: Floats = left + (right - left) * (places - before).astype(images.dtype)
     return found
+
+
+DESKEWS: dict[str, Callable[[Floats], Floats]] = {
+    "none": lambda images: images,
+    "slant": without_slant,
+    "slant_and_width": without_slant_and_of_like_width,
+}

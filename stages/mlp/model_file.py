@@ -15,12 +15,13 @@ from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
+from stages.mlp.architecture import Architecture, Images
 from stages.mlp.archive import write_arrays
-from stages.mlp.network import Architecture, Images, Network
+from stages.mlp.network import Network
 
 FORMAT = "digit-pipeline network"
 ENSEMBLE = "digit-pipeline ensemble"
-VERSION = 1
+VERSION = 2  # 1 had the weights of a convolution in another order
 
 
 class ModelFileError(ValueError):
@@ -139,7 +140,7 @@ def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bo
         for number, network in enumerate(networks)
         for key, values in (network.weights | network.averages).items()
     }
-    known = {network.images and replace(network.images, posture="as_written") for network in networks}
+    known = {network.images and replace(network.images, deskew="none") for network in networks}
     if len(known) != 1:
         raise ValueError("its networks do not know the same images")
     if differing := sorted(arrays.keys() ^ expected.keys()):

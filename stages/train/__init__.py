@@ -4,4 +4,4 @@ It may import ``stages.shared``, ``stages.mlp``, and what split and encode publi
 Other stages may import the modules named below, and no others.
 """
 
-__all__ = ["folds", "predictor"]
+__all__ = ["epoch_to_keep", "folds", "predictor"]

@@ -29,15 +29,6 @@ def divide_into_folds(indices: NDArray[np.int64], folds: int, seed: int) -> NDAr
     return fold_of_row
 
 
-def epoch_to_keep(keep: str | None, folds: int) -> str:
-    """Whose weights a member keeps, ``best`` or ``last``: what the setting ``keep`` says, if it says anything.
-
-    Otherwise the best epoch's, or with folds the last one's: a fold's best epoch would be chosen on the very rows
-    that the member is then measured on.
-    """
-    return keep or ("best" if folds == 1 else "last")
-
-
 def seed_of_member(seed: int, fold: int, number: int) -> int:
     """The seed of member ``number`` of a fold, both from 0; the first of all has ``seed`` itself.
 

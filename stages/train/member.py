@@ -33,7 +33,8 @@ from stages.mlp import (
     fit,
     forget_pages,
 )
-from stages.train.folds import divide_into_folds, epoch_to_keep, seed_of_member
+from stages.train.epoch_to_keep import epoch_to_keep
+from stages.train.folds import divide_into_folds, seed_of_member
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
@@ -72,7 +73,7 @@ class Member:
     @property
     def keep(self) -> str:
         """Whose weights are kept, ``best`` or ``last``."""
-        return epoch_to_keep(self.parameters.keep, self.parameters.folds)
+        return epoch_to_keep(msgspec.structs.asdict(self.parameters))
 
     @property
     def description(self) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class Member:
 
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
-        return Network(self.architecture, replace(self.images, posture=self.parameters.posture))
+        return Network(self.architecture, replace(self.images, deskew=self.parameters.deskew))
 
 
 def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
@@ -155,14 +156,14 @@ def train_member(member: Member, place: JobContext) -> Trained:
     n_rows = len(X if rows is None else rows)
     recipe = member.recipe(n_rows)
     network = member.empty_network()
-    if parameters.posture != "as_written":
-        X, X_validation = (all_in_posture(part, network, place.scratch) for part in (X, X_validation))
+    if parameters.deskew != "none":
+        X, X_validation = (all_deskewed(part, network, place.scratch) for part in (X, X_validation))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
     who = "train" if parameters.folds * parameters.members == 1 else member.name
-    watcher = Watcher(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
+    watcher = TrainingProgress(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
     try:
         history = fit(
             network,
@@ -185,7 +186,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
     return Trained(network.parameters, network.statistics, history)
 
 
-def all_in_posture(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
+def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
     """All rows of ``X``, (m, n_pixels), as ``network`` is shown them: mapped from disk, like ``X``.
 
     The file lies in ``scratch``, or where the system keeps temporary ones. It has no name any more, so however the
@@ -229,7 +230,7 @@ def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
 
 
-class Watcher:
+class TrainingProgress:
     """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
 
     def __init__(

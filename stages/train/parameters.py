@@ -13,7 +13,7 @@ Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
 Activation = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
-Posture = Literal["as_written", "upright", "even"]
+Deskew = Annotated[str, ChoicesOf("stages.mlp.deskew:DESKEWS")]
 Strength = Annotated[float, Meta(ge=0.0)]
 
 
@@ -27,7 +27,8 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
     activation: Activation | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
-    posture: Posture | None = None
+    pool: Sides | None = None
+    deskew: Deskew | None = None
     learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
     epochs: Count | None = None
     label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
@@ -58,6 +59,14 @@ class TrainParameters(Parameters, frozen=True):
         Sides,
         Meta(description="Pixels by which the kernels move on, likewise; 2 halves an image's sides."),
     ] = 2
+    pool: Annotated[
+        Sides,
+        Meta(description="Side of the windows that are pooled after each convolution, likewise; 1: none."),
+    ] = 1
+    pooling: Annotated[
+        Annotated[str, ChoicesOf("stages.mlp.layers.pooling:POOLINGS")],
+        Meta(description="What goes on of each window: its largest value or its mean."),
+    ] = "max"
     activation: Annotated[
         Activation,
         Meta(description="What follows each convolution and each hidden layer."),
@@ -74,24 +83,25 @@ class TrainParameters(Parameters, frozen=True):
     batch_norm: Annotated[bool, Meta(description="Normalise every convolution and hidden layer over the batch.")] = (
         False
     )
-    posture: Annotated[
-        Posture,
-        Meta(description="How images are shown to the network; upright: without slant, even: also of like width."),
-    ] = "as_written"
+    deskew: Annotated[
+        Deskew,
+        Meta(description="How images are deskewed first: slant taken out, or also brought to like width."),
+    ] = "none"
     initialisation: Annotated[
-        Literal["he", "tutorial"],
+        Annotated[str, ChoicesOf("stages.mlp.network:INITIALISATIONS")],
         Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
     ] = "he"
     dtype: Annotated[Literal["float32", "float64"], Meta(description="Type of weights and arithmetic.")] = "float32"
 
     optimiser: Annotated[
-        Literal["sgd", "momentum", "nesterov", "adam", "adamw"], Meta(description="How gradients move the weights.")
+        Annotated[str, ChoicesOf("stages.mlp.training.optimisers:OPTIMISERS")],
+        Meta(description="How gradients move the weights."),
     ] = "adam"
     learning_rate: Annotated[float, Meta(description="Learning rate; the peak, where a schedule moves it.", gt=0.0)] = (
         3e-3
     )
     schedule: Annotated[
-        Literal["constant", "step", "cosine", "one_cycle"],
+        Annotated[str, ChoicesOf("stages.mlp.training.schedules:SCHEDULES")],
         Meta(description="How the learning rate moves from step to step."),
     ] = "one_cycle"
     warm_up: Annotated[
@@ -121,7 +131,10 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.0
     keep: Annotated[
         Literal["best", "last"] | None,
-        Meta(description="Weights of which epoch are kept; none: with folds the last, else the best."),
+        Meta(
+            description="Weights of which epoch are kept; none: the last with folds, or where the schedule ends at 0; "
+            "else the best."
+        ),
     ] = None
     patience: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
@@ -133,9 +146,13 @@ class TrainParameters(Parameters, frozen=True):
     seed: Annotated[
         int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)
     ] = 0
-    shards: Annotated[
+    replicas: Annotated[
         int,
-        Meta(description="Processes that share each step; part of the result, unlike the cores found.", ge=1, le=64),
+        Meta(
+            description="Replicas of the network that share each batch; part of the result, unlike the cores found.",
+            ge=1,
+            le=64,
+        ),
     ] = 2
     folds: Annotated[
         int,
@@ -181,7 +198,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.18
 
     def __post_init__(self) -> None:
-        for name, value in (("kernel", self.kernel), ("stride", self.stride)):
+        for name, value in (("kernel", self.kernel), ("stride", self.stride), ("pool", self.pool)):
             if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
                 n_filters = len(self.filters)
                 raise ValueError(

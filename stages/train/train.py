@@ -83,7 +83,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         missing,
         arrays={name: task.inputs[name] for name in ROWS},
         scratch=task.scratch,
-        cores=task.parameters.shards,
+        cores=task.parameters.replicas,
         most=task.parameters.processes or 0,
     )
     trained: Trained

@@ -43,14 +43,14 @@ def make_network(
     width: int,
     *,
     seed: int = 1,
-    posture: str = "as_written",
+    deskew: str = "none",
     **architecture: Any,
 ) -> Network:
     """A network with random weights, and random averages if it normalises."""
     known = {"hidden": (6,), **architecture}
     network = Network(
         Architecture(n_inputs=height * width, n_classes=len(classes), image=(height, width), **known),
-        NetworkImages(classes, height, width, posture=posture),
+        NetworkImages(classes, height, width, deskew=deskew),
     )
     rng = np.random.default_rng(seed)
     network.initialise(rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from stages.evaluate.report.findings import Findings
 from stages.images.digit_framing import find_framing
 from stages.mlp import Network
-from stages.mlp.layers.dense import BatchNorm
+from stages.mlp.layers.batch_norm import BatchNorm
 
 FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in the page
 TABLE = re.compile(r"^const layers = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # of network.js
@@ -33,18 +34,22 @@ def layers_of(network: Network) -> list[dict[str, Any]]:
     ``kind`` names the script's function, and ``shape`` is that of W where the layer has weights. Dropout does nothing
     in prediction, and batch normalisation is folded into the weights before it.
     """
-    architecture, found = network.architecture, []
-    for i in range(1, network.n_layers + 1):
-        shape = network.weights[f"W{i}"].shape
-        if i <= len(architecture.filters):
-            maps = architecture.maps[i - 1]
-            sides = {"channels": maps.channels, "height": maps.height, "width": maps.width}
-            kernel, stride = architecture.kernels[i - 1], architecture.strides[i - 1]
-            found.append({"kind": "Convolution", "shape": shape, "maps": sides, "kernel": kernel, "stride": stride})
-        else:
+    architecture = network.architecture
+    found: list[dict[str, Any]] = []
+    for i in range(1, architecture.n_layers + 1):
+        shape, activation = network.weights[f"W{i}"].shape, {"kind": architecture.activation}
+        if i > len(architecture.filters):
             found.append({"kind": "Dense", "shape": shape})
-        if i < network.n_layers:
-            found.append({"kind": architecture.activation})
+            found += [activation] if i < architecture.n_layers else []
+            continue
+        before, after, _ = architecture.maps[i - 1]
+        kernel, stride, window = (
+            each[i - 1] for each in (architecture.kernels, architecture.strides, architecture.windows)
+        )
+        convolution = {"kind": "Convolution", "shape": shape, "maps": asdict(before)}
+        found += [{**convolution, "kernel": kernel, "stride": stride}, activation]
+        if window > 1:
+            found.append({"kind": architecture.pooling, "maps": asdict(after), "window": window})
     return found
 
 
@@ -55,7 +60,7 @@ def folded_weights(network: Network) -> list[tuple[NDArray[np.float64], NDArray[
     n_filters) and (n_filters,).
     """
     layers = []
-    for i in range(1, network.n_layers + 1):
+    for i in range(1, network.architecture.n_layers + 1):
         W, b = (network.weights[f"{name}{i}"].astype(np.float64) for name in ("W", "b"))
         if f"mean{i}" in network.averages:
             mean, variance = (network.averages[f"{name}{i}"].astype(np.float64) for name in ("mean", "variance"))
@@ -93,7 +98,7 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
         "half": precision == HALF,
         "networks": [
             {
-                "posture": "as_written" if network.images is None else network.images.posture,
+                "deskew": "none" if network.images is None else network.images.deskew,
                 "layers": layers_of(network),
                 "weights": base64.b64encode(values.astype(precision).tobytes()).decode(),
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ def read_receipts(paths: Mapping[str, Path]) -> tuple[Receipt, ...]:
     """Those of a stage's inputs that are receipts, in their order."""
     decode = msgspec.json.Decoder(Receipt).decode
     return tuple(decode(path.read_bytes()) for path in paths.values() if path.name == "receipt.json")
+
+
+def settings_of(receipts: Iterable[Receipt], stage: str) -> Mapping[str, Any]:
+    """The settings that a stage was run with."""
+    return next(receipt.work.parameters for receipt in receipts if receipt.work.stage == stage)
 
 
 def setting_text(value: Any) -> str:

@@ -14,7 +14,7 @@ from stages.evaluate.report.charts import learning_curves, reliability_chart
 from stages.evaluate.report.confusion import confusion_tables, frequent_confusions, hardest_classes
 from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
 from stages.evaluate.report.png import displayed_size, grey_picture
-from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text
+from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text, settings_of
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
 from stages.ingest.profile import polarity
 from stages.mlp import Augmentation, warped_copies
@@ -167,7 +167,7 @@ def first_layer(findings: Findings) -> dict[str, Any]:
 
 def warp_pictures(findings: Findings) -> list[dict[str, str]]:
     """Training images of different classes as they are, each followed by warped copies; none without augmentation."""
-    settings = findings.settings_of("train")
+    settings = settings_of(findings.receipts, "train")
     augmentation = Augmentation(**{field.name: settings[field.name] for field in fields(Augmentation)})
     if not augmentation.is_active:
         return []

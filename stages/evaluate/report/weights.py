@@ -17,7 +17,7 @@ MOST_UNITS = 64
 def strongest_units(network: Network, most: int = MOST_UNITS) -> NDArray[np.int64]:
     """The first layer's units with the longest weight vectors, the longest first; if they are the classes, in order."""
     W = network.weights["W1"]  # (n_inputs, n_units)
-    if network.n_layers == 1:
+    if network.architecture.n_layers == 1:
         return np.arange(W.shape[1])[:most]
     return np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:most]
 
@@ -30,7 +30,7 @@ def weight_pictures(network: Network, height: int, width: int, labels: Sequence[
     unit_name = "filter" if network.architecture.filters else "unit"
     found = []
     for unit in strongest_units(network).tolist():
-        caption = classes[unit] if network.n_layers == 1 else ""
+        caption = classes[unit] if network.architecture.n_layers == 1 else ""
         found.append(
             {
                 "picture": weight_picture(network.weights["W1"][:, unit].reshape(shape)),
@@ -47,7 +47,7 @@ def caption_of_weights(networks: Sequence[Network], height: int, width: int) -> 
     """What the pictures show."""
     network = networks[0]
     n_units, n_shown = len(network.weights["b1"]), len(strongest_units(network))
-    if network.n_layers == 1:
+    if network.architecture.n_layers == 1:
         which = "" if n_shown == n_units else f", the first {n_shown} of {n_units:,}"
         return f"There is no hidden layer: each picture is the weights of one output{which}."
     whose = " of the first network" if len(networks) > 1 else ""

@@ -1,1 +1,5 @@
-"""The layers: each with forward, backward and predict."""
+"""The layers of a network, one file each: ``forward``, ``backward`` under it, and ``predict``.
+
+A layer is made for batches of m rows and owns its buffers, so that a training step allocates nothing. No layer knows
+of replicas or processes. May import: NumPy, and arrays.py.
+"""

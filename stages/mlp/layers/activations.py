@@ -1,31 +1,34 @@
 """The activations: what they make of a layer's output, and their derivatives.
 
-All work in place. Where the derivative can be written in terms of the output, nothing else is kept.
+Every activation works in place. Where the derivative can be written in terms of the output, nothing else is kept.
+To add one, write its class and put its name into ``ACTIVATIONS``; settings, documents and tests read it from there.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.parallel.replicas import Shard
-
-Floats = npt.NDArray[np.floating[Any]]
+from stages.mlp.arrays import Floats
 
 
 class Activation(ABC):
-    """An elementwise function as a layer: ``apply`` is the function, ``chain`` multiplies by its derivative."""
+    """An elementwise function as a layer.
 
-    # How many arrays of the batch's size the arithmetic takes besides input and output.
-    n_buffers: ClassVar[int] = 1
+    Parameters
+    ----------
+    shape : of a batch
+    dtype : of the values
+    """
 
-    def __init__(self, m: int, n: int, dtype: npt.DTypeLike, *, n_channels: int | None = None) -> None:
-        self.Y = np.empty((0, n), dtype)
-        self.n_channels = n_channels or n
-        self.work = np.empty((self.n_buffers, self.n_channels, n // self.n_channels, m), dtype)
+    n_buffers: ClassVar[int] = 1  # arrays of the batch's shape that the arithmetic takes besides input and output
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self.Y = np.empty(shape, dtype)
+        self.work = np.empty((self.n_buffers, *shape), dtype)
 
     @staticmethod
     @abstractmethod
@@ -34,21 +37,21 @@ class Activation(ABC):
 
     @staticmethod
     @abstractmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
-        """Multiply ``dY`` by the derivative at ``Y``, the output; ``work`` is as ``apply`` left it."""
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
+        """Multiply ``dY`` by the derivative, where ``Y`` is the output and ``work`` is as ``apply`` left it."""
 
-    def forward(self, X: Floats, shard: Shard) -> Floats:
+    def forward(self, X: Floats) -> Floats:
         self.Y = X
-        self.apply(shard.own(X, self.n_channels), self.work[:, shard.part(self.n_channels)])
+        self.apply(X, self.work)
         return X
 
-    def backward(self, dY: Floats, shard: Shard) -> Floats:
-        n = self.n_channels
-        self.chain(shard.own(dY, n), shard.own(self.Y, n), self.work[:, shard.part(n)])
+    def backward(self, dY: Floats) -> Floats:
+        self.multiply_by_derivative(dY, self.Y, self.work)
         return dY
 
-    def gradient(self, shard: Shard) -> None:  # noqa: B027 - nothing to learn
-        """Nothing to learn."""
+    def predict(self, X: Floats) -> Floats:
+        self.apply(X, np.empty((self.n_buffers, *X.shape), X.dtype))
+        return X
 
 
 class ReLU(Activation):
@@ -59,7 +62,7 @@ class ReLU(Activation):
         np.maximum(Y, 0, out=Y)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
         # 1 where positive, else 0, written as floats: twice as fast as multiplying by booleans.
         np.greater(Y, 0, out=work[0])
         np.multiply(dY, work[0], out=dY)
@@ -76,7 +79,7 @@ class LeakyReLU(Activation):
         np.maximum(Y, work[0], out=Y)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
         np.greater(Y, 0, out=work[0])
         np.maximum(work[0], LeakyReLU.slope, out=work[0])
         np.multiply(dY, work[0], out=dY)
@@ -93,7 +96,7 @@ class ELU(Activation):
         np.add(Y, work[0], out=Y)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
         np.minimum(Y, 0, out=work[0])
         np.add(work[0], 1, out=work[0])
         np.multiply(dY, work[0], out=dY)
@@ -133,7 +136,7 @@ class GELU(Activation):
         np.add(derivative, work[0], out=derivative)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:  # noqa: ARG004 - the output does not give it
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:  # noqa: ARG004 - the output does not give it
         np.multiply(dY, work[1], out=dY)
 
 
@@ -145,7 +148,7 @@ class Tanh(Activation):
         np.tanh(Y, out=Y)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
         np.square(Y, out=work[0])
         np.subtract(1, work[0], out=work[0])
         np.multiply(dY, work[0], out=dY)
@@ -162,7 +165,7 @@ class Sigmoid(Activation):
         np.multiply(Y, 0.5, out=Y)
 
     @staticmethod
-    def chain(dY: Floats, Y: Floats, work: Floats) -> None:
+    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
         np.subtract(1, Y, out=work[0])
         np.multiply(work[0], Y, out=work[0])
         np.multiply(dY, work[0], out=dY)

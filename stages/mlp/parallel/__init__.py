@@ -1,1 +1,4 @@
-"""Data parallelism: replicas that share a step."""
+"""Data parallelism: replicas take their rows of each batch, sum their gradients, and each updates its share.
+
+The only place that knows of threads and processes. May import: NumPy, threadpoolctl, layers, training/step and below.
+"""

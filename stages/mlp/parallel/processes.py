@@ -1,7 +1,7 @@
-"""A team of processes, forked from the caller's for one piece of work at a time.
+"""A group of processes, forked from the caller's for one piece of work at a time.
 
 A forked process finds everything as the caller had it, so nothing is sent to it; what it is to send back, it
-writes into shared arrays (memory.py). The processes wait for each other by looking at a counter in shared
+writes into shared arrays (shared_memory.py). The processes wait for each other by looking at a counter in shared
 memory: that takes a microsecond, where waking a sleeping thread takes a hundred.
 """
 
@@ -20,8 +20,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from stages.mlp.parallel.memory import shared_zeros
-from stages.mlp.parallel.team import BrokenTeamError, Team, numpy_settings
+from stages.mlp.parallel.group import BrokenGroupError, Group, numpy_settings
+from stages.mlp.parallel.shared_memory import shared_zeros
 
 LINE = 8  # counters lie a cache line apart, 8 numbers of 8 bytes
 EAGER_LOOKS = 2000  # at the counters, before others are let run in between
@@ -71,12 +71,12 @@ class Child:
         return None
 
 
-class Processes(Team):
+class Processes(Group):
     """Processes, for Linux."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
-        # Every worker's number of waits so far, and whether the team is broken. A memoryview is read in a third of
+        # Every worker's number of waits so far, and whether the group is broken. A memoryview is read in a third of
         # the time of an array.
         self._turns = shared_zeros(count * LINE, np.int64).data
         self._is_broken = shared_zeros(1, np.int64).data
@@ -96,7 +96,7 @@ class Processes(Team):
                 work(0)
             for child in children:
                 child.wait()
-        except BrokenTeamError as error:
+        except BrokenGroupError as error:
             broken = error  # what broke it is, as a rule, the error of one of the children
         finally:
             if any(not child.has_ended() for child in children) or len(children) < self.count - 1:
@@ -129,7 +129,7 @@ class Processes(Team):
                 for number, child in enumerate(self._children, start=1)
             )
             if self._is_broken[0] or is_missed:
-                raise BrokenTeamError("a process that shares the training ended before its time")
+                raise BrokenGroupError("a process that shares the training ended before its time")
         if looks < RESTLESS_LOOKS:
             os.sched_yield()
         else:
@@ -165,7 +165,7 @@ class Processes(Team):
             with numpy_settings():
                 work(index)
             status = 0
-        except BrokenTeamError:
+        except BrokenGroupError:
             status = 0  # the error is another's, who tells it
         except BaseException as error:  # noqa: BLE001 - whatever it is, the parent raises it
             os.write(writer, pickled(error))

@@ -11,12 +11,11 @@ Lengths are relative to the image's size, so that one set of strengths suits 8 x
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from stages.mlp.arrays import Floats
 
 # Fields are drawn this many at a time: NumPy's price for a call is then paid once for all of them.
 FIELDS = 16
@@ -64,7 +63,7 @@ class Augmentation:
 
 
 class Warp:
-    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one worker.
+    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one replica.
 
     Parameters
     ----------

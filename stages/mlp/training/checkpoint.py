@@ -7,6 +7,7 @@ epoch's number, so the number of finished epochs is all that there is to remembe
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,14 +16,26 @@ from typing import IO, Any
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from stages.mlp.archive import json_of, write_arrays
+from stages.mlp.arrays import Floats
 from stages.mlp.network import Network
-from stages.mlp.training.recipe import Epoch, Recipe
-from stages.mlp.training.step import State
+from stages.mlp.training.history import Epoch
+from stages.mlp.training.recipe import Recipe
+from stages.mlp.training.update import State
 
-Floats = npt.NDArray[np.floating[Any]]
+# What NumPy and zipfile raise for a file that is damaged.
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(slots=True)
@@ -93,7 +106,7 @@ def load_checkpoint(path: Path, training: Training) -> bool:
             arrays = {name: file[name] for name in training.arrays()}
             if any(arrays[name].shape != array.shape for name, array in training.arrays().items()):
                 return False
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except DAMAGE:
         return False
     for name, array in training.arrays().items():
         array[...] = arrays[name]

@@ -1,6 +1,6 @@
-"""The course of an epoch: which rows come when, at which learning rate, and what is counted on the way.
+"""The loop over an epoch: which rows come when, at which learning rate, and what is counted on the way.
 
-There are two: batches shared between workers, and, for the tutorial's way, one row after the other.
+There are two: one of batches, which replicas share, and one of single rows, for the tutorial's online SGD.
 """
 
 from __future__ import annotations
@@ -11,23 +11,36 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stages.mlp.parallel.memory import forget_pages, shared_zeros
-from stages.mlp.parallel.team import Team
+from stages.mlp.arrays import Floats, Rows
+from stages.mlp.mapped_files import forget_pages
+from stages.mlp.parallel.group import Group
+from stages.mlp.parallel.replica import Replica, Shared
+from stages.mlp.parallel.shared_memory import shared_zeros
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.online_sgd import BLOCK_ROWS, OneByOne, suits_one_by_one
-from stages.mlp.training.recipe import DivergedError, Epoch
-from stages.mlp.training.schedules import learning_rate_factor
+from stages.mlp.training.history import Epoch
+from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
+from stages.mlp.training.recipe import DivergedError
+from stages.mlp.training.schedules import SCHEDULES
 from stages.mlp.training.shuffling import Window, rows_of_window, shuffled
-from stages.mlp.training.step import Step, Warper
+from stages.mlp.training.step import Warper
+from stages.mlp.training.update import When
 
-Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int64]
 OnStep = Callable[[int, int, float, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The rows to train on: ``chosen`` of ``X`` (m, n_inputs) and one-hot ``Y`` (m, n_classes), or all of them."""
+
+    X: Floats
+    Y: Floats
+    chosen: Rows | None = None
+
+    def __len__(self) -> int:
+        return len(self.X) if self.chosen is None else len(self.chosen)
 
 
 @dataclass(slots=True)
@@ -40,51 +53,54 @@ class Totals:
     learning_rate: float = 0.0
 
 
-class Course(ABC):
+class EpochLoop(ABC):
     """What both kinds have in common.
 
     Parameters
     ----------
     training : what is trained, and how far it is
-    X, Y : (m, n_inputs) and one-hot (m, n_classes)
-    rows : those of their rows that are trained on, (m_rows,), or all
+    rows : on what
     on_step : called after every step, as ``fit`` says
     """
 
-    def __init__(self, training: Training, X: Floats, Y: Floats, rows: Rows | None, on_step: OnStep | None) -> None:
-        self.training, self.X, self.Y, self.rows, self.on_step = training, X, Y, rows, on_step
-        self.n_rows = len(X) if rows is None else len(rows)
-        self.n_epoch_steps = -(-self.n_rows // training.recipe.batch_size)
-        self.n_steps = training.recipe.epochs * self.n_epoch_steps
+    def __init__(self, training: Training, rows: TrainingRows, on_step: OnStep | None) -> None:
+        self.training, self.rows, self.on_step = training, rows, on_step
+        recipe = training.recipe
+        self.n_epoch_steps = -(-len(rows) // recipe.batch_size)
+        self.n_steps = recipe.epochs * self.n_epoch_steps
         self.totals = Totals()
-        row_bytes = X.shape[1] * X.dtype.itemsize
-        self.window = rows_of_window(training.recipe.window_mib * 2**20, row_bytes, training.recipe.batch_size)
+        row_bytes = rows.X.shape[1] * rows.X.dtype.itemsize
+        self.window = rows_of_window(recipe.window_mib * 2**20, row_bytes, recipe.batch_size)
 
     def run_epoch(self, index: int, number: int, deadline: float) -> None:
-        """Worker ``index``'s share of epoch ``number``: every row once, in a random order.
+        """Replica ``index``'s share of epoch ``number``, from 1: every row once, in a random order.
 
         If ``deadline`` passes meanwhile, the epoch ends early.
         """
-        order = shuffled(self.n_rows, self.window, generator(self.training.recipe.seed, number))
-        if self.rows is not None:
-            order = self.rows[order]
+        order = shuffled(len(self.rows), self.window, generator(self.training.recipe.seed, number))
+        if self.rows.chosen is not None:
+            order = self.rows.chosen[order]
         if index == 0:
             self.totals = Totals()
         self.train_on(order, index, number, deadline)
 
-    def told(self, number: int) -> Epoch:
-        """For worker 0: how epoch ``number``, which has just ended, went."""
+    def summary(self, number: int) -> Epoch:
+        """How epoch ``number``, which has just ended, went; for replica 0 to ask."""
         totals = self.totals
         return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_correct / totals.n_rows)
 
+    def end_epoch(self) -> None:  # noqa: B027 - online SGD has no batch normalisation
+        """Bring the running averages of batch normalisation into the network; for replica 0, before it is validated."""
+
     @abstractmethod
     def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
-        """Worker ``index``'s share of epoch ``number``, on the rows in this ``order``, (m,)."""
+        """Replica ``index``'s share of epoch ``number``, on the rows in this ``order``, (m,)."""
 
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of step number ``step``, counted from 0 over all epochs."""
+    def when(self, step: int) -> When:
+        """The step after ``step`` others, and its learning rate."""
         recipe = self.training.recipe
-        return recipe.learning_rate * learning_rate_factor(recipe.schedule, step, self.n_steps, recipe.warm_up)
+        factor = SCHEDULES[recipe.schedule](step, self.n_steps, recipe.warm_up)
+        return When(step + 1, recipe.learning_rate * factor)
 
     def count(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
         """A step is over: count it, stop if the loss is not finite, and tell who wants to know."""
@@ -100,76 +116,82 @@ class Course(ABC):
             self.on_step(state.step, self.n_steps, loss, n_correct)
 
 
-class SharedCourse(Course):
-    """Batches, each shared between ``workers``."""
+class BatchLoop(EpochLoop):
+    """Batches, each shared between the replicas of a ``group``; ``augment`` makes a warper for each of them."""
 
     def __init__(
         self,
         training: Training,
-        X: Floats,
-        Y: Floats,
-        rows: Rows | None,
+        rows: TrainingRows,
         on_step: OnStep | None,
-        workers: Team,
+        group: Group,
         augment: Callable[[], Warper] | None,
     ) -> None:
-        super().__init__(training, X, Y, rows, on_step)
+        super().__init__(training, rows, on_step)
         recipe = training.recipe
+        self.group = group
         self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
         self.last[0] = self.n_epoch_steps - 1
-        is_read_in_windows = isinstance(X, np.memmap) and self.n_rows > self.window
-        self.rows_in_memory = Window(X, Y, self.window) if is_read_in_windows else None
-        self.warpers = [augment() for _ in range(workers.count)] if augment else []
-        self.full = full = min(recipe.batch_size, self.n_rows)
-        self.steps = {
-            m: Step(
-                m,
-                training.network,
-                training.state,
-                recipe.update,
-                workers=workers,
-                label_smoothing=recipe.label_smoothing,
-                warpers=self.warpers,
-                x_dtype=X.dtype,
-            )
-            for m in {full, self.n_rows % full or full}
-        }
+        self.is_read_in_windows = isinstance(rows.X, np.memmap) and len(rows) > self.window
+        self.shared = Shared(training.network, group.count)
+        self.make_replica = partial(
+            Replica,
+            network=training.network,
+            state=training.state,
+            update=recipe.update,
+            shared=self.shared,
+            group=group,
+            label_smoothing=recipe.label_smoothing,
+            augment=augment,
+            x_dtype=rows.X.dtype,
+        )
+        # Made when the first epoch begins: by then each replica is in its own process, and so is its memory.
+        self.replicas: dict[int, Replica] = {}
+        self.windows: dict[int, Window] = {}
 
     def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
-        for step in self.steps.values():
-            step.shards[index].rng = generator(self.training.recipe.seed, number, index)
-        if self.warpers:
-            self.warpers[index].forget()
-        for k, (X, Y, batch) in enumerate(self.batches(order, index)):
-            # Set by one worker before it waits for the others, read by all afterwards.
+        if index not in self.replicas:
+            self.replicas[index] = self.make_replica(index)
+        replica = self.replicas[index]
+        replica.begin_epoch(generator(self.training.recipe.seed, number, index))
+        for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):
+            # Set by one replica before it waits for the others, read by all afterwards.
             if index == 0 and monotonic() > deadline:
                 self.last[0] = k
-            step = self.steps[len(batch)]
-            n_before = (number - 1) * self.n_epoch_steps + k
-            learning_rate = self.learning_rate(n_before)
-            step.run(index, X, Y, batch, n_before + 1, learning_rate)
+            when = self.when((number - 1) * self.n_epoch_steps + k)
+            replica.step(X, Y, rows, n_rows, when)
             if index == 0:
-                self.count(step.loss, step.n_correct, step.m, learning_rate)
+                self.count(replica.loss, replica.n_correct, n_rows, when.learning_rate)
             if k == self.last[0]:
                 break
 
-    def batches(self, order: Rows, index: int) -> Iterator[tuple[Floats, Floats, Rows]]:
-        """Where the rows and the labels of each batch are, and which of them, for worker ``index``."""
+    def end_epoch(self) -> None:
+        self.training.network.statistics[...] = self.shared.mean_statistics()
+
+    def batches(self, order: Rows, replica: Replica) -> Iterator[tuple[Floats, Floats, Rows, int]]:
+        """Where the rows and the labels of each batch are, which of them are the replica's, and how many all have."""
         size = self.training.recipe.batch_size
         for first in range(0, len(order), self.window):
-            X, Y, places = self.X, self.Y, order[first : first + self.window]
-            if self.rows_in_memory is not None:
-                X, Y, places = self.rows_in_memory.load(places, self.steps[self.full].shards[index])
-            for start in range(0, len(places), size):
-                yield X, Y, places[start : start + size]
+            batches = [
+                order[start : start + size] for start in range(first, min(first + self.window, len(order)), size)
+            ]
+            own = [replica.rows_of(batch) for batch in batches]
+            X, Y = self.rows.X, self.rows.Y
+            if self.is_read_in_windows:
+                if replica.index not in self.windows:
+                    self.windows[replica.index] = Window(X, Y, sum(map(len, own)))
+                X, Y, places = self.windows[replica.index].load(np.concatenate(own))
+                own = np.split(places, np.cumsum([len(rows) for rows in own])[:-1])
+            for batch, rows in zip(batches, own, strict=True):
+                yield X, Y, rows, len(batch)
 
 
-class OneByOneCourse(Course):
-    """One row after the other, in blocks, by worker 0 alone."""
+class OnlineLoop(EpochLoop):
+    """One row after the other, in blocks, by replica 0 alone."""
 
-    def __init__(self, training: Training, X: Floats, Y: Floats, rows: Rows | None, on_step: OnStep | None) -> None:
-        super().__init__(training, X, Y, rows, on_step)
-        self.trainer = OneByOne(training.network, training.recipe.label_smoothing)
+    def __init__(self, training: Training, rows: TrainingRows, on_step: OnStep | None) -> None:
+        super().__init__(training, rows, on_step)
+        self.trainer = OnlineSGD(training.network, training.recipe.label_smoothing)
 
     def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
         if index > 0:
@@ -177,31 +199,25 @@ class OneByOneCourse(Course):
         first_step = (number - 1) * len(order)
         for at in range(0, len(order), BLOCK_ROWS):
             rows = order[at : at + BLOCK_ROWS]
-            learning_rates = [self.learning_rate(first_step + at + t) for t in range(len(rows))]
+            learning_rates = [self.when(first_step + at + t).learning_rate for t in range(len(rows))]
             after = partial(self.count, n_rows=1, learning_rate=learning_rates[-1])
-            self.trainer.run(self.X[rows], self.Y[rows], learning_rates, after)
+            self.trainer.run(self.rows.X[rows], self.rows.Y[rows], learning_rates, after)
             if at % (1024 * BLOCK_ROWS) == 0:
-                forget_pages(self.X)
+                forget_pages(self.rows.X)
             if monotonic() > deadline:
                 break
 
 
-def make_course(
-    training: Training,
-    workers: Team,
-    X: Floats,
-    Y: Floats,
-    rows: Rows | None,
-    augment: Callable[[], Warper] | None,
-    on_step: OnStep | None,
-) -> Course:
-    """The course that suits the recipe."""
-    if augment is None and suits_one_by_one(training.network.architecture, training.recipe):
-        return OneByOneCourse(training, X, Y, rows, on_step)
-    return SharedCourse(training, X, Y, rows, on_step, workers, augment)
+def make_loop(
+    training: Training, group: Group, rows: TrainingRows, augment: Callable[[], Warper] | None, on_step: OnStep | None
+) -> EpochLoop:
+    """The loop that suits the recipe."""
+    if augment is None and suits_online(training.network.architecture, training.recipe):
+        return OnlineLoop(training, rows, on_step)
+    return BatchLoop(training, rows, on_step, group, augment)
 
 
-def generator(seed: int, epoch: int, shard: int | None = None) -> np.random.Generator:
-    """The random numbers of an epoch's order, or of what a shard drops and warps in that epoch."""
-    key = (epoch,) if shard is None else (epoch, shard)
+def generator(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
+    """The random numbers of an epoch's order, or of what a replica drops and warps in that epoch."""
+    key = (epoch,) if replica is None else (epoch, replica)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

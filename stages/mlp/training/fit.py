@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.mlp.arrays import Floats, Rows
+from stages.mlp.mapped_files import forget_pages
 from stages.mlp.network import Network
-from stages.mlp.parallel.memory import forget_pages, shared_zeros
-from stages.mlp.parallel.replicas import Kind, make_team
-from stages.mlp.parallel.team import Team
+from stages.mlp.parallel.group import Group
+from stages.mlp.parallel.make_group import make_group
+from stages.mlp.parallel.shared_memory import shared_zeros
 from stages.mlp.training.checkpoint import Training, load_checkpoint, save_checkpoint
-from stages.mlp.training.epoch_loop import Course, OnStep, make_course
-from stages.mlp.training.recipe import DivergedError, Epoch, History, Recipe
-from stages.mlp.training.step import State, Warper
+from stages.mlp.training.epoch_loop import EpochLoop, OnStep, TrainingRows, make_loop
+from stages.mlp.training.history import Epoch, History
+from stages.mlp.training.recipe import DivergedError, Recipe
+from stages.mlp.training.step import Warper
+from stages.mlp.training.update import State
 from stages.mlp.training.validation import Validation
-
-Floats = npt.NDArray[np.floating[Any]]
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
 SAMPLED_ROWS = 200
@@ -37,14 +39,14 @@ def fit(
     Y: Floats,
     recipe: Recipe,
     *,
-    rows: npt.NDArray[np.int64] | None = None,
+    rows: Rows | None = None,
     X_validation: Floats | None = None,
     Y_validation: Floats | None = None,
     augment: Callable[[], Warper] | None = None,
     checkpoint: str | Path | None = None,
     on_step: OnStep | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
-    workers: Kind | None = None,
+    parallel: str | None = None,
 ) -> History:
     """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
 
@@ -52,10 +54,10 @@ def fit(
     ----------
     X, Y : (m, n_inputs) and one-hot (m, n_classes), arrays or what NumPy makes arrays of, as tables of pandas.
         ``X`` may be memory-mapped: rows are read batch by batch. A row of ``Y`` may be soft, that is probabilities.
-        A network of another posture than ``as_written`` is given ``network.prepare(X)``, here and below
+        A network that deskews is given ``network.prepare(X)``, here and below
     rows : train on these rows of ``X`` and ``Y`` only, (m_rows,), as if there were no others; nothing is copied
     X_validation, Y_validation : the same of rows that are only looked at
-    augment : makes what warps training rows; called once a shard
+    augment : makes what warps training rows; called once a replica
     checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
         ends with the weights that it would have had without the break. In another process it is known by how
         ``augment`` prints: a functools.partial does so in the same way, a lambda does not
@@ -63,14 +65,14 @@ def fit(
         and the number of its rows that were right
     on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
         (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
-    workers : what shares the steps, processes or threads; the weights are the same. Unless said, what is faster here,
-        or threads if the caller is not the main thread. While processes are at it, no other thread of the caller may
-        multiply matrices: a process forked at that moment waits for ever for a lock of BLAS
+    parallel : processes or threads, which the replicas run in; the weights are the same. Unless said, what is faster
+        here, or threads if the caller is not the main thread. While processes are at it, no other thread of the caller
+        may multiply matrices: a process forked at that moment waits for ever for a lock of the matrix library
 
     Raises
     ------
     ValueError
-        Shapes that do not fit together, labels that are no probabilities, no rows, rows that there are not, or a
+        Shapes that do not fit together, labels that are no probabilities, no rows, row numbers that do not exist, or a
         network without weights.
     DivergedError
         The loss is not finite.
@@ -89,7 +91,8 @@ def fit(
     """
     X, Y = np.asanyarray(X), np.asanyarray(Y)  # a mapped file stays one
     check_rows(network, X, Y, "X", "Y")
-    if network.n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(network.n_layers)):
+    n_layers = network.architecture.n_layers
+    if n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(n_layers)):
         # And so it would stay: no gradient comes through.
         raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
     if rows is not None:
@@ -101,7 +104,7 @@ def fit(
         X_validation, Y_validation = np.asanyarray(X_validation), np.asanyarray(Y_validation)
         check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
         labels = np.asarray(Y_validation, network.parameters.dtype)
-        validation = Validation(candidate, X_validation, labels, recipe.shards)
+        validation = Validation(candidate, X_validation, labels, recipe.replicas)
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     if not X.flags.c_contiguous:
         X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
@@ -114,23 +117,23 @@ def fit(
         forget_pages(X)  # each row has brought a megabyte of its neighbours with it
         training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
         load_checkpoint(checkpoint, training)
-    with make_team(recipe.shards, workers) as team:
-        course = make_course(training, team, X, Y, rows, augment, on_step)
-        epochs = Epochs(training, course, team, candidate, validation, checkpoint, on_epoch)
+    with make_group(recipe.replicas, parallel) as group:
+        loop = make_loop(training, group, TrainingRows(X, Y, rows), augment, on_step)
+        epochs = Epochs(training, loop, group, candidate, validation, checkpoint, on_epoch)
         if not epochs.stopped:
-            team.run(epochs.run)
+            group.run(epochs.run)
     network.parameters[...] = training.best_parameters
     network.statistics[...] = training.best_statistics
     return History(tuple(training.epochs), training.best, epochs.stopped)
 
 
 class Epochs:
-    """The epochs of a training, from the first that is not done yet to the last, as all workers share them.
+    """The epochs of a training, from the first that is not done yet to the last, as all replicas share them.
 
     Parameters
     ----------
-    training, course : what is trained, and how
-    team : by whom
+    training, loop : what is trained, and how
+    group : who waits for whom
     candidate : a network for what the training has come to, and ``validation`` what measures it, if anything does
     checkpoint, on_epoch : as of ``fit``
     """
@@ -138,14 +141,14 @@ class Epochs:
     def __init__(
         self,
         training: Training,
-        course: Course,
-        team: Team,
+        loop: EpochLoop,
+        group: Group,
         candidate: Network,
         validation: Validation | None,
         checkpoint: Path | None,
         on_epoch: Callable[[Epoch], None] | None,
     ) -> None:
-        self.training, self.course, self.team = training, course, team
+        self.training, self.loop, self.group = training, loop, group
         self.candidate, self.validation = candidate, validation
         self.checkpoint, self.on_epoch = checkpoint, on_epoch
         self.first = len(training.epochs) + 1
@@ -156,22 +159,23 @@ class Epochs:
         self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
 
     def run(self, index: int) -> None:
-        """Worker ``index``'s share. What is to be done once is done by worker 0, which is the caller's process."""
-        training, validation, team = self.training, self.validation, self.team
+        """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
+        training, validation, group = self.training, self.validation, self.group
         for number in count(self.first):
-            self.course.run_epoch(index, number, self.deadline)
+            self.loop.run_epoch(index, number, self.deadline)
             if index == 0:
+                self.loop.end_epoch()
                 is_averaged = training.recipe.ema > 0
                 self.candidate.parameters[...] = training.state.averaged if is_averaged else training.network.parameters
                 self.candidate.statistics[...] = training.network.statistics
             if validation is not None:
-                team.wait(index)  # for the candidate
+                group.wait(index)  # for the candidate
                 validation.measure(index)
-                team.wait(index)  # for what the others have measured
+                group.wait(index)  # for what the others have measured
             if index == 0:
-                self.finish(self.course.told(number))
-            team.wait(index)  # for worker 0's decision
-            # Not just whether: worker 0, where it trains alone, may have come to the next one by now.
+                self.finish(self.loop.summary(number))
+            group.wait(index)  # for replica 0's decision
+            # Compare epoch numbers, not a flag: where replica 0 trains alone, it may be an epoch ahead by now.
             if self.last[0] == number:
                 break
 
@@ -227,7 +231,7 @@ def check_rows(network: Network, X: Floats, Y: Floats, x_name: str, y_name: str)
         raise ValueError(f"{what}; row {row} is {Y[row]}")
 
 
-def check_chosen(rows: npt.NDArray[np.int64], m: int) -> None:
+def check_chosen(rows: Rows, m: int) -> None:
     """Raise ValueError unless ``rows`` are numbers of some of ``m`` rows."""
     if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
         found = f"{rows.dtype} {rows.shape}"

@@ -6,16 +6,16 @@ exponential of a large number is taken, and no logarithm of 0.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from stages.mlp.arrays import Floats
 
 
 class Loss(Protocol):
-    """Made for ``m`` rows with buffers of its own. One instance serves one worker."""
+    """Made for ``m`` rows with buffers of its own. One instance serves one replica."""
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.

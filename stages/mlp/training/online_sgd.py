@@ -1,4 +1,4 @@
-"""Plain gradient descent one row at a time, as the tutorial does it, in a small part of the tutorial's time.
+"""Online SGD: plain gradient descent one row at a time, as the tutorial does it, in a small part of its time.
 
 What the first layer makes of the next rows can be found for a whole block of them at once, though every row
 changes the layer's weights before the next is seen. After t rows with inputs x_s and steps s_s (the learning
@@ -13,35 +13,33 @@ of the single steps, but for rounding. The other layers are small, and are updat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from stages.mlp.architecture import Architecture
+from stages.mlp.arrays import Floats
 from stages.mlp.layers.activations import ACTIVATIONS
-from stages.mlp.network import Architecture, Network
+from stages.mlp.network import Network
 from stages.mlp.training.losses import make_loss
 from stages.mlp.training.recipe import Recipe
-
-Floats = npt.NDArray[np.floating[Any]]
 
 BLOCK_ROWS = 64
 
 
-def suits_one_by_one(architecture: Architecture, recipe: Recipe) -> bool:
+def suits_online(architecture: Architecture, recipe: Recipe) -> bool:
     """Whether a training without augmentation is nothing but gradient descent with batches of one row."""
     is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
     is_dense = not architecture.dropout and not architecture.batch_norm and not architecture.filters
     return is_plain and recipe.batch_size == 1 and is_dense
 
 
-class OneByOne:
+class OnlineSGD:
     """Trains ``network`` on blocks of up to BLOCK_ROWS rows, one row after the other."""
 
     def __init__(self, network: Network, label_smoothing: float) -> None:
         architecture = network.architecture
         dtype = network.parameters.dtype
-        sizes = architecture.sizes
+        sizes = architecture.dense_sizes
         self.activation = ACTIVATIONS[architecture.activation]
         self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
         self.b = [network.weights[f"b{i}"] for i in range(1, len(sizes))]
@@ -97,7 +95,7 @@ class OneByOne:
         for i in range(len(self.W) - 1, 0, -1):
             A, dA = self.A[i - 1], self.dA[i - 1]
             np.dot(self.dA[i], self.W[i].T, out=dA)
-            self.activation.chain(dA, A, self.work[i - 1])
+            self.activation.multiply_by_derivative(dA, A, self.work[i - 1])
             np.multiply(self.dA[i], learning_rate, out=self.dA[i])
             np.multiply(A.T, self.dA[i], out=self.change[i])
             np.subtract(self.W[i], self.change[i], out=self.W[i])

@@ -1,18 +1,18 @@
 """The optimisers: how a gradient moves the parameters.
 
-All work elementwise, in place, on whatever piece of the flat vectors they are handed. A training step hands
-them pieces that fit the processor's cache, where each of the ten passes of Adam costs next to nothing.
+To add one, write its class and put its name into ``OPTIMISERS``. All work elementwise, in place, on whatever piece of
+the flat vectors they are handed. A training step hands them pieces that fit the processor's cache, where each of the
+ten passes of Adam costs next to nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from stages.mlp.arrays import Floats
 
 # Steps between two looks for remains of averages; see clear_remains.
 CLEARED_EVERY = 100
@@ -20,9 +20,10 @@ CLEARED_EVERY = 100
 
 @dataclass(frozen=True, slots=True)
 class Optimiser:
-    """The base. ``n_state`` is how many vectors, as long as the parameters', are kept between steps."""
+    """The base. The fields of an optimiser are settings of the same names."""
 
-    n_state: ClassVar[int] = 0
+    n_state: ClassVar[int] = 0  # vectors, as long as the parameters', that are kept between steps
+    is_decay_decoupled: ClassVar[bool] = False  # weights decay by themselves, not through the gradient
 
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         """Move the parameters ``w``, (n,), by their gradient ``g``, which may be overwritten.
@@ -103,6 +104,13 @@ class Adam(Optimiser):
         np.subtract(w, change, out=w)
 
 
+@dataclass(frozen=True, slots=True)
+class AdamW(Adam):
+    """Adam whose weights decay apart from the gradient. Loshchilov and Hutter (2019)."""
+
+    is_decay_decoupled: ClassVar[bool] = True
+
+
 def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> None:
     """Every hundredth step, set to 0 what is about to become denormal of an ``average`` that shrinks by ``decay``.
 
@@ -119,17 +127,10 @@ def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> Non
         np.multiply(average, work, out=average)
 
 
-OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw")
-
-
-def make_optimiser(name: str, *, momentum: float, beta1: float, beta2: float, epsilon: float) -> Optimiser:
-    """The optimiser called ``name``. ``adamw`` is Adam; what differs is how weights decay, which the step does."""
-    if name == "sgd":
-        return SGD()
-    if name == "momentum":
-        return Momentum(momentum)
-    if name == "nesterov":
-        return Nesterov(momentum)
-    if name in ("adam", "adamw"):
-        return Adam(beta1, beta2, epsilon)
-    raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {name!r}")
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adam": Adam,
+    "adamw": AdamW,
+}

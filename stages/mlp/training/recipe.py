@@ -1,14 +1,16 @@
-"""How a network is trained, as one immutable value, and what a training has to tell."""
+"""How a network is trained, as one immutable value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from stages.mlp.training.optimisers import OPTIMISERS, make_optimiser
+from stages.mlp.training.optimisers import OPTIMISERS
 from stages.mlp.training.schedules import SCHEDULES
-from stages.mlp.training.step import Update
+from stages.mlp.training.update import Update
+
+KEEPS = ("best", "last")
 
 
 class DivergedError(ArithmeticError):
@@ -23,9 +25,9 @@ class Recipe:
     ----------
     epochs : how many times every row is seen
     batch_size : rows a step; a last, smaller batch is trained on like any other
-    optimiser : sgd, momentum, nesterov, adam or adamw
+    optimiser : a name in ``OPTIMISERS``
     learning_rate : at its highest, where the schedule moves it
-    schedule : constant, step, cosine or one_cycle
+    schedule : a name in ``SCHEDULES``
     warm_up : share of the steps in which one_cycle rises
     momentum : of momentum and nesterov
     beta1, beta2, epsilon : of adam and adamw
@@ -37,8 +39,9 @@ class Recipe:
     patience : stop when so many epochs in a row were no better than the best
     max_seconds : stop after this time and keep what ``keep`` says; the result then depends on the machine's speed
     seed : of order, dropout and augmentation
-    window_mib : a training set of more than so many MiB is shuffled in windows of this size (shuffle.py)
-    shards : workers that share a step; their number has an effect on rounding, dropout and augmentation
+    window_mib : a training set of more than so many MiB is shuffled in windows of this size (shuffling.py)
+    replicas : networks that share each batch, side by side; their number has an effect on rounding, dropout,
+        augmentation, and what batch normalisation takes its means over
     """
 
     epochs: int = 10
@@ -60,15 +63,15 @@ class Recipe:
     max_seconds: float | None = None
     seed: int = 0
     window_mib: int = 256
-    shards: int = 2
+    replicas: int = 2
 
     def __post_init__(self) -> None:
-        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("keep", ("best", "last"))):
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("keep", KEEPS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         shares = ("warm_up", "momentum", "beta1", "beta2", "label_smoothing", "ema")
         self._demand(shares, lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
-        self._demand(("epochs", "batch_size", "window_mib", "shards"), lambda value: value >= 1, "at least 1")
+        self._demand(("epochs", "batch_size", "window_mib", "replicas"), lambda value: value >= 1, "at least 1")
         self._demand(("weight_decay", "seed"), lambda value: value >= 0, "at least 0")
         positive = ("learning_rate", "epsilon", "clip_norm", "patience", "max_seconds")
         self._demand(positive, lambda value: value is None or value > 0, "above 0")
@@ -85,46 +88,6 @@ class Recipe:
     @property
     def update(self) -> Update:
         """The part of the recipe that a single step follows."""
-        optimiser = make_optimiser(
-            self.optimiser, momentum=self.momentum, beta1=self.beta1, beta2=self.beta2, epsilon=self.epsilon
-        )
-        return Update(optimiser, self.weight_decay, self.optimiser == "adamw", self.clip_norm, self.ema)
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """How one epoch went. Losses are means per row; the training's are those before each step.
-
-    ``learning_rate`` is that of the epoch's last step. Without validation rows the last two are None.
-    """
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-
-    @property
-    def merit(self) -> tuple[float, float]:
-        """What makes an epoch the best: accuracy, and where that is equal the lower loss."""
-        if self.validation_accuracy is None or self.validation_loss is None:
-            return (0.0, 0.0)
-        return (self.validation_accuracy, -self.validation_loss)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a training has to tell.
-
-    ``best`` is the number of the epoch whose weights were kept (of equal ones the earlier), or the last
-    where there were no validation rows or the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.
-    """
-
-    epochs: tuple[Epoch, ...]
-    best: int
-    stopped: str
-
-    @property
-    def best_epoch(self) -> Epoch:
-        return self.epochs[self.best - 1]
+        kind = OPTIMISERS[self.optimiser]
+        optimiser = kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
+        return Update(optimiser, self.weight_decay, self.clip_norm, self.ema)

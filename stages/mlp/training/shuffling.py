@@ -8,16 +8,10 @@ over it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from stages.mlp.parallel.memory import forget_pages, shared_zeros
-from stages.mlp.parallel.replicas import Shard
-
-Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int64]
+from stages.mlp.arrays import Floats, Rows
+from stages.mlp.mapped_files import forget_pages
 
 # So many neighbours stay together on their way from the file: 200 kB of images of 28 x 28, which costs a disk
 # hardly more than one row. A window of 256 MiB holds 1,300 runs of them, from anywhere.
@@ -45,21 +39,21 @@ def shuffled(n: int, window: int, rng: np.random.Generator) -> Rows:
 
 
 class Window:
-    """Rows of a mapped file in memory that workers share, ``size`` at a time, and their labels.
+    """Some rows of a mapped file in memory, and their labels.
 
     Parameters
     ----------
     X, Y : (m, n_inputs), mapped, and one-hot (m, n_classes)
-    size : how many rows at a time
+    size : how many rows at most
     """
 
     def __init__(self, X: Floats, Y: Floats, size: int) -> None:
         self._source, self._labels = X, Y
-        self._X = shared_zeros((size, X.shape[1]), X.dtype)
-        self._Y = shared_zeros((size, Y.shape[1]), Y.dtype)
+        self._X = np.empty((size, X.shape[1]), X.dtype)
+        self._Y = np.empty((size, Y.shape[1]), Y.dtype)
 
-    def load(self, order: Rows, shard: Shard) -> tuple[Floats, Floats, Rows]:
-        """Bring the rows of ``order``, (k,), into memory, together with the other shards; all wait for all.
+    def load(self, order: Rows) -> tuple[Floats, Floats, Rows]:
+        """Bring the rows of ``order``, (k,), into memory, in the order of the file.
 
         Returns
         -------
@@ -70,14 +64,11 @@ class Window:
         by_file = np.argsort(order)
         places = np.empty(k, np.int64)
         places[by_file] = np.arange(k)
-        shard.wait()  # until nobody needs the window before this one
-        part = shard.part(k)
-        for start in range(part.start, part.stop, READ_ROWS):
-            some = slice(start, min(start + READ_ROWS, part.stop))
+        for start in range(0, k, READ_ROWS):
+            some = slice(start, min(start + READ_ROWS, k))
             rows = order[by_file[some]]
             # mode="clip" writes straight to `out`; the default would go through a copy.
             np.take(self._source, rows, axis=0, out=self._X[some], mode="clip")
             np.take(self._labels, rows, axis=0, out=self._Y[some], mode="clip")
             forget_pages(self._source)
-        shard.wait()
         return self._X[:k], self._Y[:k], places

@@ -1,17 +1,15 @@
-"""The rows that are only looked at, after every epoch, by all workers."""
+"""The rows that are only looked at, after every epoch; replicas share the work."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from stages.mlp.network import KEPT_CHUNKS, Network, chunks_of
-from stages.mlp.parallel.memory import forget_pages, shared_zeros
+from stages.mlp.arrays import Floats
+from stages.mlp.mapped_files import forget_pages
+from stages.mlp.network import Network
+from stages.mlp.parallel.shared_memory import shared_zeros
+from stages.mlp.predict import KEPT_CHUNKS, chunks_of
 from stages.mlp.training.losses import make_loss
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class Validation:
@@ -21,22 +19,24 @@ class Validation:
     ----------
     network : its parameters, which lie in shared memory, may change between the measurements
     X, Y : (m, n_inputs) and one-hot (m, n_classes)
-    shards : how many workers share a measurement
+    count : how many replicas share a measurement
     """
 
-    def __init__(self, network: Network, X: Floats, Y: Floats, shards: int) -> None:
-        self.network, self.X, self.Y, self.shards = network, X, Y, shards
+    def __init__(self, network: Network, X: Floats, Y: Floats, count: int) -> None:
+        self.network, self.X, self.Y, self.count = network, X, Y, count
         self.chunks = chunks_of(network.architecture, len(X))
-        self.sums = shared_zeros((len(self.chunks), 2), np.float64)  # sum of losses, number of right rows
+        self.sums = shared_zeros(
+            (len(self.chunks), 2), np.float64
+        )  # of each chunk: sum of losses, number of right rows
 
     def measure(self, index: int) -> None:
-        """Worker ``index``'s share."""
+        """Replica ``index``'s share."""
         architecture = self.network.architecture
-        for k in range(index, len(self.chunks), self.shards):
+        for k in range(index, len(self.chunks), self.count):
             Z = self.network.logits(self.X[self.chunks[k]])
             loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
             self.sums[k] = loss.measure(Z, self.Y[self.chunks[k]])
-            if k % KEPT_CHUNKS < self.shards:
+            if k % KEPT_CHUNKS < self.count:
                 forget_pages(self.X)
 
     def loss_and_accuracy(self) -> tuple[float, float]:

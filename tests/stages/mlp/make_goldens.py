@@ -1,6 +1,6 @@
 """What PyTorch in float64 says about small networks; run it, where PyTorch is installed, to write goldens.npz.
 
-``python tests/mlp/make_goldens.py``. A golden holds the parameters, the rows, the loss and its gradient, or
+``python tests/stages/mlp/make_goldens.py``. A golden holds the parameters, the rows, the loss and its gradient, or
 the parameters after 20 steps of an optimiser, all in the layout of ``Network.parameters``.
 """
 
@@ -22,6 +22,10 @@ LOSSES: dict[str, dict[str, Any]] = {
     "convolution": {"filters": (3,), "kernel": 3, "stride": 1, "image": (6, 5)},
     "strided_convolutions": {"filters": (3, 4), "kernel": 2, "stride": 2, "image": (7, 6), "activation": "tanh"},
     "normalised_convolutions": {"filters": (3, 4), "kernel": 5, "stride": 2, "image": (7, 6), "batch_norm": True},
+    **{
+        f"{name}_pooling": {"filters": (3, 4), "kernel": 3, "stride": 1, "image": (7, 6), "pool": 2, "pooling": name}
+        for name in ("max", "average")
+    },
     "two_classes": {"n_classes": 2},
     "two_classes_smoothing": {"n_classes": 2, "label_smoothing": 0.1},
 }
@@ -47,7 +51,8 @@ def shapes(case: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         channels, (height, width), stride = 1, case["image"], case["stride"]
         for n_filters in case["filters"]:
             matrices.append((channels * case["kernel"] ** 2, n_filters))
-            channels, height, width = n_filters, -(-height // stride), -(-width // stride)
+            step = stride * case.get("pool", 1)
+            channels, height, width = n_filters, -(-height // step), -(-width // step)
         n_in = channels * height * width
     matrices += pairwise((n_in, *SIZES[1:], 1 if n_classes == 2 else n_classes))
     found: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
@@ -141,8 +146,11 @@ def loss_of(case: dict[str, Any], tensors: dict[str, Any], X: Any, labels: Any) 
         images = A.reshape(ROWS, 1, *case["image"]) if i == 1 else A
         size = case["kernel"]
         padded = functional.pad(images, ((size - 1) // 2, size // 2) * 2)
-        kernels = tensors[f"W{i}"].T.reshape(n_filters, images.shape[1], size, size)
+        kernels = tensors[f"W{i}"].T.reshape(n_filters, size, size, images.shape[1]).permute(0, 3, 1, 2)
         A = activation(normalised(functional.conv2d(padded, kernels, tensors[f"b{i}"], case["stride"]), i))
+        if "pool" in case:
+            pool = {"max": functional.max_pool2d, "average": functional.avg_pool2d}[case["pooling"]]
+            A = pool(A, case["pool"], ceil_mode=True)
     A = A.reshape(ROWS, -1)
     for i in range(len(filters) + 1, n_layers + 1):
         A = A @ tensors[f"W{i}"] + tensors[f"b{i}"]

@@ -1,4 +1,4 @@
-"""Postures: a slanted stroke stands, a wide image narrows, and a network that sees them so says so."""
+"""Deskewing: a slanted stroke stands, a wide image narrows, and a network that sees them so says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.mlp import Architecture, Images, Network, in_posture, load_members, predict_proba, save_ensemble
+from stages.mlp import Architecture, Images, Network, deskewed, load_members, predict_proba, save_ensemble
 
 HEIGHT, WIDTH = 12, 15
 
@@ -33,7 +33,7 @@ def spread(image: np.ndarray) -> float:
 
 @pytest.mark.parametrize("slant", [-0.5, -0.2, 0.3, 0.6])
 def test_a_slanted_stroke_is_set_upright(slant: float) -> None:
-    upright = in_posture(stroke(slant), HEIGHT, WIDTH, "upright")
+    upright = deskewed(stroke(slant), HEIGHT, WIDTH, "slant")
     assert spread(stroke(slant)) > 2 * spread(stroke(0)) or abs(slant) < 0.3
     assert spread(upright) == pytest.approx(spread(stroke(0)), abs=0.15)
     assert upright.sum() == pytest.approx(stroke(slant).sum(), rel=0.01)
@@ -43,7 +43,7 @@ def test_a_slanted_stroke_is_set_upright(slant: float) -> None:
 def test_wide_and_narrow_ink_comes_half_of_the_way_to_the_usual_width_and_into_the_middle(wide: int) -> None:
     image = np.zeros((1, 20, 30), np.float32)
     image[0, 4:16, 3 : 3 + 3 * wide] = 1
-    even = in_posture(image.reshape(1, -1), 20, 30, "even").reshape(20, 30)
+    even = deskewed(image.reshape(1, -1), 20, 30, "slant_and_width").reshape(20, 30)
     columns = np.arange(30)
     ink = even.sum(axis=0)
     middle = (ink * columns).sum() / ink.sum()
@@ -54,19 +54,19 @@ def test_wide_and_narrow_ink_comes_half_of_the_way_to_the_usual_width_and_into_t
 
 
 def test_an_upright_stroke_stays_as_it_is_to_the_bit_nearly() -> None:
-    np.testing.assert_allclose(in_posture(stroke(0), HEIGHT, WIDTH, "upright"), stroke(0), atol=1e-5)
+    np.testing.assert_allclose(deskewed(stroke(0), HEIGHT, WIDTH, "slant"), stroke(0), atol=1e-5)
 
 
-@pytest.mark.parametrize("posture", ["as_written", "upright", "even"])
+@pytest.mark.parametrize("deskew", ["none", "slant", "slant_and_width"])
 @given(
     X=arrays(np.float32, (3, HEIGHT * WIDTH), elements=st.floats(0, 1, width=32)),
     n_empty=st.integers(0, 3),
 )
 def test_any_image_stays_finite_and_between_black_and_white_and_empty_ones_stay_empty(
-    posture: str, X: np.ndarray, n_empty: int
+    deskew: str, X: np.ndarray, n_empty: int
 ) -> None:
     X[:n_empty] = 0
-    upright = in_posture(X, HEIGHT, WIDTH, posture)
+    upright = deskewed(X, HEIGHT, WIDTH, deskew)
     assert upright.dtype == X.dtype
     assert np.isfinite(upright).all()
     assert upright.min() >= 0
@@ -76,23 +76,25 @@ def test_any_image_stays_finite_and_between_black_and_white_and_empty_ones_stay_
 
 def test_images_do_not_depend_on_their_neighbours() -> None:
     X = np.random.default_rng(0).random((1100, HEIGHT * WIDTH), dtype=np.float32)
-    upright = in_posture(X, HEIGHT, WIDTH, "upright")
-    np.testing.assert_allclose(upright[1000:1001], in_posture(X[1000:1001], HEIGHT, WIDTH, "upright"), atol=1e-5)
+    upright = deskewed(X, HEIGHT, WIDTH, "slant")
+    np.testing.assert_allclose(upright[1000:1001], deskewed(X[1000:1001], HEIGHT, WIDTH, "slant"), atol=1e-5)
 
 
 def test_a_network_that_sees_images_upright_does_so_in_prediction_and_after_loading(tmp_path: Path) -> None:
     X = np.vstack([stroke(0.5), stroke(-0.4)])
     networks = []
-    for posture in ("even", "as_written"):
-        network = Network(Architecture(HEIGHT * WIDTH, 3), Images((0, 1, 2), HEIGHT, WIDTH, posture=posture))
+    for deskew in ("slant_and_width", "none"):
+        network = Network(Architecture(HEIGHT * WIDTH, 3), Images((0, 1, 2), HEIGHT, WIDTH, deskew=deskew))
         network.initialise(np.random.default_rng(0))
         networks.append(network)
     save_ensemble(networks, tmp_path / "model.npz")
     even, plain = load_members(tmp_path / "model.npz")
-    np.testing.assert_array_equal(predict_proba(even, X), predict_proba(plain, in_posture(X, HEIGHT, WIDTH, "even")))
+    np.testing.assert_array_equal(
+        predict_proba(even, X), predict_proba(plain, deskewed(X, HEIGHT, WIDTH, "slant_and_width"))
+    )
     assert np.abs(predict_proba(even, X) - predict_proba(plain, X)).max() > 0.01
 
 
-def test_an_unknown_posture_is_refused() -> None:
-    with pytest.raises(ValueError, match="posture must be one of as_written, upright, even"):
-        Images((0, 1), 2, 2, posture="bent")
+def test_an_unknown_deskew_is_refused() -> None:
+    with pytest.raises(ValueError, match="deskew must be one of none, slant, slant_and_width"):
+        Images((0, 1), 2, 2, deskew="bent")

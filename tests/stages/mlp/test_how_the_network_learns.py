@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from stages.mlp import network
-from stages.mlp.layers import activations, convolution
-from stages.mlp.layers import dense as layers
-from stages.mlp.training import losses, optimisers, schedules, step
+from stages.mlp.layers import activations, batch_norm, convolution, dense, dropout, feature_maps, pooling
+from stages.mlp.parallel import replica
+from stages.mlp.training import losses, optimisers, schedules, step, update
 
 DOCS = Path(__file__).parents[3] / "docs"
 # So many worked examples each has at least.
 PAGES = {"how-the-network-learns.md": 45, "how-convolutions-learn.md": 15}
-MODULES = (activations, convolution, layers, losses, network, optimisers, schedules, step)
+LAYERS = (activations, batch_norm, convolution, dense, dropout, feature_maps, pooling)
+MODULES = (*LAYERS, losses, network, optimisers, replica, schedules, step, update)
 
 
 def quotations() -> list[tuple[str, str]]:
@@ -38,7 +39,7 @@ def source_of(name: str) -> str:
         found: object = module
         for part in name.split("."):
             found = getattr(found, part, None)
-        if inspect.isfunction(found):
+        if inspect.isfunction(found) and found.__module__.startswith("stages."):
             return inspect.getsource(found)
     return ""
 
@@ -58,26 +59,45 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
     assert {name for name, _ in quotations()} >= {
         "Dense.forward",
         "Dense.backward",
-        "Dense.gradient",
         "ReLU.apply",
-        "ReLU.chain",
+        "ReLU.multiply_by_derivative",
         "SoftmaxCrossEntropy.measure",
         "SoftmaxCrossEntropy.gradient",
         "BinaryCrossEntropy.gradient",
-        "convolve",
-        "FeatureMaps.convolved",
-        "Patches.__init__",
-        "Patches.add_gradient",
-        "Convolution.backward",
+        "Step.run",
+        "BatchNorm.forward",
         "BatchNorm.backward",
+        "Dropout.forward",
         "Dropout.backward",
+        "he",
         "Network.initialise",
         "SGD.update",
         "Momentum.update",
         "Adam.update",
-        "Step.update",
-        "learning_rate_factor",
+        "Update.apply",
+        "one_cycle",
+        "Replica.step",
+        "Replica._sum_gradients",
+        "FeatureMaps.convolved",
+        "Convolution.forward",
+        "Patches.fill",
+        "Convolution.backward",
+        "Scatter.back",
+        "MaxPooling._largest",
+        "MaxPooling.backward",
+        "AveragePooling.backward",
+        "MapsToRows.forward",
+        "MapsToRows.backward",
     }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_only_the_last_section_says_how_work_is_shared(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    learning, _, parallelism = text.partition("\n## Data parallelism\n")
+    assert parallelism
+    assert "\n## " not in parallelism
+    assert not re.findall(r"(?i)\b(?:worker|shard|replica|process|thread|barrier)\w*", learning)
 
 
 @pytest.mark.parametrize(("page", "examples"), PAGES.items())

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, predict_proba
-from stages.mlp.network import CHUNK_ROWS
-from stages.mlp.training.schedules import SCHEDULES, learning_rate_factor
+from stages.mlp.predict import CHUNK_ROWS
+from stages.mlp.training.schedules import SCHEDULES, ends_at_zero
 
 
-@pytest.mark.parametrize("name", ["network", "training.fit", "model_file"])
+@pytest.mark.parametrize("name", ["network", "predict", "training.fit", "model_file"])
 def test_the_examples_in_the_docstrings(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"stages.mlp.{name}"))
     assert attempted > 0
@@ -91,13 +91,13 @@ def test_an_architecture_that_makes_no_sense_is_refused(wrong: dict) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_stays_within_the_learning_rate(schedule: str) -> None:
-    shares = [learning_rate_factor(schedule, step, 100, 0.1) for step in range(100)]
+    shares = [SCHEDULES[schedule](step, 100, 0.1) for step in range(100)]
     assert all(0 < share <= 1 for share in shares)
 
 
 def test_the_shapes_of_the_schedules() -> None:
     def shares(schedule: str) -> list[float]:
-        return [learning_rate_factor(schedule, step, 100, 0.1) for step in range(100)]
+        return [SCHEDULES[schedule](step, 100, 0.1) for step in range(100)]
 
     assert set(shares("constant")) == {1.0}
     assert [shares("step")[at] for at in (0, 49, 50, 74, 75, 99)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
@@ -107,8 +107,10 @@ def test_the_shapes_of_the_schedules() -> None:
     np.testing.assert_allclose(up, np.arange(1, 11) / 11)
     assert down == sorted(down, reverse=True)
     assert (down[0], down[-1]) == (1, pytest.approx(0, abs=1e-3))
-    with pytest.raises(ValueError, match="schedule"):
-        learning_rate_factor("cyclic", 0, 10, 0.1)
+
+
+def test_which_schedules_end_at_0() -> None:
+    assert [name for name in SCHEDULES if ends_at_zero(name)] == ["cosine", "one_cycle"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,10 @@ def test_the_shapes_of_the_schedules() -> None:
         (
             {"image": (196, 4), "filters": (1, 2), "kernel": (5, 3), "hidden": (), "n_classes": 2},
             "196 x 4 - 1 filter of 5 x 5 - 2 filters of 3 x 3 - 1",
+        ),
+        (
+            {"image": (28, 28), "filters": (8,), "stride": 1, "pool": 2, "pooling": "average", "hidden": ()},
+            "28 x 28 - 8 filters of 5 x 5, average of 2 x 2 - 10",
         ),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
-from stages.mlp.parallel.replicas import Kind, make_team
-from stages.mlp.training.step import State, Step
+from stages.mlp.parallel.group import Group
+from stages.mlp.parallel.make_group import make_group
+from stages.mlp.parallel.replica import Replica, Shared
+from stages.mlp.training.update import State, When
 
 
 def load_script() -> ModuleType:
@@ -29,57 +33,80 @@ with np.load(script.PATH) as file:
     GOLDENS = dict(file)
 
 
-def prepare(kind: str, name: str, shards: int, workers: Kind) -> tuple[dict, Network, State, Step, np.ndarray]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A golden case: what PyTorch found, the network that is to find the same, and what its replicas share."""
+
+    golden: dict[str, np.ndarray]
+    network: Network
+    recipe: Recipe
+    state: State
+    shared: Shared
+    group: Group
+    Y: np.ndarray
+
+    def run(self, n_steps: int, learning_rate: float) -> None:
+        def work(index: int) -> None:
+            replica = Replica(
+                index,
+                self.network,
+                self.state,
+                self.recipe.update,
+                shared=self.shared,
+                group=self.group,
+                label_smoothing=self.recipe.label_smoothing,
+                x_dtype=np.float64,
+            )
+            rows = replica.rows_of(np.arange(len(self.Y)))
+            if not n_steps:
+                replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
+            for k in range(n_steps):
+                replica.step(self.golden["X"], self.Y, rows, len(self.Y), When(k + 1, learning_rate))
+
+        with self.group:
+            self.group.run(work)
+
+
+def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
     case = getattr(script, {"loss": "LOSSES", "optimiser": "OPTIMISERS"}[kind])[name]
     golden = {key.rpartition("/")[2]: values for key, values in GOLDENS.items() if key.startswith(f"{kind}/{name}/")}
     n_classes = case.get("n_classes", 3)
-    known = {
-        key: case[key] for key in ("activation", "batch_norm", "filters", "kernel", "stride", "image") if key in case
-    }
-    architecture = Architecture(script.n_inputs(case), n_classes, (5, 4), dtype="float64", **known)
-    network = Network(architecture)
+    of_network = ("activation", "batch_norm", "filters", "kernel", "stride", "pool", "pooling", "image")
+    known = {key: case[key] for key in of_network if key in case}
+    network = Network(Architecture(script.n_inputs(case), n_classes, (5, 4), dtype="float64", **known))
     network.parameters[...] = golden["parameters"]
-    names = {key: case[key] for key in ("optimiser", "weight_decay", "clip_norm") if key in case}
-    recipe = Recipe(**names)
-    state = State(network, recipe.update)
-    step = Step(
-        len(golden["X"]),
-        network,
-        state,
-        recipe.update,
-        workers=make_team(shards, workers),
-        label_smoothing=case.get("label_smoothing", 0.0),
-        x_dtype=np.float64,
-    )
-    return golden, network, state, step, np.eye(n_classes)[golden["labels"]]
+    of_recipe = ("optimiser", "weight_decay", "clip_norm", "label_smoothing")
+    recipe = Recipe(**{key: case[key] for key in of_recipe if key in case})
+    group = make_group(replicas, parallel)
+    state, shared = State(network, recipe.update), Shared(network, replicas)
+    return Case(golden, network, recipe, state, shared, group, np.eye(n_classes)[golden["labels"]])
 
 
-def run_steps(step: Step, golden: dict, Y: np.ndarray, n_steps: int, learning_rate: float) -> None:
-    def work(index: int) -> None:
-        for k in range(n_steps):
-            step.run(index, golden["X"], Y, np.arange(len(Y)), k + 1, learning_rate)
-
-    with step.shards[0]._workers as workers:
-        workers.run(work)
-
-
-@pytest.mark.parametrize(("shards", "workers"), [(1, "threads"), (3, "threads"), (3, "processes")])
-@pytest.mark.parametrize("name", script.LOSSES)
-def test_loss_and_every_gradient_to_1e_10(name: str, shards: int, workers: Kind) -> None:
-    golden, _, state, step, Y = prepare("loss", name, shards, workers)
-    with step.shards[0]._workers as team:
-        team.run(lambda index: step.forward_and_backward(index, golden["X"], Y, np.arange(len(Y))))
-    assert step.loss / len(Y) == pytest.approx(float(golden["loss"]), rel=0, abs=1e-10)
-    np.testing.assert_allclose(state.gradient, golden["gradient"], rtol=0, atol=1e-10)
+def groups_for(cases: dict[str, dict]) -> list[tuple[str, int, str]]:
+    """Every case alone and shared; batch normalisation, whose means are a replica's own, alone only."""
+    return [
+        (name, *group)
+        for name, case in cases.items()
+        for group in [(1, "threads"), *([] if case.get("batch_norm") else [(3, "threads"), (3, "processes")])]
+        if group[1] == "threads" or sys.platform == "linux"
+    ]
 
 
-@pytest.mark.parametrize(("shards", "workers"), [(1, "threads"), (2, "threads"), (2, "processes")])
-@pytest.mark.parametrize("name", script.OPTIMISERS)
-def test_twenty_steps_of_every_optimiser_to_1e_9(name: str, shards: int, workers: Kind) -> None:
-    golden, network, _, step, Y = prepare("optimiser", name, shards, workers)
-    run_steps(step, golden, Y, script.N_STEPS, script.LEARNING_RATE)
-    assert np.abs(golden["after"] - golden["parameters"]).max() > 0.01
-    np.testing.assert_allclose(network.parameters, golden["after"], rtol=0, atol=1e-9)
+@pytest.mark.parametrize(("name", "replicas", "parallel"), groups_for(script.LOSSES))
+def test_loss_and_every_gradient_to_1e_10(name: str, replicas: int, parallel: str) -> None:
+    case = prepare("loss", name, replicas, parallel)
+    case.run(0, 0.0)
+    loss = case.shared.measured[:, 0].sum() / len(case.Y)
+    assert loss == pytest.approx(float(case.golden["loss"]), rel=0, abs=1e-10)
+    np.testing.assert_allclose(case.shared.gradients.sum(axis=0), case.golden["gradient"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("name", "replicas", "parallel"), groups_for(script.OPTIMISERS))
+def test_twenty_steps_of_every_optimiser_to_1e_9(name: str, replicas: int, parallel: str) -> None:
+    case = prepare("optimiser", name, replicas, parallel)
+    case.run(script.N_STEPS, script.LEARNING_RATE)
+    assert np.abs(case.golden["after"] - case.golden["parameters"]).max() > 0.01
+    np.testing.assert_allclose(case.network.parameters, case.golden["after"], rtol=0, atol=1e-9)
 
 
 def test_pytorch_still_says_what_the_goldens_say() -> None:

@@ -19,12 +19,12 @@ from pipeline.errors import ConfigError, DataError, StageError
 from stages import mlp
 from stages.encode.documents import Classes
 from stages.mlp import Architecture, load_members, predict_proba
-from stages.mlp.training.online_sgd import suits_one_by_one
+from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
 from stages.shared.documents import encode_document
 from stages.split.documents import ImageFormat, Normaliser
 from stages.train.checks import check_history, check_model
-from stages.train.member import Member, Trained, Watcher, all_in_posture, make_member, usual_batch_size
+from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, make_member, usual_batch_size
 from stages.train.parameters import TrainParameters, Variant
 from stages.train.train import ROWS, train_missing
 
@@ -64,7 +64,7 @@ def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stag
 
 
 def test_the_history_has_a_row_for_each_epoch_and_says_which_was_best(rows: Path, run_stage) -> None:
-    outcome = run_stage("train", TrainParameters(**SMALL))
+    outcome = run_stage("train", TrainParameters(**SMALL, keep="best"))
     history = pd.read_parquet(rows / "train/history.parquet")
     assert history["epoch"].tolist() == [1, 2, 3]
     best = history.loc[history["epoch"] == outcome.figures["best epoch"]].iloc[0]
@@ -89,12 +89,12 @@ def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Pat
     (rows / "scratch/train/member-0-0.npz").unlink(missing_ok=True)
     seen: list[int] = []
 
-    def killed_in_epoch_three(self, step: int, *rest: object) -> None:  # noqa: ARG001 - in place of Watcher.step
+    def killed_in_epoch_three(self, step: int, *rest: object) -> None:  # noqa: ARG001 - in place of TrainingProgress.step
         seen.append(step)
         if seen.count(19) == 1 and step == 19:  # 8 steps an epoch
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("stages.train.member.Watcher.step", killed_in_epoch_three)
+    monkeypatch.setattr("stages.train.member.TrainingProgress.step", killed_in_epoch_three)
     with pytest.raises(KeyboardInterrupt):
         run_stage("train", settings)
     run_stage("train", settings)
@@ -179,7 +179,7 @@ def as_variants(value: object) -> object:
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
     parameters = TrainParameters(**PRESETS["seed"]["train"])
     lines: list[str] = []
-    watcher = Watcher("train", lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
+    watcher = TrainingProgress("train", lambda *_, **__: None, lines.append, 30000, 1, parameters.report_steps)
     for step in range(1, 2001):
         watcher.step(step, 90000, 0.5, int(step <= 1800))
     assert lines == [
@@ -188,7 +188,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
     ]
     assert parameters.keep == "last"
     recipe = make_member(parameters, DIGITS, 0, 0).recipe(30000)
-    assert suits_one_by_one(Architecture(784, 10), recipe)
+    assert suits_online(Architecture(784, 10), recipe)
     assert (recipe.learning_rate, recipe.epochs, recipe.schedule) == (0.01, 3, "constant")
     assert (recipe.label_smoothing, recipe.patience, recipe.max_seconds) == (0.0, None, None)
     assert not any(getattr(parameters, name) for name in ("rotation", "scale", "shear", "shift", "elastic"))
@@ -197,7 +197,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
 def test_a_training_that_goes_on_says_where_it_does() -> None:
     lines: list[str] = []
     for first in (1, 31):
-        watcher = Watcher("train", lambda *_, **__: None, lines.append, 300, 10, 0)
+        watcher = TrainingProgress("train", lambda *_, **__: None, lines.append, 300, 10, 0)
         for step in (first, first + 1):
             watcher.step(step, 60, 0.5, 1)
     assert lines == ["train: goes on after step 30 of 60, where an earlier run was ended"]
@@ -212,7 +212,7 @@ def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, 
 
 # folds and members -----------------------------------------------------------------------------------
 
-ONE_PROCESS = {**SMALL, "shards": 1, "processes": 1}
+ONE_PROCESS = {**SMALL, "replicas": 1, "processes": 1}
 
 
 def weights(path: Path) -> list[bytes]:
@@ -249,7 +249,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: P
     # a member of fold 1, trained here on a copy of the rows of the others, for as many epochs, and the last kept
     chosen = fold_of_row != 1
     X, Y = np.load(rows / "split/X_train.npy"), np.load(rows / "encode/Y_train.npy")
-    member = Member(TrainParameters(**SMALL, shards=1, folds=3, members=2), members[0].images, fold=1, number=1)
+    member = Member(TrainParameters(**SMALL, replicas=1, folds=3, members=2), members[0].images, fold=1, number=1)
     network = member.empty_network()
     network.initialise(np.random.default_rng(member.seed))
     recipe = member.recipe(int(chosen.sum()))
@@ -260,7 +260,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: P
 
 @pytest.mark.usefixtures("rows")
 def test_members_of_folds_keep_their_last_epoch_unless_told_and_then_a_warning_says_what_it_does(run_stage) -> None:
-    assert Member(TrainParameters(), None, 0, 0).keep == "best"
+    assert Member(TrainParameters(schedule="constant"), None, 0, 0).keep == "best"
     assert Member(TrainParameters(folds=2), None, 0, 0).keep == "last"
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2, keep="best"))
     assert "flatters" in outcome.warnings[0]
@@ -303,19 +303,19 @@ def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run
 
 
 def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
-    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(posture="upright"))
+    variants = (Variant(), Variant(activation="gelu", hidden=(8,)), Variant(deskew="slant"))
     run_stage("train", TrainParameters(**ONE_PROCESS, members=4, variants=variants))
     networks = load_members(rows / "train/model.npz")
     assert [network.architecture.hidden for network in networks] == [(16,), (8,), (16,), (16,)]
     assert [network.architecture.activation for network in networks] == ["relu", "gelu", "relu", "relu"]
-    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright", "as_written"]
+    assert [network.images.deskew for network in networks] == ["none", "none", "slant", "none"]
     run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, variants=variants))
     networks = load_members(rows / "train/model.npz")
-    assert [network.images.posture for network in networks] == ["as_written", "as_written", "upright"]
+    assert [network.images.deskew for network in networks] == ["none", "none", "slant"]
 
 
 def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_ones(rows: Path, run_stage) -> None:
-    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, posture="upright"))
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, deskew="slant"))
     network = load_members(rows / "train/model.npz")[0]
     X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
     accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
@@ -330,7 +330,7 @@ def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
     X = np.load(rows / "split/X_train.npy", mmap_mode="r")
     scratch = rows / "scratch"
     scratch.mkdir()
-    member = make_member(TrainParameters(**SMALL, posture="upright"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
+    member = make_member(TrainParameters(**SMALL, deskew="slant"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
     folders = []
 
     def temporary_file(dir: Path | None) -> Any:  # noqa: A002 - as tempfile calls it
@@ -338,10 +338,10 @@ def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
         return TemporaryFile(dir=dir)
 
     monkeypatch.setattr("stages.train.member.TemporaryFile", temporary_file)
-    prepared = all_in_posture(X, member.empty_network(), rows / folder if folder else None)
+    prepared = all_deskewed(X, member.empty_network(), rows / folder if folder else None)
     assert folders == [rows / folder if folder else None]
     assert isinstance(prepared.base, mmap)
-    np.testing.assert_array_equal(prepared, mlp.in_posture(X, 4, 3, "upright"))
+    np.testing.assert_array_equal(prepared, mlp.deskewed(X, 4, 3, "slant"))
     assert not list(scratch.iterdir())
 
 
@@ -379,9 +379,11 @@ def test_a_piece_is_known_by_every_setting_that_a_member_is_trained_by() -> None
     parameters = TrainParameters()
     usual = make_member(parameters, DIGITS, 0, 0).description
     names = set(TrainParameters.__struct_fields__) - {"folds", "variants"}  # which members a training has
+    other = {"schedule": "step"}  # by which is found whether the last epoch is kept
     without_bearing = {
         name
         for name in names
-        if make_member(msgspec.structs.replace(parameters, **{name: 987}), DIGITS, 0, 0).description == usual
+        if make_member(msgspec.structs.replace(parameters, **{name: other.get(name, 987)}), DIGITS, 0, 0).description
+        == usual
     }
     assert without_bearing == {"members", "processes", "report_steps"}

@@ -7,7 +7,8 @@ const each = (f) => (X) => X.map((x) => f(x));
 const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
 
 // One function a kind of layer: from its input and what the layer holds to its output. Convolutional layers and
-// dense layers have the names of their classes in Python, activations their names in the table ACTIVATIONS.
+// dense layers have the names of their classes in Python, activations and pooling those in the tables ACTIVATIONS and
+// POOLINGS.
 // canvas.py reads the names here: it leaves the canvas out if a layer of the network has no function.
 const layers = {
   Dense: (X, {W, b}) => product(X, W, b, new Float64Array(b.length)),
@@ -21,17 +22,21 @@ const layers = {
     for (let line = 0; line < out.height; line++) for (let column = 0; column < out.width; column++) {
       const top = line * stride - before, left = column * stride - before;
       let at = 0;
-      for (let channel = 0; channel < maps.channels; channel++)
-        for (let y = top; y < top + kernel; y++)
-          for (let x = left; x < left + kernel; x++) {
-            const isInside = y >= 0 && y < maps.height && x >= 0 && x < maps.width;
+      for (let y = top; y < top + kernel; y++)
+        for (let x = left; x < left + kernel; x++) {
+          const isInside = y >= 0 && y < maps.height && x >= 0 && x < maps.width;
+          for (let channel = 0; channel < maps.channels; channel++)
             patch[at++] = isInside ? X[place(maps, channel, y, x)] : 0;
-          }
+        }
       product(patch, W, b, Y);
       for (let channel = 0; channel < out.channels; channel++) found[place(out, channel, line, column)] = Y[channel];
     }
     return found;
   },
+
+  // Of each window of the feature maps the largest value, or the mean.
+  max: (X, layer) => pooled(X, layer, (values) => Math.max(...values)),
+  average: (X, layer) => pooled(X, layer, (values) => values.reduce((sum, value) => sum + value, 0) / values.length),
 
   relu: each((x) => Math.max(x, 0)),
   leaky_relu: each((x) => Math.max(x, 0.01 * x)),
@@ -44,6 +49,21 @@ const layers = {
 // Where a row holds a value of its feature maps.
 function place({height, width}, channel, y, x) {
   return (channel * height + y) * width + x;
+}
+
+// What a function makes of every window; windows at the lower and the right edge may be smaller.
+function pooled(X, {maps, window}, summary) {
+  const out = {height: Math.ceil(maps.height / window), width: Math.ceil(maps.width / window)};
+  const Y = new Float64Array(maps.channels * out.height * out.width);
+  for (let channel = 0; channel < maps.channels; channel++)
+    for (let line = 0; line < out.height; line++) for (let column = 0; column < out.width; column++) {
+      const values = [];
+      for (let y = line * window; y < Math.min((line + 1) * window, maps.height); y++)
+        for (let x = column * window; x < Math.min((column + 1) * window, maps.width); x++)
+          values.push(X[place(maps, channel, y, x)]);
+      Y[place(out, channel, line, column)] = summary(values);
+    }
+  return Y;
 }
 
 // X W + b, written into Y.
@@ -101,7 +121,7 @@ function makeDeskews({height, width}) {
     return atColumns(X, (x) => ink.x + (x - (width - 1) / 2) * factor);
   }
 
-  return {as_written: (X) => X, upright: withoutSlant, even: (X) => ofUsualWidth(withoutSlant(X))};
+  return {none: (X) => X, slant: withoutSlant, slant_and_width: (X) => ofUsualWidth(withoutSlant(X))};
 }
 
 // The numbers that a text in base64 holds: float32, or float16 if they are in half precision.
@@ -117,7 +137,7 @@ function decode(text, isHalf) {
 // The function from one image's inputs to the probability of every class, the mean over the networks.
 function makePredictor(model) {
   const deskews = makeDeskews(model);
-  const networks = model.networks.map(({posture, weights, ...network}) => {
+  const networks = model.networks.map(({deskew, weights, ...network}) => {
     const numbers = decode(weights, model.half);
     let at = 0;
     const steps = network.layers.map((layer) => {
@@ -125,7 +145,7 @@ function makePredictor(model) {
       const W = numbers.subarray(at, at += nIn * nOut), b = numbers.subarray(at, at += nOut);
       return (X) => layers[layer.kind](X, {...layer, W, b});
     });
-    return (inputs) => softmax(steps.reduce((X, step) => step(X), deskews[posture](Float64Array.from(inputs))));
+    return (inputs) => softmax(steps.reduce((X, step) => step(X), deskews[deskew](Float64Array.from(inputs))));
   });
   return (inputs) => {
     const answers = networks.map((network) => network(inputs));

@@ -17,6 +17,7 @@ from stages.evaluate.report import page as page_module
 from stages.evaluate.report.page import render
 from stages.mlp import load, predict_proba
 from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.pooling import POOLINGS
 
 pytestmark = pytest.mark.browser
 
@@ -182,13 +183,14 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, reused_page
         {"classes": ("no", "yes")},
         {"hidden": ()},
         {"n_networks": 3, "dtype": "float64"},
-        {"posture": "upright", "height": 12, "width": 9},
-        {"posture": "even", "height": 9, "width": 12},
+        {"deskew": "slant", "height": 12, "width": 9},
+        {"deskew": "slant_and_width", "height": 9, "width": 12},
         {"filters": (4, 6), "kernel": 3, "height": 12, "width": 9},
         {"filters": (4, 6), "kernel": 3, "stride": 1, "height": 7, "width": 9, "activation": "gelu", "n_networks": 2},
         {"filters": (5,), "kernel": 4, "height": 3, "width": 8, "hidden": (), "classes": ("no", "yes")},
-        {"filters": (4, 6), "kernel": (5, 3), "stride": (2, 1), "height": 9, "width": 6},
-        {"filters": (4,), "posture": "upright", "height": 9, "width": 12, "batch_norm": False},
+        {"filters": (4, 3), "kernel": (5, 3), "stride": (2, 1), "height": 9, "width": 6},
+        *({"filters": (3,), "kernel": 3, "stride": 1, "pool": 3, "pooling": name, "height": 4} for name in POOLINGS),
+        {"filters": (4,), "deskew": "slant", "height": 9, "width": 12, "batch_norm": False},
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""A team in which one worker is always late: whoever does not wait for it reads what it has not written yet."""
+"""A group in which one worker is always late: whoever does not wait for it reads what it has not written yet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from threading import Condition
 
-from stages.mlp.parallel.replicas import Threads
+from stages.mlp.parallel.threads import Threads
 
 
 class OneLate(Threads):

@@ -11,17 +11,18 @@ import pytest
 from small_trainings import make_network, problem, run
 
 from stages.mlp import Recipe, fit
+from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import LINE, Processes
-from stages.mlp.parallel.replicas import Threads, make_team
+from stages.mlp.parallel.threads import Threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are for Linux")
 
 
 def test_processes_and_threads_end_with_the_same_weights() -> None:
     settings = {"dropout": 0.2, "batch_norm": True}
-    recipe = Recipe(epochs=2, batch_size=32, shards=3, clip_norm=1.0, ema=0.9, weight_decay=0.01)
+    recipe = Recipe(epochs=2, batch_size=32, replicas=3, clip_norm=1.0, ema=0.9, weight_decay=0.01)
     (network, history), (other, other_history) = (
-        run(recipe, settings, workers=kind) for kind in ("threads", "processes")
+        run(recipe, settings, parallel=kind) for kind in ("threads", "processes")
     )
     np.testing.assert_array_equal(network.parameters, other.parameters)
     np.testing.assert_array_equal(network.statistics, other.statistics)
@@ -42,8 +43,8 @@ def test_a_worker_that_is_slow_to_see_the_end_of_an_epoch_stays_to_that_of_the_t
 
     monkeypatch.setattr(Processes, "wait", slow)
     X, Y = problem()
-    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", shards=2)
-    history = fit(make_network(), X[:1], Y[:1], recipe, workers="processes")
+    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", replicas=2)
+    history = fit(make_network(), X[:1], Y[:1], recipe, parallel="processes")
     assert len(history.epochs) == 2
 
 
@@ -55,15 +56,15 @@ def test_processes_are_started_once_for_all_epochs(monkeypatch: pytest.MonkeyPat
         return fork()
 
     monkeypatch.setattr(os, "fork", counted)
-    _, history = run(Recipe(epochs=3, shards=3), workers="processes")
+    _, history = run(Recipe(epochs=3, replicas=3), parallel="processes")
     assert len(history.epochs) == 3
     assert len(forks) == 2
 
 
 def test_whoever_trains_beside_the_main_thread_gets_threads() -> None:
     """Another thread may be in BLAS, whose lock a forked process would find taken for ever."""
-    found = [type(make_team(2))]
-    thread = Thread(target=lambda: found.append(type(make_team(2))))
+    found = [type(make_group(2))]
+    thread = Thread(target=lambda: found.append(type(make_group(2))))
     thread.start()
     thread.join()
     assert found == [Processes, Threads]

@@ -12,16 +12,16 @@ from small_trainings import make_network, problem, run
 from stages.mlp import Augmentation, Recipe, Warp, fit
 
 FIT = import_module("stages.mlp.training.fit")  # whose name in the package is the function's
-TOGETHER = Recipe(epochs=3, batch_size=32, shards=3, ema=0.9)
-ONE_BY_ONE = Recipe(epochs=3, batch_size=1, shards=3, optimiser="sgd", schedule="constant")
+TOGETHER = Recipe(epochs=3, batch_size=32, replicas=3, ema=0.9)
+ONE_BY_ONE = Recipe(epochs=3, batch_size=1, replicas=3, optimiser="sgd", schedule="constant")
 
 
 @pytest.mark.parametrize("late", range(3))
 def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X, Y = (np.tile(each, (10, 1)) for each in problem())  # four chunks, so that everybody measures some
     options = {"X_validation": X, "Y_validation": Y}
-    expected, expected_history = run(TOGETHER, **options, workers="threads")
-    monkeypatch.setattr(FIT, "make_team", lambda count, _: OneLate(count, late))
+    expected, expected_history = run(TOGETHER, **options, parallel="threads")
+    monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
     network, history = run(TOGETHER, **options)
     assert history == expected_history
     np.testing.assert_array_equal(network.parameters, expected.parameters)
@@ -30,7 +30,7 @@ def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: p
 
 @pytest.mark.parametrize("late", range(3))
 def test_all_stay_to_the_end_where_one_trains_alone(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FIT, "make_team", lambda count, _: OneLate(count, late))
+    monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
     X, Y = problem()
     assert len(fit(make_network(), X[:3], Y[:3], ONE_BY_ONE).epochs) == 3
 
@@ -44,5 +44,12 @@ def test_workers_draw_numbers_of_their_own() -> None:
             np.copyto(out, X)
 
     X, Y = problem()
-    fit(make_network(), X, Y, Recipe(epochs=1, shards=3), augment=lambda: Spy(Augmentation(), 4, 5), workers="threads")
+    fit(
+        make_network(),
+        X,
+        Y,
+        Recipe(epochs=1, replicas=3),
+        augment=lambda: Spy(Augmentation(), 4, 5),
+        parallel="threads",
+    )
     assert len({tuple(numbers) for numbers in drawn.values()}) == 3

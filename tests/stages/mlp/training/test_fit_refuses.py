@@ -55,7 +55,7 @@ def test_a_recipe_that_makes_no_sense_is_refused(wrong: dict) -> None:
         ({"rows": np.zeros((2, 2), int)}, "whole numbers"),
         ({"X_validation": None}, "go together"),
         ({"Y_validation": None}, "go together"),
-        ({"workers": "thread"}, "workers must be one of processes, threads, not 'thread'"),
+        ({"parallel": "thread"}, "parallel must be one of processes, threads, not 'thread'"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, object], message: str) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe, fit
-from stages.mlp.parallel.replicas import Threads
+from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.epoch_loop import OneByOneCourse, SharedCourse, generator, make_course
+from stages.mlp.training.epoch_loop import BatchLoop, OnlineLoop, TrainingRows, generator, make_loop
 from stages.mlp.training.online_sgd import BLOCK_ROWS
-from stages.mlp.training.step import State
+from stages.mlp.training.update import State
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -25,7 +25,7 @@ def rows(m: int, n: int = 784, n_classes: int = 10) -> tuple[np.ndarray, np.ndar
 
 def transcription(network: Network, X: np.ndarray, Y: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
     """SEED.md's formulas, float64, columns are examples: [W1, b1, W2, b2, ...] after the rows of ``order``."""
-    L = network.n_layers
+    L = network.architecture.n_layers
     W = [network.weights[f"W{i}"].T.copy() for i in range(1, L + 1)]  # (n_out, n_in)
     b = [network.weights[f"b{i}"][:, None].copy() for i in range(1, L + 1)]
     for index in order:
@@ -49,7 +49,7 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
     network.initialise(np.random.default_rng(1), "tutorial")
     expected = transcription(network, X, Y, generator(0, 1).permutation(500))
     fit(network, X, Y, SEED)
-    for i in range(network.n_layers):
+    for i in range(network.architecture.n_layers):
         np.testing.assert_allclose(network.weights[f"W{i + 1}"].T, expected[2 * i], rtol=0, atol=1e-10)
         np.testing.assert_allclose(network.weights[f"b{i + 1}"], expected[2 * i + 1][:, 0], rtol=0, atol=1e-10)
 
@@ -59,17 +59,17 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
 def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -> None:
     X, Y = rows(BLOCK_ROWS * 2 + 5, 12, n_classes)
     architecture = Architecture(12, n_classes, (7, 6), activation, dtype="float64")
-    recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, shards=2)
+    recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, replicas=2)
     networks, losses = [], []
-    for kind in (OneByOneCourse, SharedCourse):
+    for kind in (OnlineLoop, BatchLoop):
         network = Network(architecture)
         network.initialise(np.random.default_rng(1))
         training = Training(network, State(network, recipe.update), recipe, "", network.parameters, network.statistics)
         told: list[tuple] = []
-        with Threads(2) as workers:
-            more = () if kind is OneByOneCourse else (workers, None)
-            course = kind(training, X, Y, None, lambda *said: told.append(said), *more)  # noqa: B023 - called within the loop
-            workers.run(partial(course.run_epoch, number=1, deadline=np.inf))
+        with Threads(2) as group:
+            more = () if kind is OnlineLoop else (group, None)
+            loop = kind(training, TrainingRows(X, Y), lambda *said: told.append(said), *more)  # noqa: B023 - called within the loop
+            group.run(partial(loop.run_epoch, number=1, deadline=np.inf))
         networks.append(network)
         losses.append(told)
     np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
@@ -79,15 +79,15 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
 def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     X, Y = rows(3, 5, 3)
     network = Network(Architecture(5, 3))
-    with Threads(1) as workers:
+    with Threads(1) as group:
 
-        def course(recipe: Recipe) -> type:
+        def loop(recipe: Recipe) -> type:
             training = Training(network, State(network, recipe.update), recipe, "", network.parameters, np.empty(0))
-            return type(make_course(training, workers, X, Y, None, None, None))
+            return type(make_loop(training, group, TrainingRows(X, Y), None, None))
 
-        assert course(SEED) is OneByOneCourse
+        assert loop(SEED) is OnlineLoop
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
-            assert course(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other})) is SharedCourse
+            assert loop(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other})) is BatchLoop
 
 
 def test_the_tutorials_initial_weights() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.mlp import Architecture, Network, Recipe, fit, predict_proba
-from stages.mlp.parallel.memory import forget_pages
+from stages.mlp.mapped_files import forget_pages
 from stages.mlp.training.shuffling import RUN_ROWS, rows_of_window, shuffled
 
 
@@ -52,13 +52,13 @@ def write_problem(folder: Path, m: int, n_inputs: int) -> tuple[Path, np.ndarray
 
 
 @pytest.mark.parametrize("chosen", [False, True])
-@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("replicas", [1, 2])
 def test_a_file_read_in_windows_trains_the_same_network_as_an_array_in_memory(
-    tmp_path: Path, shards: int, *, chosen: bool
+    tmp_path: Path, replicas: int, *, chosen: bool
 ) -> None:
     path, X, Y = write_problem(tmp_path, 2000, 512)  # 2 MiB a thousand rows: windows of 512
     rows = np.flatnonzero(np.arange(len(X)) % 7) if chosen else None
-    recipe = Recipe(epochs=2, batch_size=64, window_mib=1, shards=shards)
+    recipe = Recipe(epochs=2, batch_size=64, window_mib=1, replicas=replicas)
     networks = []
     for source in (X, np.load(path, mmap_mode="r")):
         network = Network(Architecture(512, 3, (8,)))
@@ -68,7 +68,7 @@ def test_a_file_read_in_windows_trains_the_same_network_as_an_array_in_memory(
     np.testing.assert_array_equal(networks[0].parameters, networks[1].parameters)
     whole = Network(Architecture(512, 3, (8,)))
     whole.initialise(np.random.default_rng(0))
-    fit(whole, X, Y, Recipe(epochs=2, batch_size=64, shards=shards), rows=rows)
+    fit(whole, X, Y, Recipe(epochs=2, batch_size=64, replicas=replicas), rows=rows)
     assert not np.array_equal(whole.parameters, networks[0].parameters)
 
 
@@ -79,7 +79,7 @@ def resident_file_kib() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much of a file is in memory")
 def test_going_through_a_large_file_does_not_keep_it_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.mlp.parallel.memory.KEPT_BYTES", 0)
+    monkeypatch.setattr("stages.mlp.mapped_files.KEPT_BYTES", 0)
     path, X, Y = write_problem(tmp_path, 40_000, 256)  # 40 MiB
     mapped = np.load(path, mmap_mode="r")
     network = Network(Architecture(256, 3, (4,)))

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from stages.mlp.parallel.memory import shared_zeros
+from stages.mlp.parallel.group import BrokenGroupError, part_of
+from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
-from stages.mlp.parallel.replicas import Kind, Shard, Threads, make_team
-from stages.mlp.parallel.team import BrokenTeamError
+from stages.mlp.parallel.shared_memory import shared_zeros
 
 ON_LINUX = sys.platform == "linux"
 KINDS = [
@@ -28,37 +28,37 @@ processes_only = pytest.mark.skipif(not ON_LINUX, reason="processes are for Linu
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_nobody_passes_the_barrier_before_all_have_come(kind: Kind, count: int) -> None:
+def test_nobody_passes_the_barrier_before_all_have_come(kind: str, count: int) -> None:
     arrived = shared_zeros((200, count), bool)
     too_early = shared_zeros(count, np.int64)
-    with make_team(count, kind) as team:
+    with make_group(count, kind) as group:
 
         def work(index: int) -> None:
             for turn in arrived:
                 turn[index] = True
-                team.wait(index)
+                group.wait(index)
                 too_early[index] += not turn.all()
-                team.wait(index)
+                group.wait(index)
 
-        team.run(work)
+        group.run(work)
     assert arrived.all()
     assert not too_early.any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("failing", [0, 1, 3])
-def test_the_error_of_one_worker_ends_all_and_is_the_one_that_is_raised(kind: Kind, failing: int) -> None:
+def test_the_error_of_one_worker_ends_all_and_is_the_one_that_is_raised(kind: str, failing: int) -> None:
     others = children()
-    with make_team(4, kind) as team:
+    with make_group(4, kind) as group:
 
         def work(index: int) -> None:
             for turn in range(10):
                 if (index, turn) == (failing, 5):
                     raise KeyboardInterrupt("stop")
-                team.wait(index)
+                group.wait(index)
 
         with pytest.raises(KeyboardInterrupt, match="stop"):
-            team.run(work)
+            group.run(work)
     assert children() == others
 
 
@@ -73,18 +73,18 @@ def children() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_team_runs_one_work_after_the_other_and_each_sees_what_the_last_one_left(kind: Kind) -> None:
+def test_a_team_runs_one_work_after_the_other_and_each_sees_what_the_last_one_left(kind: str) -> None:
     others = children()
     sums = shared_zeros(3, np.int64)
-    with make_team(3, kind) as team:
+    with make_group(3, kind) as group:
         for turn in range(3):
 
             def work(index: int, turn: int = turn) -> None:
                 before = int(sums.sum())
-                team.wait(index)
+                group.wait(index)
                 sums[index] += before + turn
 
-            team.run(work)
+            group.run(work)
     assert sums.tolist() == [0 + 1 + 5] * 3
     assert children() == others
 
@@ -94,31 +94,31 @@ def test_an_error_that_cannot_be_sent_is_told_in_words() -> None:
     class LocalError(Exception):
         pass
 
-    with Processes(2) as team:
+    with Processes(2) as group:
 
         def work(index: int) -> None:
             if index == 1:
                 raise LocalError("lost")
-            team.wait(index)
+            group.wait(index)
 
         with pytest.raises(RuntimeError, match="LocalError: lost"):
-            team.run(work)
+            group.run(work)
 
 
 @processes_only
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_worker_that_is_killed_is_told_and_not_waited_for(*, waits: bool) -> None:
     others = children()
-    with Processes(3) as team:
+    with Processes(3) as group:
 
         def work(index: int) -> None:
             if index == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             if waits:
-                team.wait(index)
+                group.wait(index)
 
         with pytest.raises(ChildProcessError, match="ended by SIGKILL"):
-            team.run(work)
+            group.run(work)
     assert children() == others
 
 
@@ -134,30 +134,30 @@ def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pyte
 
     monkeypatch.setattr("stages.mlp.parallel.processes.EAGER_LOOKS", 0)
     monkeypatch.setattr("stages.mlp.parallel.processes.CHECKED_EVERY", 1)
-    with Processes(count) as team:
+    with Processes(count) as group:
 
         def work(index: int) -> None:
             if index == 0:
                 monkeypatch.setattr(Child, "has_ended", late)
-            team.wait(index)
+            group.wait(index)
 
-        team.run(work)
+        group.run(work)
 
 
 @processes_only
 def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        with Processes(3) as team:
-            team.run(team.wait)
+        with Processes(3) as group:
+            group.run(group.wait)
 
             def work(index: int) -> None:
                 if index == 1:
                     os.kill(os.getpid(), signal.SIGKILL)
-                team.wait(index)
+                group.wait(index)
 
-            with pytest.raises(BrokenTeamError, match="ended before its time"):
-                team.run(work)
+            with pytest.raises(BrokenGroupError, match="ended before its time"):
+                group.run(work)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -167,15 +167,15 @@ def test_workers_end_when_their_parent_is_killed() -> None:
     code = """
 import os, signal
 from stages.mlp.parallel.processes import Processes
-team = Processes(3)
+group = Processes(3)
 def work(index):
     if index > 0:
         os.write(1, b"here ")
-    team.wait(index)
+    group.wait(index)
     if index == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    team.wait(index)
-team.run(work)
+    group.wait(index)
+group.run(work)
 """
     # The pipe reaches its end only when the last of the processes that hold it is gone.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
@@ -185,28 +185,28 @@ team.run(work)
 
 @processes_only
 def test_ctrl_c_for_all_is_the_parents_to_answer() -> None:
-    with Processes(2) as team:
+    with Processes(2) as group:
 
         def work(index: int) -> None:
-            team.wait(index)
+            group.wait(index)
             if index == 1:
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0)  # where an unheeded signal would be raised
-            team.wait(index)
+            group.wait(index)
 
-        team.run(work)
+        group.run(work)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: Kind) -> None:
+def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: str) -> None:
     outside, size = [(each["internal_api"], each["num_threads"]) for each in threadpool_info()], np.getbufsize()
     seen = shared_zeros(2, np.int64)
 
     def work(index: int) -> None:
         seen[index] = max(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
 
-    with make_team(2, kind) as team:
-        team.run(work)
+    with make_group(2, kind) as group:
+        group.run(work)
     assert seen.tolist() == [1, 1]
     assert [(each["internal_api"], each["num_threads"]) for each in threadpool_info()] == outside
     assert np.getbufsize() == size
@@ -214,5 +214,5 @@ def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: K
 
 @pytest.mark.parametrize("n", [0, 1, 7, 64])
 def test_parts_are_disjoint_and_complete(n: int) -> None:
-    shards = [Shard(index, n, Threads(3)) for index in range(3)]
-    assert np.concatenate([np.arange(n)[shard.rows] for shard in shards]).tolist() == list(range(n))
+    parts = [part_of(n, index, 3) for index in range(3)]
+    assert np.concatenate([np.arange(n)[part] for part in parts]).tolist() == list(range(n))

@@ -1,0 +1,192 @@
+"""What a network is made of, as immutable values: its architecture, and the images that it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from stages.mlp.deskew import DESKEWS
+from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.feature_maps import FeatureMaps
+from stages.mlp.layers.pooling import POOLINGS
+
+DTYPES = ("float32", "float64")
+
+Sides = int | tuple[int, ...]  # one for all convolutions, or one for each
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What the network is made of.
+
+    Attributes
+    ----------
+    n_inputs : values per row
+    n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
+    hidden : width of each hidden layer; without any, and without filters, it is multinomial logistic regression
+    activation : a name in ``ACTIVATIONS``, of what follows each convolution and each hidden layer
+    dropout : probability with which each input of a dense layer, pixels aside, is dropped in training
+    batch_norm : normalise before every activation
+    dtype : float32 or float64
+    filters : number of filters of each convolution in front of the hidden layers
+    kernel, stride : side of the kernels, and by how many places they move on; one for all convolutions, or one for each
+    pool : side of the windows that are pooled after each convolution, likewise; 1: none
+    pooling : a name in ``POOLINGS``
+    image : height and width of the image that a row holds, where there are convolutions
+    """
+
+    n_inputs: int
+    n_classes: int
+    hidden: tuple[int, ...] = (256, 64)
+    activation: str = "relu"
+    dropout: float = 0.0
+    batch_norm: bool = False
+    dtype: str = "float32"
+    filters: tuple[int, ...] = ()
+    kernel: Sides = 5
+    stride: Sides = 2
+    pool: Sides = 1
+    pooling: str = "max"
+    image: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_inputs < 1 or self.n_classes < 2 or min(self.hidden, default=1) < 1:
+            raise ValueError(
+                "a network needs an input, two classes and no empty layer, not "
+                f"n_inputs={self.n_inputs}, n_classes={self.n_classes}, hidden={self.hidden}"
+            )
+        choices = (("activation", ACTIVATIONS), ("dtype", DTYPES), ("pooling", POOLINGS))
+        for name, known in choices:
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        self._check_convolutions()
+
+    def _check_convolutions(self) -> None:
+        given = ", ".join(
+            f"{name} = {list(value) if isinstance(value := getattr(self, name), tuple) else value}"
+            for name in ("filters", "kernel", "stride", "pool")
+        )
+        each = (self.kernels, self.strides, self.windows)
+        if min((*self.filters, *(side for sides in each for side in sides)), default=1) < 1:
+            raise ValueError(f"filters, kernel, stride and pool must be 1 or more, not {given}")
+        if any(len(sides) != len(self.filters) for sides in each):
+            raise ValueError(f"kernel, stride and pool must be one for all convolutions or one for each, not {given}")
+        sides = self.image or ()
+        if self.filters and (len(sides) != 2 or min(sides) < 1 or prod(sides) != self.n_inputs):
+            raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
+
+    @property
+    def kernels(self) -> tuple[int, ...]:
+        """The side of each convolution's kernels."""
+        return for_each(self.kernel, self.filters)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """By how many places each convolution moves on."""
+        return for_each(self.stride, self.filters)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """The side of the windows that are pooled after each convolution."""
+        return for_each(self.pool, self.filters)
+
+    @property
+    def maps(self) -> tuple[tuple[FeatureMaps, FeatureMaps, FeatureMaps], ...]:
+        """Of each convolution: the maps before it, after it, and after pooling."""
+        found = []
+        before = FeatureMaps(1, *(self.image or (1, 1)))
+        for n_filters, stride, window in zip(self.filters, self.strides, self.windows, strict=True):
+            after = before.convolved(n_filters, stride)
+            found.append((before, after, after.pooled(window)))
+            before = found[-1][2]
+        return tuple(found)
+
+    @property
+    def n_outputs(self) -> int:
+        """Logits per row."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def dense_sizes(self) -> tuple[int, ...]:
+        """Values per row before the first dense layer, and after each."""
+        return (self.maps[-1][2].size if self.filters else self.n_inputs, *self.hidden, self.n_outputs)
+
+    @property
+    def n_layers(self) -> int:
+        """L, the number of layers with weights."""
+        return len(self.filters) + len(self.hidden) + 1
+
+    @property
+    def values(self) -> int:
+        """The most values per row anywhere in the network, patches of a convolution included."""
+        patches = (
+            (before.height + kernel - 1) * kernel * before.channels * after.width
+            for (before, after, _), kernel in zip(self.maps, self.kernels, strict=True)
+        )
+        return max(self.n_inputs, *self.dense_sizes, *(after.size for _, after, _ in self.maps), *patches)
+
+    @property
+    def description(self) -> str:
+        """The layers in words, from the input to the output: ``28 x 28 - 16 filters of 5 x 5 - 128 - 10``."""
+        if not self.filters:
+            return " - ".join(map(str, self.dense_sizes))
+        words = [" x ".join(map(str, self.image or ()))]
+        for n, kernel, window in zip(self.filters, self.kernels, self.windows, strict=True):
+            pooled = f", {self.pooling} of {window} x {window}" if window > 1 else ""
+            words.append(f"{n} filter{'' if n == 1 else 's'} of {kernel} x {kernel}{pooled}")
+        return " - ".join([*words, *map(str, self.dense_sizes[1:])])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter's shape by name: W1 ... WL, b1 ... bL, gamma1, beta1 ..., in the order of the flat vector."""
+        matrices = [
+            (kernel**2 * before.channels, after.channels)
+            for (before, after, _), kernel in zip(self.maps, self.kernels, strict=True)
+        ]
+        matrices += pairwise(self.dense_sizes)
+        shapes: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
+        shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in enumerate(matrices, start=1)}
+        return shapes | self._of_channels("gamma", "beta")
+
+    @property
+    def n_weights(self) -> int:
+        """How many numbers at the start of the flat vector are weights, which may decay; the others may not."""
+        return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith("W"))
+
+    @property
+    def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The running averages of batch normalisation, in the same way: mean1, variance1, ..."""
+        return self._of_channels("mean", "variance")
+
+    def _of_channels(self, *names: str) -> dict[str, tuple[int, ...]]:
+        channels = enumerate((*self.filters, *self.hidden) if self.batch_norm else (), start=1)
+        return {f"{name}{i}": (n,) for i, n in channels for name in names}
+
+
+def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
+    """A setting of every convolution, of which there may be one for all; without convolutions it says nothing."""
+    if not isinstance(setting, tuple):
+        return (int(setting),) * len(filters)
+    return setting if filters else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What the rows are: the label of every class, the image's size, and how pixels became inputs.
+
+    An input is ``(pixel - offset) / scale``, clipped to [0, 1]; then the image is deskewed as ``deskew`` says.
+    """
+
+    classes: tuple[int | str, ...]
+    height: int
+    width: int
+    offset: float = 0.0
+    scale: float = 255.0
+    deskew: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.deskew not in DESKEWS:
+            raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")

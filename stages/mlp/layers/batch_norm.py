@@ -1,0 +1,97 @@
+"""Batch normalisation: each channel gets mean 0 and variance 1 over the batch, then a learned scale and shift."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.mlp.arrays import Floats
+
+
+class BatchNorm:
+    """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+
+    Ioffe and Szegedy, "Batch normalization" (2015). In training mean and variance are the batch's; running averages of
+    them serve prediction. A channel is a column of rows (m, n), or all places of a feature map (height, n, width, m).
+
+    Parameters
+    ----------
+    gamma, beta : scale and shift, (n,)
+    dgamma, dbeta : where their gradients are written, (n,)
+    mean, variance : the running averages, (n,)
+    shape : of a batch
+    """
+
+    epsilon = 1e-5
+    momentum = 0.1  # of the running averages: the share that a batch adds
+
+    def __init__(
+        self,
+        gamma: Floats,
+        beta: Floats,
+        dgamma: Floats,
+        dbeta: Floats,
+        mean: Floats,
+        variance: Floats,
+        *,
+        shape: tuple[int, ...],
+    ) -> None:
+        self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
+        self.mean, self.variance = mean, variance
+        self.centred = np.empty(shape, gamma.dtype)  # X - mean, kept from forward to backward
+        self.deviation, self.scale, self.work = np.empty((3, len(gamma)), gamma.dtype)
+        self.n_values = self.centred.size // len(gamma)  # of a channel in a batch
+
+    def forward(self, X: Floats) -> Floats:
+        x, centred, n = by_channel(X), by_channel(self.centred), self.n_values
+        np.add.reduce(x, axis=(0, 2), out=self.work)
+        np.divide(self.work, n, out=self.work)  # the batch's mean
+        np.subtract(x, self.work[:, None], out=centred)
+        sum_of_products(centred, centred, out=self.scale)
+        np.divide(self.scale, n, out=self.scale)  # the batch's variance
+        self._remember(self.work, self.scale)
+        np.add(self.scale, self.epsilon, out=self.deviation)
+        np.sqrt(self.deviation, out=self.deviation)
+        np.divide(self.gamma, self.deviation, out=self.scale)
+        np.multiply(centred, self.scale[:, None], out=x)
+        np.add(x, self.beta[:, None], out=x)
+        return X
+
+    def backward(self, dY: Floats) -> Floats:
+        dy, centred, n = by_channel(dY), by_channel(self.centred), self.n_values
+        np.add.reduce(dy, axis=(0, 2), out=self.dbeta)
+        sum_of_products(dy, centred, out=self.dgamma)
+        np.divide(self.dgamma, self.deviation, out=self.dgamma)
+        # With Xhat = (X - mean) / deviation: dX = gamma / deviation (dY - dbeta / n - Xhat dgamma / n).
+        np.divide(self.dgamma, self.deviation, out=self.work)
+        np.divide(self.work, n, out=self.work)
+        np.multiply(centred, self.work[:, None], out=centred)
+        np.subtract(dy, centred, out=dy)
+        np.divide(self.dbeta, n, out=self.work)
+        np.subtract(dy, self.work[:, None], out=dy)
+        np.multiply(dy, self.scale[:, None], out=dy)
+        return dY
+
+    def predict(self, X: Floats) -> Floats:
+        x, scale = by_channel(X), self.gamma / np.sqrt(self.variance + self.epsilon)
+        np.multiply(x, scale[:, None], out=x)
+        np.add(x, (self.beta - self.mean * scale)[:, None], out=x)
+        return X
+
+    def _remember(self, mean: Floats, variance: Floats) -> None:
+        """Move the running averages towards a batch's mean and its unbiased variance, each (n,)."""
+        if self.n_values > 1:  # of a single value there is no variance
+            self.mean += self.momentum * (mean - self.mean)
+            self.variance += self.momentum * (variance * (self.n_values / (self.n_values - 1)) - self.variance)
+
+
+def by_channel(X: Floats) -> Floats:
+    """Rows (m, n) as (m, n, 1), feature maps (height, n, width, m) as (height, n, width * m): axis 1 is the channel."""
+    return X.reshape(*X.shape[:2], -1)
+
+
+def sum_of_products(A: Floats, B: Floats, *, out: Floats) -> None:
+    """For each channel the sum of A B over all its values: (k, n, places) -> (n,)."""
+    if A.shape[2] == 1:
+        np.einsum("knp,knp->n", A, B, out=out)
+    else:
+        np.add.reduce(np.vecdot(A, B), axis=0, out=out)

@@ -1,0 +1,41 @@
+"""Dropout: in training some values are dropped at random, so that the network does not rely on any single one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.arrays import Floats
+
+
+class Dropout:
+    """Sets each value to 0 with probability ``rate`` and divides the others by 1 - rate; in prediction, does nothing.
+
+    Srivastava and others, "Dropout" (2014), in the "inverted" form.
+
+    Parameters
+    ----------
+    m, n : shape of a batch
+    rate : the probability
+    rng : where the random numbers come from
+    dtype : of the values
+    """
+
+    def __init__(self, m: int, n: int, rate: float, rng: np.random.Generator, dtype: npt.DTypeLike) -> None:
+        self.rate, self.rng = rate, rng
+        self.mask = np.empty((m, n), dtype)  # 0, or 1 / (1 - rate)
+        self.Y = np.empty((m, n), dtype)
+
+    def forward(self, X: Floats) -> Floats:
+        self.rng.random(dtype=self.mask.dtype, out=self.mask)
+        np.greater_equal(self.mask, self.rate, out=self.mask)
+        np.multiply(self.mask, 1 / (1 - self.rate), out=self.mask)
+        np.multiply(X, self.mask, out=self.Y)
+        return self.Y
+
+    def backward(self, dY: Floats) -> Floats:
+        np.multiply(dY, self.mask, out=dY)
+        return dY
+
+    def predict(self, X: Floats) -> Floats:
+        return X

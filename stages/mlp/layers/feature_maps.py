@@ -1,0 +1,89 @@
+"""Feature maps: how the images of a batch lie in memory between convolutions, and the two ways in and out.
+
+A batch of feature maps is (height, channels, width, m): line by line, and in each line all channels. The rows of the
+batch come last, so that whatever is copied or multiplied lies in long runs, and the lines that a kernel covers lie one
+after the other: the patches of a convolution are then a view (convolution.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMaps:
+    """What one row holds between convolutions: ``channels`` images of ``height`` x ``width`` places."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        """Values per row."""
+        return self.channels * self.height * self.width
+
+    def convolved(self, filters: int, stride: int) -> FeatureMaps:
+        """What ``filters`` kernels make of these maps, whose centres lie at every ``stride``-th place."""
+        return FeatureMaps(filters, -(-self.height // stride), -(-self.width // stride))
+
+    def pooled(self, window: int) -> FeatureMaps:
+        """What pooling over windows of ``window`` x ``window`` places makes of these maps."""
+        return self.convolved(self.channels, window)
+
+    def batch(self, m: int, dtype: npt.DTypeLike) -> Floats:
+        """An empty batch of ``m`` rows: (height, channels, width, m)."""
+        return np.empty((self.height, self.channels, self.width, m), dtype)
+
+
+class RowsToMaps:
+    """The first layer before convolutions: a batch of images (m, height * width) becomes maps of one channel."""
+
+    def __init__(self, maps: FeatureMaps, m: int, dtype: npt.DTypeLike) -> None:
+        self.maps = maps
+        self.Y = maps.batch(m, dtype)
+
+    def forward(self, X: Floats) -> Floats:
+        if X.flags.f_contiguous:  # as warped images are: nothing is to be done
+            return self.predict(X)
+        np.copyto(self.Y, self.predict(X))
+        return self.Y
+
+    def backward(self, dY: Floats) -> Floats:
+        return dY  # it is the first layer, and nobody asks
+
+    def predict(self, X: Floats) -> Floats:
+        maps = self.maps
+        return X.T.reshape(maps.height, maps.channels, maps.width, len(X))
+
+
+class MapsToRows:
+    """The layer between convolutions and dense layers: maps become rows (m, channels * height * width)."""
+
+    def __init__(self, maps: FeatureMaps, m: int, dtype: npt.DTypeLike) -> None:
+        self.maps = maps
+        self.Y = np.empty((m, maps.size), dtype)
+        self.dX = maps.batch(m, dtype)
+
+    def forward(self, X: Floats) -> Floats:
+        np.copyto(self._as_maps(self.Y), X)
+        return self.Y
+
+    def backward(self, dY: Floats) -> Floats:
+        np.copyto(self.dX, self._as_maps(dY))
+        return self.dX
+
+    def predict(self, X: Floats) -> Floats:
+        Y = np.empty((X.shape[-1], self.maps.size), X.dtype)
+        np.copyto(self._as_maps(Y), X)
+        return Y
+
+    def _as_maps(self, Y: Floats) -> Floats:
+        """Rows (m, channels * height * width) as (height, channels, width, m); no copy."""
+        maps = self.maps
+        return Y.reshape(len(Y), maps.channels, maps.height, maps.width).transpose(2, 1, 3, 0)

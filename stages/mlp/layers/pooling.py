@@ -1,0 +1,116 @@
+"""Pooling: of each small window of a feature map only its largest value, or its mean, goes on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.arrays import Floats
+from stages.mlp.layers.feature_maps import FeatureMaps
+
+
+class Pooling(ABC):
+    """The base: windows of ``window`` x ``window`` places that do not overlap.
+
+    Windows at the lower and the right edge are smaller where the side is no multiple of ``window``.
+
+    Parameters
+    ----------
+    maps : what its input holds
+    window : side of a window
+    m : rows of a batch
+    dtype : of the values
+    """
+
+    def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
+        self.window, self.maps_out = window, maps.pooled(window)
+        self.X = self.dX = maps.batch(m, dtype)
+        self.Y = self.maps_out.batch(m, dtype)
+
+    @abstractmethod
+    def forward(self, X: Floats) -> Floats:
+        """As ``Layer.forward``."""
+
+    @abstractmethod
+    def backward(self, dY: Floats) -> Floats:
+        """As ``Layer.backward``."""
+
+    @abstractmethod
+    def predict(self, X: Floats) -> Floats:
+        """As ``Layer.predict``."""
+
+    def places(self, X: Floats) -> Iterator[tuple[Floats, tuple[slice, ...]]]:
+        """The first place of every window of ``X``, then the second, and so on: a view, and which windows have one."""
+        for i, j in product(range(self.window), repeat=2):
+            values = X[i :: self.window, :, j :: self.window]
+            yield values, np.s_[: len(values), :, : values.shape[2]]
+
+
+class MaxPooling(Pooling):
+    """The largest value of each window. Its gradient goes to that value, and of equal ones to the first."""
+
+    def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
+        super().__init__(maps, window, m, dtype)
+        self.dX = maps.batch(m, dtype)
+        self.is_open, self.is_largest = np.empty((2, *self.Y.shape), bool)
+
+    def forward(self, X: Floats) -> Floats:
+        self.X = X
+        return self._largest(X, self.Y)
+
+    def backward(self, dY: Floats) -> Floats:
+        self.is_open.fill(True)
+        for (x, windows), (dx, _) in zip(self.places(self.X), self.places(self.dX), strict=True):
+            is_open, is_largest = self.is_open[windows], self.is_largest[windows]
+            np.equal(x, self.Y[windows], out=is_largest)
+            np.logical_and(is_largest, is_open, out=is_largest)
+            np.logical_xor(is_open, is_largest, out=is_open)
+            np.multiply(dY[windows], is_largest, out=dx)
+        return self.dX
+
+    def predict(self, X: Floats) -> Floats:
+        return self._largest(X, self.maps_out.batch(X.shape[-1], X.dtype))
+
+    def _largest(self, X: Floats, Y: Floats) -> Floats:
+        np.copyto(Y, X[:: self.window, :, :: self.window])
+        for x, windows in self.places(X):
+            np.maximum(Y[windows], x, out=Y[windows])
+        return Y
+
+
+class AveragePooling(Pooling):
+    """The mean of each window."""
+
+    def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
+        super().__init__(maps, window, m, dtype)
+        lines, columns = (
+            np.minimum(window, side - window * np.arange(-(-side // window))) for side in (maps.height, maps.width)
+        )
+        self.share = (1 / (lines[:, None] * columns)).astype(dtype)[:, None, :, None]  # (height, 1, width, 1)
+
+    def forward(self, X: Floats) -> Floats:
+        self.X = X
+        return self._mean(X, self.Y)
+
+    def backward(self, dY: Floats) -> Floats:
+        np.multiply(dY, self.share, out=dY)
+        for dx, windows in self.places(self.dX):
+            np.copyto(dx, dY[windows])
+        return self.dX
+
+    def predict(self, X: Floats) -> Floats:
+        return self._mean(X, self.maps_out.batch(X.shape[-1], X.dtype))
+
+    def _mean(self, X: Floats, Y: Floats) -> Floats:
+        Y.fill(0)
+        for x, windows in self.places(X):
+            Y[windows] += x
+        np.multiply(Y, self.share, out=Y)
+        return Y
+
+
+POOLINGS: dict[str, type[Pooling]] = {"max": MaxPooling, "average": AveragePooling}

@@ -1,0 +1,80 @@
+"""A group of threads or processes, one a replica: they run the same work side by side, and wait for each other.
+
+How many there are is a setting. It never depends on the cores that are found, since another division of the rows rounds
+differently. For the same reason the matrix library has one thread in each worker. Whether the workers are processes or
+threads changes nothing about the weights.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+# NumPy adds a bias to every row through a buffer of so many values, which it allocates in every call. An eighth of its
+# own size is as fast.
+BUFFER_VALUES = 1024
+
+
+class BrokenGroupError(Exception):
+    """Another worker failed; its error, not this one, is what the caller sees."""
+
+
+class Group(ABC):
+    """``count`` workers, of which the caller is the first. Within ``with`` the matrix library has one thread."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @abstractmethod
+    def run(self, work: Callable[[int], None]) -> None:
+        """Call ``work(index)`` in every worker, and return when all are done.
+
+        Whatever one of them raises, Ctrl-C included, ends the others and is raised here; the group is of no
+        further use then.
+        """
+
+    @abstractmethod
+    def wait(self, index: int) -> None:
+        """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
+
+    def close(self) -> None:  # noqa: B027 - nothing to give back
+        """Give back what the group holds."""
+
+    def __enter__(self) -> Self:
+        self._limits = threadpool_limits(limits=1, user_api="blas")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+        self._limits.restore_original_limits()
+
+
+@contextmanager
+def numpy_settings() -> Iterator[None]:
+    """NumPy's settings for training: a training that diverges is told by its loss, not by warnings."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.setbufsize(BUFFER_VALUES)  # until errstate ends
+        yield
+
+
+def part_of(n: int, index: int, count: int) -> slice:
+    """Which of ``n`` things are in part ``index`` of ``count``, as equal as can be."""
+    return slice(n * index // count, n * (index + 1) // count)
+
+
+def processes_are_safe() -> bool:
+    """Whether a process may be forked here.
+
+    On macOS a forked process must not use the system's matrix products. And who calls from another thread than the
+    main one has something to do beside this: a process that is forked while another thread multiplies matrices waits
+    for ever for a lock of the matrix library that nobody in it holds.
+    """
+    return sys.platform == "linux" and current_thread() is main_thread()

@@ -1,0 +1,143 @@
+"""A replica: layers of its own for its rows of each batch, and its share of the parameters to update.
+
+All replicas read the same parameters. Each finds the gradient of its rows; once all have, each sums the gradients of
+all replicas over its share of the flat vector, and updates that share (all-reduce). So a step has two waits, whatever
+the layers are: one for the others' gradients, one for the others' updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.mlp.arrays import Floats, Rows
+from stages.mlp.network import Network
+from stages.mlp.parallel.group import Group, part_of
+from stages.mlp.parallel.shared_memory import shared_zeros
+from stages.mlp.training.step import Step, Warper
+from stages.mlp.training.update import PIECE, State, Update, When, pieces_of
+
+
+class Shared:
+    """What the replicas of one training share, in memory that all of them see.
+
+    Attributes
+    ----------
+    gradients : each replica's, (count, n_parameters)
+    statistics : each replica's running averages of batch normalisation, (count, n_statistics)
+    measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
+    squares : of each replica's share of the gradient the sum of squares, (count,)
+    """
+
+    def __init__(self, network: Network, count: int) -> None:
+        dtype = network.parameters.dtype
+        self.gradients = shared_zeros((count, network.parameters.size), dtype)
+        self.statistics = shared_zeros((count, network.statistics.size), dtype)
+        self.statistics[...] = network.statistics
+        self.measured = shared_zeros((count, 2), np.float64)
+        self.squares = shared_zeros(count, np.float64)
+
+    def mean_statistics(self) -> Floats:
+        """The running averages (n_statistics,), averaged over the replicas, which all go on with them."""
+        mean: Floats = self.statistics.mean(axis=0)
+        self.statistics[...] = mean
+        return mean
+
+
+class Replica:
+    """Replica number ``index`` of a group.
+
+    Parameters
+    ----------
+    network, state, update : what is trained, and how
+    shared : what all replicas share
+    group : who waits for whom
+    label_smoothing, x_dtype : as of ``Step``
+    augment : makes what warps the rows, if anything does
+    """
+
+    def __init__(
+        self,
+        index: int,
+        network: Network,
+        state: State,
+        update: Update,
+        *,
+        shared: Shared,
+        group: Group,
+        label_smoothing: float = 0.0,
+        augment: Callable[[], Warper] | None = None,
+        x_dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.index, self.group, self.shared = index, group, shared
+        self.network, self.state, self.update = network, state, update
+        self.rng = np.random.default_rng(0)
+        self.warper = augment() if augment else None
+        self.loss, self.n_correct = 0.0, 0  # of the last batch, over all replicas
+        self._make_step = partial(Step, label_smoothing=label_smoothing, warper=self.warper, x_dtype=x_dtype)
+        self._steps: dict[int, Step] = {}  # by number of rows
+        share = part_of(network.parameters.size, index, group.count)
+        self._pieces = pieces_of(share.start, share.stop, network.architecture.n_weights)
+        self._work = np.empty(PIECE, network.parameters.dtype)
+
+    def begin_epoch(self, rng: np.random.Generator) -> None:
+        """Draw from where ``rng`` is from now on."""
+        self.rng.bit_generator.state = rng.bit_generator.state
+        if self.warper is not None:
+            self.warper.forget()
+
+    def rows_of(self, batch: Rows) -> Rows:
+        """Which rows of a batch are this replica's."""
+        return batch[part_of(len(batch), self.index, self.group.count)]
+
+    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, when: When) -> None:
+        """One step of the training: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``."""
+        self.find_gradient(X, Y, rows, n_rows)
+        self.group.wait(self.index)  # for the others' gradients
+        self.loss, n_correct = self.shared.measured.sum(axis=0).tolist()
+        self.n_correct = int(n_correct)
+        self.update_share(when)
+        self.group.wait(self.index)  # for the others' updates
+
+    def find_gradient(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> None:
+        """Write the gradient of this replica's rows, and how they did, to where all replicas see it."""
+        gradient, m = self.shared.gradients[self.index], len(rows)
+        if m == 0:  # the batch has fewer rows than there are replicas
+            gradient.fill(0)
+            self.shared.measured[self.index] = 0
+            return
+        if m not in self._steps:
+            statistics = self.shared.statistics[self.index]
+            self._steps[m] = self._make_step(m, self.network, gradient, statistics, self.rng)
+        self.shared.measured[self.index] = self._steps[m].run(X, Y, rows, n_rows)
+
+    def update_share(self, when: When) -> None:
+        """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
+        w, state, total = self.network.parameters, self.state, self.shared.gradients[0]
+        is_clipped = self.update.clip_norm is not None
+        factor = self._sum_and_find_clip_factor() if is_clipped else 1.0
+        for piece, decays in self._pieces:
+            g = total[piece] if is_clipped else self._sum_gradients(piece)
+            if factor != 1.0:
+                np.multiply(g, factor, out=g)
+            work = self._work[: len(g)]
+            averaged = state.averaged[piece]
+            self.update.apply(w[piece], g, state.memory[:, piece], averaged, work, when, decays=decays)
+
+    def _sum_gradients(self, piece: slice) -> Floats:
+        """The sum over all replicas of a piece of their gradients, in place of the first replica's."""
+        total: Floats = self.shared.gradients[0, piece]
+        for gradient in self.shared.gradients[1:, piece]:
+            np.add(total, gradient, out=total)
+        return total
+
+    def _sum_and_find_clip_factor(self) -> float:
+        """Sum the whole share first, and find what makes the whole gradient's norm ``clip_norm``, if it is larger."""
+        sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
+        self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
+        self.group.wait(self.index)
+        return self.update.clip_factor(sqrt(self.shared.squares.sum()))

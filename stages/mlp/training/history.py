@@ -1,0 +1,44 @@
+"""What a training has to tell: how each epoch went, and which one was kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """How one epoch went. Losses are means per row; the training's are those before each step.
+
+    ``learning_rate`` is that of the epoch's last step. Without validation rows the last two are None.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """What makes an epoch the best: accuracy, and where that is equal the lower loss."""
+        if self.validation_accuracy is None or self.validation_loss is None:
+            return (0.0, 0.0)
+        return (self.validation_accuracy, -self.validation_loss)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a training has to tell.
+
+    ``best`` is the number of the epoch whose weights were kept (of equal ones the earlier), or the last
+    where there were no validation rows or the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best: int
+    stopped: str
+
+    @property
+    def best_epoch(self) -> Epoch:
+        return self.epochs[self.best - 1]

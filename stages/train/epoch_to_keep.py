@@ -1,0 +1,21 @@
+"""Which epoch's weights a training keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.mlp.training.schedules import ends_at_zero
+
+
+def epoch_to_keep(settings: Mapping[str, Any]) -> str:
+    """``best`` or ``last``: what the setting ``keep`` of train says, if it says anything.
+
+    The best epoch is chosen by the validation rows, so its accuracy there flatters. Where the learning rate falls to 0
+    the last epoch is as good. With folds the validation rows are those that the member is measured on: none is chosen.
+    """
+    if settings["keep"]:
+        return str(settings["keep"])
+    is_complete = settings["patience"] is None and settings["max_seconds"] is None
+    is_last = settings["folds"] > 1 or (ends_at_zero(settings["schedule"]) and is_complete)
+    return "last" if is_last else "best"
