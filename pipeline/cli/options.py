@@ -12,6 +12,7 @@ import click
 
 from pipeline.cli.completion import complete_presets, complete_settings
 from pipeline.cli.project import ProjectOptions, locate
+from pipeline.workers.backends import BACKENDS, DEFAULT, Execution
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -30,14 +31,6 @@ class OutputOptions:
     def is_quiet(self) -> bool:
         """Whether nothing is shown while it runs."""
         return self.quiet or self.as_json
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionOptions:
-    """Where independent jobs, such as an ensemble's members, are done."""
-
-    backend: str
-    scheduler: str | None
 
 
 def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) -> Decorator[Any]:
@@ -114,13 +107,13 @@ def settings_options(command: F) -> F:
 
 execution_options: Decorator[Any] = option_group(
     "execution",
-    ExecutionOptions,
+    Execution,
     click.option(
         "--backend",
-        type=click.Choice(["local", "dask"]),
-        default="local",
+        type=click.Choice(list(BACKENDS)),
+        default=DEFAULT,
         show_default=True,
-        help="Train members in processes here, or on Dask.",
+        help=f"Train members {', or '.join(f'{backend.summary} ({name})' for name, backend in BACKENDS.items())}.",
     ),
     click.option(
         "--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://host:port; else one is started here."

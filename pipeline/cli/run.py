@@ -9,7 +9,6 @@ import click
 
 from pipeline.cli.completion import complete_stages
 from pipeline.cli.options import (
-    ExecutionOptions,
     OutputOptions,
     execution_options,
     option_group,
@@ -20,6 +19,7 @@ from pipeline.cli.options import (
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
+    from pipeline.workers.backends import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ selection_options = option_group(
 @execution_options
 @output_options(dry_run="Show what would run and why, and run nothing.", quiet="Show nothing but warnings and errors.")
 @project_options
-def run(place: ProjectOptions, chosen: SelectionOptions, execution: ExecutionOptions, output: OutputOptions) -> None:
+def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, output: OutputOptions) -> None:
     """Bring stages up to date, and first what they depend on."""
     from pipeline.cli.project import ARTIFACTS
     from pipeline.execution.run import run as run_stages
@@ -70,9 +70,8 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: ExecutionOpt
     from pipeline.planning.snapshot import take_snapshot
     from pipeline.terminal import render
     from pipeline.terminal.progress import Terminal
-    from pipeline.workers.local import Execution
 
-    project = replace(place.load(), execution=Execution(execution.backend, execution.scheduler))
+    project = replace(place.load(), execution=execution)
     selection = select(
         project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
     )

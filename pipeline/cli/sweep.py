@@ -11,7 +11,6 @@ import click
 
 from pipeline.cli.completion import complete_objectives, complete_settings
 from pipeline.cli.options import (
-    ExecutionOptions,
     OutputOptions,
     execution_options,
     option_group,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.cli.project import ProjectOptions
     from pipeline.config import Config
+    from pipeline.workers.backends import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ sweep_options = option_group(
 @execution_options
 @output_options(dry_run="List the trials, and run nothing.", quiet="Show no trial before the table.")
 @project_options
-def sweep(place: ProjectOptions, options: SweepOptions, execution: ExecutionOptions, output: OutputOptions) -> None:
+def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, output: OutputOptions) -> None:
     """Try settings, and say which are best.
 
     \b
@@ -112,7 +112,6 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: ExecutionOpti
     from pipeline.sweep.trials import best_of, make_sweep
     from pipeline.terminal import render
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
-    from pipeline.workers.local import Execution
     from stages import OBJECTIVE
 
     if options.folds is not None:
@@ -120,7 +119,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: ExecutionOpti
     best = place.base / options.best if options.best else None
     if best is not None:
         require_new(best, force=options.force)
-    project = replace(place.load(), execution=Execution(execution.backend, execution.scheduler))
+    project = replace(place.load(), execution=execution)
 
     def configure(settings: Mapping[str, Any]) -> Config:
         return place.load(*(f"{name}={toml_text(value)}" for name, value in settings.items())).config

@@ -20,7 +20,7 @@ from pipeline.planning.reasons import reason_of
 from pipeline.stage import Progress, Sources, Stage, Workers, resolve, upstream
 from pipeline.store.receipt import LOCATION, Work
 from pipeline.store.store import Generation, Store
-from pipeline.workers.local import Execution
+from pipeline.workers.backends import Execution
 
 CODE_MEMORY = "code.json"
 NO_SOURCES = Sources((), "")

@@ -17,9 +17,8 @@ from typing import Any
 from pipeline.errors import PipelineError, StageError
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
-from pipeline.workers.backends import make_workers
+from pipeline.workers.backends import Execution, make_workers
 from pipeline.workers.dask_job import differing, environment_of, other_software
-from pipeline.workers.local import DASK, Execution
 
 JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs to, and the job's name there
 
@@ -108,7 +107,7 @@ def do_jobs(
         owners: dict[str, tuple[int, JobKey]] = {}
         for number in numbers:
             request = requests[number]
-            environment = environment_of(request.function) if execution.backend == DASK else {}
+            environment = environment_of(request.function) if execution.is_cluster else {}
             for name, job in request.jobs.items():
                 key = f"{number}-{name}"
                 jobs[key] = JobRequest(request.function, job, request.scratch, environment)

@@ -1,4 +1,4 @@
-"""One job in a fresh process beside a Dask worker, told by standard input what to do.
+"""One job in a fresh process beside a Dask worker, which reads from standard input what to do.
 
 A worker of a cluster may have run for weeks and have imported code that has been edited since; a fresh process runs
 what stands in the source, and its threads, memory and settings are its own.
@@ -27,9 +27,9 @@ CODE = "this software's code"
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """What to do, with which arrays' files, and what must be the same here as where the order came from.
+    """What to do, with which arrays' files, and the ``environment`` of the machine that asks.
 
-    ``job`` is pickled: whoever passes it on need not know what is in it.
+    ``job`` is pickled, so that the worker that passes it on need not import what is in it.
     """
 
     function: str
@@ -60,7 +60,7 @@ def kernels() -> str:
 
 
 def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Say which facts differ: ``numpy 2.3.0 there, 2.4.6 here``; nothing if none does."""
+    """Say what differs between two environments: ``numpy 2.3.0 there, 2.4.6 here``; nothing if none does."""
     return "; ".join(
         f"{name} {theirs.get(name, 'unknown')} there, {value} here"
         for name, value in ours.items()
@@ -68,14 +68,14 @@ def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     )
 
 
-def do(order: RemoteJob) -> Any:
-    """Do a job; raises StageError if this is not the software that the order came from."""
-    ours = environment_of(order.function)
-    if found := differing(ours, order.environment):
+def do(remote: RemoteJob) -> Any:
+    """Do a job; raises StageError if the software here is not that of the machine that asks."""
+    ours = environment_of(remote.function)
+    if found := differing(ours, remote.environment):
         raise other_software(found)
-    import_from_source(order.function)
-    place = JobContext(open_arrays(order.arrays), None, _unwatched, _unheard)
-    return resolve(order.function)(pickle.loads(order.job), place)  # noqa: S301 - from the user's own machine
+    import_from_source(remote.function)
+    context = JobContext(open_arrays(remote.arrays), None, _ignore_progress, _ignore)
+    return resolve(remote.function)(pickle.loads(remote.job), context)  # noqa: S301 - from the user's own machine
 
 
 def other_software(found: str) -> StageError:
@@ -86,31 +86,31 @@ def other_software(found: str) -> StageError:
     )
 
 
-def _unwatched(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take a job's progress and tell nobody."""
+def _ignore_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Drop a job's progress: it is not sent back."""
 
 
-def _unheard(text: str) -> None:
-    """Take a line and show it to nobody."""
+def _ignore(text: str) -> None:
+    """Drop a line of the log: it is not sent back."""
 
 
 def main() -> None:
-    """Read an Order and where to write; do it, and write the result or the error there."""
-    order, place = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, through a pipe of our own
+    """Read a RemoteJob and the path of the result; do the job, and write its result or error there."""
+    remote, place = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, through a pipe of our own
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        said: tuple[bool, Any] = (True, do(order))
+        answer: tuple[bool, Any] = (True, do(remote))
     except PipelineError as error:
-        said = (False, error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked raises it
-        said = (False, StageError(f"{order.function} failed on the cluster: {type(error).__name__}: {error}"))
+        answer = (False, error)
+    except Exception as error:  # noqa: BLE001 - it is sent back, and raised there
+        answer = (False, StageError(f"{remote.function} failed on the cluster: {type(error).__name__}: {error}"))
     with Path(place).open("wb") as file:
-        pickle.dump(said, file)
-    os._exit(0)  # an ordinary end would trip over the thread that still listens
+        pickle.dump(answer, file)
+    os._exit(0)  # an ordinary end would wait for the thread that still reads
 
 
 def _end_with_parent() -> None:
-    """End this process when standard input is closed: its parent is gone, and nobody takes the result."""
+    """End this process when standard input is closed: its parent is gone, and nobody reads the result."""
     sys.stdin.buffer.read()
     os._exit(1)
 

@@ -1,48 +1,35 @@
-"""Independent jobs side by side: in this process, in processes of this machine, or on a Dask cluster.
+"""Independent jobs in this process, or side by side in processes of this machine.
 
-A job is done by a function of its own data and of arrays that are read from files, so where it is done changes
-nothing about its result. Processes are joblib's; each maps the arrays' files, and none copies them.
+A job is a function of its own data and of arrays that are read from files, so its result does not depend on where it
+is done. Processes are joblib's; each maps the arrays' files, and none copies them.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import StageError
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
 
-LOCAL, DASK = "local", "dask"
-SECONDS_BETWEEN_LOOKS = 0.2  # at the progress of other processes
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """Where jobs are done: ``backend`` local or dask, and the address of a Dask ``scheduler``, if there is one."""
-
-    backend: str = LOCAL
-    scheduler: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.scheduler is not None and self.backend != DASK:
-            raise ConfigError("--scheduler names a Dask cluster", hint=f"--backend dask --scheduler {self.scheduler}")
+SECONDS_BETWEEN_LOOKS = 0.2  # at the progress of the other processes, and at their parent
 
 
 class LocalWorkers:
     """Does jobs on this machine, as ``pipeline.stage.Workers`` has it."""
 
-    def __init__(self, progress: Progress, log: Callable[[str], None]) -> None:
-        self._progress, self._say = progress, log
+    def __init__(self, scheduler: None, progress: Progress, log: Callable[[str], None]) -> None:  # noqa: ARG002 - every backend's workers are made alike
+        self._progress, self._log = progress, log
 
     def run(
         self,
@@ -61,7 +48,7 @@ class LocalWorkers:
         opened = open_arrays(arrays)
         for number, (name, job) in enumerate(jobs.items()):
             progress = self._progress if len(jobs) == 1 else partial(self._one_of, number, len(jobs))
-            yield name, resolve(function)(job, JobContext(opened, scratch, progress, self._say))
+            yield name, resolve(function)(job, JobContext(opened, scratch, progress, self._log))
 
     def _one_of(
         self, number: int, count: int, done: float, total: float, *, unit: str = "rows", note: str = ""
@@ -77,13 +64,18 @@ class LocalWorkers:
         from joblib.externals.loky import get_reusable_executor
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        with TemporaryDirectory(prefix="pipeline-jobs-") as folder:
+        with emptied(scratch / "jobs") as folder:
             calls = [
-                delayed(_in_another_process)(function, name, job, arrays, scratch, Path(folder), os.getpid())
-                for name, job in jobs.items()
+                delayed(_in_another_process)(function, name, job, arrays, scratch, folder) for name, job in jobs.items()
             ]
-            with self._watching(Path(folder), len(jobs)), parallel_config(backend="loky", inner_max_num_threads=1):
-                results = Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(calls)
+            with self._watching(folder, len(jobs)), parallel_config(backend="loky", inner_max_num_threads=1):
+                results = Parallel(
+                    n_jobs=count,
+                    return_as="generator_unordered",
+                    batch_size=1,
+                    initializer=_begin_process,
+                    initargs=(os.getpid(),),
+                )(calls)
                 try:
                     yield from results
                 except TerminatedWorkerError as error:
@@ -100,19 +92,19 @@ class LocalWorkers:
 
     @contextmanager
     def _watching(self, folder: Path, count: int) -> Iterator[None]:
-        """Add up what ``count`` processes say of their progress in files in ``folder``, and tell it."""
+        """Add up the progress that ``count`` jobs write into files in ``folder``, and report it."""
         ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(SECONDS_BETWEEN_LOOKS):
-                told = [parts for path in folder.iterdir() if len(parts := path.read_text().split("\t")) == 4]
-                if not told:
+                reports = [parts for path in folder.iterdir() if len(parts := path.read_text().split("\t")) == 4]
+                if not reports:
                     continue
-                done, total = (sum(float(parts[index]) for parts in told) for index in (0, 1))
-                n_done = sum(parts[0] == parts[1] for parts in told)
-                said = f"{n_done} of {count} done", told[-1][3].rstrip()  # padded to a length
-                note = "; ".join(text for text in said if text)
-                self._progress(done, total / len(told) * count, unit=told[0][2], note=note)
+                done, total = (sum(float(parts[index]) for parts in reports) for index in (0, 1))
+                n_done = sum(parts[0] == parts[1] for parts in reports)
+                texts = f"{n_done} of {count} done", reports[-1][3].rstrip()  # padded to a length
+                note = "; ".join(text for text in texts if text)
+                self._progress(done, total / len(reports) * count, unit=reports[0][2], note=note)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -124,23 +116,43 @@ class LocalWorkers:
 
 
 def _in_another_process(
-    function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, told: Path, parent: int
+    function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, reports: Path
 ) -> tuple[str, Any]:
-    """Do a job in a process of its own, which says how far it is in a file and ends when its parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
+    """Do a job in a process of its own, which writes into a file how far it is."""
     import_from_source(function)
 
     def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-        if os.getppid() != parent:  # it was killed, and nobody will take the result
-            os._exit(1)
         os.pwrite(file.fileno(), f"{done}\t{total}\t{unit}\t{note}".ljust(200)[:200].encode(), 0)
 
-    with (told / name).open("wb") as file:
-        return name, resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _say_nothing))
+    with (reports / name).open("wb") as file:
+        return name, resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _ignore))
 
 
-def _say_nothing(text: str) -> None:
-    """Say nothing: several processes at once would speak in confusion."""
+def _begin_process(parent: int) -> None:
+    """Prepare a process for jobs: it leaves Ctrl-C to its parent, and ends when the parent does, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_parent() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[Path]:
+    """Give an empty folder for the time of a block; what a killed process left in it is removed first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ignore(text: str) -> None:
+    """Drop a line of the log: several processes at once would write in confusion."""
 
 
 def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:

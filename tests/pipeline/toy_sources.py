@@ -211,6 +211,9 @@ def work(job, place):
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
         return "alive"
+    if what == "sleeps":
+        (signal_file / str(os.getpid())).touch()
+        time.sleep(3600)
     if what == "waits":
         (signal_file / str(os.getpid())).touch()
         while True:

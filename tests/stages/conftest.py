@@ -79,7 +79,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             progress=silent,
             log=lambda line: None,  # noqa: ARG005 - the protocol's name
             pieces=pieces or FolderPieces(folder / "pieces" / uuid4().hex),
-            workers=LocalWorkers(silent, lambda line: None),  # noqa: ARG005 - the protocol's name
+            workers=LocalWorkers(None, silent, lambda line: None),  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)
         for artifact in stage.outputs:

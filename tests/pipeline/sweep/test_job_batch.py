@@ -13,7 +13,7 @@ from pipeline.errors import StageError
 from pipeline.stage import JobContext
 from pipeline.sweep.job_batch import GivenWorkers, JobRequest, JobsPending, Outcome, Request, attempt, do_jobs, joined
 from pipeline.terminal.progress import silent_progress
-from pipeline.workers.local import Execution
+from pipeline.workers.backends import Execution
 
 
 def request(toy: Toy, scratch: str, jobs: dict[str, Any], *, most: int = 1, rows: int = 10) -> Request:

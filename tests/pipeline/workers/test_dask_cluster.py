@@ -17,9 +17,9 @@ from test_local import Told, end
 from toy_project import Toy
 
 from pipeline.errors import ConfigError, DataError, StageError
-from pipeline.workers import dask_cluster as module
+from pipeline.workers import dask_cluster
+from pipeline.workers import dask_connection as module
 from pipeline.workers.dask_cluster import ClusterWorkers
-from pipeline.workers.local import Execution
 
 distributed = pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
 pytestmark = pytest.mark.dask
@@ -85,16 +85,16 @@ def test_an_error_on_the_cluster_is_the_same_error_here(toy: Toy, cluster: Clust
 def test_files_that_the_workers_do_not_see_travel_to_each_once(
     toy: Toy, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    send, hidden = module.ClusterWorkers._contents, tmp_path / "hidden"
+    send, hidden = ClusterWorkers._contents, tmp_path / "hidden"
 
     def hide_and_send(self: Any, client: Any, workers: Any, files: Any, digests: Any) -> Any:
         """The workers look for the file where it was; what is sent is read from where it is now."""
         next(iter(files.values())).rename(hidden)
-        seen = module.ask_everyone(client, workers, PATIENCE, module.look_at_files, files, digests)
+        seen = module.ask_everyone(client, workers, PATIENCE, dask_cluster.look_at_files, files, digests)
         assert all(found == {"numbers": False} for found in seen.values())
         return send(self, client, workers, {"numbers": hidden}, {"numbers": "another"})
 
-    monkeypatch.setattr(module.ClusterWorkers, "_contents", hide_and_send)
+    monkeypatch.setattr(ClusterWorkers, "_contents", hide_and_send)
     results = dict(run(toy, cluster.has(3, toy.code), {str(number): number for number in range(5)}))
     assert [results[str(number)][:2] for number in range(5)] == [(45 * number, "memmap") for number in range(5)]
     copies = list(cluster.folder.rglob("pipeline-*.npy"))
@@ -188,9 +188,3 @@ def test_without_an_address_a_cluster_is_made_for_the_occasion(toy: Toy, monkeyp
     monkeypatch.setenv("PYTHONPATH", str(toy.code))
     results = dict(run(toy, None, {"a": 1, "b": 2}))
     assert [results[name][0] for name in "ab"] == [45, 90]
-
-
-def test_an_address_without_the_backend_is_a_mistake() -> None:
-    with pytest.raises(ConfigError, match="--scheduler names a Dask cluster") as caught:
-        Execution("local", "tcp://host:1")
-    assert caught.value.hint == "--backend dask --scheduler tcp://host:1"

@@ -32,7 +32,7 @@ class Told:
 def run(toy: Toy, jobs: dict[str, Any], *, most: int, told: Told | None = None) -> Any:
     place = toy.work / "numbers.npy"
     np.save(place, np.arange(10))
-    return LocalWorkers(told or Told(), print).run(
+    return LocalWorkers(None, told or Told(), print).run(
         f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=most
     )
 
@@ -113,31 +113,55 @@ from pathlib import Path
 
 sys.path[:0] = [{code!r}]
 from pipeline.execution.signals import interruptible
-from pipeline.workers.local import LocalWorkers
+from pipeline.workers.backends import Execution, make_workers
 
-workers = LocalWorkers(lambda *_, **__: None, print)
-jobs = {{str(number): ("waits", Path({waiting!r})) for number in range(2)}}
+workers = make_workers(Execution({backend!r}), lambda *_, **__: None, print)
+jobs = {{str(number): ({job!r}, Path({waiting!r})) for number in range(2)}}
 arrays = {{"numbers": Path({numbers!r})}}
 try:
     with interruptible():
-        list(workers.run({function!r}, jobs, arrays=arrays, scratch=Path("."), cores=1, most=2))
+        list(workers.run({function!r}, jobs, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2))
 except KeyboardInterrupt:
     sys.exit(130)
 """
 
 
+def left_of(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(sid) == session and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("backend", ["local", pytest.param("dask", marks=pytest.mark.dask)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number: signal.Signals) -> None:
+@pytest.mark.parametrize("job", ["waits", "sleeps"])  # one that reports its progress, and one that is deaf
+def test_an_interrupted_or_killed_run_takes_its_processes_along(
+    toy: Toy, number: signal.Signals, backend: str, job: str
+) -> None:
+    if backend == "dask":
+        pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
     waiting = toy.work / "waiting"
     waiting.mkdir()
     np.save(toy.work / "numbers.npy", np.arange(10))
     driver = DRIVER.format(
+        backend=backend,
         code=str(toy.code),
+        job=job,
         waiting=str(waiting),
         numbers=str(toy.work / "numbers.npy"),
         function=f"{toy.package}.jobs:work",
+        scratch=str(toy.work / "scratch"),
     )
-    with subprocess.Popen([sys.executable, "-c", driver], stderr=subprocess.PIPE, start_new_session=True) as process:
+    environment = {**os.environ, "PYTHONPATH": str(toy.code)}
+    command = [sys.executable, "-c", driver]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, env=environment) as process:
         try:
             deadline = time.monotonic() + PATIENCE
             while len(list(waiting.iterdir())) < 2 and time.monotonic() < deadline:
@@ -152,6 +176,18 @@ def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number
         finally:
             process.kill()
         end(pids)
+        end(left_of(process.pid))
         assert process.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 130)
         assert process.stderr is not None
         assert number is signal.SIGKILL or process.stderr.read() == b""
+    assert number is signal.SIGKILL or list((toy.work / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_call_left_is_removed_by_the_next(toy: Toy) -> None:
+    left = toy.work / "jobs" / "b"
+    left.parent.mkdir()
+    left.write_text("9\t9\trows\tof a killed process")
+    told = Told()
+    list(run(toy, {"a": 1, "b": 2}, most=2, told=told))
+    assert not left.parent.exists()
+    assert all("killed" not in note for *_, note in told.progress)

@@ -1,0 +1,89 @@
+"""Others do not get in: no file of the current folder is executed, and a cluster of one's own opens no port."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_dask_cluster import Cluster
+from test_local import Told
+from toy_project import Toy
+
+from pipeline.workers.backends import Execution, make_workers
+
+DRIVER = """
+import sys
+from pathlib import Path
+
+from pipeline.cli import main
+from pipeline.workers.backends import Execution, make_workers
+
+main(["dag"], standalone_mode=False)  # as every command begins
+workers = make_workers(Execution({backend!r}, {scheduler!r}), lambda *_, **__: None, print)
+arrays = {{"numbers": Path({numbers!r})}}
+results = workers.run({function!r}, {{"a": 1, "b": 2}}, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2)
+print(sorted(result[0] for _, result in results))
+"""
+
+
+@pytest.mark.parametrize(
+    "kind", ["local", pytest.param("dask", marks=pytest.mark.dask), pytest.param("scheduler", marks=pytest.mark.dask)]
+)
+def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_path: Path, kind: str) -> None:
+    """The files are called as modules that somebody imports early: Python's own, joblib, Dask and NumPy."""
+    if kind != "local":
+        pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+    numbers, hostile = toy.work / "numbers.npy", tmp_path / "hostile"
+    np.save(numbers, np.arange(10))
+    hostile.mkdir()
+    names = ("joblib", "signal", "distributed", "dask", "numpy", "json", "subprocess", "threading", "pickle", "socket")
+    for name in names:
+        (hostile / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'a').write('{name} ')\n")
+    cluster = Cluster(tmp_path) if kind == "scheduler" else None
+    try:
+        driver = DRIVER.format(
+            backend="local" if kind == "local" else "dask",
+            scheduler=cluster.has(2, toy.code) if cluster else None,
+            numbers=str(numbers),
+            function=f"{toy.package}.jobs:work",
+            scratch=str(toy.work / "scratch"),
+        )
+        environment = {**os.environ, "PYTHONPATH": str(toy.code)}
+        command = [sys.executable, "-P", "-c", driver]
+        done = subprocess.run(command, cwd=hostile, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        if cluster:
+            cluster.end(cluster.processes)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[45, 90]"]), done.stderr
+    assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
+
+
+def listening() -> set[str]:
+    """The sockets of this process that wait for a connection, or take datagrams."""
+    opened = {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    found = set()
+    for protocol, listens in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        for line in Path(f"/proc/self/net/{protocol}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == listens and f"socket:[{fields[9]}]" in opened:
+                found.add(f"{protocol} {fields[1]}")
+    return found
+
+
+@pytest.mark.dask
+def test_a_cluster_of_ones_own_opens_no_port(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+    monkeypatch.setenv("PYTHONPATH", str(toy.code))
+    place, before = toy.work / "numbers.npy", listening()
+    np.save(place, np.arange(10))
+    results = make_workers(Execution("dask"), Told(), print).run(
+        f"{toy.package}.jobs:work", {"a": 1, "b": 2}, arrays={"numbers": place}, scratch=toy.work, cores=1, most=2
+    )
+    next(results)
+    assert listening() == before
+    results.close()
+    assert not (toy.work / "dask").exists()
