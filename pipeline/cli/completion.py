@@ -5,8 +5,8 @@ Only the lists in ``stages`` are read, so that a broken pipeline.toml, or none, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, get_type_hints
 
 if TYPE_CHECKING:
     import click
@@ -63,21 +63,11 @@ def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: 
 
 def _choices(stages: Iterable[Stage], name: str) -> list[str]:
     """Return what a setting may be if it is one of a few words, or true or false; else nothing."""
+    from pipeline.choices import choices, setting_type
+
     stage_name, _, key = name.partition(".")
     for stage in stages:
         if stage.name == stage_name and key in stage.parameters.__struct_fields__:
-            return list(dict.fromkeys(_words(get_type_hints(stage.parameters)[key])))
+            is_switch = get_type_hints(stage.parameters)[key] is bool
+            return ["true", "false"] if is_switch else list(choices(setting_type(stage.parameters, key)))
     return []
-
-
-def _words(kind: Any) -> Iterator[str]:
-    """Yield the words of a type such as ``Literal["a", "b"] | None``."""
-    if kind is bool:
-        yield from ("true", "false")
-    elif kind is type(None):
-        yield "none"
-    elif isinstance(kind, str):
-        yield kind
-    else:
-        for part in get_args(kind):
-            yield from _words(part)

@@ -80,6 +80,7 @@ class RunResult:
 
     stages: list[StageResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def did_something(self) -> bool:
@@ -137,9 +138,9 @@ def run(
             raise
         finally:
             if outcome != "done" or (result.has_run_anything if trial else result.did_something):
-                seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
+                result.seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
                 try:
-                    _log(project, result, started.isoformat(timespec="seconds"), seconds, outcome, error, trial)
+                    _log(project, result, started.isoformat(timespec="seconds"), outcome, error, trial)
                 except StoreError:
                     if outcome == "done":  # else what went wrong first is what must be told
                         raise
@@ -211,7 +212,6 @@ def _log(
     project: Project,
     result: RunResult,
     started: str,
-    seconds: float,
     outcome: str,
     error: str,
     trial: TrialOf | None,
@@ -224,7 +224,7 @@ def _log(
         Run(
             id=earlier[-1].id + 1 if earlier else 1,
             started=started,
-            seconds=seconds,
+            seconds=result.seconds,
             command=" ".join(["pipeline", *sys.argv[1:]]),
             outcome=outcome,
             error=error,

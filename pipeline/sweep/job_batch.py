@@ -1,7 +1,7 @@
-"""The independent jobs of several runs, done side by side by whoever does jobs.
+"""One batch of the independent jobs that several runs need.
 
-A run whose stage asks for jobs is put off there. When its jobs are done, it is run again and finds their results
-given. So runs that each have little to do at the same time fill a machine or a cluster together, and each is still
+A run stops where a stage needs jobs whose results are not there. The jobs of all such runs are done in one batch, so
+that they fill a machine or a cluster. Then each run is started again, and is given the results. So every run is
 planned, checked and certified as any other.
 """
 
@@ -24,8 +24,8 @@ JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs t
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a stage asked of its workers: see ``pipeline.stage.Workers``."""
+class JobsRequest:
+    """The jobs that a stage asks its workers for: see ``pipeline.stage.Workers``."""
 
     function: str
     jobs: Mapping[str, Any]
@@ -34,22 +34,25 @@ class Request:
     cores: int
     most: int
 
-    def can_join(self, other: Request) -> bool:
-        """Whether jobs of both may go to the workers at once: they read the same files in the same way."""
+    def can_join(self, other: JobsRequest) -> bool:
+        """Whether the jobs of both may go to the workers in one call: they read the same files in the same way."""
         return replace(self, jobs={}, scratch=other.scratch) == replace(other, jobs={})
 
 
 class JobsPending(BaseException):
-    """A stage asks for jobs that are yet to be done; no Exception, for nothing has gone wrong."""
+    """A stage needs jobs that are not done yet.
 
-    def __init__(self, request: Request) -> None:
+    It is no Exception: nothing has gone wrong, and a stage that catches every Exception must not catch it.
+    """
+
+    def __init__(self, request: JobsRequest) -> None:
         super().__init__()
         self.request = request
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job on its way to the workers. ``facts`` are what must be the same there, where that is another machine."""
+    """A job on its way to the workers. If they are on other machines, the ``environment`` must be the same there."""
 
     function: str
     job: Any
@@ -58,19 +61,19 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job: its result, or what went wrong, which concerns nobody else's job."""
+class JobResult:
+    """What became of a job: its ``value`` or its ``problem``, and how long it took."""
 
-    result: Any
+    value: Any
     problem: PipelineError | None
     seconds: float
 
 
-class GivenWorkers:
-    """Gives a stage the results that are there, and puts it off when it needs others."""
+class FinishedJobs:
+    """The workers of a run that is given results; raises JobsPending when its stage needs others."""
 
-    def __init__(self, given: Mapping[JobKey, Outcome]) -> None:
-        self._given = given
+    def __init__(self, results: Mapping[JobKey, JobResult]) -> None:
+        self._results = results
 
     def run(
         self,
@@ -84,25 +87,25 @@ class GivenWorkers:
     ) -> Generator[tuple[str, Any]]:
         missing = {}
         for name, job in jobs.items():
-            outcome = self._given.get((scratch, name))
-            if outcome is None:
+            result = self._results.get((scratch, name))
+            if result is None:
                 missing[name] = job
-            elif outcome.problem:
-                raise outcome.problem
+            elif result.problem:
+                raise result.problem
             else:
-                yield name, outcome.result
+                yield name, result.value
         if missing:
-            raise JobsPending(Request(function, missing, arrays, scratch, cores, most))
+            raise JobsPending(JobsRequest(function, missing, arrays, scratch, cores, most))
 
 
 def do_jobs(
-    requests: Mapping[int, Request], execution: Execution, progress: Progress, log: Callable[[str], None]
-) -> Generator[tuple[int, JobKey, Outcome]]:
-    """Do all jobs of the requests, and yield as they come whose they are, which, and what became of them.
+    requests: Mapping[int, JobsRequest], execution: Execution, progress: Progress, log: Callable[[str], None]
+) -> Generator[tuple[int, JobKey, JobResult]]:
+    """Do all jobs of the requests, and yield for each, as it is done, its request's number, its key and its result.
 
-    Raises PipelineError if the workers themselves fail. Close it to end what is going on.
+    Raises PipelineError if the workers themselves fail. Closing the generator ends the jobs that are going on.
     """
-    for numbers in joined(requests):
+    for numbers in grouped(requests):
         jobs: dict[str, JobRequest] = {}
         owners: dict[str, tuple[int, JobKey]] = {}
         for number in numbers:
@@ -121,12 +124,12 @@ def do_jobs(
             most=request.most,
         )
         with closing(results):
-            for key, outcome in results:
-                yield *owners[key], outcome
+            for key, result in results:
+                yield *owners[key], result
 
 
-def joined(requests: Mapping[int, Request]) -> list[list[int]]:
-    """Put the numbers of those requests together whose jobs may go to the workers at once."""
+def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
+    """Group the numbers of the requests whose jobs may go to the workers in one call."""
     groups: list[list[int]] = []
     for number, request in requests.items():
         group = next((group for group in groups if request.can_join(requests[group[0]])), None)
@@ -137,18 +140,18 @@ def joined(requests: Mapping[int, Request]) -> list[list[int]]:
     return groups
 
 
-def attempt(order: JobRequest, place: JobContext) -> Outcome:
-    """Do a job where it was sent; its failure is its own and ends no other job."""
-    if order.environment and (found := differing(environment_of(order.function), order.environment)):
+def attempt(request: JobRequest, context: JobContext) -> JobResult:
+    """Do a job where it was sent. Its failure ends no other job; raises StageError if the software here is another."""
+    if request.environment and (found := differing(environment_of(request.function), request.environment)):
         raise other_software(found)
-    import_from_source(order.function)
-    own = replace(place, scratch=order.scratch if place.scratch else None)
+    import_from_source(request.function)
+    own = replace(context, scratch=request.scratch if context.scratch else None)
     clock = time.monotonic()
-    result, problem = None, None
+    value, problem = None, None
     try:
-        result = resolve(order.function)(order.job, own)
+        value = resolve(request.function)(request.job, own)
     except PipelineError as error:
         problem = error
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told of as this trial's
-        problem = StageError(f"{order.function} failed: {type(error).__name__}: {error}")
-    return Outcome(result, problem, time.monotonic() - clock)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this trial's problem
+        problem = StageError(f"{request.function} failed: {type(error).__name__}: {error}")
+    return JobResult(value, problem, time.monotonic() - clock)

@@ -16,9 +16,11 @@ from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_s
 from pipeline.store.receipt import Work
 from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
-from pipeline.sweep.job_batch import GivenWorkers, JobKey, JobsPending, Outcome, Request, do_jobs
+from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.trials import Result, Screen, Sweep, Trial, common_stages, ranked, stages_to_run
+
+SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps the result, whatever happens later
 
 
 def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
@@ -57,13 +59,19 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
 
 
 class SweepRun:
-    """A sweep as it goes on. What it began with, code and raw files, it expects to find at every trial."""
+    """A sweep as it goes on. Every trial must find the code and the raw files with which the sweep began."""
 
     def __init__(self, project: Project, sweep: Sweep, screen: Screen, *, wait: bool) -> None:
         self.project, self.sweep, self.screen, self.wait = project, sweep, screen, wait
         self.common = common_stages(project, sweep)
         self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
         self.expected: dict[str, Work] = {}
+        self.seconds = {
+            generation: logged.seconds
+            for logged in read_runs(project.store.root)
+            for stage, generation in logged.results.items()
+            if logged.stages.get(stage) == "run"
+        }
         begun = replace(project, config=self.first)
         for name in select(project.stages, stages_to_run(sweep)).stages:
             stage = project.stage(name)
@@ -90,21 +98,24 @@ class SweepRun:
                 self.screen.notice(notice)
 
     def run_rung(self, trials: Sequence[Trial], number: int) -> list[Result]:
-        """Run trials at the rung of a ``number`` from 0: each as far as it gets alone, then their jobs together."""
+        """Run trials at rung ``number``, from 0: first each as far as it gets, then all their jobs in one batch.
+
+        A trial goes on once all of its jobs are done. It goes on at once if one has failed, or took so long that its
+        result must not be lost.
+        """
         done: dict[int, Result] = {}
-        requests: dict[int, Request] = {}
-        given: dict[int, dict[JobKey, Outcome]] = {trial.number: {} for trial in trials}
+        requests: dict[int, JobsRequest] = {}
+        finished: dict[int, dict[JobKey, JobResult]] = {trial.number: {} for trial in trials}
         by_number = {trial.number: trial for trial in trials}
 
         def go_on(trial: Trial) -> None:
             requests.pop(trial.number, None)
             try:
                 with self.screen.watching(f"trial {trial.number} of {len(self.sweep.trials)}") as watcher:
-                    result = self.run_trial(trial, number, given[trial.number], watcher)
-            except JobsPending as put_off:
-                requests[trial.number] = put_off.request
+                    result = self.run_trial(trial, number, finished[trial.number], watcher)
+            except JobsPending as pending:
+                requests[trial.number] = pending.request
                 return
-            del given[trial.number]
             done[trial.number] = result
             self.screen.finished(result, self.sweep)
 
@@ -115,23 +126,30 @@ class SweepRun:
             n_jobs = sum(len(request.jobs) for request in asked.values())
             with self.screen.watching(f"{len(asked)} trials") as watcher:
                 progress = watcher.started(Decision(f"{n_jobs} jobs", Action.RUN))
-                with closing(do_jobs(asked, self.project.execution, progress, watcher.log)) as outcomes:
-                    for owner, key, outcome in outcomes:
-                        if owner not in done:  # else it has failed, by another job
-                            given[owner][key] = outcome
+                with closing(do_jobs(asked, self.project.execution, progress, watcher.log)) as results:
+                    for owner, key, result in results:
+                        if owner in done:  # another of its jobs has failed
+                            continue
+                        finished[owner][key] = result
+                        request = asked[owner]
+                        is_last = all((request.scratch, name) in finished[owner] for name in request.jobs)
+                        if is_last or result.problem or result.seconds >= SECONDS_WORTH_KEEPING:
                             go_on(by_number[owner])
         return list(done.values())
 
-    def run_trial(self, trial: Trial, number: int, given: Mapping[JobKey, Outcome], watcher: Watcher) -> Result:
-        """Run one trial with the results of jobs that are there, and read how good it is; raises PutOff for others."""
+    def run_trial(self, trial: Trial, number: int, finished: Mapping[JobKey, JobResult], watcher: Watcher) -> Result:
+        """Run one trial with the results of its finished jobs, and read its measures.
+
+        Raises JobsPending if a stage needs other jobs.
+        """
         sweep, rung = self.sweep, self.sweep.rungs[number]
         config = sweep.config(trial, rung)
         budget, is_final = sweep.budget_of(config), rung.divisor == 1
         store = TrialStore(self.project.store.root)
-        seconds = sum(outcome.seconds for outcome in given.values())
+        seconds = sum(result.seconds for result in finished.values())
         about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
         try:
-            found = self._run(store, config, stages_to_run(sweep), about, watcher, given)
+            found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
         except (SweepError, StoreError, LockError):  # the next trial would meet the same
             raise
         except PipelineError as error:
@@ -146,22 +164,21 @@ class SweepRun:
         stages: Sequence[str],
         about: TrialOf,
         watcher: Watcher,
-        given: Mapping[JobKey, Outcome] | None = None,
+        finished: Mapping[JobKey, JobResult] | None = None,
     ) -> RunResult:
-        def workers(*_: object) -> GivenWorkers:
-            return GivenWorkers(given or {})
+        def workers(*_: object) -> FinishedJobs:
+            return FinishedJobs(finished or {})
 
-        project = replace(self.project, store=store, config=config, workers=None if given is None else workers)
+        project = replace(self.project, store=store, config=config, workers=None if finished is None else workers)
         return run(project, select(project.stages, stages), watcher, wait=self.wait, trial=about)
 
     def _seconds(self, found: RunResult) -> float | None:
-        """Return how long the last run took that made this result, now or before, None if the log does not tell."""
+        """Return how long the last run took that made this result, now or before; None if the log does not tell."""
         last = found.stages[-1]
         generation = last.receipt.generation if last.receipt else ""
-        for logged in reversed(read_runs(self.project.store.root)):
-            if logged.results.get(last.stage) == generation and logged.stages.get(last.stage) == "run":
-                return logged.seconds
-        return None
+        if last.action is Action.RUN:
+            self.seconds[generation] = found.seconds
+        return self.seconds.get(generation)
 
 
 def read_measures(store: TrialStore, measures: Sequence[Metric]) -> tuple[dict[str, float], tuple[float, float] | None]:

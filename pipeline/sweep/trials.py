@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import msgspec
+
 from pipeline.config import Config, find_setting
 from pipeline.errors import ConfigError, nearest
 from pipeline.execution.run import Watcher
@@ -137,6 +139,7 @@ def make_sweep(
             raise ConfigError(f"{name} has no bearing on {measures[0].artifact}", hint="leave it out of the sweep")
     trials: list[Trial] = []
     problems: list[ConfigError] = []
+    seen: set[bytes] = set()  # settings in full: a set, so that the time grows with the trials and not their square
     for settings in candidates:
         number = len(trials) + 1
         try:
@@ -145,7 +148,9 @@ def make_sweep(
             problems.append(error)
             trials.append(Trial(number, settings, None, error.what))
         else:
-            if not any(trial.config and trial.config.parameters == config.parameters for trial in trials):
+            full = msgspec.json.encode(config.parameters)
+            if full not in seen:
+                seen.add(full)
                 trials.append(Trial(number, settings, config))
     sweep = Sweep(tuple(trials), measures, judging.budget, (Rung(len(trials), 1),), configure)
     budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]

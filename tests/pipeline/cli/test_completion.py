@@ -46,7 +46,7 @@ def offered(line: str, shell: type[ShellComplete] = ShellComplete) -> list[str]:
         ("pipeline run all --set power.ex", ["power.exponent="]),
         ("pipeline status --set total.", ["total.start=", "total.fails=", "total.waits="]),
         ("pipeline config --set total.fails=", ["total.fails=true", "total.fails=false"]),
-        ("pipeline config --set load.limit=", ["load.limit=none"]),
+        ("pipeline config --set load.limit=", []),
         ("pipeline config --set nothing.at=", []),
         ("pipeline sweep --random 3 power.", ["power.exponent="]),
         ("pipeline sweep --grid load.l", ["load.limit="]),
@@ -107,3 +107,8 @@ def test_files_and_folders_are_left_to_the_shell() -> None:
 def test_the_shells_are_known(name: str, kind: type[ShellComplete]) -> None:
     assert get_completion_class(name) is kind
     assert offered("pipeline stat", kind) == ["status"]
+
+
+def test_the_names_that_a_setting_chooses_from_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the real stages
+    assert offered("pipeline config --set train.activation=r") == ["train.activation=relu"]

@@ -11,18 +11,27 @@ from toy_project import Toy
 
 from pipeline.errors import StageError
 from pipeline.stage import JobContext
-from pipeline.sweep.job_batch import GivenWorkers, JobRequest, JobsPending, Outcome, Request, attempt, do_jobs, joined
+from pipeline.sweep.job_batch import (
+    FinishedJobs,
+    JobRequest,
+    JobResult,
+    JobsPending,
+    JobsRequest,
+    attempt,
+    do_jobs,
+    grouped,
+)
 from pipeline.terminal.progress import silent_progress
 from pipeline.workers.backends import Execution
 
 
-def request(toy: Toy, scratch: str, jobs: dict[str, Any], *, most: int = 1, rows: int = 10) -> Request:
+def request(toy: Toy, scratch: str, jobs: dict[str, Any], *, most: int = 1, rows: int = 10) -> JobsRequest:
     place = toy.work / f"numbers-{rows}.npy"
     np.save(place, np.arange(rows))
-    return Request(f"{toy.package}.jobs:work", jobs, {"numbers": place}, toy.work / scratch, cores=1, most=most)
+    return JobsRequest(f"{toy.package}.jobs:work", jobs, {"numbers": place}, toy.work / scratch, cores=1, most=most)
 
 
-def do(requests: dict[int, Request]) -> dict[tuple[int, Path, str], Outcome]:
+def do(requests: dict[int, JobsRequest]) -> dict[tuple[int, Path, str], JobResult]:
     done = do_jobs(requests, Execution(), silent_progress, print)
     return {(number, *key): outcome for number, key, outcome in done}
 
@@ -35,7 +44,7 @@ def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> No
         8: request(toy, "c", {"x": 5}, most=most, rows=3),  # another array
     }
     found = do(requests)
-    assert {key: outcome.result[0] for key, outcome in found.items()} == {
+    assert {key: outcome.value[0] for key, outcome in found.items()} == {
         (3, toy.work / "a", "x"): 45,
         (3, toy.work / "a", "y"): 90,
         (7, toy.work / "b", "x"): 225,
@@ -47,7 +56,7 @@ def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> No
 def test_jobs_that_read_the_same_files_go_to_the_workers_at_once(toy: Toy) -> None:
     first, second = request(toy, "a", {"x": 1}), request(toy, "b", {"x": 2, "y": 3})
     other_rows, others_too = request(toy, "c", {"x": 1}, rows=3), request(toy, "d", {"x": 1}, most=2)
-    assert joined({1: first, 2: other_rows, 3: second, 4: others_too}) == [[1, 3], [2], [4]]
+    assert grouped({1: first, 2: other_rows, 3: second, 4: others_too}) == [[1, 3], [2], [4]]
 
 
 @pytest.mark.parametrize("most", [1, 2])
@@ -57,18 +66,18 @@ def test_a_job_that_fails_ends_no_other(toy: Toy, most: int) -> None:
     assert str(found["x"].problem) == "it was told to fail\n  where: here\n  hint:  do not"
     assert "failed: ValueError: not enough values" in str(found["y"].problem)
     assert found["z"].problem is None
-    assert found["z"].result[0] == 90
+    assert found["z"].value[0] == 90
 
 
-def test_a_stage_gets_what_is_there_and_is_put_off_for_the_rest(toy: Toy) -> None:
+def test_a_stage_is_given_finished_results_and_asks_for_the_others(toy: Toy) -> None:
     asked = request(toy, "a", {"x": 1, "y": 2, "z": 3})
     given = {
-        (asked.scratch, "x"): Outcome("one", None, 1.0),
-        (toy.work / "b", "y"): Outcome("another's", None, 1.0),
+        (asked.scratch, "x"): JobResult("one", None, 1.0),
+        (toy.work / "b", "y"): JobResult("another's", None, 1.0),
     }
 
     def results(jobs: dict[str, Any]) -> Any:
-        return GivenWorkers(given).run(
+        return FinishedJobs(given).run(
             asked.function, jobs, arrays=asked.arrays, scratch=asked.scratch, cores=asked.cores, most=asked.most
         )
 
@@ -78,7 +87,7 @@ def test_a_stage_gets_what_is_there_and_is_put_off_for_the_rest(toy: Toy) -> Non
     with pytest.raises(JobsPending) as caught:
         next(waiting)
     assert caught.value.request == request(toy, "a", {"y": 2, "z": 3})
-    given[asked.scratch, "y"] = Outcome(None, StageError("it diverged"), 1.0)
+    given[asked.scratch, "y"] = JobResult(None, StageError("it diverged"), 1.0)
     with pytest.raises(StageError, match="it diverged"):
         dict(results({"x": 1, "y": 2, "z": 3}))
 
@@ -87,7 +96,7 @@ def test_a_job_finds_the_checkpoints_of_its_own_work_and_nothing_where_nobody_ke
     for scratch, expected in ((tmp_path, tmp_path / "own"), (None, None)):
         place = JobContext({}, scratch, silent_progress, print)
         order = JobRequest(f"{__name__}:scratch_of", None, tmp_path / "own", environment={})
-        assert attempt(order, place).result == expected
+        assert attempt(order, place).value == expected
 
 
 def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle, ran
@@ -18,8 +19,10 @@ from toy_project import NAMES, Toy, commands, oracle, ran
 import pipeline.cli
 from pipeline.errors import ConfigError, DataError
 from pipeline.store.run_log import read_runs
+from pipeline.sweep import run_sweep
 from pipeline.sweep import trials as sweeps
 from pipeline.sweep.files import picture
+from pipeline.sweep.job_batch import FinishedJobs
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import make_sweep
@@ -385,3 +388,45 @@ def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end(toy: To
     toy.raw.unlink()
     for words in (GRID, (*GRID, "--quiet")):  # the second time nothing is left to do
         assert invoke(*words).stderr.count("this is the SAMPLE") == 2
+
+
+def trials_of_four_jobs(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[int, int]], list[sweeps.Result]]:
+    """Run two trials whose stage asks for four jobs each; return each run's trial and how many results it was given."""
+    numbers = toy.work / "numbers.npy"
+    np.save(numbers, np.arange(10))
+    runs: list[tuple[int, int]] = []
+
+    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> sweeps.Result:
+        runs.append((trial.number, len(finished)))
+        jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
+        scratch = toy.work / f"trial-{trial.number}"
+        asked = FinishedJobs(finished).run(
+            f"{toy.package}.jobs:work", jobs, arrays={"numbers": numbers}, scratch=scratch, cores=1, most=1
+        )
+        return sweeps.Result(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
+
+    monkeypatch.setattr(SweepRun, "run_trial", run_trial)
+    project = toy.project()
+    load_project = commands(toy)
+
+    def configure(settings: Any) -> Any:
+        return load_project(toy.work, None, tuple(f"{name}={value}" for name, value in settings.items())).config
+
+    sweep = make_sweep(project, OBJECTIVE, [{"power.exponent": 1}, {"power.exponent": 3}], configure)
+    going = SweepRun(project, sweep, sweep_view.SweepTerminal(quiet=True), wait=True)
+    return runs, going.run_rung(sweep.trials, 0)
+
+
+def test_a_trial_is_run_twice_before_its_jobs_and_once_all_of_them_are_done(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, results = trials_of_four_jobs(toy, monkeypatch)
+    assert runs == [(1, 0), (2, 0), (1, 4), (2, 4)]
+    assert [result.values["total"] for result in results] == [45 * (10 + 11 + 12 + 13), 45 * (20 + 21 + 22 + 23)]
+
+
+def test_a_trial_is_run_at_once_to_keep_the_result_of_a_long_job(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_sweep, "SECONDS_WORTH_KEEPING", 0)
+    runs, results = trials_of_four_jobs(toy, monkeypatch)
+    assert runs == [(1, 0), (2, 0), *((trial, n_done) for trial in (1, 2) for n_done in (1, 2, 3, 4))]
+    assert len(results) == 2
