@@ -23,25 +23,35 @@ class ExitCode(IntEnum):
 class PipelineError(Exception):
     """The base of all errors that are shown as one block and never as a traceback.
 
-    ``what`` is one sentence, ``where`` names file, row, column and value as far as they are known,
-    and ``hint`` names the command or the setting that puts it right.
+    ``what`` is one sentence. ``where`` names file, row, column and value as far as they are known, or several such
+    places. ``hint`` names the command or the setting that puts it right.
     """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, where: str | Sequence[str] = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.where = where
+        self.places = (where,) if isinstance(where, str) else tuple(where)
         self.hint = hint
 
+    @property
+    def where(self) -> str:
+        """The place, one line below the other if there are several."""
+        return "\n    ".join(self.places)
+
+    def lines(self) -> list[str]:
+        """Return what is shown, a line each; a line break within one is part of a name from outside."""
+        first, *others = self.places
+        return [
+            self.what,
+            *([f"  where: {first}"] if first else []),
+            *(f"    {place}" for place in others),
+            *([f"  hint:  {self.hint}"] if self.hint else []),
+        ]
+
     def __str__(self) -> str:
-        lines = [self.what]
-        if self.where:
-            lines.append(f"  where: {self.where}")
-        if self.hint:
-            lines.append(f"  hint:  {self.hint}")
-        return "\n".join(lines)
+        return "\n".join(self.lines())
 
 
 class ConfigError(PipelineError):

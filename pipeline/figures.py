@@ -1,17 +1,54 @@
-"""Figures as people say them."""
+"""A figure: a number or a text that a stage reports, and how a person reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-def figure_text(name: str, value: object) -> str:
-    """Write a figure as people say it: a share named accuracy or score in percent."""
-    if isinstance(value, float):
-        shown = percent(value) if name.endswith(("accuracy", "score")) else f"{value:.4g}"
-    else:
-        shown = f"{value:,}" if isinstance(value, int) else str(value)
-    return f"{name} {shown}"
+Value = int | float | str | None
+SHARE = "share"  # the unit of a share of 1, which people read in percent
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value with its unit, ``SHARE`` or a word that stands behind it; a headline stands in the list of runs too.
+
+    Where a plain value is enough, as a count, it stands for the figure.
+    """
+
+    value: Value
+    unit: str = ""
+    is_headline: bool = False
+
+    @property
+    def text(self) -> str:
+        """The value as a person reads it."""
+        if isinstance(self.value, float):
+            shown = percent(self.value) if self.unit == SHARE else f"{self.value:.4g}"
+        else:
+            shown = f"{self.value:,}" if isinstance(self.value, int) else str(self.value)
+        return shown if self.unit in {"", SHARE} else f"{shown} {self.unit}"
+
+
+AnyFigure = Figure | Value
+
+
+def as_figure(value: AnyFigure) -> Figure:
+    """Return a plain value as a figure without a unit."""
+    return value if isinstance(value, Figure) else Figure(value)
+
+
+def read_figure(data: Any) -> AnyFigure:
+    """Return the figure of plain data; raises TypeError if it is none."""
+    return Figure(**data) if isinstance(data, dict) else data
+
+
+def values_of(figures: Mapping[str, AnyFigure]) -> dict[str, Value]:
+    """Return the figures as --json shows them: their values by name."""
+    return {name: as_figure(figure).value for name, figure in figures.items()}
 
 
 def percent(share: float) -> str:
-    """Write a share as people say it."""
-    return f"{100 * share:.2f} %"
+    """Write a share in percent: ``99.12 %``, and ``under 0.01 %`` where that would be ``0.00 %``."""
+    return "under 0.01 %" if 0 < share < 0.0001 else f"{100 * share:.2f} %"

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-Figure = int | float | str
+from pipeline.figures import AnyFigure
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +101,7 @@ class Artifact:
 class Outcome:
     """What a stage has to say when it is done: a few figures to show, and warnings to repeat."""
 
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, AnyFigure] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 

@@ -23,8 +23,8 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
-    ("errors",),
-    ("stage", "figures"),
+    ("errors", "figures", "visible"),
+    ("stage",),
     ("choices",),
     ("config",),
     ("fingerprint",),
@@ -37,7 +37,7 @@ FLOORS = (
     ("cli",),
     ("__main__",),
 )
-OF_STAGES = {"errors", "stage"}  # what stages may import of the engine
+OF_STAGES = {"errors", "figures", "stage", "visible"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {
@@ -52,7 +52,7 @@ BESIDE = {
     "evaluate": ("shared", "mlp", "images"),
     "submit": ("shared", "sample"),
 }
-OF_COMMANDS = {*OF_STAGES, "figures", "cli", "terminal", "planning.current_result"}
+OF_COMMANDS = {*OF_STAGES, "cli", "terminal", "planning.current_result"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 def why(place: ProjectOptions, path: Path, *, as_json: bool) -> None:
     """Show how an artifact came to be, down to the raw files."""
     from pipeline.history.why import step_data, trace
-    from pipeline.terminal import render
+    from pipeline.terminal.history_view import print_steps
+    from pipeline.terminal.output import print_json
 
     steps = trace(place.load(), path, place.base)
-    render.print_json([step_data(step) for step in steps]) if as_json else render.print_steps(steps)
+    print_json([step_data(step) for step in steps]) if as_json else print_steps(steps)
 
 
 @click.command()
@@ -38,7 +39,8 @@ def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
 
     from pipeline.history.verify import verify as check
     from pipeline.history.verify import verify_by_rerun
-    from pipeline.terminal import render
+    from pipeline.terminal.history_view import print_findings
+    from pipeline.terminal.output import print_json
     from pipeline.terminal.progress import Terminal
 
     project = place.load()
@@ -46,7 +48,7 @@ def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
     if rerun and not any(finding.problem for finding in findings):
         with Terminal(quiet=True) as terminal:
             findings += verify_by_rerun(project, terminal)
-    render.print_json([asdict(item) for item in findings]) if as_json else render.print_findings(findings)
+    print_json([asdict(item) for item in findings]) if as_json else print_findings(findings)
     if any(finding.problem for finding in findings):
         raise click.exceptions.Exit(ExitCode.FAILED)
 
@@ -62,11 +64,12 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
     A current result is never among them.
     """
     from pipeline.store.clean import clean as remove
-    from pipeline.terminal import render
+    from pipeline.terminal.history_view import print_disposable
+    from pipeline.terminal.output import notify, print_json
 
     project = place.load()
-    found = remove(project.store, project.stages, keep, remove=yes, notify=render.notify)
+    found = remove(project.store, project.stages, keep, remove=yes, notify=notify)
     if as_json:
-        render.print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
+        print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
     else:
-        render.print_disposable(found, keep, done=yes)
+        print_disposable(found, keep, done=yes)

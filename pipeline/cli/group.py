@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, cast
 
@@ -28,6 +30,17 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def visible_usage() -> Iterator[None]:
+    """Show words of the command line, which click repeats when they are wrong, without obeying what is in them."""
+    from pipeline.visible import visible
+
+    try:
+        yield
+    except click.UsageError as error:
+        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+
+
 class Commands(click.Group):
     """The engine's commands and the project's own.
 
@@ -46,6 +59,10 @@ class Commands(click.Group):
         reference = {**COMMANDS, **OF_STAGES}.get(cmd_name)
         return cast("click.Command", resolve(reference)) if reference else None
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with visible_usage():
+            return super().make_context(*args, **extra)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -59,30 +76,29 @@ class Commands(click.Group):
         from pipeline.execution.signals import interruptible
 
         try:
-            with interruptible():
+            with interruptible(), visible_usage():
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except PipelineError as error:
-            self._end(ctx, str(error), error.exit_code)
+            self._end(ctx, error.lines(), error.exit_code)
         except KeyboardInterrupt:
             what = "the last good artifacts are in place, and the same command takes up what was unfinished"
-            self._end(ctx, f"interrupted; {what}", ExitCode.INTERRUPTED)
+            self._end(ctx, [f"interrupted; {what}"], ExitCode.INTERRUPTED)
         except BrokenPipeError:
             ctx.exit(ExitCode.FAILED)
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too
             what = f"{type(error).__name__}: {error}"
-            self._end(
-                ctx, f"this should not have happened: {what}\n  hint:  run it again with --debug", ExitCode.FAILED
-            )
+            lines = [f"this should not have happened: {what}", "  hint:  run it again with --debug"]
+            self._end(ctx, lines, ExitCode.FAILED)
 
     @staticmethod
-    def _end(ctx: click.Context, text: str, code: int) -> None:
-        from pipeline.terminal.render import notify
+    def _end(ctx: click.Context, lines: Sequence[str], code: int) -> None:
+        from pipeline.terminal.output import notify
 
         if has_debug(ctx):
             traceback.print_exc()
-        notify(f"error: {text}")
+        notify(f"error: {lines[0]}", *lines[1:])
         ctx.exit(code)
 
 

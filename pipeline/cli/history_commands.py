@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 @project_options
 def runs(place: ProjectOptions, *, as_json: bool) -> None:
     """List the runs, with their settings and figures."""
-    from dataclasses import asdict
-
     from pipeline.store.run_log import read_runs
-    from pipeline.terminal import render
+    from pipeline.terminal.history_view import print_runs, runs_data
+    from pipeline.terminal.output import print_json
 
     found = read_runs(place.artifacts)
-    render.print_json([asdict(run) for run in found]) if as_json else render.print_runs(found)
+    print_json(runs_data(found)) if as_json else print_runs(found)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -33,13 +32,12 @@ def runs(place: ProjectOptions, *, as_json: bool) -> None:
 @project_options
 def diff(place: ProjectOptions, first: str, second: str, *, as_json: bool) -> None:
     """Show in what two runs differ: by number, or -1 for the last."""
-    from dataclasses import asdict
-
     from pipeline.history.diff import compare
     from pipeline.store.run_log import find_run, read_runs
-    from pipeline.terminal import render
+    from pipeline.terminal.history_view import differences_data, print_differences
+    from pipeline.terminal.output import print_json
 
     store = place.load().store
     found = read_runs(store.root)
     differences = compare(find_run(found, first), find_run(found, second), store.code_of)
-    render.print_json([asdict(item) for item in differences]) if as_json else render.print_differences(differences)
+    print_json(differences_data(differences)) if as_json else print_differences(differences)

@@ -68,7 +68,7 @@ def locate(given: Path | None) -> tuple[Path, Path]:
     found = find_project(standing)
     if found == standing:
         return here, here
-    from pipeline.terminal.render import notify
+    from pipeline.terminal.output import notify
 
     notify(f"project: {found}, which this folder lies in; -C . works here instead")
     return Path(os.path.relpath(found, standing)), here

@@ -23,14 +23,15 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     from pipeline.planning.plan import make_plan, select
     from pipeline.planning.snapshot import take_snapshot
     from pipeline.store.lock import current_writer
-    from pipeline.terminal import render
+    from pipeline.terminal.output import notify, print_json
+    from pipeline.terminal.plan_view import plan_data, print_plan
 
     project = place.load()
     selection = select(project.stages, ["all"])
     plan = make_plan(take_snapshot(project, selection.stages), selection)
-    render.print_json(render.plan_data(plan)) if as_json else render.print_plan(plan)
+    print_json(plan_data(plan)) if as_json else print_plan(plan)
     if writer := current_writer(project.store.lock_path):
-        render.notify(f"a pipeline is writing here: {writer}")
+        notify(f"a pipeline is writing here: {writer}")
     if check and plan.stale:
         raise click.exceptions.Exit(ExitCode.STALE)
 
@@ -40,10 +41,11 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
 @project_options
 def dag(place: ProjectOptions, *, as_json: bool) -> None:
     """Show the stages, what they read and what they write."""
-    from pipeline.terminal import render
+    from pipeline.terminal.output import print_json
+    from pipeline.terminal.project_view import dag_data, print_dag
 
     stages = place.load().stages
-    render.print_json(render.dag_data(stages)) if as_json else render.print_dag(stages)
+    print_json(dag_data(stages)) if as_json else print_dag(stages)
 
 
 @click.command()
@@ -52,10 +54,11 @@ def dag(place: ProjectOptions, *, as_json: bool) -> None:
 @project_options
 def config(place: ProjectOptions, *, as_json: bool) -> None:
     """Show every setting and where its value comes from."""
-    from pipeline.terminal import render
+    from pipeline.terminal.output import print_json
+    from pipeline.terminal.project_view import config_data, print_config
 
     project = place.load()
     if as_json:
-        render.print_json(render.config_data(project.config))
+        print_json(config_data(project.config))
     else:
-        render.print_config(project.config, project.stages)
+        print_config(project.config, project.stages)

@@ -68,7 +68,8 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan, select
     from pipeline.planning.snapshot import take_snapshot
-    from pipeline.terminal import render
+    from pipeline.terminal.output import print_json
+    from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
 
     project = replace(place.load(), execution=execution)
@@ -77,11 +78,11 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
     )
     if output.dry_run:
         plan = make_plan(take_snapshot(project, selection.stages), selection)
-        render.print_json(render.plan_data(plan)) if output.as_json else render.print_plan(plan)
+        print_json(plan_data(plan)) if output.as_json else print_plan(plan)
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)
     if output.as_json:
-        render.print_json(render.result_data(result, ARTIFACTS))
+        print_json(result_data(result, ARTIFACTS))
     else:
-        render.print_result(result, project.stages, str(place.artifacts), quiet=output.quiet)
+        print_result(result, project.stages, str(place.artifacts), quiet=output.quiet)

@@ -110,7 +110,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     from pipeline.sweep.run_sweep import find_done, run_sweep
     from pipeline.sweep.search_space import combine, parse_choice, parse_random
     from pipeline.sweep.trials import best_of, make_sweep
-    from pipeline.terminal import render
+    from pipeline.terminal.output import notify, print_json
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
     from stages import OBJECTIVE
 
@@ -131,17 +131,17 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     planned = make_sweep(project, OBJECTIVE, trials, configure, objective=options.objective, halving=options.halving)
     if output.dry_run:
         done = find_done(project, planned)
-        render.print_json(trials_data(planned, done)) if output.as_json else print_trials(planned, done)
+        print_json(trials_data(planned, done)) if output.as_json else print_trials(planned, done)
         return
     screen = SweepTerminal(quiet=output.is_quiet)
     try:
         results = run_sweep(project, planned, screen, wait=not output.no_wait)
     except KeyboardInterrupt:
-        render.notify(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
+        notify(f"trials finished and kept: {screen.n_finished}; the same sweep goes on from there")
         raise
     files = write_files(place.folder, project.stages, planned, results, best)
     if output.as_json:
-        render.print_json(results_data(planned, results, files))
+        print_json(results_data(planned, results, files))
     else:
         print_results(planned, results, files, screen.notices)
     if best_of(results) is None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pipeline.errors import PipelineError, StoreError, SweepError
 from pipeline.execution.run_stage import Job, execute
 from pipeline.execution.signals import interruptible
+from pipeline.figures import AnyFigure
 from pipeline.fingerprint.digests import digest
 from pipeline.planning.plan import Decision, Selection, StageSnapshot, ancestors, decide_next, known_inputs, make_plan
 from pipeline.planning.reasons import Action, Reason
@@ -91,7 +92,7 @@ class RunResult:
         return any(result.action is Action.RUN for result in self.stages)
 
     @property
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, AnyFigure]:
         """All stages' figures, as ``stage: name``."""
         return {
             f"{result.stage}: {name}": value

@@ -145,7 +145,7 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
     try:
         resolve(stage.output(artifact).check)(path)
     except DataError as error:
-        raise StageError(f"{artifact} is not valid: {error.what}", where=error.where, hint=error.hint) from error
+        raise StageError(f"{artifact} is not valid: {error.what}", where=error.places, hint=error.hint) from error
 
 
 def _changed_work(project: Project, job: Job) -> list[Reason]:

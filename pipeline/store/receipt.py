@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.figures import AnyFigure, read_figure
 from pipeline.fingerprint.digests import digest
-from pipeline.stage import Figure
 
 FORMAT = 1
 LOCATION = "location"  # among the sources of a work: where they lie
@@ -63,7 +63,7 @@ class Receipt:
 
     work: Work
     outputs: Mapping[str, Output]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, AnyFigure]
     warnings: tuple[str, ...]
     origin: str
     notice: str
@@ -94,7 +94,7 @@ def to_json(receipt: Receipt) -> bytes:
     """Write a receipt as JSON that a person can read, closed with a seal."""
     body = {"format": FORMAT, **asdict(receipt)}
     body["key"] = receipt.work.key
-    body["figures"] = list(receipt.figures.items())  # pairs keep the order in which the stage told them
+    body["figures"] = list(body["figures"].items())  # pairs keep the order in which the stage reported them
     plain = json.loads(json.dumps(body))
     plain["seal"] = digest(["receipt", plain])
     return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
@@ -117,7 +117,8 @@ def from_json(data: bytes) -> Receipt:
         work = body.pop("work")
         work["outputs"] = tuple(work["outputs"])
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
-        figures, warnings = dict(body.pop("figures")), tuple(body.pop("warnings"))
+        figures = {name: read_figure(data) for name, data in body.pop("figures")}
+        warnings = tuple(body.pop("warnings"))
         pieces = tuple(body.pop("pieces", ()))
         return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, pieces=pieces, **body)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

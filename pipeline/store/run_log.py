@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, StoreError
+from pipeline.figures import AnyFigure, read_figure
 
 FILE_NAME = "runs.jsonl"
 
@@ -38,7 +39,7 @@ class Run:
     preset: str
     changed: Mapping[str, Any]
     stages: Mapping[str, str]
-    figures: Mapping[str, Any]
+    figures: Mapping[str, AnyFigure]
     results: Mapping[str, str]
     parameters: Mapping[str, Any]
     sources: Mapping[str, str]
@@ -59,8 +60,10 @@ def read_runs(folder: Path) -> tuple[Run, ...]:
     runs = []
     for line in lines:
         try:
-            runs.append(Run(**json.loads(line)))
-        except (ValueError, TypeError):
+            data = json.loads(line)
+            figures = {name: read_figure(value) for name, value in data["figures"].items()}
+            runs.append(Run(**{**data, "figures": figures}))
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return tuple(runs)
 

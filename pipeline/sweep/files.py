@@ -46,7 +46,7 @@ def write_files(
     if len(results) > 1:
         contents["table"] = place / "trials.csv", table(sweep, results)
     if best := best_of(results):
-        told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(best)}\n"
+        told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(sweep, best)}\n"
         settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
         if len(results) > 1:
             contents["picture"] = place / "picture.svg", picture(sweep, results)

@@ -119,7 +119,7 @@ def do_jobs(
             "pipeline.sweep.job_batch:attempt",
             jobs,
             arrays=request.arrays,
-            scratch=request.scratch,
+            scratch=request.scratch.parent,  # it outlives each trial's own, which goes when the trial is done
             cores=request.cores,
             most=request.most,
         )

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.figures import Figure
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A figure that trials are compared by, ``name`` in a JSON artifact; ``interval`` names its two bounds there."""
+    """A figure by which trials are compared: ``name`` in a JSON artifact, where ``interval`` names its two bounds."""
 
     name: str
     artifact: str
     highest_is_best: bool
     interval: str | None = None
+    unit: str = ""
+
+    def text(self, value: float) -> str:
+        """Write a value of the metric as a person reads it."""
+        return Figure(value, self.unit).text
 
     @property
     def stage(self) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config import toml_text
-from pipeline.figures import figure_text
 from pipeline.sweep.trials import Result, Sweep, is_within_noise
 
 
-def measures_text(result: Result) -> str:
+def measures_text(sweep: Sweep, result: Result) -> str:
     """Write the measures of a trial that succeeded."""
-    return ", ".join(figure_text(name, value) for name, value in result.values.items())
+    return ", ".join(f"{measure.name} {measure.text(result.values[measure.name])}" for measure in sweep.measures)
 
 
 def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, Any]:

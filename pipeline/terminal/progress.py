@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Self
 from pipeline.planning.plan import Decision
 from pipeline.planning.reasons import Action, reasons_text
 from pipeline.stage import Progress
-from pipeline.terminal.render import DONE, banner, figures_text, notify
+from pipeline.terminal.output import notify, notify_banner
+from pipeline.terminal.plan_view import DONE, figures_text
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -84,13 +86,13 @@ def draw_line(line: Line, columns: int, now: float) -> Text:
     name = f"{line.name:<9}"
     if line.seconds is not None:
         text = Text.assemble((name, "bold"), " ", (line.outcome, "green"), f" in {line.seconds:.1f} s")
-        text.append(f"  {line.note}" if line.note else "")
+        text.append(f"  {visible(line.note)}" if line.note else "")
     else:
         length = 20 if columns >= WIDE else 10
         filled = round(length * line.done / line.total) if line.total else 0
         rate, left = line.texts(now)
         bar = (("━" * filled, "cyan"), ("─" * (length - filled), "dim"))
-        text = Text.assemble((name, "bold"), " ", *bar, f" {rate:>11} {left:>9}  ", line.note)
+        text = Text.assemble((name, "bold"), " ", *bar, f" {rate:>11} {left:>9}  ", visible(line.note))
     text.truncate(columns, overflow="ellipsis")
     return text
 
@@ -154,13 +156,13 @@ class Terminal:
         if self.quiet:
             return
         if self._screen is not None:
-            self._screen.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._screen.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
         else:
             notify(text)
 
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, even if quiet."""
-        notify(banner(text))
+        notify_banner(text)
 
     def started(self, decision: Decision) -> Progress:
         """Begin a stage's line."""

@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
-from pipeline.figures import figure_text
 from pipeline.planning.plan import Decision
 from pipeline.sweep.results import measures_text, result_data, shown
 from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
+from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
-from pipeline.terminal.render import banner, echo, notify, print_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.execution.run import StageResult, Watcher
     from pipeline.stage import Progress
+    from pipeline.sweep.objective import Metric
 
 NOISE = "not told apart"
 
@@ -50,13 +50,13 @@ class SweepTerminal:
         """Show what must not be overlooked, once and not for every trial."""
         if text not in self.notices:
             self.notices.append(text)
-            notify(banner(text))
+            notify_banner(text)
 
     def finished(self, result: Result, sweep: Sweep) -> None:
         self.n_finished += 1
         if self.quiet:
             return
-        told = f"failed: {result.problem}" if result.problem else measures_text(result)
+        told = f"failed: {result.problem}" if result.problem else measures_text(sweep, result)
         settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.budget: result.budget})
         before = "" if result.is_new else " (done before)"
         text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
@@ -134,14 +134,14 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
     """Print the table, the best trial first, what it is worth, and where the files are."""
     best = best_of(results)
     measures = [measure.name for measure in sweep.measures]
-    interval = next((measure.name for measure in sweep.measures if measure.interval), None)
-    intervals = [f"95 % of {interval}"] if interval else []
+    interval = next((measure for measure in sweep.measures if measure.interval), None)
+    intervals = [f"95 % of {interval.name}"] if interval else []
     columns = ["trial", *short_names(sweep.names), *measures, *intervals, "seconds", "remark"]
     rows = [
         (
             str(result.trial.number),
             *(shown(value) for value in result.trial.settings.values()),
-            *(_figure(name, result.values.get(name)) for name in measures),
+            *(_figure(measure, result.values.get(measure.name)) for measure in sweep.measures),
             *([_interval(interval, result)] if interval else []),
             "" if result.seconds is None else f"{result.seconds:.1f}",
             remark(sweep, result, best),
@@ -168,7 +168,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
         echo(str(path))
     echo("With the best settings as pipeline.toml, pipeline run all takes over what the trial has done.")
     for notice in notices:
-        notify(banner(notice))
+        notify_banner(notice)
 
 
 def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
@@ -182,12 +182,12 @@ def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
     return NOISE if best and is_within_noise(result, best) else ""
 
 
-def _figure(name: str, value: float | None) -> str:
-    return "" if value is None else figure_text(name, value).removeprefix(f"{name} ")
+def _figure(measure: Metric, value: float | None) -> str:
+    return "" if value is None else measure.text(value)
 
 
-def _interval(name: str | None, result: Result) -> str:
-    return " - ".join(_figure(name or "", bound).removesuffix(" %") for bound in result.interval or ())
+def _interval(measure: Metric, result: Result) -> str:
+    return " - ".join(measure.text(bound).removesuffix(" %") for bound in result.interval or ())
 
 
 def short_names(names: Sequence[str]) -> list[str]:

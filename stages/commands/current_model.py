@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.figures import AnyFigure, values_of
 from pipeline.planning.current_result import find_current, require_current, why_stale
-from pipeline.stage import Figure
-from pipeline.terminal import render
+from pipeline.terminal import output
 from pipeline.terminal.progress import silent_progress
 from stages.shared.documents import read_document
 from stages.split.documents import ImageFormat, Normaliser
@@ -29,7 +29,7 @@ class Model:
 
     predictor: Predictor
     key: str
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, AnyFigure]
     origin: str
     stale: str
 
@@ -47,7 +47,7 @@ class Model:
         """The network as --json prints it."""
         return {
             "key": self.key,
-            "figures": dict(self.figures),
+            "figures": values_of(self.figures),
             "origin": self.origin,
             "stale": self.stale,
         }
@@ -66,7 +66,7 @@ def require_model(project: Project) -> Model:
 def tell_if_stale(model: Model) -> None:
     """Warn on standard error if a run with these settings would train another network."""
     if model.stale:
-        render.notify(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
+        output.notify(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

@@ -24,13 +24,13 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
     COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
     """
     from pipeline.errors import PipelineError, first_few
-    from pipeline.terminal import render
+    from pipeline.terminal import output
     from stages.commands.kaggle_download import fetch_competition
     from stages.ingest.sources.find import find_sources
 
     found = fetch_competition(competition, place.folder / "data", again=force)
     if as_json:
-        render.print_json(
+        output.print_json(
             {
                 "path": str(found.path),
                 "downloaded": found.downloaded,
@@ -41,17 +41,17 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
         )
         return
     did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
-    render.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
+    output.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.is_usable:
         try:
             parameters = cast("IngestParameters", place.load().config.parameters["ingest"])
-            notice = find_sources(parameters, place.folder).notice
+            notice = find_sources(parameters, place.folder).notice.splitlines()
         except PipelineError as error:  # what lay there before does not go with it, or the settings are wrong
-            notice = str(error)
+            notice = error.lines()
         else:
-            render.echo("next: pipeline run all")
+            output.echo("next: pipeline run all")
         if notice:
-            render.notify(f"warning: {notice}")
+            output.notify(f"warning: {notice[0]}", *notice[1:])
     else:
-        render.notify(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
-        render.notify("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")
+        output.notify(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
+        output.notify("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")

@@ -111,7 +111,7 @@ def refusal(name: str, said: str, code: int) -> PipelineError:
         return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     what = "Kaggle's program failed" if code else "Kaggle's program downloaded nothing"
-    shown = "\n    ".join(["what it said:", *(line[:200] for line in lines[-SHOWN:])]) if lines else ""
+    shown = ["what it said:", *(line[:200] for line in lines[-SHOWN:])] if lines else ""
     return StageError(f"{what} (exit code {code})", where=shown, hint="see whether the site can be reached, try again")
 
 

@@ -44,7 +44,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     predicted.
     """
     from pipeline.errors import DataError, ExitCode
-    from pipeline.terminal import render
+    from pipeline.terminal.output import notify, notify_error
     from stages.commands.current_model import require_model, tell_if_stale
     from stages.commands.predict_files import find_file, looks_like_picture, predict_csv, predict_picture
     from stages.commands.training_images import find_training_images
@@ -82,9 +82,9 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
             write_predictions(target, predictions, model.classes)
         tell_predictions(predictions, model, output, as_json=as_json)
     for each in errors[:ERRORS]:
-        render.notify(f"error: {each}")
+        notify_error(each)
     if len(errors) > ERRORS:
-        render.notify(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
+        notify(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
     if errors:
         click.get_current_context().exit(ExitCode.FAILED)
 
@@ -93,28 +93,28 @@ def tell_predictions(
     predictions: Sequence[FilePredictions], model: Model, output: str | None, *, as_json: bool
 ) -> None:
     """Print the predictions, or how many were written to ``output``, how many labels agree, and what is to warn of."""
-    from pipeline.terminal import render
+    from pipeline.terminal.output import echo, notify, print_json
     from stages.shared.messages import counted, readable
 
     if as_json:
         rows = [record for each in predictions for record in each.records(model.classes)]
-        render.print_json({"model": model.data(), "rows": rows})
+        print_json({"model": model.data(), "rows": rows})
     else:
         if output:
             n_rows = sum(len(each.P) for each in predictions)
-            render.echo(f"{counted(n_rows, 'row')} written to {readable(output)}")
+            echo(f"{counted(n_rows, 'row')} written to {readable(output)}")
         else:
             print_predictions(predictions, model.classes)
         if n_labelled := sum(len(each.labels) for each in predictions):
             n_correct = sum(each.n_correct(model.classes) for each in predictions)
-            render.echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}")
+            echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}")
     for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
-        render.notify(f"warning: {warning}: the predictions may be wrong")
+        notify(f"warning: {warning}: the predictions may be wrong")
 
 
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
     """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
-    from pipeline.terminal import render
+    from pipeline.terminal.output import echo, print_table
     from stages.commands.predictions import ranked
 
     left, rows = SHOWN, []
@@ -140,7 +140,7 @@ def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[
             )
         )
     columns = ["image", *(["id"] if any(each.ids for each in predictions) else []), *(["label"] if labelled else [])]
-    render.print_table([*columns, "says", "sure", "else"], table, numbers=("sure",))
+    print_table([*columns, "says", "sure", "else"], table, numbers=("sure",))
     n_rows = sum(len(each.P) for each in predictions)
     if n_rows > len(rows):
-        render.echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")
+        echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")

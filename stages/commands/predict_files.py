@@ -118,7 +118,7 @@ def predict_csv(
         is_cut_off = raw.ends_within_line and bad.has_part_of(raw.first_line + n_rows - 1, layout)
         more, hint = (f": {CUT_OFF}", COPY_AGAIN) if is_cut_off else ("", "correct these lines")
         error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)
-        raise DataError(error.what, where=error.where, hint=hint)
+        raise DataError(error.what, where=error.places, hint=hint)
     if not n_rows:
         raise DataError(f"{layout.file} has a header, but no rows", where=layout.file.path, hint="check the file")
     found.P = np.concatenate(probabilities)

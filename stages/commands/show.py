@@ -34,7 +34,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     """
     from pipeline.errors import DataError
     from pipeline.planning.current_result import require_current
-    from pipeline.terminal import render
+    from pipeline.terminal import output
     from stages.commands.current_model import find_model, image_format, tell_if_stale
     from stages.commands.predictions import ranked
     from stages.commands.read_row import part_of, read_row, warped
@@ -55,7 +55,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
         tell_if_stale(model)
     predicted = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
     if as_json:
-        render.print_json(
+        output.print_json(
             {
                 "row": row,
                 "part": part,
@@ -74,26 +74,26 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
         return
     draw([image, *copies])
     environment = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
-    render.echo(", ".join([*filter(None, environment), *([] if found.label is None else [f"label {found.label}"])]))
+    output.echo(", ".join([*filter(None, environment), *([] if found.label is None else [f"label {found.label}"])]))
     if predicted:
         verdict = "" if found.label is None else "right, " if predicted[0][0] == found.label else "wrong, "
         shown = "   ".join(f"{label} {percent(p)}" for label, p in predicted[:RANKED])
-        render.echo(f"the network says {predicted[0][0]}: {verdict}{shown}")
+        output.echo(f"the network says {predicted[0][0]}: {verdict}{shown}")
     else:
-        render.echo("no network yet: pipeline run train")
+        output.echo("no network yet: pipeline run train")
     if augmented and not copies:
-        render.notify("nothing warps: every strength of the augmentation is 0 in [train]")
+        output.notify("nothing warps: every strength of the augmentation is 0 in [train]")
 
 
 def draw(images: Sequence[Pixels]) -> None:
     """Print the first image and as many others as fit beside it: in greys on a terminal, else in characters."""
-    from pipeline.terminal import render
+    from pipeline.terminal import output
     from stages.images.terminal_drawing import GAP, characters, fitted, half_blocks
 
-    console = render.console()
+    console = output.console()
     shown = [fitted(image, console.width) for image in images]
     fit = max(1, (console.width + GAP) // (shown[0].shape[1] + GAP))
-    if render.has_colours(console):
+    if output.has_colours(console):
         console.print(half_blocks(shown[:fit]), end="", no_wrap=True)
     else:
-        render.echo(characters(shown[:fit], console.width))
+        output.echo(*characters(shown[:fit], console.width).splitlines())

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError, first_few
-from pipeline.stage import Figure, Outcome, Task
+from pipeline.figures import SHARE, AnyFigure, Figure
+from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
 from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, measure_members
@@ -139,15 +140,17 @@ def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np
     return Rows(X, Y.argmax(axis=1), numbers, folds)
 
 
-def figures_of(metrics: Metrics, *, with_folds: bool) -> dict[str, Figure]:
+def figures_of(metrics: Metrics, *, with_folds: bool) -> dict[str, AnyFigure]:
     """The figures that a run shows."""
     ensemble = metrics.ensemble
     return {
-        "out-of-fold accuracy" if with_folds else "validation accuracy": metrics.accuracy,
+        "out-of-fold accuracy" if with_folds else "validation accuracy": Figure(
+            metrics.accuracy, SHARE, is_headline=True
+        ),
         "macro F1": metrics.macro_f1,
         "log loss": metrics.log_loss,
         "errors": metrics.n_errors,
-        **({"ensemble accuracy": ensemble.accuracy} if ensemble else {}),
+        **({"ensemble accuracy": Figure(ensemble.accuracy, SHARE, is_headline=True)} if ensemble else {}),
     }
 
 

@@ -10,12 +10,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.figures import percent
 from pipeline.stage import Task
 from stages.ingest.convert import Found
 from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, EXAMPLES, bad_rows_error, explain, quarantine, text_labels
 from stages.ingest.csv.labels import Labels
 from stages.ingest.csv.sift import BYTES_KEPT, ROWS_KEPT
-from stages.shared.messages import counted, is_or_are, percent, shortened
+from stages.shared.messages import counted, is_or_are, shortened
 from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
         require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters))
     if share > parameters.max_quarantined or not train.bad.are_all_kept:
         limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
-        limit = f"{parameters.max_quarantined:.2%}" if share > parameters.max_quarantined else limit
+        limit = percent(parameters.max_quarantined) if share > parameters.max_quarantined else limit
         more = f" ({percent(share)}), and at most {limit} may be set aside"
         require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters), more)
     faults = explain(train.bad.kept, train.layout, labels)

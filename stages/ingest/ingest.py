@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from pipeline.stage import Figure, Outcome, Task
+from pipeline.figures import AnyFigure
+from pipeline.stage import Outcome, Task
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import Found, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout
@@ -91,7 +92,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
     source = DataSource(source=readable(task.origin), is_sample=task.origin == SAMPLE_ORIGIN)
     outputs["ingest/source.json"].write_bytes(encode_document(source))
-    figures: dict[str, Figure] = {
+    figures: dict[str, AnyFigure] = {
         "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",
         "images": f"{profile.height} x {profile.width}",
         "classes": len(profile.classes),
@@ -236,7 +237,7 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
         raise DataError(
             f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
             "too few for training and validation",
-            where="\n    ".join([f"{file.path}, column {shortened(train.layout.label or '')}", *shown]),
+            where=[f"{file.path}, column {shortened(train.layout.label or '')}", *shown],
             hint="correct the label if it is wrong, or else add rows of the class or remove its rows; "
             f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
         )

@@ -29,11 +29,6 @@ def is_or_are(n: int) -> str:
     return "is" if n == 1 else "are"
 
 
-def percent(share: float) -> str:
-    """``3.33%``, and ``under 0.01%`` rather than ``0.00%``."""
-    return "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
-
-
 def readable(name: str) -> str:
     r"""The name of a file with bytes that are not UTF-8 as ``\xe9``, so that it can be printed and written."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

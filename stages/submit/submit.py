@@ -13,7 +13,8 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError
-from pipeline.stage import Figure, Outcome, Task
+from pipeline.figures import SHARE, AnyFigure, Figure
+from pipeline.stage import Outcome, Task
 from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import load_array
@@ -92,9 +93,9 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
         writer.writerows(zip(ids.tolist(), labels, strict=True))
     check_written(output, id_name, label_name, ids, allowed=predictor.classes)
 
-    figures: dict[str, Figure] = {"rows": len(labels)}
+    figures: dict[str, AnyFigure] = {"rows": len(labels)}
     if source.is_sample:
-        figures["sample test score"] = sample_score(output)
+        figures["sample test score"] = Figure(sample_score(output), SHARE)
     return Outcome(figures)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.stage import Figure, Outcome, Task
+from pipeline.figures import SHARE, AnyFigure, Figure
+from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images, load, save, save_ensemble
 from stages.shared.documents import read_document
@@ -134,19 +135,21 @@ def check_settings(task: Task[TrainParameters], members: Sequence[Member], label
         )
 
 
-def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[str, Figure]:
+def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[str, AnyFigure]:
     """What is shown of one training, or in the mean of several."""
     kept = [history.best_epoch for history in histories]
     if len(members) == 1:
         return {
-            "validation accuracy": kept[0].validation_accuracy or 0.0,
+            "validation accuracy": Figure(kept[0].validation_accuracy or 0.0, SHARE, is_headline=True),
             "validation loss": kept[0].validation_loss or 0.0,
             f"{members[0].keep} epoch": kept[0].epoch,
             "epochs": len(histories[0].epochs),
         }
     return {
         "members": len(members),
-        "mean member accuracy": float(np.mean([epoch.validation_accuracy for epoch in kept])),
+        "mean member accuracy": Figure(
+            float(np.mean([epoch.validation_accuracy for epoch in kept])), SHARE, is_headline=True
+        ),
         "mean member loss": float(np.mean([epoch.validation_loss for epoch in kept])),
         "epochs": max(len(history.epochs) for history in histories),
     }

@@ -119,6 +119,7 @@ import threading
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.figures import SHARE, Figure
 from pipeline.stage import Outcome
 
 ROW = "{word},{power}\\n"
@@ -145,7 +146,8 @@ def total(task):
         raise DataError("it was told to fail", where="total.fails", hint="--set total.fails=false")
     value = int(powers.sum()) + task.parameters.start
     task.outputs["total/summary.json"].write_text(json.dumps({"total": value, "share_accuracy": 0.5}))
-    return Outcome(figures={"total": value, "share_accuracy": 0.5})
+    share = Figure(0.5, SHARE, is_headline=True)
+    return Outcome(figures={"total": value, "share_accuracy": share})
 """,
     "parts.py": '''
 import json

@@ -159,7 +159,7 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
         kept += f"{faults.n_rows - faults.n_whole:,}, are"
     return DataError(
         f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
-        where="\n    ".join([layout.file.path, *shown]),
+        where=[layout.file.path, *shown],
         hint=f"{hint}; {kept} in artifacts/ingest/failures.parquet",
     )
 

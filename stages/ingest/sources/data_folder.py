@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import DataError, first_few
 from pipeline.stage import Source
+from pipeline.visible import visible
 from stages.ingest.sources.zip_files import find_members, list_members, require_readable, sizes_of_members
 from stages.shared.messages import shortened
 
@@ -217,7 +218,7 @@ def endings(path: Path) -> list[str]:
 def listed(paths: Sequence[Path], data: Path) -> str:
     """The first few of ``paths``, as seen from ``data``."""
     more = f" and {len(paths) - EXAMPLES} more" if len(paths) > EXAMPLES else ""
-    return ", ".join(path.relative_to(data).as_posix() for path in paths[:EXAMPLES]) + more
+    return ", ".join(visible(path.relative_to(data).as_posix()) for path in paths[:EXAMPLES]) + more
 
 
 def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:

@@ -33,7 +33,7 @@ Invoke = Callable[..., Result]
 OBJECTIVE = Objective(
     measures=(
         Metric("total", "total/summary.json", highest_is_best=True),
-        Metric("share_accuracy", "total/summary.json", highest_is_best=True),
+        Metric("share_accuracy", "total/summary.json", highest_is_best=True, unit="share"),
     ),
     budget="load.limit",
     folds="total.start",

@@ -18,6 +18,7 @@ from pipeline.terminal.progress import Line, PlainProgress, Terminal, clock, dra
 NOTE = "97.22 % validation accuracy, epoch 7"
 
 SCRIPT = """
+from pipeline.figures import SHARE, Figure
 from pipeline.planning.reasons import Action, Reason, ReasonKind
 from pipeline.planning.plan import Decision
 from pipeline.terminal.progress import Terminal
@@ -25,7 +26,7 @@ from pipeline.store.receipt import Receipt, Work
 from pipeline.execution.run import StageResult
 
 work = Work("train", {}, {}, {}, {}, {}, ())
-receipt = Receipt(work, {}, {"validation accuracy": 0.9722}, (), "", "", "", 1.0)
+receipt = Receipt(work, {}, {"validation accuracy": Figure(0.9722, SHARE)}, (), "", "", "", 1.0)
 with Terminal() as terminal:
     progress = terminal.started(Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),)))
     progress(50, 100, unit="steps", note="97.00 % validation accuracy, epoch 7")

@@ -84,6 +84,6 @@ def test_a_cluster_of_ones_own_opens_no_port(toy: Toy, monkeypatch: pytest.Monke
         f"{toy.package}.jobs:work", {"a": 1, "b": 2}, arrays={"numbers": place}, scratch=toy.work, cores=1, most=2
     )
     next(results)
-    assert listening() == before
+    assert listening() <= before
     results.close()
     assert not (toy.work / "dask").exists()

@@ -1,0 +1,135 @@
+"""What a person sees of earlier runs and of stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import toml_text
+from pipeline.figures import Figure, as_figure, values_of
+from pipeline.store.receipt import LOCATION
+from pipeline.terminal.output import echo, notify, print_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.history.diff import Difference
+    from pipeline.history.verify import Finding
+    from pipeline.history.why import Step
+    from pipeline.store.run_log import Run
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """Print the log of runs, the newest last."""
+    rows = [
+        (
+            str(run.id),
+            run.started.replace("T", " ").partition("+")[0],
+            run.outcome,
+            f"{run.seconds:.1f}",
+            _span([name for name, action in run.stages.items() if action == "run"]) or "nothing",
+            _settings(run),
+            ", ".join(_headlines(run)),
+        )
+        for run in runs
+    ]
+    print_table(
+        ("run", "started (UTC)", "outcome", "seconds", "ran", "settings", "figures"), rows, numbers=("seconds",)
+    )
+
+
+def _span(stages: Sequence[str]) -> str:
+    """Name the stages that ran, in their order, the long way only if it is short."""
+    return ", ".join(stages) if len(stages) < 3 else f"{stages[0]} ... {stages[-1]}"
+
+
+def _settings(run: Run) -> str:
+    changed = [f"{name}={toml_text(value)}" for name, value in run.changed.items()]
+    text = ", ".join([f"preset {run.preset}", *changed] if run.preset else changed) or "defaults"
+    number = f", trial {run.trial['number']}" if "number" in run.trial else ""
+    return f"sweep {run.trial['sweep']}{number}: {text}" if run.trial else text
+
+
+def _headlines(run: Run) -> list[str]:
+    """Write the headlines of a run without their stages; what two stages tell alike stands there once."""
+    found = ((name.partition(": ")[2], as_figure(figure)) for name, figure in run.figures.items())
+    return sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline})
+
+
+def runs_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the log of runs as plain data; figures are their values."""
+    return [asdict(run) | {"figures": values_of(run.figures)} for run in runs]
+
+
+def print_differences(differences: Sequence[Difference]) -> None:
+    """Print in what two runs differ."""
+    if not differences:
+        echo("The two runs differ in nothing.")
+        return
+    rows = [(item.kind, item.name, _cell(item, item.before), _cell(item, item.after)) for item in differences]
+    print_table(("what", "name", "before", "after"), rows)
+
+
+def differences_data(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Return in what two runs differ as plain data; figures are their values."""
+
+    def plain(value: Any) -> Any:
+        return value.value if isinstance(value, Figure) else value
+
+    return [
+        {"kind": item.kind, "name": item.name, "before": plain(item.before), "after": plain(item.after)}
+        for item in differences
+    ]
+
+
+def _cell(difference: Difference, value: Any) -> str:
+    """Write a value as short as it can be told: digests by their first digits."""
+    if value is None:
+        return "-"
+    if difference.kind == "figure":
+        return as_figure(value).text
+    text = toml_text(value).strip('"')
+    return text[:12] if difference.kind in {"source", "input", "code"} else text
+
+
+def print_steps(steps: Sequence[Step]) -> None:
+    """Print the chain from an artifact down to the raw files, a block a stage."""
+    for step in steps:
+        receipt = step.receipt
+        if receipt is None:
+            echo(f"{step.stage}: the result that was used is no longer stored")
+            continue
+        note = "" if step.current else "; not the current result"
+        echo(f"{step.stage}  {receipt.work.key[:12]}  {receipt.finished}  {receipt.seconds:.1f} s{note}")
+        for path in step.files:
+            echo(f"  made   {path}  {(receipt.content(path) or '')[:12]}")
+        for path, content in receipt.work.inputs.items():
+            echo(f"  from   {path}  {content[:12]}")
+        for name, value in receipt.work.sources.items():
+            echo(f"  raw    {name}  {receipt.origin if name == LOCATION else value[:12]}")
+        settings = ", ".join(f"{key}={toml_text(value)}" for key, value in receipt.work.parameters.items())
+        echo(f"  with   {settings or 'no settings'}")
+        echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
+    for step in steps:
+        for problem in step.damage:
+            notify(f"warning: {problem}; what lies there is not what this tells of. hint: pipeline run {step.stage}")
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what was verified."""
+    rows = [(item.stage, item.generation, str(item.files), item.problem or "ok") for item in findings]
+    print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
+
+
+def print_disposable(found: Sequence[tuple[Path, int]], keep: int, *, done: bool) -> None:
+    """Print what a clean-up removes, or would remove."""
+    for path, size in found:
+        echo(f"{size / 1e6:10.1f} MB  {path}")
+    total = sum(size for _, size in found) / 1e6
+    if not found:
+        echo(f"Nothing to remove with --keep {keep}.")
+    elif done:
+        echo(f"Removed {total:.1f} MB.")
+    else:
+        echo(f"{total:.1f} MB would be removed; pipeline clean --keep {keep} --yes does it.")
