@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.errors import LockError, PipelineError, StoreError, SweepError
@@ -13,7 +14,7 @@ from pipeline.execution.run import RunResult, TrialOf, Watcher, run
 from pipeline.planning.plan import Decision, make_plan, select
 from pipeline.planning.reasons import Action
 from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_sources, take_snapshot
-from pipeline.store.receipt import Work
+from pipeline.store.receipt import Receipt, Work
 from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
 from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
@@ -24,15 +25,39 @@ SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps th
 
 
 def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
-    """Say by number of which trials all results are there, at the whole effort."""
-    done = {}
-    for trial in sweep.trials:
-        if trial.config:
-            aside = replace(project, config=trial.config, store=TrialStore(project.store.root))
-            selection = select(project.stages, stages_to_run(sweep))
-            plan = make_plan(take_snapshot(aside, selection.stages), selection)
-            done[trial.number] = not any(item.action in {Action.RUN, Action.MAY_RUN} for item in plan.decisions)
-    return done
+    """Say by number of which trials all results are there, with the whole budget."""
+    intact: set[Path] = set()
+    return {
+        trial.number: find_results(project, sweep, trial.config, intact) is not None
+        for trial in sweep.trials
+        if trial.config
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    """The stored results of a trial: the store that has chosen them, and the work of each stage."""
+
+    store: TrialStore
+    works: tuple[Work, ...]
+    last: Receipt
+
+
+def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Path]) -> StoredResults | None:
+    """Return the results of a trial's settings if all of them are stored; nothing is run or written."""
+    store = TrialStore(project.store.root, intact)
+    selection = select(project.stages, stages_to_run(sweep))
+    snapshot = take_snapshot(replace(project, config=config, store=store), selection.stages)
+    decisions = [item for item in make_plan(snapshot, selection).decisions if item.stage in selection.stages]
+    if any(item.action not in {Action.FRESH, Action.RESTORE} or item.receipt is None for item in decisions):
+        return None
+    for item in decisions:
+        if item.action is Action.RESTORE and item.receipt:
+            store.choose(item.stage, Path(item.receipt.generation))
+    works = tuple(item.work for item in snapshot if item.stage.name in selection.stages)
+    last = decisions[-1].receipt
+    assert last is not None  # noqa: S101 - all of them have one
+    return StoredResults(store, works, last)
 
 
 def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[Result, ...]:
@@ -66,6 +91,7 @@ class SweepRun:
         self.common = common_stages(project, sweep)
         self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
         self.expected: dict[str, Work] = {}
+        self.intact: set[Path] = set()  # folders of results that a trial has found intact
         self.seconds = {
             generation: logged.seconds
             for logged in read_runs(project.store.root)
@@ -88,7 +114,7 @@ class SweepRun:
         if self.common:
             with self.screen.watching("all trials") as watcher:
                 found = self._run(
-                    TrialStore(self.project.store.root),
+                    TrialStore(self.project.store.root, self.intact),
                     self.first,
                     self.common,
                     TrialOf(self.sweep.id, None, self.is_expected),
@@ -145,10 +171,16 @@ class SweepRun:
         sweep, rung = self.sweep, self.sweep.rungs[number]
         config = sweep.config(trial, rung)
         budget, is_final = sweep.budget_of(config), rung.divisor == 1
-        store = TrialStore(self.project.store.root)
+        store = TrialStore(self.project.store.root, self.intact)
         seconds = sum(result.seconds for result in finished.values())
         about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
         try:
+            stored = None if finished else find_results(self.project, sweep, config, self.intact)
+            if stored:
+                about.require_expected(stored.works)
+                values, interval = read_measures(stored.store, sweep.measures)
+                seconds_then = self.seconds.get(stored.last.generation)
+                return Result(trial, number, budget, is_final, values, interval, seconds_then)
             found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
         except (SweepError, StoreError, LockError):  # the next trial would meet the same
             raise
