@@ -54,12 +54,14 @@ def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="Results to keep of each stage.")
+@click.option(
+    "--keep", default=3, show_default=True, type=click.IntRange(min=0), help="How many results of each stage to keep."
+)
 @click.option("--yes", is_flag=True, help="Remove them.")
 @json_option
 @project_options
 def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None:
-    """Remove earlier results; without --yes, show which.
+    """Remove earlier results. Without --yes, only show them.
 
     A current result is never among them.
     """

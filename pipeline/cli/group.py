@@ -87,7 +87,7 @@ class Commands(click.Group):
             self._end(ctx, [f"interrupted; {what}"], ExitCode.INTERRUPTED)
         except BrokenPipeError:
             ctx.exit(ExitCode.FAILED)
-        except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is told in one block too
+        except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is shown as one block too
             what = f"{type(error).__name__}: {error}"
             lines = [f"this should not have happened: {what}", "  hint:  run it again with --debug"]
             self._end(ctx, lines, ExitCode.FAILED)
@@ -109,9 +109,9 @@ class Commands(click.Group):
 def main() -> None:
     """From a Kaggle image CSV to a submission you can trust."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a label in letters that a terminal lacks is no reason to fail
+        if isinstance(stream, TextIOWrapper):  # a terminal may lack the letters of a label
             stream.reconfigure(errors="backslashreplace")
-    # What a notebook or a machine's own style tells matplotlib is meant for other pictures, and may be none of ours.
+    # A notebook or a machine may set a backend and a style for matplotlib. They are not for the pictures made here.
     os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
     # No process that is started from here looks for its modules in the folder where the user stands.
     os.environ["PYTHONSAFEPATH"] = "1"

@@ -31,7 +31,7 @@ def runs(place: ProjectOptions, *, as_json: bool) -> None:
 @json_option
 @project_options
 def diff(place: ProjectOptions, first: str, second: str, *, as_json: bool) -> None:
-    """Show in what two runs differ: by number, or -1 for the last."""
+    """Show how two runs differ. A RUN is a number, or -1 for the last."""
     from pipeline.history.diff import compare
     from pipeline.store.run_log import find_run, read_runs
     from pipeline.terminal.history_view import differences_data, print_differences

@@ -113,10 +113,12 @@ execution_options: Decorator[Any] = option_group(
         type=click.Choice(list(BACKENDS)),
         default=DEFAULT,
         show_default=True,
-        help=f"Train members {', or '.join(f'{backend.summary} ({name})' for name, backend in BACKENDS.items())}.",
+        help=f"Do independent jobs {', or '.join(f'{backend.summary} ({name})' for name, backend in BACKENDS.items())}.",
     ),
     click.option(
-        "--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://host:port; else one is started here."
+        "--scheduler",
+        metavar="ADDRESS",
+        help="A Dask scheduler, tcp://host:port. Without it a cluster is started here.",
     ),
 )
 

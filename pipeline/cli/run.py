@@ -37,21 +37,21 @@ selection_options = option_group(
     "chosen",
     SelectionOptions,
     click.argument("stages", nargs=-1, required=True, metavar="all|STAGE...", shell_complete=complete_stages),
-    click.option("--only", is_flag=True, help="Only the named stages, on the artifacts that lie there."),
+    click.option("--only", is_flag=True, help="Run only the named stages, on the artifacts that are there."),
     click.option("--force", is_flag=True, help="Run the named stages even if they are fresh."),
     click.option(
         "--from",
         "first",
         metavar="STAGE",
         shell_complete=complete_stages,
-        help="Leave what comes before this stage as it is.",
+        help="Run no stage before this one.",
     ),
     click.option(
         "--to",
         "last",
         metavar="STAGE",
         shell_complete=complete_stages,
-        help="Leave what comes after this stage as it is.",
+        help="Run no stage after this one.",
     ),
 )
 
@@ -63,7 +63,7 @@ selection_options = option_group(
 @output_options(dry_run="Show what would run and why, and run nothing.", quiet="Show nothing but warnings and errors.")
 @project_options
 def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, output: OutputOptions) -> None:
-    """Bring stages up to date, and first what they depend on."""
+    """Bring stages up to date. Stages that they depend on come first."""
     from pipeline.cli.project import ARTIFACTS
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan, select

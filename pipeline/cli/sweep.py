@@ -66,16 +66,21 @@ sweep_options = option_group(
     ),
     click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the draws."),
     click.option(
-        "--folds", type=click.IntRange(min=2), metavar="K", help="Judge by K folds, not by the validation rows."
+        "--folds",
+        type=click.IntRange(min=2),
+        metavar="K",
+        help="Judge trials by K folds instead of the validation rows.",
     ),
     click.option(
         "--objective",
-        metavar="MEASURE",
+        metavar="METRIC",
         shell_complete=complete_objectives,
-        help="The measure that decides, if it is not to be the first.",
+        help="The metric that decides, in place of the first one.",
     ),
     click.option(
-        "--halving", is_flag=True, help="Begin with short runs; only the best third goes on to three times as much."
+        "--halving",
+        is_flag=True,
+        help="Begin with short runs; the best third of them goes on to runs three times as long, and so on.",
     ),
     click.option(
         "--output",
@@ -83,9 +88,9 @@ sweep_options = option_group(
         "best",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Write the best settings here too, say to pipeline.toml.",
+        help="Write the best settings into this file too, for example pipeline.toml.",
     ),
-    click.option("--force", is_flag=True, help="Let --output write over a file."),
+    click.option("--force", is_flag=True, help="Let --output replace a file."),
 )
 
 
@@ -93,17 +98,17 @@ sweep_options = option_group(
 @sweep_options
 @settings_options
 @execution_options
-@output_options(dry_run="List the trials, and run nothing.", quiet="Show no trial before the table.")
+@output_options(dry_run="List the trials, and run nothing.", quiet="Show nothing before the table.")
 @project_options
 def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, output: OutputOptions) -> None:
-    """Try settings, and say which are best.
+    """Try settings, and show which are best.
 
     \b
     pipeline sweep --grid train.learning_rate=1e-3,3e-3 --grid train.hidden=[256,64],[512,128]
     pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2 train.dropout=0.0..0.5
 
-    A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The artifacts stay as they are: --dry-run shows the trials,
-    sweeps/ takes the table, a picture, and the best settings. The same sweep again does what is missing.
+    A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The table, a picture and the best settings are written below
+    sweeps/; the artifacts stay as they are. The same sweep again runs only what is missing.
     """  # noqa: D301 - click takes the character itself: the next lines stay as they are
     from pipeline.config import takes_fractions, toml_text
     from pipeline.sweep.files import require_new, write_files

@@ -1,4 +1,4 @@
-"""Trying settings: the search space, the trials, and which is best.
+"""Trying settings: the search space, the trials, and which of them is best.
 
 May import: execution and all below it.
 """

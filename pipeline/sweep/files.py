@@ -37,7 +37,7 @@ def require_new(path: Path, *, force: bool) -> None:
 def write_files(
     folder: Path, stages: Sequence[Stage], sweep: Sweep, results: Sequence[Result], output: Path | None
 ) -> dict[str, Path]:
-    """Write the table, and if any trial succeeded the picture and the best settings; return what lies where.
+    """Write the table, and if any trial succeeded the picture and the best settings; return the files by their kind.
 
     A single trial, which is compared with nothing, leaves no file but ``output``.
     """
@@ -46,8 +46,8 @@ def write_files(
     if len(results) > 1:
         contents["table"] = place / "trials.csv", table(sweep, results)
     if best := best_of(results):
-        told = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(sweep, best)}\n"
-        settings = told + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
+        comment = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(sweep, best)}\n"
+        settings = comment + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
         if len(results) > 1:
             contents["picture"] = place / "picture.svg", picture(sweep, results)
             contents["best"] = place / "best.toml", settings
@@ -85,7 +85,7 @@ def settings_toml(config: Config, stages: Sequence[Stage], tried: Collection[str
 
 
 def table(sweep: Sweep, results: Sequence[Result]) -> str:
-    """All trials as CSV, the best first."""
+    """Return all trials as CSV, the best first."""
     best = best_of(results)
     measures = [measure.name for measure in sweep.measures]
     text = StringIO()
@@ -127,16 +127,16 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
         for number, name in enumerate(sweep.names):
             axes = figure.add_subplot(n_rows, n_columns, number + 1)
             _draw_panel(axes, name, [result.trial.settings[name] for result in good], good, measure)
-        told = ["orange: the best", *(["hollow: stopped early"] if len(sweep.rungs) > 1 else [])]
-        told += ["lines: 95 % intervals"] if measure.interval else []
-        figure.suptitle(f"{measure.name} of {len(good)} trials ({', '.join(told)})", fontsize="medium")
+        legend = ["orange: the best", *(["hollow: stopped early"] if len(sweep.rungs) > 1 else [])]
+        legend += ["lines: 95 % intervals"] if measure.interval else []
+        figure.suptitle(f"{measure.name} of {len(good)} trials ({', '.join(legend)})", fontsize="medium")
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
 
 def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], measure: Metric) -> None:
-    """Draw one setting: numbers along an axis, anything else side by side; the best trial, the first, stands out."""
+    """Draw one setting: numbers along an axis, other values side by side. The best trial, the first, stands out."""
     is_numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if is_numeric:
         x = [float(value) for value in values]

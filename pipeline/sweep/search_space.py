@@ -1,6 +1,6 @@
-"""The settings that a sweep tries: all combinations of a grid, random draws, or both; parsed from words.
+"""The search space of a sweep: all combinations of a grid, random draws, or both; parsed from the command line.
 
-    train.optimiser=adam,adamw            each of these values; they are TOML, but for quotes, which may be left out
+    train.optimiser=adam,adamw            each of these values; they are TOML, and quotes may be left out
     train.hidden=[256,64],[512,128]       lists are values too
     train.dropout=0.0..0.5                drawn evenly from here to there
     train.learning_rate=log:1e-4..1e-2    drawn evenly on a logarithmic scale

@@ -1,4 +1,4 @@
-"""Stages as they run, on standard error: a line each on a terminal, plain lines elsewhere, only notices if quiet.
+"""Stages as they run, on standard error: a line for each on a terminal, plain lines elsewhere, only notices if quiet.
 
 A stage's line has its name, a bar, the rate, the time left, and what moves (the accuracy so far); when it is done,
 the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else. Elsewhere, as in
@@ -44,22 +44,22 @@ class Line:
     done: float = 0.0
     total: float = 0.0  # 0 until the stage says how much there is
     first: float = 0.0  # what was done when it said so first: a stage that was killed goes on where it was
-    first_told: float = 0.0
-    last_told: float = 0.0
+    first_reported: float = 0.0
+    last_reported: float = 0.0
     unit: str = ""
     note: str = ""
     seconds: float | None = None  # that it took, once it is done
     outcome: str = "ran"
 
     def report(self, done: float, total: float, unit: str, note: str, now: float) -> None:
-        """Take in how far the stage is."""
-        if not self.first_told:
-            self.first, self.first_told = done, now
-        self.done, self.total, self.unit, self.note, self.last_told = done, total, unit, note, now
+        """Note how far the stage is."""
+        if not self.first_reported:
+            self.first, self.first_reported = done, now
+        self.done, self.total, self.unit, self.note, self.last_reported = done, total, unit, note, now
 
     def rate(self) -> float:
         """How many units a second; 0 while that cannot be told."""
-        seconds = self.last_told - self.first_told
+        seconds = self.last_reported - self.first_reported
         return (self.done - self.first) / seconds if seconds >= SETTLED else 0.0
 
     def texts(self, now: float) -> tuple[str, str]:
@@ -67,7 +67,7 @@ class Line:
         rate = self.rate()
         if not rate:
             return "", clock(now - self.started)
-        left = (self.total - self.done) / rate - (now - self.last_told)
+        left = (self.total - self.done) / rate - (now - self.last_reported)
         shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
         return f"{shown} {self.unit}/s", f"{clock(max(0.0, left))} left"
 
@@ -98,26 +98,26 @@ def draw_line(line: Line, columns: int, now: float) -> Text:
 
 
 class PlainProgress:
-    """Takes a stage's progress, and says now and then how far it is; ``timer`` only goes forward, in seconds."""
+    """Logs now and then how far a stage is; ``timer`` returns seconds and only goes forward."""
 
     def __init__(self, name: str, log: Callable[[str], None], timer: Callable[[], float] = time.monotonic) -> None:
-        self._say, self._timer = log, timer
+        self._log, self._timer = log, timer
         self._line = Line(name, timer())
-        self._said = self._line.started
+        self._logged = self._line.started
 
     def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
         now = self._timer()
         self._line.report(done, total, unit, note, now)
-        if now - self._said >= SPACING:
-            self._said = now
+        if now - self._logged >= SPACING:
+            self._logged = now
             left = self._line.texts(now)[1] if self._line.rate() else ""
             parts = (f"{self._line.name}: {done:,.0f} of {total:,.0f} {unit}", note, left)
-            self._say("; ".join(part for part in parts if part))
+            self._log("; ".join(part for part in parts if part))
 
 
 @dataclass(slots=True)
 class Lines:
-    """All lines, drawn anew each time that the screen is."""
+    """All stages' lines, as Rich draws them again and again."""
 
     lines: list[Line] = field(default_factory=list)
 
@@ -128,7 +128,7 @@ class Lines:
 
 
 class Terminal:
-    """Watches a run for a person; use it as a context, so that the lines end with the block.
+    """Shows a run to a person. Use it as a context: at its end the lines stop moving.
 
     When a run succeeds, the lines make room for the table of its results if that is shown on the same screen;
     ``transient`` lines vanish in any case.
@@ -208,4 +208,4 @@ class Terminal:
 
 
 def silent_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take a stage's progress and show nothing."""
+    """Drop a stage's progress."""

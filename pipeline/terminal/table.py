@@ -1,4 +1,4 @@
-"""Tables as wide as the terminal: columns that wrap between words, or where words would break, a few lines a row."""
+"""Tables as wide as the terminal. Columns wrap between words; where words would not fit, a row takes several lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who does independent jobs: processes of this machine, or a Dask cluster.
+"""Where independent jobs are done: in processes of this machine, or on a Dask cluster.
 
 May import: store, fingerprint, and stage, config, errors.
 """
