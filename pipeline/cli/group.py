@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -97,6 +96,8 @@ class Commands(click.Group):
         from pipeline.terminal.output import notify
 
         if has_debug(ctx):
+            import traceback
+
             traceback.print_exc()
         notify(f"error: {lines[0]}", *lines[1:])
         ctx.exit(code)
