@@ -113,7 +113,7 @@ execution_options: Decorator[Any] = option_group(
         type=click.Choice(list(BACKENDS)),
         default=DEFAULT,
         show_default=True,
-        help=f"Do independent jobs {', or '.join(f'{backend.summary} ({name})' for name, backend in BACKENDS.items())}.",
+        help=f"Do independent jobs {', or '.join(f'{each.summary} ({name})' for name, each in BACKENDS.items())}.",
     ),
     click.option(
         "--scheduler",

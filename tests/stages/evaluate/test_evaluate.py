@@ -11,6 +11,7 @@ import pytest
 from made_report import make_images, make_network, make_predictions, make_profile, make_receipts
 
 from pipeline.errors import DataError, StageError
+from pipeline.figures import values_of
 from stages.evaluate import evaluate as module
 from stages.evaluate.parameters import EvaluateParameters
 from stages.ingest.documents import DataSource
@@ -100,7 +101,7 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
         assert figures["recall"] == pytest.approx(recall)
         assert figures["f1"] == pytest.approx(2 * precision * recall / (precision + recall))
     assert metrics["macro_f1"] == pytest.approx(np.mean([each["f1"] for each in metrics["per_class"]]))
-    assert outcome.figures == {
+    assert values_of(outcome.figures) == {
         "validation accuracy": metrics["accuracy"],
         "macro F1": metrics["macro_f1"],
         "log loss": metrics["log_loss"],
@@ -179,7 +180,7 @@ def test_classes_that_are_never_predicted_are_named_in_a_warning(
     assert outcome.warnings == (
         f"2 classes are never predicted: 3 ({n_rows[0]} rows), 20 ({n_rows[2]} rows): see macro F1, not the accuracy",
     )
-    assert outcome.figures["macro F1"] < outcome.figures["validation accuracy"]
+    assert values_of(outcome.figures)["macro F1"] < values_of(outcome.figures)["validation accuracy"]
     for row in (0, 1):  # both rows of a class are missed, among 198 of the others
         Y = np.zeros((200, 3), np.float32)
         Y[:, 1] = 1
@@ -276,8 +277,8 @@ def test_with_folds_a_row_is_judged_by_the_members_that_have_not_seen_it(tmp_pat
     together = each.mean(axis=0)
     assert metrics["ensemble"]["n_rows"] == 200
     assert metrics["ensemble"]["accuracy"] == np.mean(together.argmax(axis=1) == actual)
-    assert outcome.figures["out-of-fold accuracy"] == metrics["accuracy"]
-    assert outcome.figures["ensemble accuracy"] == metrics["ensemble"]["accuracy"]
+    assert values_of(outcome.figures)["out-of-fold accuracy"] == metrics["accuracy"]
+    assert values_of(outcome.figures)["ensemble accuracy"] == metrics["ensemble"]["accuracy"]
     predictions = pd.read_parquet(tmp_path / "evaluate/predictions.parquet")
     assert predictions["fold"].tolist() == [*fold_of_row.tolist(), *[-1] * 200]
     np.testing.assert_allclose(predictions[["p_3", "p_7", "p_20"]].to_numpy()[:80], unseen, rtol=1e-6)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import ConfigError, DataError, StageError
+from pipeline.figures import values_of
 from stages import mlp
 from stages.encode.documents import Classes
 from stages.mlp import Architecture, load_members, predict_proba
@@ -55,19 +56,19 @@ def rows(tmp_path: Path) -> Path:
 
 def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stage) -> None:
     outcome = run_stage("train", TrainParameters(**SMALL))
-    assert outcome.figures["validation accuracy"] > 0.95
+    assert values_of(outcome.figures)["validation accuracy"] > 0.95
     network = mlp.load(rows / "train/model.npz")
     assert network.images == mlp.Images((3, 7, 20), 4, 3, 0.0, 255.0)
     X, Y = np.load(rows / "split/X_validation.npy"), np.load(rows / "encode/Y_validation.npy")
     accuracy = np.mean(mlp.predict_proba(network, X).argmax(1) == Y.argmax(1))
-    assert accuracy == outcome.figures["validation accuracy"]
+    assert accuracy == values_of(outcome.figures)["validation accuracy"]
 
 
 def test_the_history_has_a_row_for_each_epoch_and_says_which_was_best(rows: Path, run_stage) -> None:
     outcome = run_stage("train", TrainParameters(**SMALL, keep="best"))
     history = pd.read_parquet(rows / "train/history.parquet")
     assert history["epoch"].tolist() == [1, 2, 3]
-    best = history.loc[history["epoch"] == outcome.figures["best epoch"]].iloc[0]
+    best = history.loc[history["epoch"] == values_of(outcome.figures)["best epoch"]].iloc[0]
     assert best["validation_accuracy"] == history["validation_accuracy"].max()
     assert history["kept"].tolist() == (history["epoch"] == best["epoch"]).tolist()
 
@@ -118,7 +119,7 @@ def test_rows_of_another_image_size_are_refused(rows: Path, run_stage) -> None:
 @pytest.mark.usefixtures("rows")
 def test_a_time_budget_ends_training_with_a_warning(run_stage) -> None:
     outcome = run_stage("train", TrainParameters(**{**SMALL, "epochs": 50}, max_seconds=1e-9))
-    assert outcome.figures["epochs"] == 1
+    assert values_of(outcome.figures)["epochs"] == 1
     assert "train.max_seconds" in outcome.warnings[0]
 
 
@@ -232,7 +233,7 @@ def test_the_first_member_is_the_single_network_and_more_members_train_only_what
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), pieces=pieces)
     assert weights(rows / "train/model.npz")[:3] == three
     assert len(pieces.made) == 5
-    assert outcome.figures["members"] == 5
+    assert values_of(outcome.figures)["members"] == 5
     history = pd.read_parquet(rows / "train/history.parquet")
     assert history["member"].tolist() == [member for member in range(5) for _ in range(3)]
     run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), pieces=pieces)
@@ -274,7 +275,7 @@ def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_st
         run_stage("train", TrainParameters(**ONE_PROCESS))
     assert "train.folds=5" in caught.value.hint
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2))
-    assert outcome.figures["mean member accuracy"] > 0.9
+    assert values_of(outcome.figures)["mean member accuracy"] > 0.9
 
 
 @pytest.mark.usefixtures("rows")
@@ -319,7 +320,7 @@ def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_one
     network = load_members(rows / "train/model.npz")[0]
     X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
     accuracy = (predict_proba(network, X).argmax(axis=1) == Y.argmax(axis=1)).mean()
-    assert outcome.figures["validation accuracy"] == pytest.approx(accuracy)
+    assert values_of(outcome.figures)["validation accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.9
 
 
