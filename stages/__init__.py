@@ -139,7 +139,7 @@ COMMANDS = {
 
 # what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why
 OBJECTIVE = Objective(
-    measures=(
+    metrics=(
         Metric("accuracy", "evaluate/metrics.json", highest_is_best=True, interval="accuracy_interval", unit="share"),
         Metric("log_loss", "evaluate/metrics.json", highest_is_best=False),
     ),

@@ -55,10 +55,10 @@ def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
-    """Offer the measures that a sweep judges by."""
+    """Offer the metrics that a sweep judges by."""
     from stages import OBJECTIVE
 
-    return _beginning_with(incomplete, [measure.name for measure in OBJECTIVE.measures])
+    return _beginning_with(incomplete, [metric.name for metric in OBJECTIVE.metrics])
 
 
 def _choices(stages: Iterable[Stage], name: str) -> list[str]:

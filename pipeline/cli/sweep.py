@@ -133,7 +133,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     grid = [parse_choice(text) for text in options.grid]
     ranges = [parse_random(text, takes_fractions=fractions) for text in options.ranges]
     trials = combine(grid, ranges, options.count or 0, options.seed)
-    planned = make_sweep(project, OBJECTIVE, trials, configure, objective=options.objective, halving=options.halving)
+    planned = make_sweep(project, OBJECTIVE, trials, configure, metric=options.objective, halving=options.halving)
     if output.dry_run:
         done = find_done(project, planned)
         print_json(trials_data(planned, done)) if output.as_json else print_trials(planned, done)

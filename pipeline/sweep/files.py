@@ -15,7 +15,7 @@ from pipeline.config import Config, plain, toml_text
 from pipeline.errors import ConfigError, StoreError
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.results import measures_text, result_data, shown
+from pipeline.sweep.results import metrics_text, result_data, shown
 from pipeline.sweep.trials import Result, Sweep, best_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def write_files(
     if len(results) > 1:
         contents["table"] = place / "trials.csv", table(sweep, results)
     if best := best_of(results):
-        comment = f"# trial {best.trial.number} of sweep {sweep.id}: {measures_text(sweep, best)}\n"
+        comment = f"# trial {best.trial.number} of sweep {sweep.id}: {metrics_text(sweep, best)}\n"
         settings = comment + settings_toml(sweep.config(best.trial, sweep.rungs[best.rung]), stages, sweep.names)
         if len(results) > 1:
             contents["picture"] = place / "picture.svg", picture(sweep, results)
@@ -87,12 +87,12 @@ def settings_toml(config: Config, stages: Sequence[Stage], tried: Collection[str
 def table(sweep: Sweep, results: Sequence[Result]) -> str:
     """Return all trials as CSV, the best first."""
     best = best_of(results)
-    measures = [measure.name for measure in sweep.measures]
+    metrics = [metric.name for metric in sweep.metrics]
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     budgets = [] if sweep.budget in sweep.names else [sweep.budget]
     others = ["within_noise_of_best", "seconds", "problem"]
-    writer.writerow(["trial", *sweep.names, "outcome", *budgets, *measures, "low", "high", *others])
+    writer.writerow(["trial", *sweep.names, "outcome", *budgets, *metrics, "low", "high", *others])
     for result in results:
         data = result_data(sweep, result, best)
         low, high = result.interval or ("", "")
@@ -102,7 +102,7 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
                 *(shown(value) for value in result.trial.settings.values()),
                 data["outcome"],
                 *(data[name] for name in budgets),
-                *(data.get(name, "") for name in measures),
+                *(data.get(name, "") for name in metrics),
                 low,
                 high,
                 *(data[name] for name in others),
@@ -117,7 +117,7 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    measure = sweep.measures[0]
+    metric = sweep.metrics[0]
     good = [result for result in results if not result.problem]
     n_columns = min(3, len(sweep.names))
     n_rows = -(-len(sweep.names) // n_columns)
@@ -126,16 +126,16 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
         FigureCanvasSVG(figure)
         for number, name in enumerate(sweep.names):
             axes = figure.add_subplot(n_rows, n_columns, number + 1)
-            _draw_panel(axes, name, [result.trial.settings[name] for result in good], good, measure)
+            _draw_panel(axes, name, [result.trial.settings[name] for result in good], good, metric)
         legend = ["orange: the best", *(["hollow: stopped early"] if len(sweep.rungs) > 1 else [])]
-        legend += ["lines: 95 % intervals"] if measure.interval else []
-        figure.suptitle(f"{measure.name} of {len(good)} trials ({', '.join(legend)})", fontsize="medium")
+        legend += ["lines: 95 % intervals"] if metric.interval else []
+        figure.suptitle(f"{metric.name} of {len(good)} trials ({', '.join(legend)})", fontsize="medium")
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
 
 
-def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], measure: Metric) -> None:
+def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], metric: Metric) -> None:
     """Draw one setting: numbers along an axis, other values side by side. The best trial, the first, stands out."""
     is_numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if is_numeric:
@@ -148,11 +148,11 @@ def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[
         axes.set_xticks(range(len(labels)), labels)
         axes.margins(x=0.2)
     for place, result in reversed(list(zip(x, results, strict=True))):
-        value = result.values[measure.name]
+        value = result.values[metric.name]
         colour = ORANGE if result is results[0] else BLUE if result.is_final else GREY
-        if result.interval and measure.interval:
+        if result.interval and metric.interval:
             axes.vlines(place, *result.interval, color=colour, linewidth=0.8, alpha=0.4)
         axes.plot(place, value, "o", color=colour, fillstyle="full" if result.is_final else "none", markersize=6)
     axes.set_xlabel(name)
-    axes.set_ylabel(measure.name)
+    axes.set_ylabel(metric.name)
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""What a project tells `pipeline sweep`: by which figures trials are judged, and what its options stand for."""
+"""The objective of a sweep, which a project defines: the metrics that trials are compared by, and two settings."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """How a sweep judges: the first measure decides unless another is asked for, and the others break ties.
+    """How a sweep compares trials: the first metric decides unless another is asked for, and the others break ties.
 
-    ``effort`` names the setting that successive halving divides, a whole number (``train.epochs``), and ``folds``
-    the one that says in how many folds the rows are divided, if there is such a setting.
+    ``budget`` names the setting that successive halving divides, a whole number (``train.epochs``). ``folds`` names
+    the setting for the number of folds, if there is one.
     """
 
-    measures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...]
     budget: str
     folds: str | None = None

@@ -8,9 +8,9 @@ from pipeline.config import toml_text
 from pipeline.sweep.trials import Result, Sweep, is_within_noise
 
 
-def measures_text(sweep: Sweep, result: Result) -> str:
-    """Write the measures of a trial that succeeded."""
-    return ", ".join(f"{measure.name} {measure.text(result.values[measure.name])}" for measure in sweep.measures)
+def metrics_text(sweep: Sweep, result: Result) -> str:
+    """Write the metrics of a trial that succeeded."""
+    return ", ".join(f"{metric.name} {metric.text(result.values[metric.name])}" for metric in sweep.metrics)
 
 
 def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, Any]:

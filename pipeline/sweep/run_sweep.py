@@ -164,7 +164,7 @@ class SweepRun:
         return list(done.values())
 
     def run_trial(self, trial: Trial, number: int, finished: Mapping[JobKey, JobResult], watcher: Watcher) -> Result:
-        """Run one trial with the results of its finished jobs, and read its measures.
+        """Run one trial with the results of its finished jobs, and read its metrics.
 
         Raises JobsPending if a stage needs other jobs.
         """
@@ -178,7 +178,7 @@ class SweepRun:
             stored = None if finished else find_results(self.project, sweep, config, self.intact)
             if stored:
                 about.require_expected(stored.works)
-                values, interval = read_measures(stored.store, sweep.measures)
+                values, interval = read_metrics(stored.store, sweep.metrics)
                 seconds_then = self.seconds.get(stored.last.generation)
                 return Result(trial, number, budget, is_final, values, interval, seconds_then)
             found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
@@ -186,7 +186,7 @@ class SweepRun:
             raise
         except PipelineError as error:
             return Result(trial, number, budget, is_final, {}, is_new=True, problem=error.what)
-        values, interval = read_measures(store, sweep.measures)
+        values, interval = read_metrics(store, sweep.metrics)
         return Result(trial, number, budget, is_final, values, interval, self._seconds(found), found.has_run_anything)
 
     def _run(
@@ -213,18 +213,18 @@ class SweepRun:
         return self.seconds.get(generation)
 
 
-def read_measures(store: TrialStore, measures: Sequence[Metric]) -> tuple[dict[str, float], tuple[float, float] | None]:
-    """Return the measures by name, and the interval of the first that has one."""
+def read_metrics(store: TrialStore, metrics: Sequence[Metric]) -> tuple[dict[str, float], tuple[float, float] | None]:
+    """Return the metrics by name, and the interval of the first that has one."""
     values: dict[str, float] = {}
     interval = None
-    for measure in measures:
-        path = store.folder(measure.stage) / measure.artifact.partition("/")[2]
+    for metric in metrics:
+        path = store.folder(metric.stage) / metric.artifact.partition("/")[2]
         try:
             document = json.loads(path.read_bytes())
         except OSError as error:
             raise StoreError(f"a trial's result is gone: {error.strerror}", where=str(path)) from error
-        values[measure.name] = document[measure.name]
-        if measure.interval and interval is None:
-            low, high = document[measure.interval]
+        values[metric.name] = document[metric.name]
+        if metric.interval and interval is None:
+            low, high = document[metric.interval]
             interval = (float(low), float(high))
     return values, interval

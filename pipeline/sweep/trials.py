@@ -1,9 +1,9 @@
 """Try settings: every trial is an ordinary run whose results are stored and do not become the current ones.
 
 So a trial is logged, what it has in common with others is done once, and the same sweep again does only what is
-missing. With successive halving all trials begin with little effort, and the best third goes on to three times as
+missing. With successive halving all trials begin with a small budget, and the best third goes on to three times as
 much, until the last have had all of it: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
-hyperparameter optimization", AISTATS 2016. A trial with less effort is a complete run of its own, with a learning
+hyperparameter optimization", AISTATS 2016. A trial with a smaller budget is a complete run of its own, with a learning
 rate that falls to its end; the next one begins anew.
 """
 
@@ -24,14 +24,14 @@ from pipeline.planning.plan import ancestors, select
 from pipeline.planning.snapshot import Project
 from pipeline.sweep.objective import Metric, Objective
 
-ETA = 3  # successive halving: one in so many goes on, to so many times the effort
+ETA = 3  # successive halving: one trial in three goes on, with three times the budget
 
 Configure = Callable[[Mapping[str, Any]], Config]  # what a trial sets -> all settings; raises ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One point of the space: its number from 1, what it sets, and all settings, or the ``problem`` with them."""
+    """A point of the search space: its number from 1, what it sets, and all settings, or the ``problem`` with them."""
 
     number: int
     settings: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A step of successive halving: so many trials, each with the ``divisor``-th part of the whole effort."""
+    """A step of successive halving: so many trials, each with the ``divisor``-th part of the whole budget."""
 
     n_trials: int
     divisor: int
@@ -49,10 +49,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is to be tried, and how it is judged: ``measures`` are compared one after the other."""
+    """The trials, and how they are compared: by the first of the ``metrics``; the others break ties."""
 
     trials: tuple[Trial, ...]
-    measures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...]
     budget: str
     rungs: tuple[Rung, ...]
     configure: Configure
@@ -64,20 +64,20 @@ class Sweep:
 
     @property
     def id(self) -> str:
-        """A name that the same trials of the same settings have, judged in the same way."""
+        """The name of the sweep: the same trials, compared in the same way, have the same."""
         trials = [
             {stage: trial.config.values(stage) for stage in trial.config.parameters} if trial.config else {}
             for trial in self.trials
         ]
         rungs = [[rung.n_trials, rung.divisor] for rung in self.rungs]
-        return digest(["sweep", trials, [measure.name for measure in self.measures], rungs])[:8]
+        return digest(["sweep", trials, [metric.name for metric in self.metrics], rungs])[:8]
 
     def budget_of(self, config: Config) -> Any:
         stage, _, key = self.budget.partition(".")
         return config.values(stage)[key]
 
     def config(self, trial: Trial, rung: Rung) -> Config:
-        """Return the settings of a trial with the effort of a rung."""
+        """Return the settings of a trial with the budget of a rung."""
         assert trial.config is not None  # noqa: S101 - it is asked for trials that can be
         if rung.divisor == 1:
             return trial.config
@@ -87,9 +87,9 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a trial: the measures and the interval of one of them, or the ``problem`` that it met.
+    """What came of a trial: the metrics and the interval of one of them, or the ``problem`` that it met.
 
-    ``rung`` counts from 0; ``is_final`` is whether the trial had the whole effort, and ``is_new`` whether anything
+    ``rung`` counts from 0; ``is_final`` is whether the trial had the whole budget, and ``is_new`` whether anything
     had to be done for it. ``seconds`` is how long its results took, whenever that was.
     """
 
@@ -105,7 +105,7 @@ class Result:
 
 
 class Screen(Protocol):
-    """Whoever looks on while a sweep goes on."""
+    """What shows a sweep while it goes on."""
 
     def watching(self, title: str) -> AbstractContextManager[Watcher]:
         """Watch one run."""
@@ -119,24 +119,25 @@ class Screen(Protocol):
 
 def make_sweep(
     project: Project,
-    judging: Objective,
+    objective: Objective,
     candidates: Sequence[Mapping[str, Any]],
     configure: Configure,
     *,
-    objective: str | None = None,
+    metric: str | None = None,
     halving: bool = False,
 ) -> Sweep:
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
-    Raises ConfigError if a setting has no bearing on the objective, if the objective is not known, or if no trial
-    can be. Single trials that cannot be are told of in their ``problem``.
+    ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting has no bearing on the
+    metrics, if there is no such metric, or if no trial has valid settings. A single trial whose settings are not valid
+    says so in its ``problem``.
     """
-    measures = ordered_measures(judging.measures, objective)
-    concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in measures))
+    metrics = ordered_metrics(objective.metrics, metric)
+    concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in metrics))
     for name in candidates[0]:
         stage, _ = find_setting(project.stages, name)
         if stage.name not in concerned:
-            raise ConfigError(f"{name} has no bearing on {measures[0].artifact}", hint="leave it out of the sweep")
+            raise ConfigError(f"{name} has no bearing on {metrics[0].artifact}", hint="leave it out of the sweep")
     trials: list[Trial] = []
     problems: list[ConfigError] = []
     seen: set[bytes] = set()  # settings in full: a set, so that the time grows with the trials and not their square
@@ -152,29 +153,29 @@ def make_sweep(
             if full not in seen:
                 seen.add(full)
                 trials.append(Trial(number, settings, config))
-    sweep = Sweep(tuple(trials), measures, judging.budget, (Rung(len(trials), 1),), configure)
+    sweep = Sweep(tuple(trials), metrics, objective.budget, (Rung(len(trials), 1),), configure)
     budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
     if not budgets:
         raise problems[0]
     if not halving:
         return sweep
     if not all(isinstance(budget, int) for budget in budgets):
-        raise ConfigError(f"halving needs {judging.budget} to be a whole number", hint=f"--set {judging.budget}=27")
+        raise ConfigError(f"halving needs {objective.budget} to be a whole number", hint=f"--set {objective.budget}=27")
     return replace(sweep, rungs=halving_rungs(len(budgets), min(budgets)))
 
 
-def ordered_measures(measures: Sequence[Metric], objective: str | None) -> tuple[Metric, ...]:
-    """Put the measure that decides first, and behind it those that break ties."""
-    if objective is None:
-        return tuple(measures)
-    names = [measure.name for measure in measures]
-    if objective not in names:
-        raise ConfigError(f"there is no measure '{objective}'", hint=nearest(objective, names, "measures"))
-    return tuple(sorted(measures, key=lambda measure: measure.name != objective))
+def ordered_metrics(metrics: Sequence[Metric], first: str | None) -> tuple[Metric, ...]:
+    """Put the metric that decides first, and behind it those that break ties."""
+    if first is None:
+        return tuple(metrics)
+    names = [metric.name for metric in metrics]
+    if first not in names:
+        raise ConfigError(f"there is no metric '{first}'", hint=nearest(first, names, "metrics"))
+    return tuple(sorted(metrics, key=lambda metric: metric.name != first))
 
 
 def halving_rungs(n_trials: int, budget: int) -> tuple[Rung, ...]:
-    """Divide trials and effort by ``ETA`` as often as at least one trial, and one unit of effort, are left."""
+    """Divide trials and budget by ``ETA`` as often as at least one trial, and one unit of the budget, are left."""
     n_rungs = 1
     while ETA**n_rungs <= min(n_trials, budget):
         n_rungs += 1
@@ -189,17 +190,17 @@ def common_stages(project: Project, sweep: Sweep) -> tuple[str, ...]:
 
 
 def stages_to_run(sweep: Sweep) -> list[str]:
-    """Return the stages that write the measures."""
-    return sorted({measure.stage for measure in sweep.measures})
+    """Return the stages that write the metrics."""
+    return sorted({metric.stage for metric in sweep.metrics})
 
 
 def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
-    """Sort the best to the front: those that had the most effort, among them by the measures, failed ones last."""
+    """Sort the best to the front: those that had the largest budget, among them by the metrics, failed ones last."""
 
     def place(result: Result) -> tuple[Any, ...]:
         values = (
-            -result.values[measure.name] if measure.highest_is_best else result.values[measure.name]
-            for measure in sweep.measures
+            -result.values[metric.name] if metric.highest_is_best else result.values[metric.name]
+            for metric in sweep.metrics
             if not result.problem
         )
         return (bool(result.problem), -result.rung, *values, result.trial.number)

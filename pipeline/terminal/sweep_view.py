@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
 from pipeline.planning.plan import Decision
-from pipeline.sweep.results import measures_text, result_data, shown
+from pipeline.sweep.results import metrics_text, result_data, shown
 from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
@@ -56,7 +56,7 @@ class SweepTerminal:
         self.n_finished += 1
         if self.quiet:
             return
-        told = f"failed: {result.problem}" if result.problem else measures_text(sweep, result)
+        told = f"failed: {result.problem}" if result.problem else metrics_text(sweep, result)
         settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.budget: result.budget})
         before = "" if result.is_new else " (done before)"
         text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
@@ -123,7 +123,7 @@ def results_data(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Pa
     best = best_of(results)
     return {
         "sweep": sweep.id,
-        "objective": sweep.measures[0].name,
+        "objective": sweep.metrics[0].name,
         "best": best.trial.number if best else None,
         "trials": [result_data(sweep, result, best) for result in results],
         "files": {name: str(path) for name, path in files.items()},
@@ -133,22 +133,22 @@ def results_data(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Pa
 def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Path], notices: Sequence[str]) -> None:
     """Print the table, the best trial first, what it is worth, and where the files are."""
     best = best_of(results)
-    measures = [measure.name for measure in sweep.measures]
-    interval = next((measure for measure in sweep.measures if measure.interval), None)
+    metrics = [metric.name for metric in sweep.metrics]
+    interval = next((metric for metric in sweep.metrics if metric.interval), None)
     intervals = [f"95 % of {interval.name}"] if interval else []
-    columns = ["trial", *short_names(sweep.names), *measures, *intervals, "seconds", "remark"]
+    columns = ["trial", *short_names(sweep.names), *metrics, *intervals, "seconds", "remark"]
     rows = [
         (
             str(result.trial.number),
             *(shown(value) for value in result.trial.settings.values()),
-            *(_figure(measure, result.values.get(measure.name)) for measure in sweep.measures),
+            *(_figure(metric, result.values.get(metric.name)) for metric in sweep.metrics),
             *([_interval(interval, result)] if interval else []),
             "" if result.seconds is None else f"{result.seconds:.1f}",
             remark(sweep, result, best),
         )
         for result in results
     ]
-    print_table(columns, rows, numbers=("trial", *measures, *intervals, "seconds"))
+    print_table(columns, rows, numbers=("trial", *metrics, *intervals, "seconds"))
     problems: dict[str, list[str]] = {}
     for result in results:
         if result.problem:
@@ -182,12 +182,12 @@ def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
     return NOISE if best and is_within_noise(result, best) else ""
 
 
-def _figure(measure: Metric, value: float | None) -> str:
-    return "" if value is None else measure.text(value)
+def _figure(metric: Metric, value: float | None) -> str:
+    return "" if value is None else metric.text(value)
 
 
-def _interval(measure: Metric, result: Result) -> str:
-    return " - ".join(measure.text(bound).removesuffix(" %") for bound in result.interval or ())
+def _interval(metric: Metric, result: Result) -> str:
+    return " - ".join(metric.text(bound).removesuffix(" %") for bound in result.interval or ())
 
 
 def short_names(names: Sequence[str]) -> list[str]:

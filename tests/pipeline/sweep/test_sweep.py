@@ -31,7 +31,7 @@ from pipeline.terminal import sweep_view
 Invoke = Callable[..., Result]
 
 OBJECTIVE = Objective(
-    measures=(
+    metrics=(
         Metric("total", "total/summary.json", highest_is_best=True),
         Metric("share_accuracy", "total/summary.json", highest_is_best=True, unit="share"),
     ),
@@ -246,9 +246,9 @@ def test_the_help_shows_each_example_on_its_own_line(invoke: Invoke) -> None:
 
 
 def test_a_setting_without_bearing_on_the_objective_is_refused(toy: Toy) -> None:
-    judging = Objective((Metric("rows", "load/numbers.json", highest_is_best=True),), "load.limit")
+    objective = Objective((Metric("rows", "load/numbers.json", highest_is_best=True),), "load.limit")
     with pytest.raises(ConfigError, match=r"total\.start has no bearing on load/numbers\.json"):
-        make_sweep(toy.project(), judging, [{"total.start": 1}], lambda _: toy.project().config)
+        make_sweep(toy.project(), objective, [{"total.start": 1}], lambda _: toy.project().config)
 
 
 def test_preset_set_and_folds_hold_for_all_trials(invoke: Invoke) -> None:
