@@ -6,8 +6,6 @@ import gzip
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -367,19 +365,6 @@ def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:
         ingest({"train.csv": TRAIN_CSV, "test.csv": test}, on_error="quarantine", max_quarantined=1.0)
 
 
-# --- what runs beside the parsing ------------------------------------------------------------------------------------
-
-
-def test_importing_the_checks_beside_the_work_leaves_the_garbage_collector_as_it_was(tmp_path: Path) -> None:
-    code = (
-        "import gc, sys; from stages.ingest.ingest import prepare_checks; assert 'pandera' not in sys.modules; "
-        "prepare_checks(); print('pandera' in sys.modules, gc.isenabled(), gc.get_freeze_count() > 0); "
-        "n = gc.get_freeze_count(); prepare_checks(); print(gc.get_freeze_count() <= n)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.split() == ["True"] * 4
-
-
 # --- the competition's own files -------------------------------------------------------------------------------------
 
 
@@ -395,8 +380,3 @@ def test_kaggles_zip_is_read_as_it_comes(run_stage: Callable[..., Outcome], tmp_
     )
     np.testing.assert_array_equal(written(tmp_path, "train"), expected.drop(columns="label"))
     assert ids(tmp_path) == ("ImageId", list(range(1, 28_001)))
-
-
-def test_the_label_and_the_id_are_two_columns() -> None:
-    with pytest.raises(ValueError, match="label and id are both 'label'"):
-        IngestParameters(id="label")

@@ -189,3 +189,8 @@ def test_a_column_called_by_a_number_can_be_the_label(ingest: Ingest, tmp_path: 
     test = ",".join(map(str, range(1, 17))) + "\n" + TEST.split("\n", 1)[1]
     ingest({"train.csv": train, "test.csv": test}, label="0")
     assert pixels_of(tmp_path, "train") == PIXELS.tolist()
+
+
+def test_the_label_and_the_id_are_two_columns() -> None:
+    with pytest.raises(ValueError, match="label and id are both 'label'"):
+        IngestParameters(id="label")
