@@ -28,6 +28,7 @@ from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.profile import differences
+from stages.ingest.sources.find import from_home
 from stages.ingest.sources.zip_files import require_readable
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels, Probabilities
@@ -45,7 +46,7 @@ Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n
 
 def find_file(name: str, folder: Path) -> Path:
     """The file called ``name``, seen from ``folder``; ConfigError if there is none, DataError if it may not be read."""
-    path = folder / Path(name).expanduser()
+    path = from_home(name, folder, "the file")
     if not os.path.lexists(path):
         raise ConfigError(f"there is no file '{name}'", where=str(path), hint="check the path")
     if path.is_dir():
@@ -133,7 +134,7 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
     if parameters.has_header:
-        layout = read_layout(line, raw.name, parameters)
+        layout = read_layout(line, raw.name, parameters, raw.next_line)
     else:
         n_columns = len(header_cells(line, raw.name))
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)

@@ -29,8 +29,8 @@ ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls
 EXAMPLES = 5
 
 
-def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> Layout:
-    """The layout that the header ``line`` of ``file`` declares.
+def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first_row: bytes = b"") -> Layout:
+    """The layout that the header ``line`` of ``file`` declares; ``first_row`` is the line below it, if it is known.
 
     Raises
     ------
@@ -38,6 +38,8 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters) -> La
         The line is no header, or a column is doubled, missing, misnamed, surplus or out of place.
     """
     names = header_cells(line, file)
+    if line.startswith(b'"') and first_row.startswith(b'"') and n_cells(first_row) == len(names) + 1:
+        names.insert(0, "")  # R's write.table names the rows, and leaves their column out of the header
     if looks_like_data(names):
         hint = "set ingest.has_header = false"
         if not all(map(WHOLE_NUMBER.fullmatch, names)):
@@ -230,6 +232,14 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
     if not cells:
         raise wrong_header(file, "the first line is blank", "remove the blank line, or download the file again")
     return [cell.strip() for cell in cells]
+
+
+def n_cells(row: bytes) -> int:
+    """How many cells a row has, 0 if its quotation marks do not pair."""
+    try:
+        return len(next(csv.reader([row.decode("utf-8", errors="replace")], strict=True), []))
+    except csv.Error:
+        return 0
 
 
 def looks_like_data(names: list[str]) -> bool:

@@ -106,6 +106,11 @@ class RawCsv:
             )
         return line
 
+    @property
+    def next_line(self) -> bytes:
+        """The line after the header, or as much of it as has been read."""
+        return self.held_back.partition(b"\n")[0]
+
     def put_back(self, line: bytes) -> None:
         """Hand out ``line``, the one that ``read_header`` gave, again as data."""
         self.held_back = line + b"\n" + self.held_back

@@ -222,6 +222,7 @@ def test_a_folder_is_a_usage_error(sample_run: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
     assert "there is no file 'missing.png'" in predict(sample_run, "missing.png", code=2).stderr
+    assert "there is no such home folder" in predict(sample_run, "~no-such-user/seven.png", code=2).stderr
     predict(sample_run, code=2)
 
 

@@ -119,6 +119,23 @@ def test_row_names_of_r_are_passed_over_though_they_are_texts_in_quotes(ingest: 
     assert_read(tmp_path)
 
 
+def test_row_names_of_r_are_passed_over_though_their_column_is_not_in_the_header(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    header = ",".join(f'"{name}"' for name in HEADER.split(","))
+    train = "\n".join([header, *(f'"{number}",{row}' for number, row in enumerate(ROWS, 1))]) + "\n"
+    outcome = ingest({"train.csv": train, "test.csv": TEST})
+    assert_read(tmp_path)
+    assert outcome.warnings[0].startswith("train.csv: the column without a name is passed over")
+
+
+def test_a_quoted_comma_in_the_first_cell_is_no_sign_of_row_names(ingest: Ingest, tmp_path: Path) -> None:
+    header = ",".join(f'"{name}"' for name in HEADER.split(","))
+    rows = [f'"a, {row[0]}"{row[1:]}' for row in ROWS]
+    ingest({"train.csv": "\n".join([header, *rows]) + "\n", "test.csv": TEST}, classes=("a, 0", "a, 1", "a, 2"))
+    assert pixels_of(tmp_path, "train") == PIXELS.tolist()
+
+
 def test_row_numbers_can_be_the_ids_if_that_is_set(ingest: Ingest, tmp_path: Path) -> None:
     ingest({"train.csv": TRAIN, "test.csv": with_column(TEST, "Unnamed: 0", numbers(TEST, 7))}, id="Unnamed: 0")
     assert ids_of(tmp_path) == {"Unnamed: 0": [7, 8, 9, 10, 11]}
