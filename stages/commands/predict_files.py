@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from stages.commands.training_images import TrainingImages
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
 from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, bad_rows_error, explain
-from stages.ingest.csv.header import header_cells, read_layout
+from stages.ingest.csv.header import cell_of, header_cells, read_layout
 from stages.ingest.csv.labels import Labels
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
@@ -135,6 +136,8 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     line, n_pixels = raw.read_header(), size[0] * size[1]
     if parameters.has_header:
         layout = read_layout(line, raw.name, parameters, raw.next_line)
+        if layout.label is not None and cell_of(raw.next_line, layout.names.index(layout.label)) == "":
+            layout = replace(layout, label=None)  # a column that waits for its labels
     else:
         n_columns = len(header_cells(line, raw.name))
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)

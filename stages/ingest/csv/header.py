@@ -38,7 +38,7 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
         The line is no header, or a column is doubled, missing, misnamed, surplus or out of place.
     """
     names = header_cells(line, file)
-    if line.startswith(b'"') and first_row.startswith(b'"') and n_cells(first_row) == len(names) + 1:
+    if line.startswith(b'"') and first_row.startswith(b'"') and len(row_cells(first_row)) == len(names) + 1:
         names.insert(0, "")  # R's write.table names the rows, and leaves their column out of the header
     if looks_like_data(names):
         hint = "set ingest.has_header = false"
@@ -234,12 +234,17 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def n_cells(row: bytes) -> int:
-    """How many cells a row has, 0 if its quotation marks do not pair."""
+def row_cells(row: bytes) -> list[str]:
+    """The cells of a row, none if its quotation marks do not pair."""
     try:
-        return len(next(csv.reader([row.decode("utf-8", errors="replace")], strict=True), []))
+        return next(csv.reader([row.decode("utf-8", errors="replace")], strict=True), [])
     except csv.Error:
-        return 0
+        return []
+
+
+def cell_of(row: bytes, column: int) -> str | None:
+    """The cell of a row in a column, counted from 0, None if the row is too short."""
+    return next(iter(row_cells(row)[column : column + 1]), None)
 
 
 def looks_like_data(names: list[str]) -> bool:

@@ -79,6 +79,13 @@ def test_labels_are_compared_and_a_long_table_is_cut(sample_run: Path) -> None:
     assert len(text.splitlines()) < 30
 
 
+def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path: Path) -> None:
+    lines = gzip.decompress(TRAIN.read_bytes()).decode().splitlines()[:9]
+    (tmp_path / "blank.csv").write_text("\n".join([lines[0], *(line[1:] for line in lines[1:])]) + "\n")
+    rows = answers(sample_run, str(tmp_path / "blank.csv"))
+    assert [row["label"] for row in rows] == [None] * 8
+
+
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 190)])
 def test_drawn_digits_are_recognised(sample_run: Path, tmp_path: Path, ink: int, paper: int) -> None:
     paths = [draw(tmp_path / f"{digit}.png", digit, ink=ink, paper=paper) for digit in (0, 1, 7)]
