@@ -17,15 +17,20 @@ from stages.mlp import Network
 from stages.mlp.layers.batch_norm import BatchNorm
 
 FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in the page
-TABLE = re.compile(r"^const layers = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # of network.js
-NAME = re.compile(r"^  (\w+)[:(]", re.MULTILINE)  # a function in it
+TABLE = re.compile(r"^const (?:layers|deskews) = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # in network.js
+NAME = re.compile(r"^  (\w+)[:(]", re.MULTILINE)  # a function in a table
 
 
-def missing_layers(networks: Sequence[Network], script: str) -> list[str]:
-    """The layers of ``networks`` for which the ``script``, network.js, has no function, sorted."""
-    table = TABLE.search(script)
-    known = NAME.findall(table[1]) if table else []
-    return sorted({layer["kind"] for network in networks for layer in layers_of(network)}.difference(known))
+def missing_functions(networks: Sequence[Network], script: str) -> list[str]:
+    """The layers and the deskewing of ``networks`` for which the ``script``, network.js, has no function, sorted."""
+    known = {name for table in TABLE.findall(script) for name in NAME.findall(table)}
+    needed = {layer["kind"] for network in networks for layer in layers_of(network)}
+    return sorted((needed | {deskew_of(network) for network in networks}) - known)
+
+
+def deskew_of(network: Network) -> str:
+    """The name of the network's deskewing."""
+    return "none" if network.images is None else network.images.deskew
 
 
 def layers_of(network: Network) -> list[dict[str, Any]]:
@@ -98,7 +103,7 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
         "half": precision == HALF,
         "networks": [
             {
-                "deskew": "none" if network.images is None else network.images.deskew,
+                "deskew": deskew_of(network),
                 "layers": layers_of(network),
                 "weights": base64.b64encode(values.astype(precision).tobytes()).decode(),
             }

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from stages.evaluate.report import sections
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, missing_layers
+from stages.evaluate.report.canvas import FULL, HALF, drawing_model, missing_functions
 from stages.evaluate.report.findings import Findings
 from stages.shared.messages import counted
 
@@ -53,7 +53,7 @@ def render(findings: Findings) -> str:
         Markup(loader.get_source(environment, name)[0])  # noqa: S704 - our own files, not data
         for name in ("style.css", "network.js", "drawing.js")
     )
-    missing = missing_layers(findings.networks, scripts[0])
+    missing = missing_functions(findings.networks, scripts[0])
     parts = gather(findings)
 
     def page(drawing: dict[str, Any] | None) -> str:
@@ -65,7 +65,7 @@ def render(findings: Findings) -> str:
             scripts=scripts,
             policy=policy,
             drawing=drawing,
-            missing_layers=missing,
+            missing_functions=missing,
             largest_page=f"{LARGEST_PAGE / 1e6:g}",
         )
 

@@ -11,10 +11,12 @@ import pytest
 from made_report import make_findings, make_network
 
 from stages.evaluate.report import page as module
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, folded_weights, missing_layers
+from stages.evaluate.report.canvas import FULL, HALF, drawing_model, folded_weights, missing_functions
 from stages.evaluate.report.page import render
 from stages.mlp import Network, predict_proba
+from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.pooling import POOLINGS
 
 SCRIPT = Path(module.__file__).parent / "templates/network.js"
 
@@ -52,10 +54,18 @@ def test_weights_are_stored_in_the_precision_that_fits_or_not_at_all() -> None:
     assert weights(FULL, 6 * n) is not None
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_script_has_a_function_for_every_activation(activation: str) -> None:
-    missing = missing_layers([make_network((0, 1, 2), 4, 5, activation=activation)], SCRIPT.read_text())
-    assert not missing, f"add {missing[0]} to `layers` in {SCRIPT.name}: it does what the class in activations.py does"
+@pytest.mark.parametrize(
+    "choice",
+    [
+        *({"activation": name} for name in ACTIVATIONS),
+        *({"filters": (2,), "pool": 2, "pooling": name} for name in POOLINGS),
+        *({"deskew": name} for name in DESKEWS),
+    ],
+    ids=str,
+)
+def test_the_script_has_a_function_for_every_choice_of_a_network(choice: dict) -> None:
+    missing = missing_functions([make_network((0, 1, 2), 4, 5, **choice)], SCRIPT.read_text())
+    assert not missing, f"add {missing[0]} to {SCRIPT.name}: it does what its namesake does in stages/mlp"
 
 
 @pytest.mark.usefixtures("no_charts")

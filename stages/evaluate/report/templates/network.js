@@ -6,10 +6,9 @@ const each = (f) => (X) => X.map((x) => f(x));
 
 const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
 
-// One function a kind of layer: from its input and what the layer holds to its output. Convolutional layers and
-// dense layers have the names of their classes in Python, activations and pooling those in the tables ACTIVATIONS and
-// POOLINGS.
-// canvas.py reads the names here: it leaves the canvas out if a layer of the network has no function.
+// A function for each kind of layer: from its input and what the layer holds to its output. Dense layers and
+// convolutions have the names of their classes in Python, activations and poolings those in the tables ACTIVATIONS and
+// POOLINGS. canvas.py reads the names here and in `deskews`: a network that needs another one has no canvas.
 const layers = {
   Dense: (X, {W, b}) => product(X, W, b, new Float64Array(b.length)),
 
@@ -87,41 +86,43 @@ function softmax(Z) {
 
 const limited = (low, value, high) => Math.min(high, Math.max(low, value));
 
-// Deskewing, as stages/mlp/deskew.py does it, for images of this size: a function for each of its names.
-function makeDeskews({height, width}) {
-  // The ink's centre, and its variances and covariance.
-  function moments(X) {
-    let mass = 1e-30, sumY = 0, sumX = 0, sumYY = 0, sumYX = 0, sumXX = 0;
-    X.forEach((value, i) => {
-      const x = i % width, y = (i - x) / width;
-      mass += value, sumY += value * y, sumX += value * x;
-      sumYY += value * y * y, sumYX += value * y * x, sumXX += value * x * x;
-    });
-    const y = sumY / mass, x = sumX / mass;
-    return {y, x, yy: sumYY / mass - y * y, yx: sumYX / mass - y * x, xx: sumXX / mass - x * x};
-  }
+// Deskewing of an image of this width, as stages/mlp/deskew.py does it: a function for each name in its table DESKEWS.
+const deskews = {
+  none: (X) => X,
+  slant: (X, width) => withoutSlant(X, width),
+  slant_and_width: (X, width) => ofUsualWidth(withoutSlant(X, width), width),
+};
 
-  // Each pixel's value at another column of its row, linear between two pixels.
-  function atColumns(X, column) {
-    const at = (x, y) => (x >= 0 && x < width ? X[y * width + x] : 0);
-    return Float64Array.from(X, (_, i) => {
-      const x = i % width, y = (i - x) / width, from = column(x, y), left = Math.floor(from);
-      return at(left, y) + (at(left + 1, y) - at(left, y)) * (from - left);
-    });
-  }
+function withoutSlant(X, width) {
+  const ink = moments(X, width), slant = limited(-1, ink.yx / Math.max(ink.yy, 1e-6), 1);
+  return atColumns(X, width, (x, y) => x + slant * (y - ink.y));
+}
 
-  function withoutSlant(X) {
-    const ink = moments(X), slant = limited(-1, ink.yx / Math.max(ink.yy, 1e-6), 1);
-    return atColumns(X, (x, y) => x + slant * (y - ink.y));
-  }
+function ofUsualWidth(X, width) {
+  const ink = moments(X, width), spread = Math.sqrt(Math.max(ink.xx, 0));
+  const factor = limited(0.35, Math.sqrt(spread / (0.16 * width)), 1.6);
+  return atColumns(X, width, (x) => ink.x + (x - (width - 1) / 2) * factor);
+}
 
-  function ofUsualWidth(X) {
-    const ink = moments(X), spread = Math.sqrt(Math.max(ink.xx, 0));
-    const factor = limited(0.35, Math.sqrt(spread / (0.16 * width)), 1.6);
-    return atColumns(X, (x) => ink.x + (x - (width - 1) / 2) * factor);
-  }
+// The ink's centre, and its variances and covariance.
+function moments(X, width) {
+  let mass = 1e-30, sumY = 0, sumX = 0, sumYY = 0, sumYX = 0, sumXX = 0;
+  X.forEach((value, i) => {
+    const x = i % width, y = (i - x) / width;
+    mass += value, sumY += value * y, sumX += value * x;
+    sumYY += value * y * y, sumYX += value * y * x, sumXX += value * x * x;
+  });
+  const y = sumY / mass, x = sumX / mass;
+  return {y, x, yy: sumYY / mass - y * y, yx: sumYX / mass - y * x, xx: sumXX / mass - x * x};
+}
 
-  return {none: (X) => X, slant: withoutSlant, slant_and_width: (X) => ofUsualWidth(withoutSlant(X))};
+// Each pixel's value at another column of its row, linear between two pixels.
+function atColumns(X, width, column) {
+  const at = (x, y) => (x >= 0 && x < width ? X[y * width + x] : 0);
+  return Float64Array.from(X, (_, i) => {
+    const x = i % width, y = (i - x) / width, from = column(x, y), left = Math.floor(from);
+    return at(left, y) + (at(left + 1, y) - at(left, y)) * (from - left);
+  });
 }
 
 // The numbers that a text in base64 holds: float32, or float16 if they are in half precision.
@@ -136,7 +137,6 @@ function decode(text, isHalf) {
 
 // The function from one image's inputs to the probability of every class, the mean over the networks.
 function makePredictor(model) {
-  const deskews = makeDeskews(model);
   const networks = model.networks.map(({deskew, weights, ...network}) => {
     const numbers = decode(weights, model.half);
     let at = 0;
@@ -145,7 +145,10 @@ function makePredictor(model) {
       const W = numbers.subarray(at, at += nIn * nOut), b = numbers.subarray(at, at += nOut);
       return (X) => layers[layer.kind](X, {...layer, W, b});
     });
-    return (inputs) => softmax(steps.reduce((X, step) => step(X), deskews[deskew](Float64Array.from(inputs))));
+    return (inputs) => {
+      const image = deskews[deskew](Float64Array.from(inputs), model.width);
+      return softmax(steps.reduce((X, step) => step(X), image));
+    };
   });
   return (inputs) => {
     const answers = networks.map((network) => network(inputs));

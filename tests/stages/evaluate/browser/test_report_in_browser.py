@@ -16,6 +16,7 @@ from made_report import make_findings
 from stages.evaluate.report import page as page_module
 from stages.evaluate.report.page import render
 from stages.mlp import load, predict_proba
+from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.pooling import POOLINGS
 
@@ -183,7 +184,7 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, reused_page
         {"classes": ("no", "yes")},
         {"hidden": ()},
         {"n_networks": 3, "dtype": "float64"},
-        {"deskew": "slant", "height": 12, "width": 9},
+        *({"deskew": name, "height": 12, "width": 9} for name in DESKEWS),
         {"deskew": "slant_and_width", "height": 9, "width": 12},
         {"filters": (4, 6), "kernel": 3, "height": 12, "width": 9},
         {"filters": (4, 6), "kernel": 3, "stride": 1, "height": 7, "width": 9, "activation": "gelu", "n_networks": 2},
