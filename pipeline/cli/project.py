@@ -63,9 +63,9 @@ def locate(given: Path | None) -> tuple[Path, Path]:
         return given, given
     try:
         standing = Path.cwd()
-    except OSError:  # it has been removed; what is done there fails with a message of its own
+        found = find_project(standing)
+    except OSError:  # this folder has been removed, or one above may not be looked into
         return here, here
-    found = find_project(standing)
     if found == standing:
         return here, here
     from pipeline.terminal.output import notify
@@ -82,9 +82,10 @@ def find_project(start: Path) -> Path:
     """
     if holds_project(start):
         return start
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where nobody has said which it is
     owners = {os.geteuid(), start.stat().st_uid}
     for folder in start.parents:
-        if folder in {Path.home(), Path(folder.anchor)} or folder.stat().st_uid not in owners:
+        if folder in {home, Path(folder.anchor)} or folder.stat().st_uid not in owners:
             break
         if holds_project(folder):
             return folder

@@ -131,6 +131,19 @@ def test_a_folder_that_is_gone_is_no_project(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_folder_above_that_may_not_be_looked_into_holds_no_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> bool:
+        if folder != tmp_path:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return False
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.cli.project.holds_project", refuse)
+    assert locate(None) == (Path(), Path())
+
+
 def program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, check=False)
 
