@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -68,9 +69,11 @@ class StagePartialResults:
 
 
 def fingerprint_files(folder: Path) -> dict[str, Output]:
-    """Hash the files in a folder, their bytes and their content."""
-    digests = file_digests(folder.iterdir())
-    return {
-        path.name: Output(size=path.stat().st_size, bytes=value, content=content_digest(path))
-        for path, value in sorted(digests.items())
-    }
+    """Hash the files in a folder, their bytes and their content, a few side by side."""
+    digests = sorted(file_digests(folder.iterdir()).items())
+    with ThreadPoolExecutor(4) as pool:
+        contents = pool.map(content_digest, [path for path, _ in digests])
+        return {
+            path.name: Output(size=path.stat().st_size, bytes=value, content=content)
+            for (path, value), content in zip(digests, contents, strict=True)
+        }
