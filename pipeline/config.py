@@ -175,7 +175,7 @@ def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequenc
 
 
 def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
-    """The value with brackets around it, if it is a list that is wanted and this would be one."""
+    """Return a hint that shows the value in brackets, if a list is wanted and brackets would make it one."""
     if "Expected `array`" not in reason:
         return ""
     text = "[" + toml_text(setting.value).strip('"') + "]"
@@ -187,7 +187,7 @@ def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
 
 
 def _plain_reason(reason: str) -> str:
-    """Put the reasons of msgspec into words that are not those of its types."""
+    """Say the reasons of msgspec in plain words, without the names of its types."""
     words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
     words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
     plain_words = "".join(
@@ -268,6 +268,11 @@ def toml_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(toml_text(each) for each in value) + "]"
     return msgspec.json.encode(value).decode()
+
+
+def setting_text(value: Any) -> str:
+    """Write a setting as a person would type it after ``--set``: as TOML, a text without its quotes."""
+    return value if isinstance(value, str) else toml_text(value)
 
 
 def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:

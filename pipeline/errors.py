@@ -1,23 +1,14 @@
-"""Every error a person can meet: what is wrong, where, and what mends it."""
+"""Every error that a person can meet: what is wrong, where, and what puts it right."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
+
+from pipeline.exit_codes import ExitCode
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FREE_SPACE = "free some space (pipeline clean shows what could go) and run again"
-
-
-class ExitCode(IntEnum):
-    """What the command line returns; scripts outside rely on these numbers."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    STALE = 3
-    INTERRUPTED = 130
 
 
 class PipelineError(Exception):

@@ -1,7 +1,7 @@
 """What a stage is: a name, what it reads and writes, its parameters, and the function that does the work.
 
-Nothing here runs anything. A list of ``Stage`` is the whole pipeline as data; the engine plans with it,
-and a stage's function is handed a ``Task`` and nothing else.
+Nothing here runs anything. A list of ``Stage`` is the whole pipeline as data, and the engine plans with it.
+A stage's function is given a ``Task`` and nothing else.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ P = TypeVar("P", bound=Parameters)
 
 
 class Progress(Protocol):
-    """How a stage says how far it is. Calling it is cheap; it draws at most a few times a second."""
+    """How a stage reports how far it is. A call is cheap: at most a few a second are drawn."""
 
     def __call__(self, done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-        """Report ``done`` of ``total`` units, and in ``note`` what moves, e.g. the accuracy so far."""
+        """Report ``done`` of ``total`` units; ``note`` is a short text beside it, such as the accuracy so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raw file from outside, or a member of an archive; never written to.
+    """A raw file from outside, or a member of an archive. It is never written to.
 
     ``identity`` is the ``file_identity`` of the file that the engine has fingerprinted, None where it has not yet. A
     stage compares it with that of the file that it has opened: it may be another one by then, under the same name.
@@ -65,7 +65,7 @@ def file_identity(status: os.stat_result) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a stage reads from outside, and what to tell people about where that came from."""
+    """The raw files that a stage reads; ``origin`` says where they come from, ``notice`` what to know of them."""
 
     files: tuple[Source, ...]
     origin: str
@@ -85,7 +85,7 @@ class Artifact:
 
     ``path`` is relative to artifacts/: ``split/X_train.npy``. ``check`` names a function
     ``module:function`` that takes the file's path and raises ``DataError`` if it is not what it
-    should be. An ``optional`` artifact is one that a stage writes only when there is a reason.
+    should be. An ``optional`` artifact is written only when there is a reason for it.
     """
 
     path: str
@@ -99,24 +99,24 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a stage has to say when it is done: a few figures to show, and warnings to repeat."""
+    """What a stage reports when it is done: a few figures to show, and warnings to repeat."""
 
     figures: Mapping[str, AnyFigure] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
 class PartialResults(Protocol):
-    """Finished pieces of a stage's work, which outlive a killed run, and settings that do not concern them.
+    """Finished parts of a stage's work. They outlive a killed run, and a change of settings that they do not depend on.
 
-    A piece is known by a ``description`` of plain data: everything that it depends on besides the stage's code,
+    A part is known by a ``description`` of plain data: everything that it depends on besides the stage's code,
     libraries, inputs and raw files, which the engine adds. Equal descriptions must mean equal files.
     """
 
     def find(self, description: Mapping[str, Any]) -> Path | None:
-        """Return the folder of a finished piece, whole and undamaged, or None."""
+        """Return the folder of a finished part, whole and undamaged, or None."""
 
     def make(self, description: Mapping[str, Any]) -> AbstractContextManager[Path]:
-        """Give a folder to write a piece's files in; it is kept when the block ends well, and else is not.
+        """Give a folder to write a part's files in. It is kept if the block ends without an error.
 
         Raises StageError at the end if inputs or code have changed since the stage began.
         """
@@ -124,14 +124,14 @@ class PartialResults(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a job finds where it is done: in this process, in another one, or on another machine.
+    """What a job is given where it runs: in this process, in another one, or on another machine.
 
     Attributes
     ----------
     arrays : artifact path -> array, memory-mapped wherever its file can be seen
     scratch : a folder for checkpoints, None where nothing outlives the job
-    progress : tells how far the job is
-    say : shows one line to the person who watches
+    progress : reports how far the job is
+    log : shows one line to the person who watches
     """
 
     arrays: Mapping[str, Any]
@@ -141,7 +141,7 @@ class JobContext:
 
 
 class Workers(Protocol):
-    """Who does independent jobs: processes of this machine or of a cluster, as the user asked for."""
+    """Runs independent jobs, in processes of this machine or on a cluster, as the user asked."""
 
     def run(
         self,
@@ -153,12 +153,12 @@ class Workers(Protocol):
         cores: int,
         most: int,
     ) -> Generator[tuple[str, Any]]:
-        """Call ``function`` (``module:function``) with each job and a ``Workplace``, and yield results as they come.
+        """Call ``function`` (``module:function``) with each job and a ``JobContext``, and yield results as they come.
 
-        ``jobs`` maps names to what the function is given; both jobs and results must be plain data that can be
-        pickled. A job keeps ``cores`` cores busy; ``most`` so many are done at the same time, 0 for as many as
-        the machine has cores for. An error of a job ends all of them and is raised here;
-        closing the generator ends them too.
+        ``jobs`` maps names to what the function is given. Jobs and results must be plain data that can be pickled.
+        A job keeps ``cores`` cores busy. At most ``most`` jobs run at the same time; 0 stands for as many as
+        the machine has cores for. An error in one job ends all of them and is raised here.
+        Closing the generator ends them too.
         """
 
 
@@ -175,10 +175,10 @@ class Task(Generic[P]):
     origin : where the raw data came from, e.g. ``bundled sample`` or ``data/train.csv``
     scratch : a folder that outlives a killed run of the same work, for checkpoints
     report : a folder whose files are left in artifacts/<stage>/ if, and only if, the stage fails
-    progress : tells how far the stage is
-    say : shows one line to the person who watches
-    pieces : finished pieces of this or earlier work
-    workers : does independent jobs side by side
+    progress : reports how far the stage is
+    log : shows one line to the person who watches
+    partial_results : finished parts of this or earlier work
+    workers : runs independent jobs side by side
     """
 
     inputs: Mapping[str, Path]
@@ -190,7 +190,7 @@ class Task(Generic[P]):
     report: Path
     progress: Progress
     log: Callable[[str], None]
-    pieces: PartialResults
+    partial_results: PartialResults
     workers: Workers
 
 
@@ -199,11 +199,12 @@ class Stage:
     """One step of the pipeline, as data.
 
     Functions are named ``module:function`` and imported only when they are called, so that planning
-    costs no imports. ``sources`` names a function ``(parameters, folder) -> Sources``.
-    ``not_in_key`` lists parameters that say where or how fast, but not what: changing one reruns nothing.
-    ``inputs`` are artifacts, and receipts (``train/receipt.json``) where a stage tells how its inputs were
-    made: it then runs again when they were made otherwise, even if they came out the same, and may use all of
-    a receipt but its ``finished``, ``seconds``, ``figures``, ``warnings``, ``origin`` and ``notice``.
+    imports nothing. ``sources`` names a function ``(parameters, folder) -> Sources``.
+    ``not_in_key`` lists parameters that say where or how fast, but not what: a change of one reruns nothing.
+    ``inputs`` are artifacts. A stage that tells how its inputs were made also names their receipts
+    (``train/receipt.json``). It then runs again when they were made in another way, even if they are the same. It
+    may use all of a receipt but its ``finished``, ``seconds``, ``figures``, ``warnings``, ``origin``, ``notice`` and
+    ``environment``.
     """
 
     name: str
@@ -214,7 +215,6 @@ class Stage:
     outputs: tuple[Artifact, ...]
     sources: str | None = None
     not_in_key: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ("numpy",)
 
     def output(self, path: str) -> Artifact:
         """The artifact at ``path`` (``split/X_train.npy``)."""
@@ -228,7 +228,12 @@ def resolve(reference: str) -> Callable[..., Any]:
     return function
 
 
+def maker_of(path: str) -> str:
+    """The name of the stage that makes an artifact (``split/X_train.npy``), or whose receipt it is."""
+    return path.partition("/")[0]
+
+
 def upstream(stage: Stage, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The stages that write what ``stage`` reads, in the order of ``stages``."""
-    wanted = {path.split("/", 1)[0] for path in stage.inputs}
+    wanted = set(map(maker_of, stage.inputs))
     return tuple(other for other in stages if other.name in wanted)

@@ -26,7 +26,6 @@ STAGES = (
             Artifact("ingest/source.json", check="stages.ingest.checks:check_source"),
             Artifact("ingest/quarantine.parquet", check="stages.ingest.checks:check_quarantine", optional=True),
         ),
-        libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="split",
@@ -44,7 +43,6 @@ STAGES = (
             Artifact("split/rows_validation.npy", check="stages.split.checks:check_rows"),
             Artifact("split/images.json", check="stages.split.checks:check_images"),
         ),
-        libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="encode",
@@ -57,7 +55,6 @@ STAGES = (
             Artifact("encode/Y_validation.npy", check="stages.encode.checks:check_one_hot"),
             Artifact("encode/classes.json", check="stages.encode.checks:check_classes"),
         ),
-        libraries=("numpy", "pandas", "pandera"),
     ),
     Stage(
         name="train",
@@ -78,7 +75,6 @@ STAGES = (
             Artifact("train/history.parquet", check="stages.train.checks:check_history"),
             Artifact("train/folds.npy", check="stages.train.checks:check_folds"),
         ),
-        libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
     Stage(
         name="evaluate",
@@ -111,7 +107,6 @@ STAGES = (
             Artifact("evaluate/confusion.csv", check="stages.evaluate.checks:check_confusion"),
             Artifact("evaluate/report.html", check="stages.evaluate.checks:check_report"),
         ),
-        libraries=("numpy", "pandas", "pandera", "pyarrow", "jinja2", "matplotlib", "pillow"),
     ),
     Stage(
         name="submit",
@@ -126,7 +121,6 @@ STAGES = (
             "train/model.npz",
         ),
         outputs=(Artifact("submit/submission.csv", check="stages.submit.checks:check_submission"),),
-        libraries=("numpy", "pandas", "pandera", "pyarrow"),
     ),
 )
 

@@ -115,7 +115,7 @@ def test_every_command_with_json_is_documented() -> None:
 
 
 def test_exit_codes_are_those_of_the_program(folder: Path, tmp_path: Path) -> None:
-    from pipeline.errors import ExitCode
+    from pipeline.exit_codes import ExitCode
 
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", SECTIONS["Exit codes"], flags=re.MULTILINE)}
     assert told == {int(code) for code in ExitCode}

@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.completion import complete_artifacts
 from pipeline.cli.options import json_option, project_options
-from pipeline.errors import ExitCode
+from pipeline.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions

@@ -12,7 +12,8 @@ from typing import Any, cast
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
-from pipeline.errors import ConfigError, ExitCode, PipelineError, nearest
+from pipeline.errors import ConfigError, PipelineError, nearest
+from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
 COMMANDS = {

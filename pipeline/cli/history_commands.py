@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 @project_options
 def runs(place: ProjectOptions, *, as_json: bool) -> None:
     """List the runs, with their settings and figures."""
-    from pipeline.store.run_log import read_runs
+    from pipeline.store.run_log import read_log
     from pipeline.terminal.history_view import print_runs, runs_data
-    from pipeline.terminal.output import print_json
+    from pipeline.terminal.output import notify, print_json
 
-    found = read_runs(place.artifacts)
-    print_json(runs_data(found)) if as_json else print_runs(found)
+    log = read_log(place.artifacts)
+    if log.warning:
+        notify(log.warning)
+    print_json(runs_data(log.runs)) if as_json else print_runs(log.runs)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

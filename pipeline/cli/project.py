@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.planning.snapshot import Project
+    from pipeline.planning.project import Project
 
 ARTIFACTS = "artifacts"
 DATA_SUFFIXES = {".csv", ".gz", ".zip"}
@@ -41,15 +41,15 @@ class ProjectOptions:
 def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
     """Bring the stages, the settings and the artifacts of a folder together; raises ConfigError."""
     from pipeline.config import load_config
-    from pipeline.fingerprint.parse_cache import CodeMemory
-    from pipeline.planning.snapshot import CODE_MEMORY, Project
+    from pipeline.fingerprint.parse_cache import ParseCache
+    from pipeline.planning.project import PARSE_CACHE, Project
     from pipeline.store.store import Store
     from stages import STAGES
     from stages.presets import PRESETS
 
     config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ)
     store = Store(folder / ARTIFACTS)
-    return Project(folder, STAGES, config, store, CodeMemory(store.recall(CODE_MEMORY)))
+    return Project(folder, STAGES, config, store, ParseCache(store.recall(PARSE_CACHE)))
 
 
 def locate(given: Path | None) -> tuple[Path, Path]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import json_option, project_options, settings_options
-from pipeline.errors import ExitCode
+from pipeline.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @project_options
 def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
-    from pipeline.planning.plan import make_plan, select
+    from pipeline.planning.plan import make_plan
+    from pipeline.planning.selection import select
     from pipeline.planning.snapshot import take_snapshot
     from pipeline.store.lock import current_writer
     from pipeline.terminal.output import notify, print_json
@@ -28,7 +29,7 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
 
     project = place.load()
     selection = select(project.stages, ["all"])
-    plan = make_plan(take_snapshot(project, selection.stages), selection)
+    plan = make_plan(take_snapshot(project, selection), selection)
     print_json(plan_data(plan)) if as_json else print_plan(plan)
     if writer := current_writer(project.store.lock_path):
         notify(f"a pipeline is writing here: {writer}")

@@ -66,7 +66,8 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
     """Bring stages up to date. Stages that they depend on come first."""
     from pipeline.cli.project import ARTIFACTS
     from pipeline.execution.run import run as run_stages
-    from pipeline.planning.plan import make_plan, select
+    from pipeline.planning.plan import make_plan
+    from pipeline.planning.selection import select
     from pipeline.planning.snapshot import take_snapshot
     from pipeline.terminal.output import print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
@@ -77,7 +78,7 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
         project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
     )
     if output.dry_run:
-        plan = make_plan(take_snapshot(project, selection.stages), selection)
+        plan = make_plan(take_snapshot(project, selection), selection)
         print_json(plan_data(plan)) if output.as_json else print_plan(plan)
         return
     with Terminal(quiet=output.is_quiet) as terminal:

@@ -18,7 +18,8 @@ from pipeline.cli.options import (
     project_options,
     settings_options,
 )
-from pipeline.errors import ConfigError, ExitCode
+from pipeline.errors import ConfigError
+from pipeline.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

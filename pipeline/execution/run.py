@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import PipelineError, StoreError, SweepError
-from pipeline.execution.run_stage import Job, execute
+from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible
 from pipeline.figures import AnyFigure
-from pipeline.fingerprint.digests import digest
-from pipeline.planning.plan import Decision, Selection, StageSnapshot, ancestors, decide_next, known_inputs, make_plan
+from pipeline.fingerprint.values import digest
+from pipeline.planning.plan import decide_next, known_inputs, make_plan
+from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
-from pipeline.planning.snapshot import CODE_MEMORY, Project, take_snapshot
-from pipeline.stage import Progress, Stage
+from pipeline.planning.selection import Selection, ancestors
+from pipeline.planning.snapshot import take_snapshot, with_stored
+from pipeline.planning.staleness import Decision, StageSnapshot
+from pipeline.stage import Progress, Stage, maker_of
 from pipeline.store.lock import writer_lock
 from pipeline.store.receipt import Receipt, Work
-from pipeline.store.run_log import Run, append_run, read_runs
+from pipeline.store.run_log import Run, append_run, next_id
 
 
 class Watcher(Protocol):
-    """Whoever looks on while stages run: the terminal, or nobody."""
+    """What is told how a run goes: the terminal, or nothing."""
 
     def log(self, text: str) -> None:
         """Show one line."""
@@ -55,9 +58,9 @@ class StageResult:
 class TrialOf:
     """What a run must know of the sweep that it belongs to.
 
-    ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether observed work is
-    of the code and the raw files that the sweep began with: this process has imported that code, and a figure is
-    compared with figures of those files. ``seconds`` went into jobs for it before it was run.
+    ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether work is of the
+    code and the raw files that the sweep began with: this process has imported that code, and figures of
+    other files cannot be compared. ``seconds`` went into jobs for the trial before it was run.
     """
 
     sweep: str
@@ -77,7 +80,7 @@ class TrialOf:
 
 @dataclass(slots=True)
 class RunResult:
-    """What became of a run, filled as it goes, so that an interrupted one can be told of too."""
+    """What became of a run. It is filled as the run goes, so that an interrupted one can be logged too."""
 
     stages: list[StageResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -118,16 +121,16 @@ def run(
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, notify=watcher.log):
         store.sweep_up()
-        observed = _observe(project, selection, trial)
-        plan = make_plan(observed, selection)  # refuses what cannot work before anything runs
+        snapshot = _look(project, selection, trial)
+        plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
-            for notice in sorted({item.notice for item in observed if item.notice}):
+            for notice in sorted({item.notice for item in snapshot if item.notice}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
         result = RunResult()
         outcome, error = "done", ""
         try:
-            _run_stages(project, selection, observed, watcher, result)
+            _run_stages(project, selection, snapshot, watcher, result)
         except KeyboardInterrupt:
             outcome = "interrupted"
             raise
@@ -148,23 +151,24 @@ def run(
     return result
 
 
-def _observe(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
-    """Observe the stages, remember what was learned of their code, and see that a trial is what it should be."""
-    observed = take_snapshot(project, selection.stages)
-    if project.memory.grown:
-        project.store.remember(CODE_MEMORY, project.memory.to_bytes())
+def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
+    """Take a snapshot, keep what was parsed for it, and see that a trial is of the code and files it should be."""
+    snapshot = take_snapshot(project, selection)
+    if project.parse_cache.grown:
+        project.store.remember(PARSE_CACHE, project.parse_cache.to_bytes())
     if trial:
-        trial.require_expected(item.work for item in observed if item.stage.name in selection.stages)
-    return observed
+        trial.require_expected(item.work for item in snapshot if item.stage.name in selection.stages)
+    return snapshot
 
 
 def _run_stages(
-    project: Project, selection: Selection, observed: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
+    project: Project, selection: Selection, snapshot: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
-    """Decide again for each stage when its turn comes, now that its inputs are known, and do it."""
+    """Decide on each stage again when its turn comes, since its inputs are known then, and carry that out."""
     decisions: dict[str, Decision] = {}
-    for item in observed:
+    for item in snapshot:
         name = item.stage.name
+        item = with_stored(project, item, selection, decisions)  # noqa: PLW2901 - its inputs are known now
         decision = decisions[name] = decide_next(item, selection, decisions)
         if decision.action is Action.LEFT:
             continue
@@ -172,8 +176,8 @@ def _run_stages(
         receipt = decision.receipt
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
-            job = _job(project, item, decisions, forced=name in selection.forced)
-            receipt = execute(project, job, progress, watcher.log)
+            stage_run = _stage_run(project, item, decisions, forced=name in selection.forced)
+            receipt = run_stage(project, stage_run, progress, watcher.log)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
@@ -187,14 +191,14 @@ def _run_stages(
     )
 
 
-def _job(project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> Job:
-    """Gather what a stage builds on: the receipts of what it reads, and of what all of that comes from."""
+def _stage_run(project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> StageRun:
+    """Gather what a stage builds on: the receipts of its inputs, and of the stages that read the raw files."""
     inputs = known_inputs(item.stage, decisions)
-    above = {path.partition("/")[0]: decisions[path.partition("/")[0]].receipt for path in item.stage.inputs}
+    above = {maker_of(path): decisions[maker_of(path)].receipt for path in item.stage.inputs}
     before = ancestors(item.stage.name, project.stages)
     roots = _roots(project, [stage for stage in project.stages if stage.name in before], decisions)
-    return Job(
-        observed=item,
+    return StageRun(
+        snapshot=item,
         work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
@@ -218,12 +222,11 @@ def _log(
     trial: TrialOf | None,
 ) -> None:
     """Write a run into the log."""
-    earlier = read_runs(project.store.root)
     works = [done.receipt.work for done in result.stages if done.receipt]
     append_run(
         project.store.root,
         Run(
-            id=earlier[-1].id + 1 if earlier else 1,
+            id=next_id(project.store.root),
             started=started,
             seconds=result.seconds,
             command=" ".join(["pipeline", *sys.argv[1:]]),

@@ -1,4 +1,4 @@
-"""Run one stage's function, check and fingerprint what it wrote, and certify it if nothing changed meanwhile."""
+"""Run one stage's function, check and fingerprint what it wrote, and publish it if nothing changed meanwhile."""
 
 from __future__ import annotations
 
@@ -12,25 +12,38 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
+from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.planning.plan import StageSnapshot, differences
+from pipeline.planning.current_work import current_work, find_sources
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
-from pipeline.planning.snapshot import Project, current_work, find_sources
-from pipeline.stage import Outcome, Parameters, Progress, Source, Sources, Stage, Task, file_identity, resolve
+from pipeline.planning.staleness import StageSnapshot, differences
+from pipeline.stage import (
+    Outcome,
+    Parameters,
+    Progress,
+    Source,
+    Sources,
+    Stage,
+    Task,
+    file_identity,
+    maker_of,
+    resolve,
+)
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.workers.backends import make_workers
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One stage to run: what was observed of it, its work with all inputs known, and the receipts it builds on.
+class StageRun:
+    """One stage to be run: its snapshot, its work with all inputs known, and the receipts it builds on.
 
     ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now. A ``forced`` stage makes
-    everything anew, pieces included.
+    everything anew, partial results included.
     """
 
-    observed: StageSnapshot
+    snapshot: StageSnapshot
     work: Work
     upstream: Mapping[str, Receipt]
     origin: str
@@ -39,48 +52,49 @@ class Job:
 
     @property
     def stage(self) -> Stage:
-        return self.observed.stage
+        return self.snapshot.stage
 
 
-def execute(project: Project, job: Job, progress: Progress, log: Callable[[str], None]) -> Receipt:
+def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable[[str], None]) -> Receipt:
     """Run a stage in a folder of its own and publish the result.
 
     Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
     files or code changed since they were planned with. Nothing is published then, and the report that the
     stage may have written about its failure is left in artifacts/<stage>/.
     """
-    store, stage = project.store, job.stage
+    store, stage = project.store, run.stage
     folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
     clock = time.monotonic()
 
-    def certify() -> None:
-        reasons = [*_changed_work(project, job), *_exchanged(task.sources), *_changed_inputs(project, job)]
-        _certify(project, job, list(dict.fromkeys(reasons)))
+    def require_same() -> None:
+        reasons = [*_changed_work(project, run), *_exchanged(task.sources), *_changed_inputs(project, run)]
+        _require_unchanged(project, run, list(dict.fromkeys(reasons)))
 
     try:
-        pieces = StagePartialResults(store, job.work, certify, forced=job.forced)
-        task = _task(project, job, folder, report, progress, log, pieces)
-        _certify(project, job, _changed_work(project, job))  # earlier stages took their time
+        partial_results = StagePartialResults(store, run.work, require_same, forced=run.forced)
+        task = _task(project, run, folder, report, progress, log, partial_results)
+        _require_unchanged(project, run, _changed_work(project, run))  # earlier stages took their time
         import_from_source(stage.function)
         try:
             with _explained(stage):
                 outcome: Outcome = resolve(stage.function)(task)
                 outputs = _read_back(stage, folder)
         except BaseException:
-            if _changed_work(project, job):  # then its checkpoints are not of the work that they are filed under
-                store.forget_scratch(stage.name, job.work.key)
+            if _changed_work(project, run):  # then its checkpoints are not of the work that they are filed under
+                store.forget_scratch(stage.name, run.work.key)
             raise
-        certify()
+        require_same()
         receipt = Receipt(
-            work=job.work,
+            work=run.work,
             outputs=outputs,
             figures=dict(outcome.figures),
             warnings=tuple(outcome.warnings),
-            origin=job.origin,
-            notice=job.notice,
+            origin=run.origin,
+            notice=run.notice,
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
-            pieces=tuple(sorted(pieces.used)),
+            environment=loaded_environment(),
+            partial_results=tuple(sorted(partial_results.used)),
         )
         return store.publish(folder, receipt)
     except BaseException as error:
@@ -94,27 +108,27 @@ def execute(project: Project, job: Job, progress: Progress, log: Callable[[str],
 
 def _task(
     project: Project,
-    job: Job,
+    run: StageRun,
     folder: Path,
     report: Path,
     progress: Progress,
     log: Callable[[str], None],
-    pieces: StagePartialResults,
+    partial_results: StagePartialResults,
 ) -> Task[Parameters]:
-    """Hand a stage its files, by the folders in which they lie and not by links that may be switched."""
-    stage, store = job.stage, project.store
-    folders = {name: store.folder(name).resolve() for name in job.upstream}
+    """Give a stage its files, in the folders where they lie and not behind links that may be switched."""
+    stage, store = run.stage, project.store
+    folders = {name: store.folder(name).resolve() for name in run.upstream}
     return Task(
-        inputs={path: folders[path.partition("/")[0]] / Path(path).name for path in stage.inputs},
+        inputs={path: folders[maker_of(path)] / Path(path).name for path in stage.inputs},
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
         parameters=project.config.parameters[stage.name],
         sources=_with_identities(find_sources(project, stage)),
-        origin=job.origin,
-        scratch=store.scratch(stage.name, job.work.key),
+        origin=run.origin,
+        scratch=store.scratch(stage.name, run.work.key),
         report=report,
         progress=progress,
         log=log,
-        pieces=pieces,
+        partial_results=partial_results,
         workers=(project.workers or partial(make_workers, project.execution))(progress, log),
     )
 
@@ -148,10 +162,10 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
         raise StageError(f"{artifact} is not valid: {error.what}", where=error.places, hint=error.hint) from error
 
 
-def _changed_work(project: Project, job: Job) -> list[Reason]:
+def _changed_work(project: Project, run: StageRun) -> list[Reason]:
     """Fingerprint raw files and code once more, and name what is not as it was planned with."""
-    now = current_work(project, job.stage, find_sources(project, job.stage))
-    return list(differences(job.work, replace(now, inputs=job.work.inputs)))
+    now = current_work(project, run.stage, find_sources(project, run.stage))
+    return list(differences(run.work, replace(now, inputs=run.work.inputs)))
 
 
 def _with_identities(sources: Sources) -> Sources:
@@ -174,10 +188,10 @@ def _exchanged(sources: Sources) -> list[Reason]:
     return [Reason(ReasonKind.SOURCE_CHANGED, source.name) for source in sources.files if not is_the_same(source)]
 
 
-def _changed_inputs(project: Project, job: Job) -> list[Reason]:
+def _changed_inputs(project: Project, run: StageRun) -> list[Reason]:
     """Name the inputs that were switched or damaged since they were planned with."""
     reasons: list[Reason] = []
-    for name, expected in job.upstream.items():
+    for name, expected in run.upstream.items():
         current = project.store.current(name)
         if current is None or current.receipt != expected:
             reasons.append(Reason(ReasonKind.INPUT_CHANGED, name))
@@ -186,15 +200,15 @@ def _changed_inputs(project: Project, job: Job) -> list[Reason]:
     return reasons
 
 
-def _certify(project: Project, job: Job, reasons: list[Reason]) -> None:
+def _require_unchanged(project: Project, run: StageRun, reasons: list[Reason]) -> None:
     """Refuse a result if what it was made from changed meanwhile; its checkpoints go too."""
     if not reasons:
         return
-    project.store.forget_scratch(job.stage.name, job.work.key)
+    project.store.forget_scratch(run.stage.name, run.work.key)
     named = first_few([str(reason) for reason in reasons], separator="; ")
     raise StageError(
-        f"something changed while {job.stage.name} ran, so its result is not certified: {named}",
-        hint=f"pipeline run {job.stage.name}",
+        f"something changed while {run.stage.name} ran, so its result is not certified: {named}",
+        hint=f"pipeline run {run.stage.name}",
     )
 
 

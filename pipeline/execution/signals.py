@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM end a run in the same way: as an exception that unwinds, so that nothing is left half done.
+"""Ctrl-C and SIGTERM end a run in the same way: by an exception, so that nothing is left half done.
 
-It is KeyboardInterrupt, which is no Exception: a stage, or a library, that catches every Exception does not
-swallow it.
+It is KeyboardInterrupt, which is no Exception. So a stage or a library that catches every Exception does not
+catch it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is the same: values, files and source code, each with a digest of its meaning.
+"""What is the same: values, files, source code and libraries, each with a digest or a version.
 
 May import: stage, config, errors.
 """

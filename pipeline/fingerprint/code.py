@@ -3,20 +3,24 @@
 A stage's code is the module of its function and of its checks, and every project module that they
 import, followed to the end. Each definition has a digest of its own, so that a change can be named:
 ``stages.mlp.layers.dense.Dense.backward``. Sources are read from disk and parsed, never imported.
+The files of a folder ``templates`` beside one of these modules count too, byte by byte.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import StageError
-from pipeline.fingerprint.digests import digest
+from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.values import digest
 
 ENGINE = "pipeline"
+TEMPLATES = "templates"  # the folder of files that code reads and that are no Python
 INSTALLED = {"site-packages", "dist-packages"}  # what lies beside a package there is not the project's own
 
 Parse = Callable[[str, str, bool], "ModuleCode"]
@@ -24,7 +28,7 @@ Parse = Callable[[str, str, bool], "ModuleCode"]
 
 @dataclass(frozen=True, slots=True)
 class ModuleCode:
-    """What one module says and what it leans on.
+    """What one module defines and what it imports.
 
     ``definitions`` maps a name within the module (``Dense.backward``; "" for all that stands outside
     functions and classes) to the digest of its meaning. ``imports`` are absolute dotted names, of which
@@ -35,16 +39,32 @@ class ModuleCode:
     imports: tuple[str, ...]
 
 
-def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[str, str]:
-    """Return the digest of every definition in the closure of ``module:function`` references.
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All code that some functions may run.
+
+    ``digests`` maps a definition's full name, or a template (``stages.evaluate.report/templates/page.html``), to its
+    digest. ``modules`` are the project's modules that were followed, ``libraries`` the top-level names of all
+    imports from outside the project and the standard library (``numpy``, ``PIL``).
+    """
+
+    digests: Mapping[str, str]
+    modules: frozenset[str]
+    libraries: frozenset[str]
+
+
+def code_closure(references: Iterable[str], parse: Parse | None = None) -> Closure:
+    """Follow the imports of ``module:function`` references to the end.
 
     ``parse`` is ``parse_module``, or something that remembers what that gave. Raises StageError for a
-    source that is not Python.
+    source that is not Python, and for a file that cannot be read.
     """
     waiting = {reference.partition(":")[0] for reference in references}
     folders = {package: _folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
     beside = {folder.parent for folder in folders.values() if folder and folder.parent.name not in INSTALLED}
     done: dict[str, list[str]] = {}
+    modules: set[str] = set()
+    libraries: set[str] = set()
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
@@ -52,12 +72,16 @@ def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[
         path = _source_path(module, folders)
         if path is None:
             continue
+        modules.add(module)
+        is_package = path.name == "__init__.py"
         try:
-            code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
-        except (SyntaxError, UnicodeDecodeError) as error:
+            code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, is_package)
+            templates = _templates(module if is_package else module.rpartition(".")[0], path.parent / TEMPLATES)
+        except (SyntaxError, UnicodeDecodeError, OSError) as error:
             raise StageError(f"the code of {module} cannot be read: {error}", where=str(path)) from error
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
+        done.update({name: [value] for name, value in templates.items()})
         for name in set(code.imports) - seen:
             package = name.partition(".")[0]
             if package not in folders:  # a module or a package of the project's own that lies beside the stages
@@ -66,8 +90,25 @@ def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[
                 )
             if folders[package] is not None:
                 waiting.add(name)
+            elif package not in sys.stdlib_module_names:
+                libraries.add(package)
     # a package may define a function that is called like one of its modules: both count
-    return {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
+    digests = {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
+    return Closure(digests, frozenset(modules), frozenset(libraries))
+
+
+def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[str, str]:
+    """Return the digest of every definition and template that ``module:function`` references may use."""
+    return dict(code_closure(references, parse).digests)
+
+
+def _templates(package: str, folder: Path) -> dict[str, str]:
+    """Return the digest of each file in a package's folder of templates, but hidden ones and editors' backups."""
+    return {
+        f"{package}/{path.relative_to(folder.parent).as_posix()}": file_digest(path)
+        for path in (sorted(folder.rglob("*")) if folder.is_dir() else ())
+        if path.is_file() and not path.name.startswith(".") and not path.name.endswith("~")
+    }
 
 
 def _folder(package: str) -> Path | None:

@@ -1,43 +1,68 @@
-"""Remember what was parsed from a source, so that a run with nothing to do parses nothing.
+"""Keep what was parsed from sources, so that a run with nothing to do parses nothing.
 
 An entry is found by the digest of the source, the module's name, Python's version and the parser itself, so
-it can be missing or right, but not stale. The whole is closed with a seal; a damaged memory is forgotten.
+it can be missing or right, but not stale. A seal closes the whole; a damaged cache counts as empty.
 """
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from pipeline.fingerprint import code
 from pipeline.fingerprint.code import ModuleCode, parse_module
-from pipeline.fingerprint.digests import digest, file_digest
+from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.values import digest
 
 
-class CodeMemory:
+class _Kept(msgspec.Struct, frozen=True):
+    """What is written: parsed modules by their keys, and the distributions that imports come from."""
+
+    modules: dict[str, tuple[dict[str, str], tuple[str, ...]]]
+    distributions: dict[str, list[str]]
+    seal: str = ""
+
+    def make_seal(self) -> str:
+        return digest(["parse cache", self.modules, self.distributions])
+
+
+class ParseCache:
     """Parses modules, or recalls them; ``grown`` tells whether there is something new to keep."""
 
     def __init__(self, kept: bytes = b"") -> None:
-        self._entries = _unsealed(kept)
-        self._used: dict[str, Any] = {}
+        found = _unsealed(kept)
+        self._modules, self._distributions = found.modules, found.distributions
+        self._used = _Kept({}, {})
         self.grown = False
 
     def parse(self, source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - as parse_module
         """Return what ``parse_module`` returns."""
         key = digest([self._parser, source, module, is_package])
-        if key not in self._entries:
+        if key not in self._modules:
             parsed = parse_module(source, module, is_package)
-            self._entries[key] = [dict(parsed.definitions), list(parsed.imports)]
+            self._modules[key] = (dict(parsed.definitions), parsed.imports)
             self.grown = True
-        definitions, imports = self._used[key] = self._entries[key]
-        return ModuleCode(definitions, tuple(imports))
+        definitions, imports = self._used.modules[key] = self._modules[key]
+        return ModuleCode(definitions, imports)
+
+    def distributions_of(self, name: str) -> Sequence[str]:
+        """Return the distributions that a top-level import (``PIL``) comes from, none if they are not known yet."""
+        if name in self._distributions:
+            self._used.distributions[name] = self._distributions[name]
+        return self._distributions.get(name, ())
+
+    def keep_distributions(self, found: Mapping[str, Iterable[str]]) -> None:
+        """Take a new table of distributions in the place of the old one."""
+        self._distributions = {name: sorted(set(each)) for name, each in found.items()}
+        self.grown = True
 
     def to_bytes(self) -> bytes:
         """Return what was used this time, to be given to the constructor next time."""
-        return json.dumps([self._used, digest(["code memory", self._used])]).encode()
+        return msgspec.json.encode(msgspec.structs.replace(self._used, seal=self._used.make_seal()))
 
     @cached_property
     def _parser(self) -> list[str]:
@@ -45,10 +70,10 @@ class CodeMemory:
         return [sys.version, file_digest(Path(code.__file__))]
 
 
-def _unsealed(kept: bytes) -> dict[str, Any]:
-    """Return the entries, none if they are damaged."""
+def _unsealed(kept: bytes) -> _Kept:
+    """Return what was kept, nothing if it is damaged or was never written by this software."""
     try:
-        entries, seal = json.loads(kept)
-    except (ValueError, TypeError):
-        return {}
-    return entries if isinstance(entries, dict) and seal == digest(["code memory", entries]) else {}
+        found = msgspec.json.decode(kept, type=_Kept)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Kept({}, {})
+    return found if found.seal == found.make_seal() else _Kept({}, {})

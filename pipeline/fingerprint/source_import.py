@@ -1,7 +1,7 @@
 """Import a project's modules from their sources, never from bytecode.
 
-Python takes a .pyc for current if the source's size and its time in whole seconds agree, so an edit within a
-second, or one that kept the time, would run the old code under the new code's fingerprint.
+Python uses a .pyc if the source's size and its time in whole seconds agree. So after an edit within a second, or
+one that kept the time, the old code would run under the new code's fingerprint.
 """
 
 from __future__ import annotations

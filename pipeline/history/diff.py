@@ -22,9 +22,9 @@ class Difference:
 def compare(first: Run, second: Run, code_of: Callable[[str, str], Mapping[str, str] | None]) -> list[Difference]:
     """Return which stages, parameters, raw files, inputs, code and libraries differ, and then how the figures moved.
 
-    Of a stage that has a result in one of the runs only, nothing else is said. ``code_of(stage, generation)`` gives
-    the digests of a result's functions, so that changed ones can be named, or None where the result is no longer
-    stored.
+    If only one of the runs has a result of a stage, nothing more is said of that stage.
+    ``code_of(stage, generation)`` gives the digests of a result's functions, so that changed ones can be named, or
+    None where the result is no longer stored.
     """
     found = _differences("stage", *({name: run.stages[name] for name in run.results} for run in (first, second)))
     found = [item for item in found if item.before is None or item.after is None]

@@ -13,12 +13,14 @@ from pipeline.config import Config, plain
 from pipeline.errors import PipelineError
 from pipeline.execution.run import Watcher, run
 from pipeline.execution.run_stage import check_file
-from pipeline.planning.plan import Selection, differences
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import reasons_text
-from pipeline.planning.snapshot import Project
+from pipeline.planning.selection import Selection
+from pipeline.planning.staleness import differences
 from pipeline.stage import Parameters, Stage
-from pipeline.store.receipt import Receipt
-from pipeline.store.store import Generation, Store
+from pipeline.store.receipt import KEY_DIGITS, Receipt
+from pipeline.store.store import Store
+from pipeline.store.stored_results import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,12 @@ def verify(project: Project) -> Iterator[Finding]:
                 problems = list(_schema_problems(stage, item))
             name = "current" if item is current else item.folder.name
             yield Finding(stage.name, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
-        pieces = store.pieces(stage.name)
-        damage = store.damage(pieces)
-        for item in pieces:
+        partial_results = store.partial_results(stage.name)
+        damage = store.damage(partial_results)
+        for item in partial_results:
             problem = "; ".join(str(reason) for reason in damage[item.folder])
             files = len(item.receipt.outputs) if item.receipt else 0
-            yield Finding(stage.name, f"piece {item.folder.name[:16]}", files, problem)
+            yield Finding(stage.name, f"partial result {item.folder.name[:KEY_DIGITS]}", files, problem)
 
 
 def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:
@@ -91,12 +93,15 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
 
 
 def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
-    """What a rerun made otherwise than the first run, or of what else it was made; nothing if it is the same."""
+    """Say how a rerun differs from the first run, in its result or its work; an empty text if it does not.
+
+    Files are compared by what they hold, as keys are: another release of Python may pack equal arrays differently.
+    """
     before, after = first.outputs, again.outputs if again else {}
     differing = sorted(
         name
         for name in before.keys() | after.keys()
-        if name not in before or name not in after or after[name].bytes != before[name].bytes
+        if name not in before or name not in after or after[name].content != before[name].content
     )
     if not differing:
         return ""

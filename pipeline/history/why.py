@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, DataError, nearest
-from pipeline.planning.snapshot import Project
+from pipeline.planning.project import Project
+from pipeline.stage import maker_of
 from pipeline.store.receipt import Receipt
-from pipeline.store.store import Generation
+from pipeline.store.stored_results import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Step:
 
 
 def trace(project: Project, path: Path, base: Path | None = None) -> tuple[Step, ...]:
-    """Follow an artifact, or all that a stage made, to the raw files; the artifact's own stage comes first.
+    """Follow an artifact, or all artifacts of a stage, back to the raw files; the artifact's own stage comes first.
 
     ``path`` is seen from ``base``, or else from the project's folder.
     Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made, or its receipt
@@ -68,7 +69,7 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
         damage = project.store.damage([current])[current.folder] if current and is_current else ()
         yield Step(stage.name, tuple(sorted(files)), found, is_current, tuple(str(reason) for reason in damage))
         for path, content in found.work.inputs.items() if found else ():
-            used.setdefault(path.partition("/")[0], {})[path] = content
+            used.setdefault(maker_of(path), {})[path] = content
 
 
 def _find(project: Project, stage: str, current: Generation | None, files: dict[str, str]) -> Receipt | None:
@@ -97,6 +98,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "inputs": dict(receipt.work.inputs),
         "sources": dict(receipt.work.sources),
         "libraries": dict(receipt.work.libraries),
+        "environment": dict(receipt.environment),
         "code": dict(receipt.work.code),
         "origin": receipt.origin,
         "finished": receipt.finished,

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError, StageError
-from pipeline.planning.plan import make_plan, select
+from pipeline.planning.plan import make_plan
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import STALE, reason_of, reasons_text, settings_to_keep
-from pipeline.planning.snapshot import Project, take_snapshot
+from pipeline.planning.selection import select
+from pipeline.planning.snapshot import take_snapshot
 from pipeline.store.receipt import Receipt
 
 
@@ -47,10 +49,10 @@ def require_current(project: Project, stage: str) -> Current:
 
 
 def why_stale(project: Project, stage: str) -> str:
-    """Say why a run would change a stage's result; nothing if it would not."""
+    """Say why a run would change a stage's result; an empty text if it would not."""
     selection = select(project.stages, [stage])
     try:
-        plan = make_plan(take_snapshot(project, selection.stages), selection)
+        plan = make_plan(take_snapshot(project, selection), selection)
     except PipelineError as error:
         return f"whether it is up to date cannot be told: {error.what}"
     first = next((decision for decision in plan.decisions if decision.action in STALE), None)

@@ -8,13 +8,14 @@ from enum import Enum
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import FILE_NAME, toml_text
+from pipeline.config import FILE_NAME, setting_text
 from pipeline.errors import first_few
+from pipeline.stage import maker_of
 from pipeline.store.damage import Damage
 from pipeline.store.receipt import LOCATION
 
 if TYPE_CHECKING:
-    from pipeline.planning.plan import Decision
+    from pipeline.planning.staleness import Decision
 
 KEPT = 4  # settings named that would keep a result
 SHOWN = 2  # reasons shown in a table; --json has them all
@@ -65,7 +66,7 @@ class Reason:
     def __str__(self) -> str:
         match self.kind:
             case ReasonKind.PARAMETER_CHANGED | ReasonKind.LIBRARY_CHANGED:
-                return f"{self.subject} {_short(self.before)} -> {_short(self.after)}"
+                return f"{self.subject} {setting_text(self.before)} -> {setting_text(self.after)}"
             case _ if self.subject:
                 return f"{self.kind.value}: {self.subject}"
             case _:
@@ -73,25 +74,17 @@ class Reason:
 
 
 def reason_of(damage: Damage) -> Reason:
-    """The reason to run again that damage to a result is."""
+    """Return damage to a result as a reason to run again."""
     return Reason(ReasonKind(damage.kind.value), damage.subject)
 
 
-def _short(value: Any) -> str:
-    """Write a setting as a person would type it."""
-    if value is None:
-        return "none"
-    text = str(value)
-    return text.lower() if isinstance(value, bool) else text
-
-
 def reasons_text(reasons: Sequence[Reason]) -> str:
-    """Put reasons into a few words: what a person did first, and changed inputs only if there is nothing else.
+    """Put reasons into a few words: first what a person did, and changed inputs only if there is nothing else.
 
     Changed code is one reason: a new line in a helper changes the helper and all that use it.
     """
     told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
-    made_anew = sorted({reason.subject.partition("/")[0] for reason in reasons if reason not in told})
+    made_anew = sorted({maker_of(reason.subject) for reason in reasons if reason not in told})
     code = [reason.subject for reason in told if reason.kind is ReasonKind.CODE_CHANGED]
     moved = [reason for reason in told if reason.subject == LOCATION and reason.before != reason.after]
     texts = [f"other raw files (before {moved[0].before}, now {moved[0].after})"] if moved else []
@@ -104,7 +97,7 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
 
 
 def settings_to_keep(decisions: Iterable[Decision]) -> str:
-    """Say with which settings the results that lie there stay fresh; nothing if more than settings has changed."""
+    """Say which settings would keep the present results fresh; an empty text if not only settings have changed."""
     of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
     reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
@@ -112,6 +105,5 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
         return ""
     if len(changed) > KEPT:
         return "with the preset and the settings that pipeline runs shows, what is there stays"
-    values = [value if isinstance(value := reason.before, str) else toml_text(value) for reason in changed]
-    sets = [f"--set {quote(f'{item.subject}={value}')}" for item, value in zip(changed, values, strict=True)]
+    sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
     return f"{' '.join(sets)}, or the same in {FILE_NAME}, keeps what is there"

@@ -16,7 +16,7 @@ class DamageKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is wrong; ``subject`` is the file (``split/X_train.npy``), or why the receipt cannot be read."""
+    """One thing that is wrong; ``subject`` is the file (``split/X_train.npy``), or why a receipt is unreadable."""
 
     kind: DamageKind
     subject: str = ""

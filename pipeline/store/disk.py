@@ -1,4 +1,4 @@
-"""Files and folders as the store needs them: forced to disk, never through a link, and errors that say what to do."""
+"""Reading and writing files for the store: forced to disk, never through a link, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.errors import DISK_FULL, FREE_SPACE, StoreError
 
 @contextmanager
 def explained(doing: str, path: Path) -> Iterator[None]:
-    """Turn the system's errors into one that says what could not be done and where."""
+    """Turn an error of the system into a StoreError that says what could not be done, and where."""
     try:
         yield
     except OSError as error:
@@ -36,8 +36,10 @@ def own_folder(path: Path) -> Path:
 
 
 def size_of(folder: Path) -> int:
-    """Add up the sizes of the files below a folder, in bytes."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    """Add up the sizes of the files below a folder, in bytes; what a link leads to is not counted."""
+    if not is_folder(folder):
+        return folder.lstat().st_size
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not is_folder(path))
 
 
 def exists(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""One writer at a time, by a lock that the kernel holds and lets go when its process ends, however it ends."""
+"""One writer at a time: the kernel holds the lock, and releases it when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.errors import LockError
 def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of an artifacts folder while the block runs.
 
-    A second writer waits, after ``tell`` has said for whom; with ``wait=False`` it raises LockError.
+    A second writer waits, and ``notify`` is told for whom. With ``wait=False`` it raises LockError.
     The file stays behind and means nothing: only the kernel's lock on it does.
     """
     try:
@@ -51,13 +51,13 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
 
 
 def current_writer(path: Path) -> str | None:
-    """Who holds the lock, by what it has written down, or nobody; the lock itself is not touched."""
+    """Return who holds the lock, as the file says, or None. The lock itself is not touched."""
     try:
         pid, holder = _read_holder(path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     try:
-        os.kill(pid, 0)  # only asks whether it runs: a killed one leaves its words
+        os.kill(pid, 0)  # asks whether it runs: the text of a killed one stays in the file
     except PermissionError:
         pass  # it runs, as somebody else
     except (OSError, TypeError, OverflowError):
@@ -66,7 +66,7 @@ def current_writer(path: Path) -> str | None:
 
 
 def _holder(path: Path) -> str:
-    """Say who holds the lock, as far as it has written that down."""
+    """Say who holds the lock, as far as the file says."""
     try:
         return _read_holder(path)[1]
     except (ValueError, KeyError, TypeError):
@@ -74,6 +74,6 @@ def _holder(path: Path) -> str:
 
 
 def _read_holder(path: Path) -> tuple[int, str]:
-    """The holder's pid, and words for it; ValueError, KeyError or TypeError if it has written down something else."""
+    """Return the holder's pid and a text about it; raises ValueError, KeyError or TypeError for any other content."""
     about = json.loads(path.read_bytes())
     return about["pid"], f"pid {about['pid']}, {about['command']}, since {about['since']}"

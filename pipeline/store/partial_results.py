@@ -1,7 +1,7 @@
-"""Finished pieces of a stage's work: found by what they depend on, made as carefully as a result.
+"""Partial results of a stage's work: found by what they depend on, made as carefully as a result.
 
-A stage that is made of independent parts, like the members of an ensemble, keeps each part as soon as it is done.
-A killed run then loses what was being made and nothing else, and a run with other settings finds the parts that
+A stage whose work has independent parts, like the members of an ensemble, keeps each part as soon as it is done.
+A killed run then loses only what was being made. A run with other settings finds the parts that
 these do not concern. docs/decisions/pieces.md says why.
 """
 
@@ -16,31 +16,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint.digests import content_digest, file_digests
+from pipeline.fingerprint.files import content_digest, file_digests
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
 
 
 class StagePartialResults:
-    """The pieces of one stage's run, as ``pipeline.stage.Pieces`` has it.
+    """The partial results of one stage's run, as ``pipeline.stage.PartialResults`` has it.
 
     Parameters
     ----------
     work : what the stage does in this run
-    certify : raises StageError if code or inputs are no longer those of ``work``
+    require_same : raises StageError if code or inputs are no longer those of ``work``
     forced : whether to trust nothing that was made before this run
     """
 
-    def __init__(self, store: Store, work: Work, certify: Callable[[], None], *, forced: bool) -> None:
-        self._store, self._work, self._certify, self._forced = store, work, certify, forced
+    def __init__(self, store: Store, work: Work, require_same: Callable[[], None], *, forced: bool) -> None:
+        self._store, self._work, self._require_same, self._forced = store, work, require_same, forced
         self._made: set[str] = set()
-        self.used: set[str] = set()  # the keys of all pieces that this run has found or made
+        self.used: set[str] = set()  # the keys of all partial results that this run has found or made
 
     def find(self, description: Mapping[str, Any]) -> Path | None:
         key = self._work_of(description).key
         if self._forced and key not in self._made:
             return None
-        folder = self._store.find_piece(self._work.stage, key)
+        folder = self._store.find_partial(self._work.stage, key)
         if folder is not None:
             self.used.add(key)
         return folder
@@ -48,15 +48,15 @@ class StagePartialResults:
     @contextmanager
     def make(self, description: Mapping[str, Any]) -> Iterator[Path]:
         work = self._work_of(description)
-        folder = self._store.begin(f"{work.stage}-piece")
+        folder = self._store.begin(f"{work.stage}-partial")
         clock = time.monotonic()
         try:
             yield folder
-            self._certify()
+            self._require_same()
             outputs = fingerprint_files(folder)
             finished, seconds = datetime.now(UTC).isoformat(timespec="milliseconds"), round(time.monotonic() - clock, 3)
             receipt = Receipt(work, outputs, {}, (), origin="", notice="", finished=finished, seconds=seconds)
-            self._store.publish_piece(folder, receipt)
+            self._store.publish_partial(folder, receipt)
         except BaseException:
             self._store.discard(folder)
             raise
@@ -64,8 +64,8 @@ class StagePartialResults:
         self.used.add(work.key)
 
     def _work_of(self, description: Mapping[str, Any]) -> Work:
-        """Return the work of a piece: it shares code, libraries and inputs with its stage, and nothing else."""
-        return replace(self._work, parameters={"piece": dict(description)}, outputs=())
+        """Return the work of a partial result: its stage's code, libraries and inputs, and nothing else."""
+        return replace(self._work, parameters={"partial_result": dict(description)}, outputs=())
 
 
 def fingerprint_files(folder: Path) -> dict[str, Output]:

@@ -1,4 +1,4 @@
-"""The receipt of a finished stage: what went in, what came out, and a seal over it all.
+"""The receipt of a finished stage: what went in, what came out, and a seal over everything.
 
 Its format is documented in docs/receipts.md. Paths are relative, keys are sorted, and no time is part of
 anything that is hashed, so that a finished artifacts folder is as good in another place.
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.figures import AnyFigure, read_figure
-from pipeline.fingerprint.digests import digest
+from pipeline.fingerprint.values import digest
 
 FORMAT = 1
-LOCATION = "location"  # among the sources of a work: where they lie
+LOCATION = "location"  # an entry among a work's sources: where the raw files lie
 FILE_NAME = "receipt.json"
+KEY_DIGITS = 16  # of 64: so many of a key stand in the name of a folder
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a stage's result depends on, and nothing else: equal work gives an equal result.
+    """All that a stage's result depends on: equal work gives an equal result.
 
     ``parameters`` are plain data; ``inputs`` maps an artifact's path to the digest of its content,
     ``sources`` a raw file's name to the digest of its bytes, ``code`` a definition's full name to the
@@ -57,8 +58,9 @@ class Output:
 class Receipt:
     """The proof of a finished stage; ``outputs`` maps a file's name to what was published.
 
-    ``pieces`` are the keys of the finished pieces that the result was made of. A piece has a receipt too, whose
-    work is the stage's with the piece's own description in the place of the parameters.
+    ``environment`` says which Python, NumPy and matrix kernels made it; nothing is compared with it.
+    ``partial_results`` are the keys of those that the result was made of. A partial result has a receipt too; its
+    work is the stage's, with its own description in the place of the parameters.
     """
 
     work: Work
@@ -69,19 +71,20 @@ class Receipt:
     notice: str
     finished: str
     seconds: float
-    pieces: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    partial_results: tuple[str, ...] = ()
 
     @property
     def generation(self) -> str:
         """The name of the folder that holds the outputs: equal work with equal bytes needs one folder."""
         content = digest({name: output.bytes for name, output in self.outputs.items()})
-        return f"{self.work.key[:16]}-{content[:16]}"
+        return f"{self.work.key[:KEY_DIGITS]}-{content[:KEY_DIGITS]}"
 
     def content(self, path: str) -> str | None:
         """Return the content digest of an artifact (``split/X_train.npy``), or None if it was not written.
 
-        A receipt may be read like an artifact (``split/receipt.json``): what counts of it is what was done and
-        what came out, not when and how fast.
+        A receipt may be an input like an artifact (``split/receipt.json``). It counts by what was done and
+        what came out, not by when and how fast.
         """
         name = path.partition("/")[2]
         if name == FILE_NAME:
@@ -119,7 +122,8 @@ def from_json(data: bytes) -> Receipt:
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
         figures = {name: read_figure(data) for name, data in body.pop("figures")}
         warnings = tuple(body.pop("warnings"))
-        pieces = tuple(body.pop("pieces", ()))
-        return Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, pieces=pieces, **body)
+        partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # pieces, they were called once
+        made = Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
+        return replace(made, partial_results=partial)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError("it lacks something") from error

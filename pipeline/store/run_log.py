@@ -1,6 +1,6 @@
-"""The log of runs, one line of JSON each, and what differs between two.
+"""The log of runs, one line of JSON each.
 
-A line is written with one call and forced to disk; a line torn by a crash is passed over when reading.
+A line is written with one call and forced to disk. A line torn by a crash is passed over when reading.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import ConfigError, StoreError
-from pipeline.figures import AnyFigure, read_figure
+from pipeline.figures import AnyFigure
 
 FILE_NAME = "runs.jsonl"
+BLOCK = 1 << 16  # bytes read from the end of the log to find the last run
+LEVELS = 10  # of lists and tables within each other that a setting may have
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what was asked, what each stage did, and the figures that came out.
+    """One run: what was asked for, what each stage did, and the figures that came out.
 
-    ``stages`` maps a stage to what was done with it, ``outcome`` is done, failed or interrupted, and
-    ``changed`` holds the settings that neither the defaults nor the ``preset`` gave, and ``results`` each
-    stage's generation. A trial of a sweep says so in ``trial``: which ``sweep``, and its ``number`` there.
-    What these rest on: ``parameters`` by full name, raw ``sources`` and ``inputs`` by name or path with their
-    digests, ``code`` as one digest a stage (the receipt in the generation has them all), ``libraries``
-    with their versions.
+    ``outcome`` is done, failed or interrupted. ``stages`` maps a stage to what was done with it, ``results`` to
+    its generation. ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. ``trial``
+    holds a trial's ``sweep`` and its ``number`` there; it is empty for other runs.
+    The results rest on ``parameters`` (by full name), raw ``sources`` and ``inputs`` (with their digests), ``code``
+    (one digest for each stage; its receipt has them all) and ``libraries`` (with their versions).
     """
 
     id: int
@@ -49,23 +52,83 @@ class Run:
     trial: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_runs(folder: Path) -> tuple[Run, ...]:
-    """Read all runs, oldest first; a torn or foreign line is ignored."""
+_DECODER = msgspec.json.Decoder(Run)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """The runs of a log, oldest first, and how many of its lines are none."""
+
+    runs: tuple[Run, ...]
+    passed_over: int
+
+    @property
+    def warning(self) -> str:
+        """What to tell a person of the lines that were passed over; nothing if there are none."""
+        if not self.passed_over:
+            return ""
+        lines = "1 line is" if self.passed_over == 1 else f"{self.passed_over:,} lines are"
+        return f"{lines} not a run and passed over in {FILE_NAME}: torn by a crash, or damaged"
+
+
+def read_log(folder: Path) -> RunLog:
+    """Read the log of runs; lines that are torn, or not what this software writes, are passed over and counted."""
+    path = folder / FILE_NAME
     try:
-        lines = (folder / FILE_NAME).read_bytes().splitlines()
-    except FileNotFoundError:
-        return ()
+        lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
-        raise StoreError(f"cannot read the log of runs: {error.strerror}", where=str(folder / FILE_NAME)) from error
-    runs = []
-    for line in lines:
-        try:
-            data = json.loads(line)
-            figures = {name: read_figure(value) for name, value in data["figures"].items()}
-            runs.append(Run(**{**data, "figures": figures}))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return tuple(runs)
+        raise _cannot_read(path, error) from error
+    found = [_parse(line) for line in lines if line.strip()]
+    runs = tuple(run for run in found if run is not None)
+    return RunLog(runs, len(found) - len(runs))
+
+
+def read_runs(folder: Path) -> tuple[Run, ...]:
+    """Return all runs of the log, oldest first."""
+    return read_log(folder).runs
+
+
+def next_id(folder: Path) -> int:
+    """Return the number of the next run. Only the end of the log is read: it may be long."""
+    path = folder / FILE_NAME
+    try:
+        with path.open("rb") as file:
+            end = start = file.seek(0, os.SEEK_END)
+            while start > 0:
+                start = max(0, start - max(BLOCK, end - start))  # twice as much as before
+                file.seek(start)
+                lines = file.read(end - start).splitlines()
+                whole = lines[1:] if start else lines  # the first one begins before what was read
+                last = next((run for line in reversed(whole) if (run := _parse(line))), None)
+                if last is not None:
+                    return last.id + 1
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    return 1
+
+
+def _parse(line: bytes) -> Run | None:
+    """Return the run of a line, None if it is none."""
+    try:
+        run = _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return run if _is_shallow([run.changed, run.parameters, run.trial], LEVELS) else None
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    """Whether lists and tables lie at most so many levels within each other; settings do in few."""
+    if isinstance(value, dict):
+        return _is_shallow(list(value.values()), levels)
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
+
+
+def _cannot_read(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot read the log of runs: {error.strerror}", where=str(path))
 
 
 def append_run(folder: Path, run: Run) -> None:

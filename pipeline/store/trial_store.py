@@ -1,20 +1,21 @@
-"""Results that are kept and do not become current: the artifacts folder as a trial sees it.
+"""The artifacts folder as a trial of a sweep sees it: its results are kept, but do not become current.
 
-A trial's results are stored, found again and removed like all others. But which of them is current is known to the
-trial alone; it begins with what is current for everybody, and whoever reads artifacts/ sees nothing of it.
+A trial's results are stored, found again and removed like all others. Only the trial knows which of them it uses as
+current; it begins with what is current for everybody. Whoever reads artifacts/ sees no change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.store.damage import Damage
-from pipeline.store.store import Generation, Store
+from pipeline.store.store import Store
+from pipeline.store.stored_results import Generation, read_result
 
 
 class TrialStore(Store):
-    """An artifacts folder whose current results are not switched, however this run ends.
+    """An artifacts folder whose links are never switched, however this run ends.
 
     ``intact`` are folders of results that earlier trials of the same sweep have found intact. They are not read again:
     a result never changes, and a stage that runs certifies its inputs in any case.
@@ -31,16 +32,15 @@ class TrialStore(Store):
     def current(self, stage: str) -> Generation | None:
         return self._chosen[stage] if stage in self._chosen else super().current(stage)
 
-    def damage(self, generations: Iterable[Generation]) -> dict[Path, tuple[Damage, ...]]:
+    def damage(self, generations: Collection[Generation]) -> dict[Path, tuple[Damage, ...]]:
         """Say what is missing or damaged of finished results, without reading those again that were intact."""
-        generations = list(generations)
         found = super().damage([item for item in generations if item.folder not in self._intact])
         self._intact.update(folder for folder, damage in found.items() if not damage)
         return {item.folder: found.get(item.folder, ()) for item in generations}
 
     def choose(self, stage: str, generation: Path) -> None:
-        """Let a stored result be the one that this trial goes on with; nothing is written."""
-        self._chosen[stage] = next(item for item in self.stored(stage) if item.folder.name == generation.name)
+        """Use a stored result as the current one, in this trial alone; nothing is written."""
+        self._chosen[stage] = read_result(self._inner / stage / generation.name)
 
     def switch(self, stage: str, generation: Path) -> None:
         """Choose a result, and remove the checkpoints of its work."""
@@ -48,7 +48,7 @@ class TrialStore(Store):
         self.forget_scratch(stage, generation.name)
 
     def leave_report(self, stage: str, folder: Path) -> None:
-        """Leave nothing: the report would lie in somebody else's result."""
+        """Leave no report: it would lie in somebody else's result."""
 
     def tidy(self, stage: str) -> None:
-        """Leave everything: what lies beside a current result is not this trial's."""
+        """Remove nothing: what lies beside a current result is not this trial's."""

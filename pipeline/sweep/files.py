@@ -11,11 +11,11 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config, plain, toml_text
+from pipeline.config import Config, plain, setting_text, toml_text
 from pipeline.errors import ConfigError, StoreError
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.results import metrics_text, result_data, shown
+from pipeline.sweep.results import metrics_text, result_data
 from pipeline.sweep.trials import Result, Sweep, best_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
         writer.writerow(
             [
                 result.trial.number,
-                *(shown(value) for value in result.trial.settings.values()),
+                *(setting_text(value) for value in result.trial.settings.values()),
                 data["outcome"],
                 *(data[name] for name in budgets),
                 *(data.get(name, "") for name in metrics),
@@ -143,8 +143,8 @@ def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[
         if min(x) > 0 and max(x) >= LOGARITHMIC_FROM * min(x):
             axes.set_xscale("log")
     else:
-        labels = sorted({shown(value) for value in values})
-        x = [float(labels.index(shown(value))) for value in values]
+        labels = sorted({setting_text(value) for value in values})
+        x = [float(labels.index(setting_text(value))) for value in values]
         axes.set_xticks(range(len(labels)), labels)
         axes.margins(x=0.2)
     for place, result in reversed(list(zip(x, results, strict=True))):

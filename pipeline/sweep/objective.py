@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.figures import Figure
+from pipeline.stage import maker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Metric:
 
     @property
     def stage(self) -> str:
-        return self.artifact.partition("/")[0]
+        return maker_of(self.artifact)
 
 
 @dataclass(frozen=True, slots=True)

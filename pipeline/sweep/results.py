@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import toml_text
 from pipeline.sweep.trials import Result, Sweep, is_within_noise
 
 
@@ -27,8 +26,3 @@ def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, 
         "new": result.is_new,
         "problem": result.problem,
     }
-
-
-def shown(value: object) -> str:
-    """Write a setting's value as a person would type it."""
-    return value if isinstance(value, str) else toml_text(value)

@@ -11,9 +11,13 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.errors import LockError, PipelineError, StoreError, SweepError
 from pipeline.execution.run import RunResult, TrialOf, Watcher, run
-from pipeline.planning.plan import Decision, make_plan, select
+from pipeline.planning.current_work import NO_SOURCES, current_work, find_sources
+from pipeline.planning.plan import make_plan
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action
-from pipeline.planning.snapshot import NO_SOURCES, Project, current_work, find_sources, take_snapshot
+from pipeline.planning.selection import select
+from pipeline.planning.snapshot import take_snapshot
+from pipeline.planning.staleness import Decision
 from pipeline.store.receipt import Receipt, Work
 from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
@@ -47,7 +51,7 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
     """Return the results of a trial's settings if all of them are stored; nothing is run or written."""
     store = TrialStore(project.store.root, intact)
     selection = select(project.stages, stages_to_run(sweep))
-    snapshot = take_snapshot(replace(project, config=config, store=store), selection.stages)
+    snapshot = take_snapshot(replace(project, config=config, store=store), selection)
     decisions = [item for item in make_plan(snapshot, selection).decisions if item.stage in selection.stages]
     if any(item.action not in {Action.FRESH, Action.RESTORE} or item.receipt is None for item in decisions):
         return None

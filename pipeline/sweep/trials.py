@@ -19,9 +19,9 @@ import msgspec
 from pipeline.config import Config, find_setting
 from pipeline.errors import ConfigError, nearest
 from pipeline.execution.run import Watcher
-from pipeline.fingerprint.digests import digest
-from pipeline.planning.plan import ancestors, select
-from pipeline.planning.snapshot import Project
+from pipeline.fingerprint.values import digest
+from pipeline.planning.project import Project
+from pipeline.planning.selection import ancestors, select
 from pipeline.sweep.objective import Metric, Objective
 
 ETA = 3  # successive halving: one trial in three goes on, with three times the budget

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pipeline.planning.plan import Decision
 from pipeline.planning.reasons import Action, reasons_text
+from pipeline.planning.staleness import Decision
 from pipeline.stage import Progress
 from pipeline.terminal.output import notify, notify_banner
 from pipeline.terminal.plan_view import DONE, figures_text

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config import setting_text
 from pipeline.errors import first_few
-from pipeline.planning.plan import Decision
-from pipeline.sweep.results import metrics_text, result_data, shown
+from pipeline.planning.staleness import Decision
+from pipeline.sweep.results import metrics_text, result_data
 from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
@@ -89,7 +90,7 @@ def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
     rows = [
         (
             str(trial.number),
-            *(shown(value) for value in trial.settings.values()),
+            *(setting_text(value) for value in trial.settings.values()),
             f"cannot be: {trial.problem}" if trial.problem else "done before" if done[trial.number] else "will run",
         )
         for trial in sweep.trials
@@ -140,7 +141,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
     rows = [
         (
             str(result.trial.number),
-            *(shown(value) for value in result.trial.settings.values()),
+            *(setting_text(value) for value in result.trial.settings.values()),
             *(_figure(metric, result.values.get(metric.name)) for metric in sweep.metrics),
             *([_interval(interval, result)] if interval else []),
             "" if result.seconds is None else f"{result.seconds:.1f}",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.fingerprint.digests import file_digests
+from pipeline.fingerprint.files import file_digests
 from pipeline.stage import Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
 from pipeline.workers.dask_job import differing, environment_of, kernels, other_software

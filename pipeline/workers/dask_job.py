@@ -17,8 +17,8 @@ from typing import Any
 
 from pipeline.errors import PipelineError, StageError
 from pipeline.fingerprint.code import code_digests
-from pipeline.fingerprint.digests import digest
 from pipeline.fingerprint.source_import import import_from_source
+from pipeline.fingerprint.values import digest
 from pipeline.stage import JobContext, resolve
 from pipeline.workers.local import open_arrays
 

@@ -20,7 +20,7 @@ from stages.train.predictor import Predictor, load_predictor
 
 if TYPE_CHECKING:
     from pipeline.planning.current_result import Current
-    from pipeline.planning.snapshot import Project
+    from pipeline.planning.project import Project
 
 
 @dataclass(frozen=True, slots=True)

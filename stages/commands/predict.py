@@ -43,7 +43,8 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
     predicted.
     """
-    from pipeline.errors import DataError, ExitCode
+    from pipeline.errors import DataError
+    from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
     from stages.commands.current_model import require_model, tell_if_stale
     from stages.commands.predict_files import find_file, looks_like_picture, predict_csv, predict_picture

@@ -17,7 +17,7 @@ from stages.shared.arrays import load_array
 from stages.shared.documents import read_document
 
 if TYPE_CHECKING:
-    from pipeline.planning.snapshot import Project
+    from pipeline.planning.project import Project
     from stages.mlp import Images
 
 

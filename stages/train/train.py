@@ -1,6 +1,6 @@
 """Train: fit the NumPy network to the training rows; or several of them, by folds and members, side by side.
 
-Every finished member is kept as a piece of its own, so that a killed run loses only what was unfinished, and more
+Every finished member is kept as a partial result, so that a killed run loses only what was unfinished, and more
 members cost only what is new. docs/ensembles.md says what folds and members are.
 """
 
@@ -57,7 +57,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
     check_settings(task, members, labels)
     train_missing(task, members)
 
-    folders = [task.pieces.find(member.description) for member in members]
+    folders = [task.partial_results.find(member.description) for member in members]
     networks, histories = [], []
     for folder in folders:
         assert folder is not None  # noqa: S101 - it has just been made, by this process and under its lock
@@ -75,7 +75,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
 
 def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> None:
     """Train those members that no earlier run has finished, and keep each as soon as it is done."""
-    missing = {member.name: member for member in members if task.pieces.find(member.description) is None}
+    missing = {member.name: member for member in members if task.partial_results.find(member.description) is None}
     if missing and len(missing) < len(members):
         n_found = len(members) - len(missing)
         task.log(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
@@ -92,7 +92,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         for name, trained in results:
             network = missing[name].empty_network()
             network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
-            with task.pieces.make(missing[name].description) as folder:
+            with task.partial_results.make(missing[name].description) as folder:
                 save(network, folder / "model.npz")
                 (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
             (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint

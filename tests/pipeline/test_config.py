@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from toy_project import PRESETS, make_stages
 
-from pipeline.config import Config, describe, load_config, toml_text
-from pipeline.errors import ConfigError, ExitCode
+from pipeline.config import Config, describe, load_config, parse_value, setting_text, toml_text
+from pipeline.errors import ConfigError
+from pipeline.exit_codes import ExitCode
 from pipeline.stage import Parameters
 
 STAGES = make_stages("toy_never_imported")
@@ -244,3 +245,11 @@ def test_every_setting_says_what_it_means() -> None:
 def test_values_are_shown_as_toml(value: object, text: str) -> None:
     assert toml_text(value) == text
     assert value is None or tomllib.loads(f"value = {text}") == {"value": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("adam", "adam"), (None, "none"), (True, "true"), ([256, 64], "[256,64]"), (0.5, "0.5")]
+)
+def test_a_setting_is_written_as_a_person_would_type_it(value: object, text: str) -> None:
+    assert setting_text(value) == text
+    assert parse_value(setting_text(value)) == value

@@ -28,10 +28,13 @@ from toy_sources import SOURCES
 
 from pipeline.config import load_config
 from pipeline.execution.run import RunResult, StageResult, run
-from pipeline.fingerprint.parse_cache import CodeMemory
-from pipeline.planning.plan import Decision, Plan, make_plan, select
+from pipeline.fingerprint.parse_cache import ParseCache
+from pipeline.planning.plan import Plan, make_plan
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action
-from pipeline.planning.snapshot import Project, take_snapshot
+from pipeline.planning.selection import select
+from pipeline.planning.snapshot import take_snapshot
+from pipeline.planning.staleness import Decision
 from pipeline.stage import Artifact, Parameters, Progress, Stage
 from pipeline.store.store import Store
 
@@ -97,7 +100,6 @@ def make_stages(package: str) -> tuple[Stage, ...]:
             parameters=ParityParameters,
             inputs=("load/numbers.json",),
             outputs=(Artifact("parity/parity.json", check=f"{checks}:check_parity"),),
-            libraries=(),
         ),
         Stage(
             name="total",
@@ -191,7 +193,7 @@ class Toy:
         self.package = package or f"toy_{uuid4().hex[:8]}"
         self.stages = make_stages(self.package)
         self.settings: dict[str, object] = {}
-        self.memory = CodeMemory()  # shared by the runs of this process: parsing is slow and has tests of its own
+        self.parse_cache = ParseCache()  # shared by the runs of this process: parsing is slow and has tests of its own
         for name, source in SOURCES.items():
             path = self.code / self.package / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -225,12 +227,12 @@ class Toy:
     def project(self) -> Project:
         sets = [f"{name}={json.dumps(value)}" for name, value in self.settings.items()]
         config = load_config(self.stages, PRESETS, self.work, sets=sets, environment={})
-        return Project(self.work, self.stages, config, self.store, self.memory)
+        return Project(self.work, self.stages, config, self.store, self.parse_cache)
 
     def plan(self, *names: str, only: bool = False, force: bool = False) -> Plan:
         project = self.project()
         selection = select(self.stages, names or ["all"], only=only, force=force)
-        return make_plan(take_snapshot(project, selection.stages), selection)
+        return make_plan(take_snapshot(project, selection), selection)
 
     def run(
         self,

@@ -157,19 +157,19 @@ from PACKAGE.arithmetic.offset import OFFSET
 
 
 def parts(task):
-    """The numbers' multiples, each a piece; what is shown of them concerns no piece."""
+    """The numbers' multiples, each a partial result; what is shown of them concerns none."""
     numbers = json.loads(task.inputs["load/numbers.json"].read_text())
     found = []
     for factor in range(task.parameters.count):
         description = {"factor": factor, "base": task.parameters.base}
-        if task.pieces.find(description) is None:
-            with task.pieces.make(description) as folder:
+        if task.partial_results.find(description) is None:
+            with task.partial_results.make(description) as folder:
                 task.log(f"makes {factor}")
                 task.progress(factor, task.parameters.count)
                 multiples = [task.parameters.base + factor * number + OFFSET for number in numbers]
                 (folder / "multiples.json").write_text(json.dumps(multiples))
                 (folder / "note.txt").write_text("made")
-        found.append(json.loads((task.pieces.find(description) / "multiples.json").read_text()))
+        found.append(json.loads((task.partial_results.find(description) / "multiples.json").read_text()))
     task.outputs["parts/parts.json"].write_text(json.dumps(found[: task.parameters.shown]))
     return Outcome(figures={"parts": len(found)})
 

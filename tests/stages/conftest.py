@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from made_receipt import make_receipt
 
-from pipeline.fingerprint.digests import digest
+from pipeline.fingerprint.values import digest
 from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
 from pipeline.workers.local import LocalWorkers
 from stages import STAGES
@@ -22,8 +22,8 @@ from stages.ingest.sources.find import find_sources
 RunStage = Callable[..., Outcome]
 
 
-class FolderPieces:
-    """Finished pieces in a folder, without the engine's care; ``made`` lists what was described, in order."""
+class FolderPartialResults:
+    """Partial results in a folder, without the engine's care; ``made`` lists what was described, in order."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,9 +47,9 @@ def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> 
 
 
 @pytest.fixture
-def pieces(tmp_path: Path) -> FolderPieces:
-    """A place for finished pieces that outlives a run."""
-    return FolderPieces(tmp_path / "pieces")
+def pieces(tmp_path: Path) -> FolderPartialResults:
+    """A place for partial results that outlives a run."""
+    return FolderPartialResults(tmp_path / "pieces")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def run_stage(tmp_path: Path) -> RunStage:
         folder: Path = tmp_path,
         origin: str = "made in a test",
         sources: Sources | None = None,
-        pieces: FolderPieces | None = None,
+        partial_results: FolderPartialResults | None = None,
     ) -> Outcome:
         stage: Stage = next(each for each in STAGES if each.name == name)
         for below in (name, f"scratch/{name}", f"report/{name}"):
@@ -78,7 +78,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             report=folder / "report" / name,
             progress=silent,
             log=lambda line: None,  # noqa: ARG005 - the protocol's name
-            pieces=pieces or FolderPieces(folder / "pieces" / uuid4().hex),
+            partial_results=partial_results or FolderPartialResults(folder / "pieces" / uuid4().hex),
             workers=LocalWorkers(None, silent, lambda line: None),  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import tokenize
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from toy_project import Toy, actions, ran, why
 import pipeline
 import stages
 from pipeline.fingerprint.code import code_digests, parse_module
+from pipeline.fingerprint.parse_cache import ParseCache
+from pipeline.fingerprint.values import digest
 
 FOLDERS = [Path(next(iter(package.__path__))) for package in (pipeline, stages)]
 MODULES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py") if path.stat().st_size > 500)
@@ -310,3 +313,72 @@ def test_a_module_that_lies_beside_the_packages_is_the_projects_own(toy: Toy) ->
     (toy.code / "beside.py").write_text("FACTOR = 2\n")
     second = code_digests([reference])
     assert {name for name in first if first[name] != second[name]} == {"beside"}
+
+
+# templates -----------------------------------------------------------------------------------------
+
+
+def test_the_files_of_a_folder_of_templates_beside_a_module_count_byte_by_byte(toy: Toy) -> None:
+    folder = toy.code / toy.package / "arithmetic/templates"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "page.html").write_text("<p>")
+    (folder / "deep/style.css").write_bytes(b"\xff\x00")
+    toy.run("all")
+    digests = code_digests([f"{toy.package}.power:power"])
+    names = {name for name in digests if "/templates/" in name}
+    at = f"{toy.package}.arithmetic/templates"
+    assert names == {f"{at}/page.html", f"{at}/deep/style.css"}
+    (folder / "page.html").write_text("<p> ")
+    assert why(toy.plan(), "power") == [f"code changed: {at}/page.html"]
+    assert why(toy.plan(), "parity") == []
+    (folder / "page.html").write_text("<p>")
+    assert not toy.plan().stale
+    (folder / "page.html~").write_text("an editor's backup")
+    (folder / ".page.html.swp").write_text("and another's")
+    assert not toy.plan().stale
+    (folder / "new.js").write_text("")
+    assert why(toy.plan(), "power") == [f"code changed: {at}/new.js"]
+
+
+# what is kept of it --------------------------------------------------------------------------------
+
+
+def test_what_was_parsed_is_kept_and_told_again() -> None:
+    cache = ParseCache()
+    first = cache.parse("import a\ndef f(): return 1", "p.m", False)
+    again = ParseCache(cache.to_bytes())
+    assert cache.grown
+    assert again.parse("import a\ndef f(): return 1", "p.m", False) == first
+    assert not again.grown
+    assert again.parse("import a\ndef f(): return 2", "p.m", False) != first
+
+
+NESTED = b"[" * 100_000 + b"]" * 100_000
+SEALED_WRONGLY = [b"[{}, %s]" % json.dumps(digest(["code memory", {}])).encode(), b'{"modules": {}, "seal": ""}']
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b"", b"\xff", b"null", b"[1]", NESTED, b'{"modules": ' + NESTED + b"}", b'{"modules": {"a": 1}}', *SEALED_WRONGLY],
+    ids=lambda kept: kept[:20].decode("latin-1"),
+)
+def test_a_damaged_cache_is_forgotten(kept: bytes) -> None:
+    assert ParseCache(kept).distributions_of("PIL") == ()
+    assert ParseCache(kept).parse("A = 1", "p.m", False) == parse_module("A = 1", "p.m", False)
+
+
+def test_a_flipped_bit_in_the_cache_makes_it_forgotten() -> None:
+    cache = ParseCache()
+    cache.parse("A = 1", "p.m", False)
+    cache.keep_distributions({"PIL": ["pillow"]})
+    assert list(cache.distributions_of("PIL")) == ["pillow"]
+    assert list(ParseCache(cache.to_bytes()).distributions_of("PIL")) == ["pillow"]
+    assert ParseCache(cache.to_bytes().replace(b"pillow", b"billow")).distributions_of("PIL") == ()
+
+
+def test_the_cache_keeps_only_what_was_used() -> None:
+    cache = ParseCache()
+    cache.keep_distributions({"PIL": ["pillow"], "yaml": ["PyYAML"]})
+    cache.distributions_of("yaml")
+    assert b"pillow" not in cache.to_bytes()
+    assert b"PyYAML" in cache.to_bytes()

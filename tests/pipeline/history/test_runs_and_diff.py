@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.history.diff import Difference, compare
-from pipeline.store.run_log import FILE_NAME, Run, append_run, find_run, read_runs
+from pipeline.store import run_log
+from pipeline.store.run_log import FILE_NAME, Run, append_run, find_run, next_id, read_log, read_runs
 
 
 def make_run(number: int, **changes: object) -> Run:
@@ -65,6 +66,70 @@ def test_a_line_that_is_no_run_is_ignored(tmp_path: Path, line: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(line + b"\n")
     append_run(tmp_path, make_run(5))
     assert read_runs(tmp_path) == (make_run(5),)
+
+
+def damaged_line(**changes: object) -> bytes:
+    return json.dumps({**asdict(make_run(7)), **changes}).encode()
+
+
+NESTED = "[" * 5_000 + "]" * 5_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        damaged_line(id="7"),
+        damaged_line(id=None),
+        damaged_line(seconds="1"),
+        damaged_line(figures=[]),
+        damaged_line(figures={"a": [1]}),
+        damaged_line(stages={"load": 1}),
+        damaged_line(trial="x"),
+        damaged_line(changed={"a": "DEEP"}).replace(b'"DEEP"', NESTED.encode()),
+        damaged_line(changed={"a": "DEEP"}).replace(b'"DEEP"', b"[" * 20 + b"]" * 20),
+        NESTED.encode(),
+    ],
+    ids=lambda line: line[:20].decode() + line[-20:].decode(),
+)
+def test_a_line_of_wrong_types_is_passed_over_and_counted(tmp_path: Path, line: bytes) -> None:
+    append_run(tmp_path, make_run(5))
+    with (tmp_path / FILE_NAME).open("ab") as log:
+        log.write(line + b"\n\n")
+    found = read_log(tmp_path)
+    assert found.runs == (make_run(5),)
+    assert found.warning == "1 line is not a run and passed over in runs.jsonl: torn by a crash, or damaged"
+    assert next_id(tmp_path) == 6
+    append_run(tmp_path, make_run(6))
+    assert read_runs(tmp_path) == (make_run(5), make_run(6))
+
+
+def test_a_sound_log_warns_of_nothing(tmp_path: Path) -> None:
+    append_run(tmp_path, make_run(5))
+    assert read_log(tmp_path).warning == ""
+
+
+def test_the_next_number_is_found_at_the_end_of_the_log(tmp_path: Path) -> None:
+    assert next_id(tmp_path) == 1
+    (tmp_path / FILE_NAME).write_bytes(b"no run\n")
+    assert next_id(tmp_path) == 1
+    for number in (1, 2, 41):
+        append_run(tmp_path, make_run(number, error="x" * 100_000))  # longer than what is read at a time
+    assert next_id(tmp_path) == 42
+    with (tmp_path / FILE_NAME).open("ab") as log:
+        log.write(b"y" * 200_000)
+    assert next_id(tmp_path) == 42
+
+
+def test_of_a_long_log_only_the_end_is_read_for_the_next_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 501):
+        append_run(tmp_path, make_run(number, error="x" * 1_000))
+    parsed: list[bytes] = []
+    parse = run_log._parse
+    monkeypatch.setattr(run_log, "_parse", lambda line: (parsed.append(line), parse(line))[1])
+    assert next_id(tmp_path) == 501
+    assert len(parsed) == 1
 
 
 def test_a_log_that_is_a_link_is_never_written_through(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from toy_project import Toy, actions, make_stages, why
 
 from pipeline.errors import ConfigError, StageError
-from pipeline.planning.plan import Plan, Selection, StageSnapshot, make_plan, select
+from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.reasons import Action, Reason, ReasonKind
+from pipeline.planning.selection import Selection, select
+from pipeline.planning.staleness import StageSnapshot
 from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.receipt import Output, Receipt, Work
 
@@ -293,7 +295,6 @@ def nodes(package: str, graph: list[list[int]]) -> tuple[Stage, ...]:
             parameters=NodeParameters,
             inputs=tuple(f"node{other}/out.json" for other in sorted(read)),
             outputs=(Artifact(f"node{number}/out.json", check=f"{package}.dag:check"),),
-            libraries=(),
         )
         for number, read in enumerate(graph)
     )

@@ -56,7 +56,7 @@ def result(project: Toy) -> list[list[int]]:
 
 
 def pieces(project: Toy) -> list[Path]:
-    return [piece.folder for piece in project.store.pieces("parts")]
+    return [piece.folder for piece in project.store.partial_results("parts")]
 
 
 def test_a_further_piece_is_made_and_the_others_are_found(project: Toy) -> None:
@@ -127,7 +127,7 @@ def test_verify_finds_a_damaged_piece(project: Toy, what: str) -> None:
             [
                 finding
                 for finding in verify(project.project())
-                if finding.generation.startswith("piece") and finding.problem
+                if finding.generation.startswith("partial result") and finding.problem
             ]
         )
         == 1
@@ -193,7 +193,7 @@ def test_a_kill_at_any_point_leaves_whole_pieces_and_none_is_made_twice(
     for number, point in enumerate(points):
         fresh_copy()
         assert killed_at(number, lambda: run(project)), point
-        store, left = project.store, project.store.pieces("parts")
+        store, left = project.store, project.store.partial_results("parts")
         assert not any(store.damage(left).values()), f"a piece after a kill at {point}"
         made = run(project)
         assert result(project) == expected
@@ -206,14 +206,14 @@ def test_a_kill_at_any_point_leaves_whole_pieces_and_none_is_made_twice(
 
 def test_what_a_piece_depends_on_is_in_its_key_and_its_stages_other_settings_are_not(project: Toy) -> None:
     run(project)
-    receipts = [piece.receipt for piece in project.store.pieces("parts") if piece.receipt]
+    receipts = [piece.receipt for piece in project.store.partial_results("parts") if piece.receipt]
     assert {receipt.work.key for receipt in receipts} == {piece.name for piece in pieces(project)}
     current = project.store.current("parts")
     assert current is not None
     assert current.receipt is not None
-    assert set(current.receipt.pieces) == {receipt.work.key for receipt in receipts}
+    assert set(current.receipt.partial_results) == {receipt.work.key for receipt in receipts}
     for receipt in receipts:
         assert replace(receipt.work, parameters={}, outputs=()) == replace(
             current.receipt.work, parameters={}, outputs=()
         )
-        assert receipt.work.parameters["piece"].keys() == {"factor", "base"}
+        assert receipt.work.parameters["partial_result"].keys() == {"factor", "base"}

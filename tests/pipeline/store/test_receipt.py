@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import StoreError
-from pipeline.fingerprint.digests import digest
+from pipeline.fingerprint.values import digest
 from pipeline.store.receipt import FORMAT, Output, Receipt, Work, from_json, to_json
 
 WORK = Work(
@@ -31,6 +31,7 @@ RECEIPT = Receipt(
     notice="",
     finished="2026-11-01T00:00:00.000+00:00",
     seconds=1.5,
+    environment={"python": "3.11.7"},
 )
 
 
@@ -48,9 +49,11 @@ def test_the_key_is_pinned_since_stored_results_are_found_by_it() -> None:
     assert WORK.key[:16] == "628c08924888aaaf"
 
 
-@pytest.mark.parametrize("field", ["finished", "seconds", "origin", "figures", "warnings", "notice"])
+@pytest.mark.parametrize("field", ["finished", "seconds", "origin", "figures", "warnings", "notice", "environment"])
 def test_no_time_and_nothing_that_is_only_told_is_part_of_the_key(field: str) -> None:
-    other = replace(RECEIPT, **{field: {"a": 1} if field == "figures" else 2.5 if field == "seconds" else "other"})
+    other = replace(
+        RECEIPT, **{field: {"a": 1} if field in {"figures", "environment"} else 2.5 if field == "seconds" else "other"}
+    )
     assert other.work.key == RECEIPT.work.key
     assert other.generation == RECEIPT.generation
 
@@ -125,6 +128,12 @@ def test_a_sealed_receipt_that_lacks_something_is_refused(missing: str) -> None:
     data = json.dumps(body).encode() if missing == "seal" else sealed(body)
     with pytest.raises(StoreError, match="lacks something"):
         from_json(data)
+
+
+def test_a_receipt_from_before_the_environment_was_noted_is_still_read() -> None:
+    body = json.loads(to_json(RECEIPT))
+    del body["seal"], body["environment"]
+    assert from_json(sealed(body)) == replace(RECEIPT, environment={})
 
 
 def test_a_receipt_says_what_it_published_by_the_path_of_the_artifact() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy_project import RAW, Toy, actions, oracle, ran, why
+from toy_project import NAMES, RAW, Toy, actions, oracle, ran, why
 
-from pipeline.fingerprint.digests import content_digest, file_digest
+from pipeline.fingerprint.files import content_digest, file_digest
+from pipeline.store import generations, stored_results, trial_store
+from pipeline.store.clean import clean
+from pipeline.store.damage import DamageKind
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
+from pipeline.store.stored_results import Generation
 
 
 def make_receipt(folder: Path, *, exponent: int = 2, finished: str = "2026-01-01", **files: str) -> Receipt:
@@ -214,3 +219,83 @@ def test_a_sample_never_passes_for_real_data_of_the_same_bytes(toy: Toy) -> None
     done = toy.run("all").stages
     assert done[0].receipt is not None
     assert done[0].receipt.notice == ""
+
+
+# how much is read ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def receipts_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders whose receipts have been read, of which stage and key."""
+    found: list[str] = []
+    read = stored_results.read_result
+
+    def counting(folder: Path) -> Generation:
+        found.append(folder.resolve().relative_to(folder.resolve().parents[1]).as_posix())
+        return read(folder)
+
+    for module in (stored_results, generations, trial_store):
+        monkeypatch.setattr(module, "read_result", counting)
+    return found
+
+
+def test_a_run_with_nothing_to_do_reads_no_stored_result_but_the_current_ones(
+    toy: Toy, receipts_read: list[str]
+) -> None:
+    for exponent in (1, 3, 4, 2):
+        toy.settings = {"power.exponent": exponent}
+        toy.run("all")
+    receipts_read.clear()
+    assert ran(toy.run("all")) == []
+    assert not toy.plan().stale
+    assert set(receipts_read) == {
+        (toy.artifacts / name).resolve().relative_to((toy.artifacts / ".store").resolve()).as_posix() for name in NAMES
+    }
+
+
+def test_a_stored_result_of_known_work_is_found_by_its_name(toy: Toy, receipts_read: list[str]) -> None:
+    for exponent in (1, 3, 4, 2):
+        toy.settings = {"power.exponent": exponent}
+        toy.run("all")
+    currents = {f"{name}/{(toy.artifacts / name).resolve().name}" for name in NAMES}
+    receipts_read.clear()
+    toy.settings = {"power.exponent": 3}
+    assert actions(toy.plan()) == {"load": "fresh", "power": "restore", "parity": "fresh", "total": "restore"}
+    assert len({name for name in receipts_read if name not in currents}) == 2
+
+
+def test_an_unknown_input_makes_all_stored_results_count(toy: Toy) -> None:
+    toy.run("all")
+    toy.settings = {"power.exponent": 3}
+    toy.run("all")
+    toy.settings = {"power.exponent": 4}
+    assert actions(toy.plan()) == {"load": "fresh", "power": "will run", "parity": "fresh", "total": "may run"}
+
+
+def test_a_result_that_is_removed_while_it_is_looked_at_counts_as_missing(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.run("all")
+    generation = toy.store.current("power")
+    assert generation is not None
+    digests = stored_results.file_digests
+
+    def removed_first(paths: object) -> object:
+        shutil.rmtree((toy.artifacts / "power").resolve(), ignore_errors=True)
+        return digests(paths)
+
+    monkeypatch.setattr(stored_results, "file_digests", removed_first)
+    problems = toy.store.damage([generation])[generation.folder]
+    assert [problem.kind for problem in problems] == [DamageKind.OUTPUT_MISSING]
+
+
+def test_cleaning_never_looks_behind_a_link(toy: Toy, tmp_path: Path) -> None:
+    toy.run("all")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "large").write_bytes(bytes(100_000))
+    (toy.artifacts / ".scratch/power").mkdir(exist_ok=True)
+    (toy.artifacts / ".scratch/power/link").symlink_to(outside)
+    found = clean(toy.store, toy.stages, 3, remove=True, notify=print)
+    assert [(path.name, size < 1_000) for path, size in found] == [("link", True)]
+    assert (outside / "large").exists()

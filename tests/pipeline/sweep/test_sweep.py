@@ -44,7 +44,7 @@ GRID = ("--grid", "power.exponent=1,3,2", "--grid", "total.start=0,10")
 @pytest.fixture
 def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     load_project = commands(toy)
-    remembering = lambda *words: replace(load_project(*words), memory=toy.memory)  # noqa: E731 - it is the shortest
+    remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
     monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
     monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest

@@ -17,8 +17,8 @@ from toy_project import Toy, commands
 import pipeline.cli
 from pipeline.errors import DataError
 from pipeline.figures import Figure
-from pipeline.planning.plan import Decision
 from pipeline.planning.reasons import Action
+from pipeline.planning.staleness import Decision
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.terminal import output
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, draw_line

@@ -11,8 +11,8 @@ import termios
 
 import pytest
 
-from pipeline.planning.plan import Decision
 from pipeline.planning.reasons import Action, Reason, ReasonKind, reasons_text
+from pipeline.planning.staleness import Decision
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, clock, draw_line
 
 NOTE = "97.22 % validation accuracy, epoch 7"
@@ -20,7 +20,7 @@ NOTE = "97.22 % validation accuracy, epoch 7"
 SCRIPT = """
 from pipeline.figures import SHARE, Figure
 from pipeline.planning.reasons import Action, Reason, ReasonKind
-from pipeline.planning.plan import Decision
+from pipeline.planning.staleness import Decision
 from pipeline.terminal.progress import Terminal
 from pipeline.store.receipt import Receipt, Work
 from pipeline.execution.run import StageResult

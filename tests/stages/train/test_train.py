@@ -223,25 +223,25 @@ def weights(path: Path) -> list[bytes]:
 def test_the_first_member_is_the_single_network_and_more_members_train_only_what_is_new(
     rows: Path, run_stage, pieces
 ) -> None:
-    run_stage("train", TrainParameters(**ONE_PROCESS), pieces=pieces)
+    run_stage("train", TrainParameters(**ONE_PROCESS), partial_results=pieces)
     single = weights(rows / "train/model.npz")
-    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), pieces=pieces)
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), partial_results=pieces)
     three = weights(rows / "train/model.npz")
     assert three[:1] == single
     assert len(set(three)) == 3
     assert len(pieces.made) == 3
-    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), pieces=pieces)
+    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), partial_results=pieces)
     assert weights(rows / "train/model.npz")[:3] == three
     assert len(pieces.made) == 5
     assert values_of(outcome.figures)["members"] == 5
     history = pd.read_parquet(rows / "train/history.parquet")
     assert history["member"].tolist() == [member for member in range(5) for _ in range(3)]
-    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), pieces=pieces)
+    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), partial_results=pieces)
     assert len(pieces.made) == 7
 
 
 def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: Path, run_stage, pieces) -> None:
-    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), pieces=pieces)
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), partial_results=pieces)
     fold_of_row = np.load(rows / "train/folds.npy")
     assert np.bincount(fold_of_row).tolist() == [84, 83, 83]
     history = pd.read_parquet(rows / "train/history.parquet")
@@ -359,13 +359,13 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
             ended.append(True)
 
     @contextmanager
-    def refuse(description: object):  # noqa: ARG001 - as Pieces has it
+    def refuse(description: object):  # noqa: ARG001 - as PartialResults has it
         yield tmp_path
         raise StageError("something changed")
 
     task = SimpleNamespace(
         parameters=TrainParameters(**SMALL),
-        pieces=SimpleNamespace(find=lambda description: None, make=refuse),  # noqa: ARG005 - as Pieces has it
+        partial_results=SimpleNamespace(find=lambda description: None, make=refuse),  # noqa: ARG005 - as PartialResults has it
         workers=SimpleNamespace(run=run),
         inputs=dict.fromkeys(ROWS, tmp_path),
         scratch=tmp_path,

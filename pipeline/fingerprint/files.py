@@ -1,64 +1,26 @@
-"""Fingerprints: one canonical, type-tagged way to hash settings, files, tables and arrays.
+"""The two fingerprints of a file: of its bytes, and of what it holds.
 
-Everything that is hashed carries a tag of its type and its length, so that ``1``, ``"1"``, ``1.0`` and
-``True`` never collide, and neither do ``["ab"]`` and ``["a", "b"]``. The idea is redun's; why it is worth
-a file of its own stands in docs/decisions/fingerprints.md. Code has a file of its own: code.py.
-
-Tables and arrays have two fingerprints. ``file_digest`` is of the bytes and finds every flipped bit.
-``content_digest`` is of the values, so that a newer Parquet writer, another row-group size or another
-zip time changes nothing downstream.
+``file_digest`` is of the bytes and finds every flipped bit. ``content_digest`` is of the values of a table or an
+array, so that a newer Parquet writer, another row-group size or another zip time changes nothing downstream.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from pipeline.fingerprint.values import digest, encode
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK = 1 << 20  # bytes read at a time
 COLUMNS = 256  # of a table, read at a time
-
-
-def encode(value: object) -> bytes:
-    """Encode plain data so that different values never give equal bytes.
-
-    Takes None, bool, int, float, str, bytes, sequences and mappings with text keys (in any order).
-    Raises TypeError for anything else: what has no canonical form must not be hashed.
-    """
-    if value is None:
-        return b"N;"
-    if isinstance(value, bool):
-        return b"B1;" if value else b"B0;"
-    if isinstance(value, int):
-        return b"I%d;" % value
-    if isinstance(value, float):
-        return b"F" + ("nan" if math.isnan(value) else value.hex()).encode() + b";"
-    if isinstance(value, str):
-        data = value.encode("utf-8", "surrogatepass")
-        return b"S%d:" % len(data) + data
-    if isinstance(value, bytes):
-        return b"Y%d:" % len(value) + value
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("only mappings with text keys have a canonical form")
-        items = b"".join(encode(key) + encode(value[key]) for key in sorted(value))
-        return b"M%d:" % len(value) + items
-    if isinstance(value, Sequence):
-        return b"L%d:" % len(value) + b"".join(encode(item) for item in value)
-    raise TypeError(f"{type(value).__name__} has no canonical form")
-
-
-def digest(value: object) -> str:
-    """Return the SHA-256 of the canonical form of ``value``, as 64 hexadecimal digits."""
-    return hashlib.sha256(encode(value)).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -1,0 +1,30 @@
+"""What the last bits of numbers depend on: Python, NumPy and the kernels of the matrix library, as they are loaded."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+
+def loaded_environment() -> dict[str, str]:
+    """Return Python's full version and, if this process has imported NumPy, its version and the matrix kernels.
+
+    Nothing is imported for it but threadpoolctl: what a stage has not loaded did not make its result.
+    """
+    found = {"python": platform.python_version()}
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        found |= {"numpy": str(numpy.__version__), "kernels": matrix_kernels()}
+    return found
+
+
+def matrix_kernels() -> str:
+    """Return the matrix libraries that are loaded with the processors that they chose: ``openblas 0.3.30 Haswell``."""
+    from threadpoolctl import threadpool_info
+
+    libraries = [found for found in threadpool_info() if found.get("user_api") == "blas"]
+    names = {
+        " ".join(str(found[key]) for key in ("internal_api", "version", "architecture") if found.get(key))
+        for found in libraries
+    }
+    return ", ".join(sorted(names))

@@ -1,0 +1,73 @@
+"""What a stage would do now: its settings, raw files, code and libraries, fingerprinted."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.config import plain
+from pipeline.errors import DataError
+from pipeline.fingerprint.code import code_closure
+from pipeline.fingerprint.files import file_digests
+from pipeline.fingerprint.libraries import installed_version, library_versions
+from pipeline.fingerprint.values import digest
+from pipeline.planning.project import Project
+from pipeline.stage import Sources, Stage, resolve
+from pipeline.store.receipt import LOCATION, Work
+
+NO_SOURCES = Sources((), "")
+
+
+def find_sources(project: Project, stage: Stage) -> Sources:
+    """Ask a stage which raw files it reads, if any."""
+    if stage.sources is None:
+        return NO_SOURCES
+    found: Sources = resolve(stage.sources)(project.config.parameters[stage.name], project.folder)
+    return found
+
+
+def current_work(
+    project: Project, stage: Stage, sources: Sources, version_of: Callable[[str], str | None] = installed_version
+) -> Work:
+    """Fingerprint what a stage would do now, all but its inputs; ``version_of`` says which libraries are installed."""
+    values = plain(project.config.parameters[stage.name])
+    references = [stage.function, *(artifact.check for artifact in stage.outputs)]
+    closure = code_closure(references, project.parse_cache.parse)
+    return Work(
+        stage=stage.name,
+        parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
+        inputs={},
+        sources=source_digests(sources),
+        code=dict(closure.digests),
+        libraries=library_versions(closure.libraries, project.parse_cache, version_of),
+        outputs=tuple(artifact.path for artifact in stage.outputs),
+    )
+
+
+def source_digests(sources: Sources) -> dict[str, str]:
+    """Hash the raw files by name.
+
+    Where they lie counts too, since results tell of it: a sample never passes for real data.
+    """
+    for source in sources.files:
+        _require_file(source.path)
+    try:
+        files = file_digests(source.path for source in sources.files)
+    except OSError as error:
+        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(error.filename)) from error
+    named = {
+        source.name: digest([source.member, files[source.path]]) if source.member else files[source.path]
+        for source in sources.files
+    }
+    return {**named, LOCATION: digest([sources.origin, sources.notice])} if named else {}
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is not a plain file before reading it: a pipe would be waited for without end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(path)) from error
+    if not stat.S_ISREG(mode):
+        raise DataError("this is not a file", where=str(path), hint="name a CSV file or a zip that holds one")

@@ -1,0 +1,34 @@
+"""A working folder with everything that planning and running need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.fingerprint.parse_cache import ParseCache
+from pipeline.stage import Progress, Stage, Workers
+from pipeline.store.store import Store
+from pipeline.workers.backends import Execution
+
+PARSE_CACHE = "code.json"  # where the store keeps it
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A working folder with its stages, its settings and its artifacts.
+
+    ``execution`` says where jobs run, unless ``workers`` are given.
+    """
+
+    folder: Path
+    stages: tuple[Stage, ...]
+    config: Config
+    store: Store
+    parse_cache: ParseCache = field(default_factory=ParseCache)
+    execution: Execution = field(default_factory=Execution)
+    workers: Callable[[Progress, Callable[[str], None]], Workers] | None = None
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)

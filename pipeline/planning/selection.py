@@ -1,0 +1,53 @@
+"""Which stages the words of the command line mean: those named, and what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import ConfigError, nearest
+from pipeline.stage import Stage, upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which stages are brought up to date, and which of them run whether they need it or not."""
+
+    stages: tuple[str, ...]
+    forced: frozenset[str] = frozenset()
+
+
+def select(
+    stages: Sequence[Stage],
+    names: Sequence[str],
+    *,
+    only: bool = False,
+    force: bool = False,
+    first: str | None = None,
+    last: str | None = None,
+) -> Selection:
+    """Turn the words of the command line into a selection; raises ConfigError for a stage that is not there.
+
+    A named stage brings the stages that it depends on with it, unless ``only``. ``first`` leaves out what comes before
+    a stage, ``last`` what comes after it. ``force`` concerns the stages that were named, not those that they bring.
+    """
+    known = [stage.name for stage in stages]
+    for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
+        if name not in words:
+            raise ConfigError(f"there is no stage '{name}'", hint=nearest(name, words, "stages"))
+    named = set(known) if "all" in names else set(names)
+    chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
+    if first is not None:
+        chosen &= {name for name in known if name == first or first in ancestors(name, stages)}
+    if last is not None:
+        chosen &= {last, *ancestors(last, stages)}
+    if not chosen:
+        raise ConfigError("no stage is left to run", hint="--from must not come after --to or the stages named")
+    return Selection(tuple(name for name in known if name in chosen), frozenset(named & chosen if force else ()))
+
+
+def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:
+    """Return the names of all stages that ``name`` depends on, however far."""
+    stage = next(stage for stage in stages if stage.name == name)
+    direct = {other.name for other in upstream(stage, tuple(stages))}
+    return direct.union(*(ancestors(other, stages) for other in direct))

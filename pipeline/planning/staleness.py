@@ -1,0 +1,113 @@
+"""Where it is decided whether a stage must run: its work is compared with the results that are there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.planning.reasons import Action, Reason, ReasonKind
+from pipeline.stage import Stage, maker_of
+from pipeline.store.receipt import LOCATION, Receipt, Work
+
+
+@dataclass(frozen=True, slots=True)
+class StageSnapshot:
+    """What was seen of one stage before anything ran.
+
+    ``work`` is what it would do now; its inputs are left empty. ``current`` is the receipt of the result that lies
+    in artifacts/, ``damage`` what is wrong with that. ``stored`` are intact earlier results of the same work, as far as
+    its inputs are known; they count only where the current result does not fit.
+    """
+
+    stage: Stage
+    work: Work
+    current: Receipt | None = None
+    damage: tuple[Reason, ...] = ()
+    stored: tuple[Receipt, ...] = ()
+    origin: str = ""
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one stage and why; ``receipt`` is the result that stands, or is restored."""
+
+    stage: str
+    action: Action
+    reasons: tuple[Reason, ...] = ()
+    receipt: Receipt | None = None
+
+
+def decide(
+    snapshot: StageSnapshot, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision], *, forced: bool
+) -> Decision:
+    """Decide for one stage, given the content of its inputs as far as it is known."""
+    name = snapshot.stage.name
+    known = {path: content for path, content in inputs.items() if content is not None}
+    certain = len(known) == len(inputs)
+    current = snapshot.current if not snapshot.damage else None
+    finished = ((current,) if current else ()) + snapshot.stored
+    fitting = [receipt for receipt in finished if fits(receipt, snapshot.work, known)]
+    reasons = _own_reasons(snapshot, known)
+    if forced:
+        return Decision(name, Action.RUN, (Reason(ReasonKind.FORCED), *reasons))
+    if not certain:
+        makers = sorted(set(map(maker_of, inputs)) - set(map(maker_of, known)))
+        kind = {
+            Action.RUN: ReasonKind.UPSTREAM_WILL_RUN,
+            Action.MAY_RUN: ReasonKind.UPSTREAM_MAY_CHANGE,
+        }
+        waits = tuple(Reason(kind[decisions[maker].action], maker) for maker in makers)
+        action = Action.MAY_RUN if fitting else Action.RUN
+        return Decision(name, action, (*reasons, *waits))
+    if not fitting:
+        return Decision(name, Action.RUN, reasons)
+    if current is not None and fitting[0] is current:
+        return Decision(name, Action.FRESH, receipt=current)
+    return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *reasons), fitting[0])
+
+
+def fits(receipt: Receipt, work: Work, known: Mapping[str, str]) -> bool:
+    """Whether a finished result is of this work, as far as the inputs are known."""
+    done = receipt.work
+    return replace(done, inputs={}) == replace(work, inputs={}) and all(
+        done.inputs.get(path) == content for path, content in known.items()
+    )
+
+
+def _own_reasons(snapshot: StageSnapshot, known: Mapping[str, str]) -> tuple[Reason, ...]:
+    """Return everything that differs from the current result, not only the first thing."""
+    if snapshot.current is None:
+        return snapshot.damage or (Reason(ReasonKind.FIRST_RUN),)
+    reasons = differences(snapshot.current.work, replace(snapshot.work, inputs=known))
+    return snapshot.damage + tuple(
+        replace(reason, before=snapshot.current.origin, after=snapshot.origin)
+        if reason.kind is ReasonKind.SOURCE_CHANGED and reason.subject == LOCATION
+        else reason
+        for reason in reasons
+    )
+
+
+def differences(before: Work, after: Work) -> tuple[Reason, ...]:
+    """Return what differs between two works of one stage; inputs that ``after`` does not know are left out."""
+    stage = after.stage
+    reasons = [
+        Reason(ReasonKind.PARAMETER_CHANGED, f"{stage}.{key}", before.parameters.get(key), after.parameters.get(key))
+        for key in _changed(before.parameters, after.parameters)
+    ]
+    reasons += [Reason(ReasonKind.SOURCE_CHANGED, name) for name in _changed(before.sources, after.sources)]
+    inputs = {path: content for path, content in before.inputs.items() if path in after.inputs}
+    reasons += [Reason(ReasonKind.INPUT_CHANGED, path) for path in _changed(inputs, after.inputs)]
+    reasons += [Reason(ReasonKind.CODE_CHANGED, name) for name in _changed(before.code, after.code)]
+    reasons += [
+        Reason(ReasonKind.LIBRARY_CHANGED, name, before.libraries.get(name), after.libraries.get(name))
+        for name in _changed(before.libraries, after.libraries)
+    ]
+    if before.outputs != after.outputs:
+        reasons.append(Reason(ReasonKind.OUTPUTS_CHANGED))
+    return tuple(reasons)
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Collection[str]:
+    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))

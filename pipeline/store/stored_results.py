@@ -1,0 +1,167 @@
+"""Find results in artifacts/: the current one of a stage, and those that are kept. Nothing is written here.
+
+    artifacts/train               -> .store/train/<generation>      the current result, a link
+    artifacts/.store/train/<generation>/                            files and receipt.json, never changed again
+    artifacts/.store/train/pieces/<key>/                            partial results, each with its receipt
+
+A generation's name begins with the first digits of its work's key, so a result of known work is found by name.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import StoreError
+from pipeline.fingerprint.files import file_digests
+from pipeline.store import receipt as receipts
+from pipeline.store.damage import Damage, DamageKind
+from pipeline.store.disk import explained, is_folder, regular_size
+from pipeline.store.receipt import KEY_DIGITS, Receipt
+
+FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
+PARTIAL = "pieces"  # the folder of a stage's partial results
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished result on disk; ``receipt`` is None where it cannot be read, and ``problem`` says why."""
+
+    folder: Path
+    receipt: Receipt | None
+    problem: str = ""
+
+
+class StoredResults:
+    """The results in an artifacts folder. Reading needs no lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._inner = root / ".store"
+
+    def folder(self, stage: str) -> Path:
+        """Return the folder in which a stage's current files are found: the stable path."""
+        return self.root / stage
+
+    def current(self, stage: str) -> Generation | None:
+        """Return the current result of a stage, None where there is none."""
+        place = self.folder(stage)
+        with explained("read the artifacts", place):
+            try:
+                mode = place.lstat().st_mode
+            except FileNotFoundError:
+                return None
+            if stat.S_ISLNK(mode):
+                target = place.readlink()
+                if target.parent != Path(".store", stage) or not is_folder(self._inner / stage):
+                    return Generation(place, None, "it is a link to somewhere else")
+                if not is_folder(self.root / target):
+                    return Generation(place, None, "its files are gone")
+                if target.name == FAILED:
+                    return None
+                return read_result(self.root / target)
+            if not stat.S_ISDIR(mode):
+                raise StoreError("a file stands where a stage's folder should be", where=str(place), hint="move it")
+            # a folder instead of a link: a copy of artifacts/ that followed links
+            if regular_size(place / receipts.FILE_NAME) is None:
+                raise StoreError(
+                    f"this folder stands where the results of {stage} should be linked, and no stage made it",
+                    where=str(place),
+                    hint="move it away",
+                )
+            return read_result(place)
+
+    def stored(self, stage: str, key: str = "") -> tuple[Generation, ...]:
+        """Return all stored results of a stage, readable or not; with a ``key``, those whose names begin with it."""
+        return tuple(map(read_result, self._folders(stage, key[:KEY_DIGITS])))
+
+    def generations(self, stage: str, key: str = "") -> tuple[Generation, ...]:
+        """Return the stored results of a stage with a readable receipt, the newest first; with a ``key``, of this work.
+
+        With a key no other receipt is read.
+        """
+        return newest_first(stage, self.stored(stage, key))
+
+    def partial_results(self, stage: str) -> tuple[Generation, ...]:
+        """Return all partial results of a stage, readable or not."""
+        place = self._inner / stage / PARTIAL
+        with explained("read the artifacts", place):
+            if not is_folder(place.parent) or not is_folder(place):
+                return ()
+            return tuple(read_result(folder) for folder in sorted(place.iterdir()) if is_folder(folder))
+
+    def _folders(self, stage: str, beginning: str = "") -> list[Path]:
+        """Return the folders of a stage's stored results whose names begin in a certain way."""
+        place = self._inner / stage
+        with explained("read the artifacts", place):
+            if not is_folder(self._inner) or not is_folder(place):
+                return []
+            found = sorted(folder for folder in place.iterdir() if folder.name.startswith(beginning))
+            return [folder for folder in found if is_folder(folder) and folder.name not in {FAILED, PARTIAL}]
+
+    def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
+        """Return the digests of the functions that made a stored result, None if it is gone."""
+        receipt = read_result(self._inner / stage / generation).receipt
+        return receipt.work.code if receipt else None
+
+    def damage(self, generations: Collection[Generation]) -> dict[Path, tuple[Damage, ...]]:
+        """Hash the files of finished results, side by side, and say by folder what is missing or damaged."""
+        wanted: dict[Path, tuple[Path, str, str]] = {}
+        problems: dict[Path, list[Damage]] = {}
+        for generation in {item.folder: item for item in generations}.values():
+            found = problems.setdefault(generation.folder, [])
+            if generation.receipt is None:
+                found.append(Damage(DamageKind.RECEIPT_UNREADABLE, generation.problem))
+                continue
+            for name, output in generation.receipt.outputs.items():
+                path = generation.folder / name
+                subject = f"{generation.receipt.work.stage}/{name}"
+                size = regular_size(path)
+                if size is None:
+                    found.append(Damage(DamageKind.OUTPUT_MISSING, subject))
+                elif size != output.size:
+                    found.append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
+                else:
+                    wanted[path] = (generation.folder, subject, output.bytes)
+        with explained("read the artifacts", self.root):
+            try:
+                digests = file_digests(wanted)
+            except FileNotFoundError:  # a result was removed meanwhile: look again
+                return self.damage(generations)
+        for path, (folder, subject, expected) in wanted.items():
+            if digests[path] != expected:
+                problems[folder].append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
+        return {folder: tuple(found) for folder, found in problems.items()}
+
+    def recall(self, name: str) -> bytes:
+        """Return what ``remember`` kept under a name, nothing if there is none."""
+        path = self._inner / name
+        try:
+            return path.read_bytes() if regular_size(path) is not None else b""
+        except OSError:
+            return b""
+
+
+def newest_first(stage: str, results: Iterable[Generation]) -> tuple[Generation, ...]:
+    """Return the results of a stage that have a readable receipt and the name that it calls for, the newest first."""
+    good = [
+        (item.receipt.finished, item)
+        for item in results
+        if item.receipt and (stage, item.folder.name) == (item.receipt.work.stage, item.receipt.generation)
+    ]
+    return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
+
+
+def read_result(folder: Path) -> Generation:
+    """Read the receipt in a folder; what is wrong with it is told, not raised."""
+    path = folder / receipts.FILE_NAME
+    if regular_size(path) is None:
+        return Generation(folder, None, "there is none")
+    try:
+        return Generation(folder, receipts.from_json(path.read_bytes()))
+    except StoreError as error:
+        return Generation(folder, None, error.what)
+    except OSError as error:
+        return Generation(folder, None, error.strerror or str(error))

@@ -1,0 +1,29 @@
+"""A rerun is compared with the first run by what the files hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from toy_project import Toy
+
+from pipeline.history.verify import _rerun_problem
+from pipeline.store.receipt import Receipt
+
+
+def made(toy: Toy) -> Receipt:
+    receipt = toy.run("power").stages[-1].receipt
+    assert receipt is not None
+    return receipt
+
+
+def test_equal_values_in_other_bytes_are_the_same_result(toy: Toy) -> None:
+    receipt = made(toy)
+    outputs = {name: replace(output, bytes="packed otherwise") for name, output in receipt.outputs.items()}
+    assert _rerun_problem(receipt, replace(receipt, outputs=outputs)) == ""
+
+
+def test_other_values_are_another_result_even_of_equal_size(toy: Toy) -> None:
+    receipt = made(toy)
+    outputs = {name: replace(output, content="other") for name, output in receipt.outputs.items()}
+    assert _rerun_problem(receipt, replace(receipt, outputs=outputs)) == "a rerun gives another powers.npy"
+    assert _rerun_problem(receipt, replace(receipt, outputs={})) == "a rerun gives another powers.npy"
