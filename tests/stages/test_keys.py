@@ -134,7 +134,7 @@ def test_a_seventh_stage_changes_no_key(sources: Path, before: dict[str, Any]) -
     assert found == set()
 
 
-@pytest.mark.parametrize("name", ["page.html", "style.css", "network.js"])
+@pytest.mark.parametrize("name", ["page.html", "sections/learning.html", "style.css", "network.js"])
 def test_another_page_style_or_script_changes_the_key_of_evaluate_only(
     sources: Path, before: dict[str, Any], name: str
 ) -> None:
