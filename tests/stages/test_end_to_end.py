@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.figures import values_of
 from stages import STAGES
 from stages.ingest.parameters import IngestParameters
 from stages.ingest.sources.find import find_sources
@@ -26,7 +27,9 @@ def run_all(tmp_path: Path, run_stage):
         sources = find_sources(IngestParameters(), tmp_path)
         parameters = {"split": SplitParameters(**(split or {})), "train": TrainParameters(**training)}
         return {
-            stage.name: dict(run_stage(stage.name, parameters.get(stage.name), folder=folder, sources=sources).figures)
+            stage.name: values_of(
+                run_stage(stage.name, parameters.get(stage.name), folder=folder, sources=sources).figures
+            )
             for stage in STAGES
         }
 
