@@ -154,8 +154,8 @@ def run(
 def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
     """Take a snapshot, keep what was parsed for it, and see that a trial is of the code and files it should be."""
     snapshot = take_snapshot(project, selection)
-    if project.parse_cache.grown:
-        project.store.remember(PARSE_CACHE, project.parse_cache.to_bytes())
+    if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.recall(PARSE_CACHE):
+        project.store.remember(PARSE_CACHE, kept)
     if trial:
         trial.require_expected(item.work for item in snapshot if item.stage.name in selection.stages)
     return snapshot

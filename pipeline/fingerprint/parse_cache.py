@@ -61,8 +61,7 @@ class ParseCache:
         self.grown = True
 
     def to_bytes(self) -> bytes:
-        """Return what was used this time, to be given to the constructor next time; nothing is new then."""
-        self.grown = False
+        """Return what was used this time, to be given to the constructor next time."""
         return msgspec.json.encode(msgspec.structs.replace(self._used, seal=self._used.make_seal()))
 
     @cached_property
