@@ -213,6 +213,17 @@ def test_the_best_epochs_weights_are_marked_only_where_they_were_kept() -> None:
     assert make_findings(training={"folds": 5, "keep": "best"}).is_chosen
 
 
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize("folds", [1, 5])
+def test_the_header_says_whether_the_accuracy_is_unbiased(folds: int) -> None:
+    biased = render(make_findings(training={"folds": folds, "keep": "best"}))
+    unbiased = render(make_findings(training={"folds": folds, "keep": "last"}))
+    assert "The best epoch was chosen on these rows" in biased
+    assert "so the accuracy is unbiased" not in biased
+    assert "These rows did not choose the epoch either, so the accuracy is unbiased." in unbiased
+    assert "chosen on these rows" not in unbiased
+
+
 # its figures ---------------------------------------------------------------------------------------------------------
 
 
