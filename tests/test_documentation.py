@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_the_index_of_decisions_has_them_all() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([a-z]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    page = (ROOT / "docs/decisions/dependencies.md").read_text(encoding="utf-8")
+    names = {
+        name
+        for cell in re.findall(r"^\|(.+)\| [^|]+ \|$", page, flags=re.MULTILINE)
+        for name in re.split(r"[|, ]+", cell)
+    }
+    assert {re.split(r"[\[><=]", each)[0] for each in wanted} - names == set()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
