@@ -15,8 +15,8 @@ from pipeline.config import Config, plain, setting_text, toml_text
 from pipeline.errors import ConfigError, StoreError
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.results import metrics_text, result_data
-from pipeline.sweep.trials import Result, Sweep, best_of
+from pipeline.sweep.results import Result, best_of, metrics_text, result_data
+from pipeline.sweep.trials import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,10 +1,57 @@
-"""What came of trials, as plain data and in words."""
+"""What came of trials: which is the best, and the same as plain data and in words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.sweep.trials import Result, Sweep, is_within_noise
+from pipeline.sweep.trials import Sweep, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a trial: the metrics and the interval of one of them, or the ``problem`` that it met.
+
+    ``rung`` counts from 0; ``is_final`` is whether the trial had the whole budget, and ``is_new`` whether anything
+    had to be done for it. ``seconds`` is how long its results took, whenever that was.
+    """
+
+    trial: Trial
+    rung: int
+    budget: Any
+    is_final: bool
+    values: Mapping[str, float]
+    interval: tuple[float, float] | None = None
+    seconds: float | None = None
+    is_new: bool = False
+    problem: str = ""
+
+
+def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
+    """Sort the best to the front: those that had the largest budget, among them by the metrics, failed ones last."""
+
+    def place(result: Result) -> tuple[Any, ...]:
+        values = (
+            -result.values[metric.name] if metric.highest_is_best else result.values[metric.name]
+            for metric in sweep.metrics
+            if not result.problem
+        )
+        return (bool(result.problem), -result.rung, *values, result.trial.number)
+
+    return tuple(sorted(results, key=place))
+
+
+def best_of(results: Sequence[Result]) -> Result | None:
+    """Return the best trial of ranked results, None if all have failed."""
+    return next((result for result in results if not result.problem), None)
+
+
+def is_within_noise(result: Result, best: Result) -> bool:
+    """Whether the rows are too few to tell a result from the best: their intervals overlap."""
+    if result.interval is None or best.interval is None or result.rung != best.rung:
+        return False
+    return result.interval[0] <= best.interval[1] and best.interval[0] <= result.interval[1]
 
 
 def metrics_text(sweep: Sweep, result: Result) -> str:

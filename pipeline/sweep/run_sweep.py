@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.config import Config
 from pipeline.errors import LockError, PipelineError, StoreError, SweepError
@@ -23,9 +24,23 @@ from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
 from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.trials import Result, Screen, Sweep, Trial, common_stages, ranked, stages_to_run
+from pipeline.sweep.results import Result, ranked
+from pipeline.sweep.trials import Sweep, Trial, common_stages, stages_to_run
 
 SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps the result, whatever happens later
+
+
+class Screen(Protocol):
+    """What shows a sweep while it goes on."""
+
+    def watching(self, title: str) -> AbstractContextManager[Watcher]:
+        """Watch one run."""
+
+    def notice(self, text: str) -> None:
+        """Show what must not be overlooked, once."""
+
+    def finished(self, result: Result, sweep: Sweep) -> None:
+        """Show what came of a trial."""
 
 
 def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:

@@ -9,16 +9,14 @@ rate that falls to its end; the next one begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from pipeline.config import Config, find_setting
 from pipeline.errors import ConfigError, nearest
-from pipeline.execution.run import Watcher
 from pipeline.fingerprint.values import digest
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors, select
@@ -83,38 +81,6 @@ class Sweep:
             return trial.config
         budget = max(1, round(self.budget_of(trial.config) / rung.divisor))
         return self.configure({**trial.settings, self.budget: budget})
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a trial: the metrics and the interval of one of them, or the ``problem`` that it met.
-
-    ``rung`` counts from 0; ``is_final`` is whether the trial had the whole budget, and ``is_new`` whether anything
-    had to be done for it. ``seconds`` is how long its results took, whenever that was.
-    """
-
-    trial: Trial
-    rung: int
-    budget: Any
-    is_final: bool
-    values: Mapping[str, float]
-    interval: tuple[float, float] | None = None
-    seconds: float | None = None
-    is_new: bool = False
-    problem: str = ""
-
-
-class Screen(Protocol):
-    """What shows a sweep while it goes on."""
-
-    def watching(self, title: str) -> AbstractContextManager[Watcher]:
-        """Watch one run."""
-
-    def notice(self, text: str) -> None:
-        """Show what must not be overlooked, once."""
-
-    def finished(self, result: Result, sweep: Sweep) -> None:
-        """Show what came of a trial."""
 
 
 def make_sweep(
@@ -192,29 +158,3 @@ def common_stages(project: Project, sweep: Sweep) -> tuple[str, ...]:
 def stages_to_run(sweep: Sweep) -> list[str]:
     """Return the stages that write the metrics."""
     return sorted({metric.stage for metric in sweep.metrics})
-
-
-def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
-    """Sort the best to the front: those that had the largest budget, among them by the metrics, failed ones last."""
-
-    def place(result: Result) -> tuple[Any, ...]:
-        values = (
-            -result.values[metric.name] if metric.highest_is_best else result.values[metric.name]
-            for metric in sweep.metrics
-            if not result.problem
-        )
-        return (bool(result.problem), -result.rung, *values, result.trial.number)
-
-    return tuple(sorted(results, key=place))
-
-
-def best_of(results: Sequence[Result]) -> Result | None:
-    """Return the best trial of ranked results, None if all have failed."""
-    return next((result for result in results if not result.problem), None)
-
-
-def is_within_noise(result: Result, best: Result) -> bool:
-    """Whether the rows are too few to tell a result from the best: their intervals overlap."""
-    if result.interval is None or best.interval is None or result.rung != best.rung:
-        return False
-    return result.interval[0] <= best.interval[1] and best.interval[0] <= result.interval[1]

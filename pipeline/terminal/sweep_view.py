@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import setting_text
 from pipeline.errors import first_few
 from pipeline.planning.staleness import Decision
-from pipeline.sweep.results import metrics_text, result_data
+from pipeline.sweep.results import Result, best_of, is_within_noise, metrics_text, result_data
 from pipeline.sweep.search_space import settings_text
-from pipeline.sweep.trials import Result, Sweep, best_of, is_within_noise
+from pipeline.sweep.trials import Sweep
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
 

@@ -33,6 +33,7 @@ from stages.mlp import (
     fit,
     forget_pages,
 )
+from stages.train.default_batch_size import default_batch_size
 from stages.train.epoch_to_keep import epoch_to_keep
 from stages.train.folds import divide_into_folds, seed_of_member
 
@@ -92,7 +93,7 @@ class Member:
 
     def recipe(self, n_rows: int) -> Recipe:
         """How to train on ``n_rows`` rows, from the settings; ConfigError if they contradict each other."""
-        batch_size = self.parameters.batch_size or usual_batch_size(n_rows)
+        batch_size = self.parameters.batch_size or default_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
         return self.made(Recipe, values)
@@ -214,14 +215,6 @@ class ChosenRows:
         rows = self.X[self.rows[part]]
         forget_pages(self.X)
         return rows
-
-
-def usual_batch_size(n_rows: int) -> int:
-    """128; fewer for a small set, which would else be over before the network has taken enough steps to learn it.
-
-    On the bundled sample, 1,294 rows, 32 instead of 128 halves the errors (docs/decisions/recipe.md).
-    """
-    return min(128, max(16, n_rows // 40))
 
 
 def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class TrainParameters(Parameters, frozen=True):
         Count | None,
         Meta(description="Rows per step; none: 128, or so many fewer, down to 16, that an epoch has 40 steps."),
     ] = None
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 20
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 40
     label_smoothing: Annotated[
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0

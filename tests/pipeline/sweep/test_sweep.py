@@ -19,7 +19,7 @@ from toy_project import NAMES, Toy, commands, oracle, ran
 import pipeline.cli
 from pipeline.errors import ConfigError, DataError
 from pipeline.store.run_log import read_runs
-from pipeline.sweep import run_sweep
+from pipeline.sweep import results, run_sweep
 from pipeline.sweep import trials as sweeps
 from pipeline.sweep.files import picture
 from pipeline.sweep.job_batch import FinishedJobs
@@ -135,7 +135,7 @@ def test_an_interrupted_sweep_keeps_its_trials_and_goes_on(
 ) -> None:
     run_trial = SweepRun.run_trial
 
-    def interrupted(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> sweeps.Result:
+    def interrupted(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.Result:
         if trial.number == 3:
             raise KeyboardInterrupt
         return run_trial(going, trial, *rest)
@@ -343,7 +343,7 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 
     finished = sweep_view.SweepTerminal.finished
 
-    def meddle(screen: sweep_view.SweepTerminal, result: sweeps.Result, sweep: sweeps.Sweep) -> None:
+    def meddle(screen: sweep_view.SweepTerminal, result: results.Result, sweep: sweeps.Sweep) -> None:
         finished(screen, result, sweep)
         next(edits)()
 
@@ -363,7 +363,7 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 def test_a_sweep_ends_when_the_raw_files_change_since_figures_could_not_be_compared(toy: Toy, invoke: Invoke) -> None:
     run_trial = SweepRun.run_trial
 
-    def meddle(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> sweeps.Result:
+    def meddle(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.Result:
         if trial.number == 2:
             toy.raw.write_text("7\n")
         return run_trial(going, trial, *rest)
@@ -390,20 +390,22 @@ def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end(toy: To
         assert invoke(*words).stderr.count("this is the SAMPLE") == 2
 
 
-def trials_of_four_jobs(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[int, int]], list[sweeps.Result]]:
+def trials_of_four_jobs(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[tuple[int, int]], list[results.Result]]:
     """Run two trials whose stage asks for four jobs each; return each run's trial and how many results it was given."""
     numbers = toy.work / "numbers.npy"
     np.save(numbers, np.arange(10))
     runs: list[tuple[int, int]] = []
 
-    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> sweeps.Result:
+    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> results.Result:
         runs.append((trial.number, len(finished)))
         jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
         scratch = toy.work / f"trial-{trial.number}"
         asked = FinishedJobs(finished).run(
             f"{toy.package}.jobs:work", jobs, arrays={"numbers": numbers}, scratch=scratch, cores=1, most=1
         )
-        return sweeps.Result(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
+        return results.Result(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
 
     monkeypatch.setattr(SweepRun, "run_trial", run_trial)
     project = toy.project()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.sweep.trials import Result, Rung, Trial, halving_rungs, is_within_noise
+from pipeline.sweep.results import Result, is_within_noise
+from pipeline.sweep.trials import Rung, Trial, halving_rungs
 
 
 def test_halving_divides_as_often_as_trials_and_effort_allow() -> None:

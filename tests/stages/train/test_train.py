@@ -25,7 +25,8 @@ from stages.presets import PRESETS
 from stages.shared.documents import encode_document
 from stages.split.documents import ImageFormat, Normaliser
 from stages.train.checks import check_history, check_model
-from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, make_member, usual_batch_size
+from stages.train.default_batch_size import default_batch_size
+from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, make_member
 from stages.train.parameters import TrainParameters, Variant
 from stages.train.train import ROWS, train_missing
 
@@ -206,7 +207,7 @@ def test_a_training_that_goes_on_says_where_it_does() -> None:
 
 @pytest.mark.parametrize(("n_rows", "expected"), [(1, 16), (700, 17), (1294, 32), (5120, 128), (42000, 128)])
 def test_a_small_set_is_given_enough_steps_unless_the_batch_is_set(n_rows: int, expected: int) -> None:
-    assert usual_batch_size(n_rows) == expected
+    assert default_batch_size(n_rows) == expected
     for batch_size, used in ((None, expected), (50, 50)):
         assert make_member(TrainParameters(batch_size=batch_size), DIGITS, 0, 0).recipe(n_rows).batch_size == used
 
