@@ -1,11 +1,11 @@
-"""Named sets of settings: the tutorial as it was, and points on the way from fast to best."""
+"""The presets, which are named sets of settings: the tutorial as it was, and three from fast to best."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Five convolutions and a hidden layer, as docs/decisions/recipe.md came to them. The first looks at patches of 5 x 5,
-# the others at 3 x 3; three of them halve the image's sides.
+# Five convolutions and a hidden layer; docs/decisions/recipe.md says why. The first convolution has kernels of 5 x 5,
+# the others of 3 x 3. Three of them halve the image's sides.
 CONVOLUTIONAL: dict[str, Any] = {
     "filters": (16, 32, 32, 64, 64),
     "kernel": (5, 3, 3, 3, 3),
@@ -17,7 +17,7 @@ CONVOLUTIONAL: dict[str, Any] = {
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    # The tutorial that this project starts from: its rows, its initial weights, one example at a time.
+    # The tutorial from which this project grew: its rows, its initial weights, one row at a time.
     "seed": {
         "split": {"validation": 0.1, "seed": 42, "stratify": False, "train_rows": 30000, "validation_rows": 1000},
         "train": {
@@ -44,13 +44,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "elastic": 0.0,
         },
     },
-    # The default with less patience.
+    # The default with fewer epochs.
     "fast": {"train": {"epochs": 12}},
-    # As far as one network goes in ten minutes. The learning rate ends at 0, so the last epoch has the lowest loss;
-    # which is the best of sixty on some thousand validation rows is a matter of luck.
+    # What one network reaches in ten minutes. The learning rate ends at 0, so the last epoch has the lowest loss. Which
+    # of sixty epochs is best on a few thousand validation rows is a matter of luck.
     "long": {"train": {**CONVOLUTIONAL, "epochs": 60, "keep": "last"}},
-    # An ensemble by folds. Members differ in more than their seeds: they take turns to see images as they were written,
-    # upright, and also of like width. Two per cent of the rows are shown to none, for an honest figure of all together.
+    # An ensemble by folds. Members differ in their seeds and in how their images are deskewed: not at all, without
+    # slant, or without slant and with even width. No member sees two per cent of the rows: they measure the ensemble.
     "best": {
         "split": {"validation": 0.02},
         "train": {
