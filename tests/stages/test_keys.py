@@ -24,13 +24,17 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from pipeline.config import load_config
+from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.planning.current_work import NO_SOURCES, current_work
 from pipeline.planning.project import Project
 from pipeline.store.store import Store
 from stages import STAGES
 config = load_config(STAGES, {}, Path("nowhere"), environment={})
-project = Project(Path("nowhere"), STAGES, config, Store(Path("nowhere")))
+cache = Path("parse_cache.json")  # beside the sources: what has not changed is not parsed again
+kept = ParseCache(cache.read_bytes() if cache.exists() else b"")
+project = Project(Path("nowhere"), STAGES, config, Store(Path("nowhere")), kept)
 print(json.dumps({stage.name: asdict(current_work(project, stage, NO_SOURCES)) for stage in STAGES}))
+cache.write_bytes(kept.to_bytes())
 """
 
 
