@@ -80,7 +80,7 @@ def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | No
 def table_names(reference: str) -> tuple[str, ...]:
     """Return the keys of the table ``module:TABLE``, which must be a ``dict`` written out with texts as keys.
 
-    Raises TypeError for another kind of table: that is a mistake of whoever wrote the setting.
+    Raises TypeError for another kind of table: that is a mistake in the code of the setting.
     """
     module, _, table = reference.partition(":")
     for node in ast.parse(_source_of(module).read_text(encoding="utf-8")).body:

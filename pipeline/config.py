@@ -75,7 +75,7 @@ def load_config(
     sets: Sequence[str] = (),
     environment: Mapping[str, str],
 ) -> Config:
-    """Resolve all layers for a working folder; raises ConfigError that names the key, its origin and the nearest."""
+    """Resolve all layers for a working folder; raises ConfigError, which names key, origin and nearest key."""
     tables, file_preset = _read_file(folder / FILE_NAME, stages)
     chosen = preset or environment.get(f"{PREFIX}PRESET") or file_preset
     layers: list[Setting] = []
@@ -153,7 +153,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
 
 
 def _as_text(setting: Setting, stage: Stage) -> Any:
-    """The value of a setting; where nothing but a text is wanted, what looks like a number is the text that it is."""
+    """The value of a setting. If the setting can only be a text, what looks like a number is read as a text."""
     kind, value = setting_type(stage.parameters, setting.key), setting.value
     if isinstance(value, list) and is_text(item_type(kind)):
         return [str(item) if type(item) in {int, float} else item for item in value]

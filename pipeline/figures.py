@@ -12,9 +12,9 @@ SHARE = "share"  # the unit of a share of 1, which people read in percent
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value with its unit, ``SHARE`` or a word that stands behind it; a headline stands in the list of runs too.
+    """A value with its unit, which is ``SHARE`` or a word that follows the value. The list of runs shows headlines too.
 
-    Where a plain value is enough, as a count, it stands for the figure.
+    A plain value, such as a count, may be given instead of a figure.
     """
 
     value: Value

@@ -6,10 +6,10 @@ import unicodedata
 
 
 def visible(text: str) -> str:
-    """Return one line in which every character can be seen: what a terminal would obey is written as an escape.
+    """Return one line in which every character can be seen: control characters are written as escapes.
 
     Names of files, columns, labels and settings come from outside. Control characters among them could move the
-    cursor, change colours, or begin a line that looks like one of ours; marks of direction could turn a name round.
+    cursor, change colours, or begin a line that looks like one of ours; marks of direction could reverse a name.
     """
     if text.isprintable():
         return text

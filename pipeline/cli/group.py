@@ -32,7 +32,7 @@ COMMANDS = {
 
 @contextmanager
 def visible_usage() -> Iterator[None]:
-    """Show words of the command line, which click repeats when they are wrong, without obeying what is in them."""
+    """Escape control characters in errors of click, which repeat wrong words of the command line."""
     from pipeline.visible import visible
 
     try:
@@ -111,9 +111,9 @@ class Commands(click.Group):
 def main() -> None:
     """From a Kaggle image CSV to a submission you can trust."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal may lack the letters of a label
+        if isinstance(stream, TextIOWrapper):  # a terminal may be unable to show a label's letters
             stream.reconfigure(errors="backslashreplace")
-    # A notebook or a machine may set a backend and a style for matplotlib. They are not for the pictures made here.
+    # The environment may set a backend and a style for matplotlib. The pictures made here use neither.
     os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
-    # No process that is started from here looks for its modules in the folder where the user stands.
+    # Processes that are started from here must not import modules from the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"

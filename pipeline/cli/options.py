@@ -35,7 +35,7 @@ class OutputOptions:
 
 def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) -> Decorator[Any]:
     """Return a decorator that adds ``options`` to a command and gives it their values as ``kind``, a dataclass."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass; mypy has no word for one
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass; mypy has no type for one
 
     def decorate(command: F) -> F:
         @wraps(command)
@@ -49,7 +49,7 @@ def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) 
     return decorate
 
 
-# -C and --debug stand before the command or behind it; what stands last holds
+# -C and --debug may stand before the command or behind it; the last one counts
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -21,7 +21,7 @@ class ProjectOptions:
     Attributes
     ----------
     folder : the project's, which holds artifacts/
-    base : the folder from which paths on the command line are seen
+    base : the folder to which paths on the command line are relative
     """
 
     folder: Path
@@ -53,10 +53,10 @@ def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] 
 
 
 def locate(given: Path | None) -> tuple[Path, Path]:
-    """Return the project's folder, and the folder from which paths on the command line are seen.
+    """Return the project's folder, and the folder to which paths on the command line are relative.
 
-    A folder ``given`` by -C is both, whatever it holds. Else it is the folder where the user stands, or the nearest
-    one above it that holds a project: a run in a subfolder must not begin a second artifacts/ by accident.
+    A folder ``given`` by -C is both, whatever it holds. Otherwise the project is the current folder, or the nearest one
+    above it that holds a project: a run in a subfolder must not begin a second artifacts/ by accident.
     """
     here = Path()
     if given is not None:
@@ -77,12 +77,12 @@ def locate(given: Path | None) -> tuple[Path, Path]:
 def find_project(start: Path) -> Path:
     """Return the nearest folder, from ``start`` up, that holds a project; ``start`` itself if there is none.
 
-    The home folder and the root are left out. So are folders of other users and all above them: a pipeline.toml that
-    somebody puts into /tmp is nobody else's project.
+    The home folder and the root are left out. So are folders of other users and all above them: a pipeline.toml
+    in /tmp may be somebody else's.
     """
     if holds_project(start):
         return start
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where nobody has said which it is
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where no home folder is known
     owners = {os.geteuid(), start.stat().st_uid}
     for folder in start.parents:
         if folder in {home, Path(folder.anchor)} or folder.stat().st_uid not in owners:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SelectionOptions:
-    """Which stages to run: see ``pipeline.planning.plan.select``."""
+    """Which stages to run: see ``pipeline.planning.selection.select``."""
 
     stages: tuple[str, ...]
     only: bool

@@ -28,7 +28,7 @@ from pipeline.store.run_log import Run, append_run, next_id
 
 
 class Watcher(Protocol):
-    """What is told how a run goes: the terminal, or nothing."""
+    """Where a run reports how it goes: the terminal, or nothing."""
 
     def log(self, text: str) -> None:
         """Show one line."""
@@ -58,9 +58,9 @@ class StageResult:
 class TrialOf:
     """What a run must know of the sweep that it belongs to.
 
-    ``number`` is the trial's, None for what all trials have in common. ``is_expected`` tells whether work is of the
-    code and the raw files that the sweep began with: this process has imported that code, and figures of
-    other files cannot be compared. ``seconds`` went into jobs for the trial before it was run.
+    ``number`` is the trial's number, or None for work that all trials share. ``is_expected`` says whether some work has
+    the code and the raw files with which the sweep began: this process has imported that code, and figures of other
+    files cannot be compared. ``seconds`` is the time that jobs for the trial took before it was run.
     """
 
     sweep: str
@@ -146,13 +146,13 @@ def run(
                 try:
                     _log(project, result, started.isoformat(timespec="seconds"), outcome, error, trial)
                 except StoreError:
-                    if outcome == "done":  # else what went wrong first is what must be told
+                    if outcome == "done":  # else the first error is the one to show
                         raise
     return result
 
 
 def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
-    """Take a snapshot, keep what was parsed for it, and see that a trial is of the code and files it should be."""
+    """Take a snapshot, keep what was parsed for it, and check that a trial has the code and files of its sweep."""
     snapshot = take_snapshot(project, selection)
     if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.recall(PARSE_CACHE):
         project.store.remember(PARSE_CACHE, kept)
@@ -164,7 +164,7 @@ def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tupl
 def _run_stages(
     project: Project, selection: Selection, snapshot: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
-    """Decide on each stage again when its turn comes, since its inputs are known then, and carry that out."""
+    """Decide on each stage again when its turn comes, because its inputs are known then. Then do it."""
     decisions: dict[str, Decision] = {}
     for item in snapshot:
         name = item.stage.name

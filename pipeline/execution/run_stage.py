@@ -39,8 +39,8 @@ from pipeline.workers.backends import make_workers
 class StageRun:
     """One stage to be run: its snapshot, its work with all inputs known, and the receipts it builds on.
 
-    ``origin`` and ``notice`` tell of the raw data from which it all comes, as it lies now. A ``forced`` stage makes
-    everything anew, partial results included.
+    ``origin`` and ``notice`` say where the raw data lies now. A ``forced`` stage makes everything anew, partial results
+    included.
     """
 
     snapshot: StageSnapshot
@@ -59,7 +59,7 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     """Run a stage in a folder of its own and publish the result.
 
     Raises PipelineError if the stage fails, writes something that is not valid, or if its inputs, raw
-    files or code changed since they were planned with. Nothing is published then, and the report that the
+    files or code changed since the plan was made. Nothing is published then, and the report that the
     stage may have written about its failure is left in artifacts/<stage>/.
     """
     store, stage = project.store, run.stage
@@ -73,14 +73,14 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     try:
         partial_results = StagePartialResults(store, run.work, require_same, forced=run.forced)
         task = _task(project, run, folder, report, progress, log, partial_results)
-        _require_unchanged(project, run, _changed_work(project, run))  # earlier stages took their time
+        _require_unchanged(project, run, _changed_work(project, run))  # it may have changed while earlier stages ran
         import_from_source(stage.function)
         try:
             with _explained(stage):
                 outcome: Outcome = resolve(stage.function)(task)
                 outputs = _read_back(stage, folder)
         except BaseException:
-            if _changed_work(project, run):  # then its checkpoints are not of the work that they are filed under
+            if _changed_work(project, run):  # then its checkpoints belong to other work
                 store.forget_scratch(stage.name, run.work.key)
             raise
         require_same()
@@ -163,7 +163,7 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
 
 
 def _changed_work(project: Project, run: StageRun) -> list[Reason]:
-    """Fingerprint raw files and code once more, and name what is not as it was planned with."""
+    """Fingerprint raw files and code once more, and name what has changed since the plan was made."""
     now = current_work(project, run.stage, find_sources(project, run.stage))
     return list(differences(run.work, replace(now, inputs=run.work.inputs)))
 
@@ -177,7 +177,7 @@ def _with_identities(sources: Sources) -> Sources:
 
 
 def _exchanged(sources: Sources) -> list[Reason]:
-    """Name the raw files that were written to, or are other files, though they may hold the same bytes again."""
+    """Name the raw files that were written to or replaced, even if they hold the same bytes again."""
 
     def is_the_same(source: Source) -> bool:
         try:
@@ -189,7 +189,7 @@ def _exchanged(sources: Sources) -> list[Reason]:
 
 
 def _changed_inputs(project: Project, run: StageRun) -> list[Reason]:
-    """Name the inputs that were switched or damaged since they were planned with."""
+    """Name the inputs that were switched or damaged since the plan was made."""
     reasons: list[Reason] = []
     for name, expected in run.upstream.items():
         current = project.store.current(name)

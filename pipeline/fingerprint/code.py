@@ -103,7 +103,7 @@ def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[
 
 
 def _templates(package: str, folder: Path) -> dict[str, str]:
-    """Return the digest of each file in a package's folder of templates, but hidden ones and editors' backups."""
+    """Return the digest of each file in a package's folder of templates, except hidden ones and editors' backups."""
     return {
         f"{package}/{path.relative_to(folder.parent).as_posix()}": file_digest(path)
         for path in (sorted(folder.rglob("*")) if folder.is_dir() else ())

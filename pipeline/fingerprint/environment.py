@@ -9,7 +9,7 @@ import sys
 def loaded_environment() -> dict[str, str]:
     """Return Python's full version and, if this process has imported NumPy, its version and the matrix kernels.
 
-    Nothing is imported for it but threadpoolctl: what a stage has not loaded did not make its result.
+    It imports only threadpoolctl. A library that the stage has not loaded had no effect on its result.
     """
     found = {"python": platform.python_version()}
     numpy = sys.modules.get("numpy")

@@ -99,7 +99,7 @@ def _table_digest(path: Path) -> str:
 def _slices(names: Sequence[str]) -> list[slice]:
     """Cut columns into parts that can be read one by one: a wide table's pages take more memory than its values.
 
-    A name that stands twice, or has a dot in it, may call for other columns too: then there is one part.
+    Parquet selects columns by name. A name that occurs twice, or has a dot, selects others too: then there is one part.
     """
     if len(set(names)) < len(names) or any("." in name for name in names):
         return [slice(None)]
@@ -132,7 +132,7 @@ class _ColumnHash:
                     self._nulls.update(encode(row))
         if pa_.types.is_integer(kind) or pa_.types.is_floating(kind):
             self._values.update(values.drop_null().to_numpy(zero_copy_only=True))
-        else:  # nulls are told by their own tag; drop_null lacks some kinds of text
+        else:  # nulls have a tag of their own; drop_null does not know some kinds of text
             for value in values.to_pylist():
                 self._values.update(encode(value))
 

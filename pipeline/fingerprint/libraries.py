@@ -21,7 +21,7 @@ def library_versions(
 ) -> dict[str, str]:
     """Return the version of every distribution that top-level imports come from, and Python's minor version.
 
-    ``version_of`` is ``installed_version``, or something that remembers for a moment what that gave. A name that is
+    ``version_of`` is ``installed_version``, or a cache of it. A name that is
     not installed stands for itself.
     """
     versions = {"python": ".".join(platform.python_version_tuple()[:2])}

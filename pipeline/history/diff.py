@@ -22,7 +22,7 @@ class Difference:
 def compare(first: Run, second: Run, code_of: Callable[[str, str], Mapping[str, str] | None]) -> list[Difference]:
     """Return which stages, parameters, raw files, inputs, code and libraries differ, and then how the figures moved.
 
-    If only one of the runs has a result of a stage, nothing more is said of that stage.
+    If only one of the runs has a result of a stage, nothing else is compared for that stage.
     ``code_of(stage, generation)`` gives the digests of a result's functions, so that changed ones can be named, or
     None where the result is no longer stored.
     """
@@ -52,7 +52,7 @@ def _known_to_both(run: Run, other: Run) -> Run:
         parameters={name: value for name, value in run.parameters.items() if name.partition(".")[0] in stages},
         code={name: value for name, value in run.code.items() if name in stages},
         figures={name: value for name, value in run.figures.items() if name.partition(":")[0] in stages},
-        # These are noted without the stages that they are of.
+        # The log does not say to which stages these belong.
         sources={name: value for name, value in run.sources.items() if name in other.sources},
         inputs={name: value for name, value in run.inputs.items() if name in other.inputs},
         libraries={name: value for name, value in run.libraries.items() if name in other.libraries},

@@ -33,7 +33,7 @@ class Step:
 def trace(project: Project, path: Path, base: Path | None = None) -> tuple[Step, ...]:
     """Follow an artifact, or all artifacts of a stage, back to the raw files; the artifact's own stage comes first.
 
-    ``path`` is seen from ``base``, or else from the project's folder.
+    ``path`` is relative to ``base``, or else to the project's folder.
     Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made, or its receipt
     is damaged.
     """

@@ -1,4 +1,4 @@
-"""The result of a stage that lies in artifacts/ now, for the commands that use it rather than make it."""
+"""The result of a stage that lies in artifacts/ now, for the commands that use it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def current_work(
 def source_digests(sources: Sources) -> dict[str, str]:
     """Hash the raw files by name.
 
-    Where they lie counts too, since results tell of it: a sample never passes for real data.
+    Their place counts too, because results name it: the sample must not pass for real data.
     """
     for source in sources.files:
         _require_file(source.path)
@@ -64,7 +64,7 @@ def source_digests(sources: Sources) -> dict[str, str]:
 
 
 def _require_file(path: Path) -> None:
-    """Refuse what is not a plain file before reading it: a pipe would be waited for without end."""
+    """Refuse anything but a plain file before reading: reading a pipe could wait for ever."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

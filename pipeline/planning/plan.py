@@ -39,7 +39,7 @@ def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
 
 
 def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:
-    """Decide for a stage, given the decisions on all that stand before it; raises StageError for lacking inputs."""
+    """Decide for a stage, given the decisions on all stages before it; raises StageError if inputs are missing."""
     name = item.stage.name
     if name not in selection.stages:
         return Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
@@ -63,7 +63,7 @@ def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Ma
     if lacking:
         named = first_few([f"artifacts/{path}" for path in lacking])
         makers = {maker_of(path) for path in lacking}
-        last = [name for name in decisions if name in makers][-1]  # making the last makes what it needs
+        last = [name for name in decisions if name in makers][-1]  # a run of the last one also runs what it needs
         raise StageError(
             f"{stage.name} needs {named}: missing or damaged",
             hint=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",

@@ -27,7 +27,7 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
     selected = [stage for stage in stages if stage.name in selection.stages]
     needed = {stage.name for stage in selected} | {other.name for each in selected for other in upstream(each, stages)}
     damage = store.damage([item for name, item in current.items() if item and name in needed])
-    version_of = cache(installed_version)  # each is a text of many kilobytes, and every stage asks
+    version_of = cache(installed_version)  # finding one reads many kilobytes, and every stage asks
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}
     for stage in stages:

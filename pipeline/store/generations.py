@@ -26,9 +26,9 @@ class Generations(StoredResults):
         self._scratch = root / ".scratch"
 
     def publish(self, folder: Path, receipt: Receipt) -> Receipt:
-        """Make the files in ``folder`` the current result of their stage; return the receipt that stands.
+        """Make the files in ``folder`` the current result of their stage; return the receipt that is valid.
 
-        Where the same work gave the same bytes before, that result stands, and so does its receipt.
+        If the same work gave the same bytes before, the earlier result and its receipt stay.
         """
         stage = receipt.work.stage
         home = self._home(stage)
@@ -113,7 +113,7 @@ class Generations(StoredResults):
             sync(home)
 
     def forget(self, path: Path) -> None:
-        """Remove a stored result or a checkpoint for good: out of sight first, so that no half of it is ever seen."""
+        """Remove a stored result or a checkpoint for good. It is renamed first, so that nobody ever sees half of it."""
         with explained("remove an earlier result", path):
             self._set_aside(path)
 

@@ -18,7 +18,7 @@ from pipeline.errors import LockError
 def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of an artifacts folder while the block runs.
 
-    A second writer waits, and ``notify`` is told for whom. With ``wait=False`` it raises LockError.
+    A second writer waits, and ``notify`` shows for whom. With ``wait=False`` it raises LockError.
     The file stays behind and means nothing: only the kernel's lock on it does.
     """
     try:
@@ -59,7 +59,7 @@ def current_writer(path: Path) -> str | None:
     try:
         os.kill(pid, 0)  # asks whether it runs: the text of a killed one stays in the file
     except PermissionError:
-        pass  # it runs, as somebody else
+        pass  # it runs, under another user
     except (OSError, TypeError, OverflowError):
         return None
     return holder

@@ -122,7 +122,7 @@ def from_json(data: bytes) -> Receipt:
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
         figures = {name: read_figure(data) for name, data in body.pop("figures")}
         warnings = tuple(body.pop("warnings"))
-        partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # pieces, they were called once
+        partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # their older name
         made = Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
         return replace(made, partial_results=partial)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -19,7 +19,7 @@ from pipeline.figures import AnyFigure
 
 FILE_NAME = "runs.jsonl"
 BLOCK = 1 << 16  # bytes read from the end of the log to find the last run
-LEVELS = 10  # of lists and tables within each other that a setting may have
+LEVELS = 10  # of nested lists and tables that a setting may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RunLog:
 
     @property
     def warning(self) -> str:
-        """What to tell a person of the lines that were passed over; nothing if there are none."""
+        """A warning about the lines that were skipped; empty if there are none."""
         if not self.passed_over:
             return ""
         lines = "1 line is" if self.passed_over == 1 else f"{self.passed_over:,} lines are"

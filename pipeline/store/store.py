@@ -65,7 +65,7 @@ class Store(Generations):
         return folder
 
     def forget_scratch(self, stage: str, key: str) -> None:
-        """Remove the checkpoints of a work: out of sight first, for a job may be writing one."""
+        """Remove the checkpoints of a work: renamed first, for a job may be writing one."""
         with explained("remove a checkpoint", self._scratch):
             if exists(self._scratch / stage / key[:KEY_DIGITS]):
                 self._set_aside(self._scratch / stage / key[:KEY_DIGITS])

@@ -155,7 +155,7 @@ def newest_first(stage: str, results: Iterable[Generation]) -> tuple[Generation,
 
 
 def read_result(folder: Path) -> Generation:
-    """Read the receipt in a folder; what is wrong with it is told, not raised."""
+    """Read the receipt in a folder; what is wrong with it is returned, not raised."""
     path = folder / receipts.FILE_NAME
     if regular_size(path) is None:
         return Generation(folder, None, "there is none")

@@ -1,7 +1,7 @@
 """The artifacts folder as a trial of a sweep sees it: its results are kept, but do not become current.
 
 A trial's results are stored, found again and removed like all others. Only the trial knows which of them it uses as
-current; it begins with what is current for everybody. Whoever reads artifacts/ sees no change.
+current; it begins with what is current for everybody. Other readers of artifacts/ see no change.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Screen(Protocol):
 
 
 def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
-    """Say by number of which trials all results are there, with the whole budget."""
+    """Return, by the number of each trial, whether all of its results with the whole budget are stored."""
     intact: set[Path] = set()
     return {
         trial.number: find_results(project, sweep, trial.config, intact) is not None
@@ -75,7 +75,7 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
             store.choose(item.stage, Path(item.receipt.generation))
     works = tuple(item.work for item in snapshot if item.stage.name in selection.stages)
     last = decisions[-1].receipt
-    assert last is not None  # noqa: S101 - all of them have one
+    assert last is not None  # noqa: S101 - a result that is used has one
     return StoredResults(store, works, last)
 
 
@@ -124,7 +124,7 @@ class SweepRun:
             self.expected[name] = current_work(begun, stage, sources)
 
     def is_expected(self, work: Work) -> bool:
-        """Whether a stage's work is of the code with which this began, and of the files if all trials share them."""
+        """Whether a stage's work has the code that the sweep began with, and the files if all trials share them."""
         before = self.expected[work.stage]
         return work.code == before.code and (work.stage not in self.common or work.sources == before.sources)
 
@@ -201,7 +201,7 @@ class SweepRun:
                 seconds_then = self.seconds.get(stored.last.generation)
                 return Result(trial, number, budget, is_final, values, interval, seconds_then)
             found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
-        except (SweepError, StoreError, LockError):  # the next trial would meet the same
+        except (SweepError, StoreError, LockError):  # the next trial would fail in the same way
             raise
         except PipelineError as error:
             return Result(trial, number, budget, is_final, {}, is_new=True, problem=error.what)

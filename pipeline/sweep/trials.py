@@ -76,7 +76,7 @@ class Sweep:
 
     def config(self, trial: Trial, rung: Rung) -> Config:
         """Return the settings of a trial with the budget of a rung."""
-        assert trial.config is not None  # noqa: S101 - it is asked for trials that can be
+        assert trial.config is not None  # noqa: S101 - only valid trials are asked for
         if rung.divisor == 1:
             return trial.config
         budget = max(1, round(self.budget_of(trial.config) / rung.divisor))

@@ -52,7 +52,7 @@ def _settings(run: Run) -> str:
 
 
 def _headlines(run: Run) -> list[str]:
-    """Write the headlines of a run without their stages; what two stages tell alike stands there once."""
+    """Write the headlines of a run without their stages. Equal headlines of two stages are written once."""
     found = ((name.partition(": ")[2], as_figure(figure)) for name, figure in run.figures.items())
     return sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline})
 
@@ -84,7 +84,7 @@ def differences_data(differences: Sequence[Difference]) -> list[dict[str, Any]]:
 
 
 def _cell(difference: Difference, value: Any) -> str:
-    """Write a value as short as it can be told: digests by their first digits."""
+    """Write a value briefly: digests by their first digits."""
     if value is None:
         return "-"
     if difference.kind == "figure":
@@ -113,7 +113,7 @@ def print_steps(steps: Sequence[Step]) -> None:
         echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
     for step in steps:
         for problem in step.damage:
-            notify(f"warning: {problem}; what lies there is not what this tells of. hint: pipeline run {step.stage}")
+            notify(f"warning: {problem}; this describes another file. hint: pipeline run {step.stage}")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

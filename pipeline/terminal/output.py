@@ -1,6 +1,6 @@
 """How text reaches the terminal: results on standard output, everything else on standard error.
 
-Every line passes through ``visible``: no name from outside is obeyed by the terminal, or looks like a line of ours.
+Every line passes through ``visible``: a name from outside can neither control the terminal nor look like our line.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def notify_error(error: PipelineError) -> None:
 
 
 def notify_banner(text: str) -> None:
-    """Print on standard error what must not be overlooked, framed."""
+    """Print an important notice on standard error, in a frame."""
     lines = text.split("\n")
     rule = "=" * min(columns_of(sys.stderr), max(map(len, lines)))
     notify(rule, *lines, rule)
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document on standard output; what a terminal would obey is written as an escape of JSON."""
+    """Print one JSON document on standard output; control characters are written as escapes of JSON."""
     is_unicode = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=not is_unicode)
     print(UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201 - JSON is of several lines
@@ -85,5 +85,5 @@ def columns_of(stream: TextIO) -> int:
 
 
 def has_colours(screen: Console) -> bool:
-    """Whether greys and blocks can be drawn: on a terminal that has colours, where nobody asked for none."""
+    """Whether greys and blocks can be drawn: on a terminal with colours, unless colours are turned off."""
     return screen.is_terminal and screen.color_system is not None and not screen.no_color and screen.encoding == "utf-8"

@@ -43,7 +43,7 @@ class Line:
     started: float
     done: float = 0.0
     total: float = 0.0  # 0 until the stage says how much there is
-    first: float = 0.0  # what was done when it said so first: a stage that was killed goes on where it was
+    first: float = 0.0  # what was done at its first report: a killed stage goes on where it was
     first_reported: float = 0.0
     last_reported: float = 0.0
     unit: str = ""

@@ -32,7 +32,7 @@ class SweepTerminal:
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self.notices: list[str] = []
-        self._outer: Terminal | None = None  # the one that is drawn, while other runs go on within it
+        self._outer: Terminal | None = None  # the terminal that is drawn; runs within it are shown there
         self.n_finished = 0
 
     @contextmanager
@@ -173,7 +173,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
 
 
 def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
-    """Say what there is to say of a trial in the table."""
+    """Return the remark on a trial in the table."""
     if result.problem:
         return "failed"
     if result is best:
@@ -192,6 +192,6 @@ def _interval(metric: Metric, result: Result) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return settings' names without their stages where that leaves them apart."""
+    """Return settings' names, without their stages if they stay distinct."""
     keys = [name.partition(".")[2] for name in names]
     return [key if keys.count(key) == 1 else name for key, name in zip(keys, names, strict=True)]

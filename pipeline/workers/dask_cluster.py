@@ -1,6 +1,6 @@
 """Independent jobs on a Dask cluster: one that runs elsewhere, or one within this process.
 
-The cluster's scheduler hands out the jobs, and hands out again what a dead worker had; each is done in a fresh
+The cluster's scheduler distributes the jobs, and gives the jobs of a dead worker to others. Each job is done in a fresh
 process beside the worker (dask_worker.py, dask_job.py). Why not by joblib's own way to Dask:
 docs/decisions/cluster.md.
 """
@@ -32,8 +32,8 @@ class ClusterWorkers:
     Parameters
     ----------
     scheduler : ``tcp://host:port``, or None for a cluster within this process
-    progress : is told how many jobs are done
-    log : is told what the person should know of the cluster
+    progress : reports how many jobs are done
+    log : shows what the person should know about the cluster
     """
 
     def __init__(self, scheduler: str | None, progress: Progress, log: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The connection to a Dask cluster. Everything that might keep one waiting for ever has a bound."""
+"""The connection to a Dask cluster. Everything that might wait for ever has a time limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(bounds))
         stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # versions are compared below, and leaving work undone is meant
+        warnings.simplefilter("ignore")  # versions are compared below, and unfinished jobs are left on purpose
         try:
             cluster = scheduler or stack.enter_context(
                 own_cluster(count, stack.enter_context(emptied(folder / "dask")))
@@ -146,7 +146,7 @@ def result_of(future: Future[Any]) -> Any:
     """Return what a finished future holds, or say what became of it."""
     if future.status == "finished":
         return future.result()
-    if future.status != "error":  # cancelled, lost: nobody here did that
+    if future.status != "error":  # cancelled or lost, and not by this process
         raise scheduler_gone()
     error = future.exception()
     if isinstance(error, PipelineError):

@@ -39,7 +39,7 @@ class RemoteJob:
 
 
 def environment_of(function: str) -> dict[str, str]:
-    """Return all that a result depends on besides the job and the arrays: Python, libraries, code."""
+    """Return all that a result depends on apart from the job and the arrays: Python, libraries, code."""
     from importlib.metadata import version
     from platform import python_version_tuple
 

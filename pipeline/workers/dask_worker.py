@@ -39,7 +39,7 @@ def is_same(path: Path, expected: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def digest_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - they tell one state of the file from another
+def digest_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - a changed file has other ones
     """Return the digest of a file's bytes, read once as long as it seems unchanged."""
     return file_digest(path)
 
@@ -91,7 +91,7 @@ def do_in_process(remote_job: bytes, is_wanted: Callable[[], bool]) -> int:
     with subprocess.Popen(  # noqa: S603 - this Python and our own module
         command,
         stdin=subprocess.PIPE,
-        process_group=0,  # Ctrl-C goes to whoever asked, and not to each process
+        process_group=0,  # Ctrl-C is for the process that asked, and not for each job's process
     ) as process:
         try:
             assert process.stdin is not None  # noqa: S101 - it is a pipe

@@ -22,7 +22,7 @@ from pipeline.errors import StageError
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
 
-SECONDS_BETWEEN_LOOKS = 0.2  # at the progress of the other processes, and at their parent
+SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its parent
 
 
 class LocalWorkers:
@@ -85,9 +85,9 @@ class LocalWorkers:
                     ) from error
                 finally:
                     with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # that unfinished jobs are ended is meant
+                        warnings.simplefilter("ignore")  # unfinished jobs are ended on purpose
                         results.close()
-                    # at once, whatever they are doing, and so that the next jobs find the code as it is then
+                    # end them at once; the next jobs start new processes, which import the code as it is then
                     get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
     @contextmanager
@@ -152,7 +152,7 @@ def emptied(folder: Path) -> Iterator[Path]:
 
 
 def _ignore(text: str) -> None:
-    """Drop a line of the log: several processes at once would write in confusion."""
+    """Drop a line of the log: lines of several processes would be mixed."""
 
 
 def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:
