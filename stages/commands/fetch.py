@@ -46,7 +46,7 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
         try:
             parameters = cast("IngestParameters", place.load().config.parameters["ingest"])
             notice = find_sources(parameters, place.folder).notice.splitlines()
-        except PipelineError as error:  # what lay there before does not go with it, or the settings are wrong
+        except PipelineError as error:  # older files there contradict it, or the settings are wrong
             notice = error.lines()
         else:
             output.echo("next: pipeline run all")

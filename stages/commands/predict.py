@@ -93,7 +93,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
 def tell_predictions(
     predictions: Sequence[FilePredictions], model: Model, output: str | None, *, as_json: bool
 ) -> None:
-    """Print the predictions, or how many were written to ``output``, how many labels agree, and what is to warn of."""
+    """Print the predictions, or how many were written to ``output``, how many labels agree, and the warnings."""
     from pipeline.terminal.output import echo, notify, print_json
     from stages.shared.messages import counted, readable
 

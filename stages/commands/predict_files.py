@@ -46,7 +46,7 @@ Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n
 
 
 def find_file(name: str, folder: Path) -> Path:
-    """The file called ``name``, seen from ``folder``; ConfigError if there is none, DataError if it may not be read."""
+    """The file called ``name``, relative to ``folder``; ConfigError if there is none, DataError if unreadable."""
     path = from_home(name, folder, "the file")
     if not os.path.lexists(path):
         raise ConfigError(f"there is no file '{name}'", where=str(path), hint="check the path")
@@ -137,7 +137,7 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     if parameters.has_header:
         layout = read_layout(line, raw.name, parameters, raw.next_line)
         if layout.label is not None and cell_of(raw.next_line, layout.names.index(layout.label)) == "":
-            layout = replace(layout, label=None)  # a column that waits for its labels
+            layout = replace(layout, label=None)  # a column without labels
     else:
         n_columns = len(header_cells(line, raw.name))
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)

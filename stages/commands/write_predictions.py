@@ -17,7 +17,7 @@ OUTPUT_SUFFIXES = (".csv", ".parquet")
 
 
 def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Path]) -> Path:
-    """The file to write, seen from ``folder``: a table by its ending, in a folder that is there, and none of ours.
+    """The file to write, relative to ``folder``: CSV or Parquet by its ending, and not in artifacts/.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Pa
 
 
 def write_predictions(path: Path, predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
-    """Write a line for each row, as CSV or Parquet: all of it or nothing, in place of what stood there.
+    """Write a line for each row, as CSV or Parquet: all of it or nothing. An older file is replaced.
 
     Columns are ``file``, ``row``, ``id`` and ``label`` (where a file has them), ``predicted``, ``confidence`` and a
     ``p_<label>`` for each class.

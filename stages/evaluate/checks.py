@@ -50,7 +50,7 @@ def check_predictions(path: Path) -> None:
 
 
 def check_confusion(path: Path) -> None:
-    """Counts: a line a label, a column a predicted label, the same labels in the same order."""
+    """Counts: one line for each label, one column for each predicted label, both in the same order."""
     cells = read_csv(path, stage="evaluate", header=None)  # a class may be called "label", so no cell is a name
     predicted, actual, counts = cells.iloc[0, 1:], cells.iloc[1:, 0], cells.iloc[1:, 1:]
     if cells.iloc[0, 0] != "label" or predicted.tolist() != actual.tolist():

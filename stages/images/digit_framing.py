@@ -1,4 +1,4 @@
-"""How images hold what they show: found in the training images, so that a picture or a drawing is framed alike."""
+"""How digits are placed in their images: measured in the training images, to place pictures and drawings alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLANTED = 4 / np.pi  # the edges of a line count this many times its length, on 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How images hold what they show.
+    """How digits are placed in their images.
 
     Attributes
     ----------

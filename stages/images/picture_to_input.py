@@ -1,6 +1,6 @@
 """A picture of any size as an input of the network, prepared the way MNIST was made.
 
-The ink is told from the background, cropped, scaled into a box (20 x 20 of MNIST's 28 x 28) with its proportions
+The ink is separated from the background, cropped, scaled into a box (20 x 20 of MNIST's 28 x 28) with its proportions
 kept, and moved until its centre of mass is in the middle (LeCun, Bottou, Bengio and Haffner, "Gradient-based
 learning applied to document recognition", 1998, section III.A). Then its pixels are brought to the range and
 the polarity of the training images. A picture of the network's own size is taken as it is.
@@ -98,7 +98,7 @@ def cropped(amount: Inputs) -> Image.Image:
 
 
 def thickened(digit: Image.Image, share: float) -> Image.Image:
-    """A digit whose strokes are not much thinner than ``share`` of its longer side: such would fade when made small."""
+    """A digit with strokes not much thinner than ``share`` of its longer side: thin ones fade when made small."""
     longest = max(digit.size)
     if longest > 160:
         digit = digit.reduce(-(-longest // 160))

@@ -23,9 +23,9 @@ class PixelScale:
         return scaled
 
     def as_it_is(self, image: Pixels) -> Pixels:
-        """An image of the network's own size, only turned light for dark if the data set has it the other way.
+        """An image of the network's own size, only inverted if the data set has the other polarity.
 
-        Its pixels mean what those of the data set mean, unless they do not fit in there: then they go from 0 to 255.
+        Its pixels are read as those of the data set. If they exceed that range, they are read as 0 to 255.
         """
         smallest, largest = sorted((self.background, self.ink))
         if smallest <= image.min() and image.max() <= largest:

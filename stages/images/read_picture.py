@@ -1,4 +1,4 @@
-"""Read a PNG or JPEG in grey: upright, in bounded memory, and at no more than the size at which a digit is seen."""
+"""Read a PNG or JPEG in grey: upright, in bounded memory, and no larger than is needed to see a digit."""
 
 from __future__ import annotations
 

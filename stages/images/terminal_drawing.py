@@ -57,7 +57,7 @@ def half_blocks(images: Sequence[Pixels]) -> Text:
 def characters(images: Sequence[Pixels], columns: int) -> str:
     """``images`` of one size side by side in plain characters: two a pixel where they fit, else one for two pixels.
 
-    Of the blank lines above and below the ink one each is drawn.
+    At most one blank line is drawn above the ink, and one below.
     """
     width = images[0].shape[1]
     is_wide = len(images) * 2 * width + (len(images) - 1) * GAP <= columns

@@ -1,4 +1,4 @@
-"""What happens to a bad row: it stops the run, or, if that is wanted and they are few, it is set aside.
+"""What happens to a bad row: it stops the run, or it is set aside if the settings say so and such rows are few.
 
 A bad row of the test set always stops the run, since a submission needs an answer for every row.
 """
@@ -22,7 +22,7 @@ from stages.shared.parquet import write_table
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-LARGEST_ADVISED_SHARE = 0.2  # where more rows are bad, it is not the rows that are to be corrected
+LARGEST_ADVISED_SHARE = 0.2  # if more rows are bad, the fault is in the file and not in its rows
 OTHER_LAYOUT = "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
 
 

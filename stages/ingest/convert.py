@@ -1,7 +1,7 @@
 """One raw CSV becomes one image table, and a summary of what was found.
 
-The file streams through in blocks of lines: a few threads parse blocks at once, and one writes them in order. A
-block that is not plainly right is sifted line by line; all others never are.
+The file streams through in blocks of lines: a few threads parse blocks at once, and one writes them in order. Only
+a block that is not plainly right is sifted line by line.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Found:
     def lines_labelled(self, label: Label, most: int) -> list[int]:
         """The numbers in the file of the first lines with this label, at most ``most``, if all bad rows were kept."""
         lines = [self.first_line + int(row) for row in self.summary.rows_labelled(label)[:most]]
-        for bad in self.bad.kept:  # ascending, so each moves those down that stand behind it
+        for bad in self.bad.kept:  # in ascending order; each bad row moves the rows behind it down by a line
             lines = [line + (bad.line <= line) for line in lines]
         return lines
 

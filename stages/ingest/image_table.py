@@ -112,7 +112,7 @@ class ImageTable:
 
 
 def given_back(shape: tuple[int, int]) -> Pixels:
-    """An empty array whose memory the system has back once it is dropped; what malloc frees it may keep."""
+    """An empty array whose memory goes back to the system once it is dropped; malloc may keep what it frees."""
     return np.frombuffer(mmap(-1, math.prod(shape)), dtype=np.uint8).reshape(shape)
 
 

@@ -111,8 +111,8 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
 def prepare_checks() -> None:
     """Import what the written files are checked with, without the garbage collector; once in a process.
 
-    An import makes many objects and hardly any garbage. To look through them again and again, and once more when the
-    process ends, would take as long as half the import.
+    An import makes many objects and hardly any garbage. If the collector examined them again and again, and once more
+    when the process ends, that would take half as long as the import.
     """
     if "pandera" in sys.modules:
         return
@@ -138,7 +138,7 @@ def unchecked_ids(sample: SampleSubmission | None, submission: Submission, *, ar
 
 
 def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
-    """Columns that are there, and that nobody asked to leave out, are used for nothing."""
+    """Warnings about columns that are not used, though the settings do not leave them out."""
     for layout in (train, test):
         for name in layout.row_numbers[:EXAMPLES]:
             named = f"column {shortened(name)!r}" if name else "the column without a name"

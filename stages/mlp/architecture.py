@@ -31,7 +31,7 @@ class Architecture:
     dtype : float32 or float64
     filters : number of filters of each convolution in front of the hidden layers
     kernel, stride : side of the kernels, and by how many places they move on; one for all convolutions, or one for each
-    pool : side of the windows that are pooled after each convolution, likewise; 1: none
+    pool : side of the windows that are pooled after each convolution; one for all, or one for each; 1: none
     pooling : a name in ``POOLINGS``
     image : height and width of the image that a row holds, where there are convolutions
     """
@@ -167,7 +167,7 @@ class Architecture:
 
 
 def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
-    """A setting of every convolution, of which there may be one for all; without convolutions it says nothing."""
+    """A setting of every convolution, of which there may be one for all; without convolutions it has no effect."""
     if not isinstance(setting, tuple):
         return (int(setting),) * len(filters)
     return setting if filters else ()

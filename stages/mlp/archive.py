@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 
 def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a header and arrays by name as NumPy's archive, to its end whatever comes."""
+    """Write a header and arrays by name as NumPy's archive, completely even if a signal comes."""
     named: dict[str, Any] = {"header": np.array(json_of(header)), **arrays}
     with signals_held():
         np.savez(file, **named)
@@ -27,7 +27,7 @@ def json_of(values: Any) -> str:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM come after the block.
+    """Delay Ctrl-C and SIGTERM until the end of the block.
 
     In the middle of an archive, what they raise would be hidden by the archive's own error about not being complete.
     """
@@ -43,6 +43,8 @@ def signals_held() -> Iterator[None]:
         yield
     finally:
         for number, handler in earlier.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: one of C's, out of reach
+            signal.signal(
+                number, signal.SIG_DFL if handler is None else handler
+            )  # None: it was set in C and cannot be put back
         for each in came:
             signal.raise_signal(each)

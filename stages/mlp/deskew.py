@@ -1,7 +1,7 @@
-"""Deskewing: slanted digits are set upright, and digits of unlike width are made more alike.
+"""Deskewing: slanted digits are set upright, and the widths of digits are made more even.
 
-A network that sees deskewed digits errs on other ones than a network that sees them as they were written, so an
-ensemble of both errs less. The slant is measured by moments as in LeCun, Bottou, Bengio and Haffner, "Gradient-based
+A network that sees deskewed digits makes other mistakes than a network that sees them as they were written. So an
+ensemble of both makes fewer. The slant is measured by moments as in LeCun, Bottou, Bengio and Haffner, "Gradient-based
 learning applied to document recognition" (1998); members of an ensemble that see digits of different width are from
 Meier, Ciresan, Gambardella and Schmidhuber (2011).
 """

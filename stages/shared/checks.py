@@ -42,7 +42,7 @@ def read_csv(path: Path, *, stage: str, header: int | None = 0) -> pd.DataFrame:
 def check_table(path: Path, table: pd.DataFrame, schema: pa.DataFrameSchema, *, stage: str) -> None:
     """``table`` fits ``schema``; the error shows the first few failures and their number.
 
-    The check is on even where PANDERA_VALIDATION_ENABLED says otherwise: nothing unchecked is published.
+    The check is made even if PANDERA_VALIDATION_ENABLED turns pandera off: nothing unchecked is published.
     """
     with config_context(validation_enabled=True):
         try:

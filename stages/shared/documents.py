@@ -17,7 +17,7 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base: immutable, and refusing keys it doesn't know."""
+    """The base: immutable, and refusing unknown keys."""
 
 
 S = TypeVar("S", bound=msgspec.Struct)

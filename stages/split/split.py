@@ -71,7 +71,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
     whole = divide(labels, parameters)
     division = Division(whole.train[: parameters.train_rows], whole.validation[: parameters.validation_rows])
     if parameters.stratify:
-        # Written and read in the table's order, a large set costs no jumps to and fro; training shuffles anyway.
+        # In the table's order, a large set is written and read without jumps. Training shuffles anyway.
         division = Division(np.sort(division.train), np.sort(division.validation))
     normaliser = fit_normaliser(
         kind_of(parameters.normalise, profile.train.pixel_range),

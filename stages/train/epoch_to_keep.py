@@ -11,8 +11,8 @@ from stages.mlp.training.schedules import ends_at_zero
 def epoch_to_keep(settings: Mapping[str, Any]) -> str:
     """``best`` or ``last``: what the setting ``keep`` of train says, if it says anything.
 
-    The best epoch is chosen by the validation rows, so its accuracy there flatters. Where the learning rate falls to 0
-    the last epoch is as good. With folds the validation rows are those that the member is measured on: none is chosen.
+    The best epoch is chosen by the validation rows, so its accuracy there is biased. Where the learning rate falls to 0
+    the last epoch is as good. With folds a member is measured on its validation rows, so they must not choose.
     """
     if settings["keep"]:
         return str(settings["keep"])

@@ -47,7 +47,7 @@ NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_step
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a training is of: the settings of train, the fold that it does not see, and which of that fold's it is.
+    """What a training depends on: the settings of train, the fold that it does not see, and its number in that fold.
 
     ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row. What the
     member's variant says is already part of ``parameters``; ``make_member`` sees to it.
@@ -68,7 +68,7 @@ class Member:
 
     @property
     def variant(self) -> int:
-        """Which of the variants, if there are any: they take turns, along the folds and within each."""
+        """The index of its variant, if there are any. Variants take turns, along the folds and within each."""
         return (self.fold + self.number) % max(len(self.parameters.variants), 1)
 
     @property
@@ -78,7 +78,7 @@ class Member:
 
     @property
     def description(self) -> dict[str, Any]:
-        """All that its weights depend on besides code, libraries and rows, as plain data."""
+        """All that its weights depend on apart from code, libraries and rows, as plain data."""
         settings: dict[str, Any] = msgspec.to_builtins(self.parameters)
         own = {name: value for name, value in settings.items() if name not in NOT_THE_MEMBERS_OWN}
         division = {"folds": self.parameters.folds, "fold": self.fold, "seed_of_folds": self.parameters.seed}
@@ -188,7 +188,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
 
 
 def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
-    """All rows of ``X``, (m, n_pixels), as ``network`` is shown them: mapped from disk, like ``X``.
+    """All rows of ``X``, (m, n_pixels), deskewed for ``network``, and mapped from disk like ``X``.
 
     The file lies in ``scratch``, or where the system keeps temporary ones. It has no name any more, so however the
     training ends, it is gone.

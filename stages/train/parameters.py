@@ -18,7 +18,7 @@ Strength = Annotated[float, Meta(ge=0.0)]
 
 
 class Variant(Parameters, frozen=True, omit_defaults=True):
-    """What some members of an ensemble have in place of the settings of train with these names."""
+    """Settings that some members of an ensemble have instead of those of train with the same names."""
 
     hidden: Sizes | None = None
     filters: Sizes | None = None
@@ -57,15 +57,15 @@ class TrainParameters(Parameters, frozen=True):
     ] = 5
     stride: Annotated[
         Sides,
-        Meta(description="Pixels by which the kernels move on, likewise; 2 halves an image's sides."),
+        Meta(description="Pixels by which kernels move on: one for all, or one for each; 2 halves an image's sides."),
     ] = 2
     pool: Annotated[
         Sides,
-        Meta(description="Side of the windows that are pooled after each convolution, likewise; 1: none."),
+        Meta(description="Side of the windows pooled after each convolution: one for all, or one for each; 1: none."),
     ] = 1
     pooling: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.layers.pooling:POOLINGS")],
-        Meta(description="What goes on of each window: its largest value or its mean."),
+        Meta(description="What each window becomes: its largest value or its mean."),
     ] = "max"
     activation: Annotated[
         Activation,
@@ -74,8 +74,7 @@ class TrainParameters(Parameters, frozen=True):
     dropout: Annotated[
         float,
         Meta(
-            description="Probability with which each value that a dense layer is handed, pixels aside, is dropped in "
-            "training.",
+            description="Probability with which each input of a dense layer is dropped in training; pixels never are.",
             ge=0.0,
             lt=1.0,
         ),
@@ -85,7 +84,7 @@ class TrainParameters(Parameters, frozen=True):
     )
     deskew: Annotated[
         Deskew,
-        Meta(description="How images are deskewed first: slant taken out, or also brought to like width."),
+        Meta(description="How images are deskewed first: not at all, without slant, or also with even width."),
     ] = "none"
     initialisation: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.network:INITIALISATIONS")],
@@ -123,7 +122,7 @@ class TrainParameters(Parameters, frozen=True):
 
     batch_size: Annotated[
         Count | None,
-        Meta(description="Rows per step; none: 128, or so many fewer, down to 16, that an epoch has 40 steps."),
+        Meta(description="Rows per step; none: 128, or fewer, but at least 16, so that an epoch has 40 steps."),
     ] = None
     epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 40
     label_smoothing: Annotated[
@@ -132,7 +131,7 @@ class TrainParameters(Parameters, frozen=True):
     keep: Annotated[
         Literal["best", "last"] | None,
         Meta(
-            description="Weights of which epoch are kept; none: the last with folds, or where the schedule ends at 0; "
+            description="Which epoch's weights are kept; none: the last with folds, or where the schedule ends at 0; "
             "else the best."
         ),
     ] = None
@@ -180,7 +179,7 @@ class TrainParameters(Parameters, frozen=True):
     report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
 
     rotation: Annotated[
-        float, Meta(description="Augmentation: largest turn of a training image either way, in degrees.", ge=0.0)
+        float, Meta(description="Augmentation: largest rotation of a training image either way, in degrees.", ge=0.0)
     ] = 10.0
     scale: Annotated[
         float, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.", ge=0.0)
@@ -191,10 +190,10 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.035
     elastic: Annotated[
         float,
-        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, as such a fraction.", ge=0.0),
+        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, in the unit of shift.", ge=0.0),
     ] = 0.045
     smoothness: Annotated[
-        float, Meta(description="Augmentation: scale of the elastic deformation's bends, as such a fraction.", gt=0.0)
+        float, Meta(description="Augmentation: scale of the elastic deformation's bends, in the unit of shift.", gt=0.0)
     ] = 0.18
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """A trained model at work: load it with the labels of its classes, and ask it about many rows.
 
-A model is one network or several; what several say together is the mean of their probabilities.
+A model is one network or several; the probabilities of several are averaged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Predictor:
     @property
     def images(self) -> Images:
         """What it was trained on: the images' size, and how their pixels became numbers in [0, 1]."""
-        if self.network.images is None:  # a predictor is made by load_predictor, which sees to it
+        if self.network.images is None:  # load_predictor has checked it
             raise ValueError("the network does not say what its inputs are")
         return self.network.images
 

@@ -88,7 +88,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         most=task.parameters.processes or 0,
     )
     trained: Trained
-    with closing(results):  # what is not taken is ended
+    with closing(results):  # it ends the jobs whose results are not taken
         for name, trained in results:
             network = missing[name].empty_network()
             network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
@@ -136,7 +136,7 @@ def check_settings(task: Task[TrainParameters], members: Sequence[Member], label
 
 
 def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[str, AnyFigure]:
-    """What is shown of one training, or in the mean of several."""
+    """The figures of one training, or the means over several."""
     kept = [history.best_epoch for history in histories]
     if len(members) == 1:
         return {
@@ -156,7 +156,7 @@ def figures_of(members: Sequence[Member], histories: Sequence[History]) -> dict[
 
 
 def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list[str]:
-    """What to tell of trainings that the clock ended, of figures that flatter, and of kernels that are too large."""
+    """Warnings: a training ended by max_seconds, an accuracy that is biased, a kernel that is too large."""
     parameters, images = members[0].parameters, members[0].images
     warnings = []
     kernels = [member.architecture.kernels[0] for member in members if member.architecture.filters]

@@ -21,7 +21,7 @@ from stages.mlp import Augmentation, warped_copies
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # around the x of 5 x 5
 DIGITS = {str(digit) for digit in range(10)}
-MOST_CLASSES = 50  # in a table or with a bar; a table of more is no longer read, and grows with their square
+MOST_CLASSES = 50  # in a table or with a bar; a larger table is hard to read, and grows with their square
 FEW_BARS = 10  # if there are more classes than that
 CANVAS_SIDE = 280  # the longer side, in CSS pixels
 WARPED_IMAGES, COPIES = 6, 7

@@ -122,7 +122,7 @@ def quarantine(bad_rows: Sequence[BadRow], faults: Faults) -> dict[str, list[Any
 
 
 def failures(schema: pa.SeriesSchema, column: pd.Series[str]) -> list[dict[str, Any]]:
-    """Pandera's failure cases; on even where PANDERA_VALIDATION_ENABLED says otherwise."""
+    """Pandera's failure cases, even if PANDERA_VALIDATION_ENABLED turns pandera off."""
     import pandera.pandas as pa
     from pandera.config import config_context
 

@@ -248,9 +248,9 @@ def cell_of(row: bytes, column: int) -> str | None:
 
 
 def looks_like_data(names: list[str]) -> bool:
-    """Whether a first line holds values: numbers, but for an id and a label, that are no count to the last."""
+    """Whether a first line holds values and not names: numbers that do not count up, apart from an id and a label."""
     numbers = [int(name) for name in names if WHOLE_NUMBER.fullmatch(name)]
     n_steps, n_words = sum(after == before + 1 for before, after in pairwise(numbers)), len(names) - len(numbers)
-    if n_words:  # then these may be the names of columns of which one is missing or stands twice
+    if n_words:  # they may be names of columns, one of which is missing or occurs twice
         return n_words <= 2 < len(numbers) and 2 * n_steps < len(numbers)
     return n_steps < len(numbers) - 1

@@ -70,7 +70,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
         else:
             return ids
     except (UnicodeDecodeError, csv.Error):
-        pass  # the same message
+        pass  # the error below says it
     where = f"{file.path}, line {first_line + len(ids)}"
     raise DataError(f"{file} has a row that is not an id and a label", where=where, hint=PUT_SAMPLE)
 

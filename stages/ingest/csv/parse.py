@@ -107,7 +107,7 @@ def pixel_columns(layout: Layout) -> slice | NDArray[np.int64]:
 def keys_before(characters: Pixels) -> NDArray[np.uint16]:
     """For each place in ``characters`` (n,) the four before it as one number, the last in its lowest four bits.
 
-    Of digits, commas and line ends the lower four bits tell all.
+    The lower four bits distinguish digits, commas and line ends.
     """
     padded = np.full(len(characters) + 4, LINE_FEED, dtype=np.uint8)
     padded[4:] = characters
@@ -123,7 +123,7 @@ def keys_before(characters: Pixels) -> NDArray[np.uint16]:
 def spelled_values() -> NDArray[np.uint16]:
     """Which pixel the cell is that ends after four characters, by their ``keys_before``; 256 where it is none.
 
-    There are 256 spellings, each after a comma or a line end, and of what stands before that anything will do.
+    There are 256 spellings, each after a comma or a line end. Any character may stand before that.
     """
     values = np.full(2**16, 256, dtype=np.uint16)
     for pixel in range(256):

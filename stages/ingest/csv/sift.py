@@ -57,7 +57,7 @@ class BadRows:
 
     @property
     def are_all_kept(self) -> bool:
-        """Whether no bad row is known by number only."""
+        """Whether the text of every bad row is kept."""
         return len(self.kept) == self.n
 
     def has_part_of(self, last_line: int, layout: Layout) -> bool:
@@ -129,7 +129,7 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow 
 
 @cache
 def row_pattern(layout: Layout) -> re.Pattern[bytes]:
-    """What a line, with a comma after it, looks like whose pixels are valid; other cells may hold anything."""
+    """The pattern of a line with valid pixels, with a comma after it; other cells may hold anything."""
     texts = set(layout.text_columns)
     runs = groupby(range(len(layout.names)), key=texts.__contains__)  # a pattern for each of many columns is slow
     return re.compile(

@@ -241,7 +241,7 @@ def _read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
 
 
 class RawBytes(BufferedReader):
-    """The bytes of a file, counted. Python reads gzip headers byte by byte: were one endless, that would not end."""
+    """The bytes of a file, counted. Python reads gzip headers byte by byte, and an endless one for ever."""
 
     n_read = 0  # bytes
     n_single = 0  # bytes that were read one by one, in a row

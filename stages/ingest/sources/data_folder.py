@@ -149,7 +149,7 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
 
 
 def require_nothing_meant(data: Path) -> None:
-    """Nothing lies in ``data`` that somebody may mean by their data, and for which the sample would be taken.
+    """Nothing in ``data`` may be the user's data: the sample must not be taken in its place.
 
     Raises
     ------

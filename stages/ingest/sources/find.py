@@ -8,8 +8,7 @@ Each of train, test and sample_submission is looked for in this order:
 4. ``data/train.csv.zip`` and ``data/test.csv.zip``, a zip for each file;
 5. the one zip in ``data/`` that holds both.
 
-With none of these, the bundled sample is taken; but never where ``data/`` holds anything that may be data, for then
-somebody means it.
+Without any of these, the bundled sample is taken. But if ``data/`` holds anything that may be data, that is an error.
 
 The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
 nothing heavy and reads no data: a zip's directory at most.

@@ -1,8 +1,8 @@
 """A look into a competition's zip, without unpacking it: which member is which file, and whether to trust it.
 
-Members are read as streams and nothing is ever extracted, so a zip cannot write anywhere. What lies all the
-same (two train.csv, a path that climbs out, a password, a bomb) is refused by name. The standard library alone:
-this runs on every plan.
+Members are read as streams and nothing is ever extracted, so a zip cannot write anywhere. Members that
+are no good (two train.csv, a path that leads out, a password, a bomb) are refused by name. Only the standard library
+is used, because this runs on every plan.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def sizes_of_members(path: Path) -> dict[str, int]:
 
 
 def directory_of(path: Path) -> list[zipfile.ZipInfo]:
-    """What the zip at ``path`` says that it holds, but for what macOS adds.
+    """What the zip at ``path`` says that it holds, without what macOS adds.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
-    """What is wrong with a file that is no readable zip, and what mends it."""
+    """What is wrong with a file that is no readable zip, and what to do."""
     try:
         with path.open("rb") as file:
             start = file.read(64)

@@ -103,7 +103,7 @@ class EpochLoop(ABC):
         return When(step + 1, recipe.learning_rate * factor)
 
     def count(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
-        """A step is over: count it, stop if the loss is not finite, and tell who wants to know."""
+        """A step is over: count it, stop if the loss is not finite, and call ``on_step``."""
         totals, state = self.totals, self.training.state
         totals.loss += loss
         totals.n_correct += n_correct

@@ -93,7 +93,7 @@ def fit(
     check_rows(network, X, Y, "X", "Y")
     n_layers = network.architecture.n_layers
     if n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(n_layers)):
-        # And so it would stay: no gradient comes through.
+        # Weights of 0 let no gradient through, so they would stay 0.
         raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
     if rows is not None:
         check_chosen(rows, len(X))
@@ -133,8 +133,8 @@ class Epochs:
     Parameters
     ----------
     training, loop : what is trained, and how
-    group : who waits for whom
-    candidate : a network for what the training has come to, and ``validation`` what measures it, if anything does
+    group : the threads or processes that share each epoch
+    candidate : a network that gets the present weights; ``validation`` measures it, if there are validation rows
     checkpoint, on_epoch : as of ``fit``
     """
 

@@ -1,4 +1,4 @@
-"""What a training has to tell: how each epoch went, and which one was kept."""
+"""The history of a training: how each epoch went, and which one was kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a training has to tell.
+    """The history of a training.
 
     ``best`` is the number of the epoch whose weights were kept (of equal ones the earlier), or the last
     where there were no validation rows or the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.

@@ -1,4 +1,4 @@
-"""The rows that are only looked at, after every epoch; replicas share the work."""
+"""Validation after every epoch; replicas share the work."""
 
 from __future__ import annotations
 
