@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
+from math import isfinite, prod
 
 from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
@@ -75,7 +75,7 @@ class Architecture:
         if any(len(sides) != len(self.filters) for sides in each):
             raise ValueError(f"kernel, stride and pool must be one for all convolutions or one for each, not {given}")
         sides = self.image or ()
-        if self.filters and (len(sides) != 2 or min(sides) < 1 or prod(sides) != self.n_inputs):
+        if (self.filters or self.image) and (len(sides) != 2 or min(sides) < 1 or prod(sides) != self.n_inputs):
             raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
 
     @property
@@ -190,3 +190,7 @@ class Images:
     def __post_init__(self) -> None:
         if self.deskew not in DESKEWS:
             raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"images have a pixel at least, not {self.height} x {self.width}")
+        if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
+            raise ValueError(f"pixels cannot be scaled by offset={self.offset}, scale={self.scale}")

@@ -7,10 +7,21 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
+from math import prod
+from pathlib import Path
 from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, is_zipfile
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import read_array_header_1_0, read_magic
+
+MOST_TIMES = 10  # its own size an archive may hold: numbers hardly shrink, and what shrinks more is a bomb
+
+
+class ArchiveError(ValueError):
+    """The file is no such archive, or is damaged."""
 
 
 def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -48,3 +59,57 @@ def signals_held() -> Iterator[None]:
             )  # None: it was set in C and cannot be put back
         for each in came:
             signal.raise_signal(each)
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Read back what ``write_arrays`` wrote: the header, and the arrays by name, which are read-only.
+
+    Whatever sizes the file names: the memory that it takes is bounded by the file's own size.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ArchiveError
+        It is damaged, or no such archive.
+    """
+    try:
+        return unpacked(Path(path))
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # damaged bytes lead zipfile, NumPy and Python's own parser to errors of any kind
+        raise ArchiveError(str(error)[:200] or type(error).__name__) from error
+
+
+def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """As ``read_arrays``, with whatever error there is."""
+    most = MOST_TIMES * path.stat().st_size
+    if not path.is_file() or not is_zipfile(path):
+        raise ValueError("it is not the archive that arrays are kept in")
+    arrays = {}
+    with ZipFile(path) as archive:
+        members = archive.infolist()
+        if any(member.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for member in members):
+            raise ValueError("it is compressed in a way that is not used here")
+        if sum(member.file_size for member in members) > most:
+            raise ValueError(f"it says that it holds more than {MOST_TIMES} times its own size")
+        for member in members:
+            with archive.open(member) as file:
+                # Without a number, all that comes out of it would be taken into memory, whatever it said.
+                arrays[member.filename.removesuffix(".npy")] = array_of(file.read(member.file_size))
+    header = json.loads(str(arrays.pop("header")))
+    if not isinstance(header, dict):
+        raise TypeError("its header is not the one of an archive")
+    return header, arrays
+
+
+def array_of(data: bytes) -> npt.NDArray[Any]:
+    """The array in the bytes of a .npy file; ValueError unless it is of numbers or text, and as long as it says."""
+    file = BytesIO(data)
+    if read_magic(file) != (1, 0):
+        raise ValueError("an array is of another version of NumPy's format")
+    shape, is_fortran, dtype = read_array_header_1_0(file)
+    n_bytes = len(data) - file.tell()
+    if dtype.kind not in "fU" or min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != n_bytes:
+        raise ValueError(f"an array says that it is {dtype} {shape}, and has {n_bytes} bytes")
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")

@@ -1,27 +1,26 @@
 """The model file: a .npz that describes itself, holds nothing but numbers and text, and can run no code.
 
-It holds one network, or an ensemble: several networks that know the same images.
+It holds one network, or several that know the same images.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
 from stages.mlp.architecture import Architecture, Images
-from stages.mlp.archive import write_arrays
+from stages.mlp.archive import ArchiveError, read_arrays, write_arrays
 from stages.mlp.network import Network
 
 FORMAT = "digit-pipeline network"
-ENSEMBLE = "digit-pipeline ensemble"
 VERSION = 2  # 1 had the weights of a convolution in another order
+SIZES = ("n_inputs", "n_classes", "hidden", "filters", "kernel", "stride", "pool", "image")
+LARGEST_SIZE = 2**31
+MOST_VALUES = 2**28  # that one row may become anywhere in the network: a GiB, where images of 28 x 28 are 20,000
 
 
 class ModelFileError(ValueError):
@@ -29,11 +28,7 @@ class ModelFileError(ValueError):
 
 
 def save(network: Network, path: str | Path) -> None:
-    """Write ``network`` to ``path``; equal networks give equal bytes.
-
-    The file holds ``header``, a JSON text with the format's name and version, the architecture and what is
-    known about the images; every parameter by name (``W1``, (n_in, n_out), ``b1`` ...); and the running
-    averages of batch normalisation.
+    """Write ``network`` to ``path``, as ``save_ensemble`` does.
 
     Examples
     --------
@@ -44,111 +39,135 @@ def save(network: Network, path: str | Path) -> None:
     ...     load(folder + "/model.npz").architecture == network.architecture
     True
     """
-    header = {"format": FORMAT, "version": VERSION, **describe(network)}
-    write(path, header, network.weights | network.averages)
+    save_ensemble([network], path)
 
 
 def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
-    """Write several networks to one file: a header that describes each, and ``0/W1``, ``0/b1``, ... ``1/W1``, ..."""
-    header = {"format": ENSEMBLE, "version": VERSION, "members": [describe(network) for network in networks]}
-    arrays = [
-        (f"{number}/{name}", values)
+    """Write networks to one file; equal networks give equal bytes.
+
+    The file holds ``header``, a JSON text with the format's name and version, and each network's architecture and what
+    it knows about the images; every parameter by the network's number and its own name (``0/W1``, (n_in, n_out),
+    ``0/b1``, ... ``1/W1``, ...); and the running averages of batch normalisation.
+    """
+    described = [
+        {"architecture": asdict(each.architecture), "images": each.images and asdict(each.images)} for each in networks
+    ]
+    arrays = {
+        f"{number}/{name}": values
         for number, network in enumerate(networks)
         for name, values in (network.weights | network.averages).items()
-    ]
-    write(path, header, dict(arrays))
-
-
-def describe(network: Network) -> dict[str, Any]:
-    """What a header says of a network."""
-    images = None if network.images is None else asdict(network.images)
-    return {"architecture": asdict(network.architecture), "images": images}
-
-
-def write(path: str | Path, header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Write a header and arrays by name."""
+    }
     with Path(path).open("wb") as file:
-        write_arrays(file, header, arrays)
+        write_arrays(file, {"format": FORMAT, "version": VERSION, "networks": described}, arrays)
 
 
 def load(path: str | Path) -> Network:
-    """Read back what ``save`` wrote.
+    """The only network of a file; as ``load_members``, and ModelFileError where there are several."""
+    networks = load_members(path)
+    if len(networks) > 1:
+        raise ModelFileError(f"{Path(path).name} is an ensemble of {len(networks)} networks: read it with load_members")
+    return networks[0]
+
+
+def load_members(path: str | Path) -> tuple[Network, ...]:
+    """Read back all networks of a file.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ModelFileError
-        It is damaged, no model, an ensemble, or of another version; the message says which.
+        It is damaged, no model, or of another version; the message says which.
     """
-    networks, is_ensemble = read(path)
-    if is_ensemble:
-        raise ModelFileError(f"{Path(path).name} is an ensemble of {len(networks)} networks: read it with load_members")
-    return networks[0]
-
-
-def load_members(path: str | Path) -> tuple[Network, ...]:
-    """Read back all networks of what ``save_ensemble`` wrote, or the only one of what ``save`` wrote; as ``load``."""
-    return read(path)[0]
-
-
-def read(path: str | Path) -> tuple[tuple[Network, ...], bool]:
-    """The networks in a file, and whether it is an ensemble."""
     name = Path(path).name
-    if Path(path).is_file() and not is_zipfile(path):
-        raise ModelFileError(f"{name} is damaged or not a model: it is not the archive that a model is kept in")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, NotImplementedError, zlib.error) as error:
+        header, arrays = read_arrays(path)
+    except ArchiveError as error:
         raise ModelFileError(f"{name} is damaged or not a model: {error}") from error
+    found, version = (str(header.get(key))[:40] for key in ("format", "version"))
+    if (found, version) != (FORMAT, str(VERSION)):
+        what = f"{name} is not a model that this reads: it is of format {found!r} version {version}"
+        raise ModelFileError(f"{what}; this reads {FORMAT!r} version {VERSION}")
     try:
-        header = json.loads(str(arrays.pop("header")))
-        form = (header["format"], header["version"])
-        known = form in {(FORMAT, VERSION), (ENSEMBLE, VERSION)}
-        is_ensemble = form[0] == ENSEMBLE
-        headers = [] if not known else header["members"] if is_ensemble else [header]
-        networks = tuple(read_header(each) for each in headers)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({error})") from error
-    if not known:
-        raise ModelFileError(f"{name} is of format {form[0]!r} version {form[1]}; this reads {FORMAT!r} {VERSION}")
+        described = [(architecture_of(each["architecture"]), images_of(each["images"])) for each in header["networks"]]
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({str(error)[:200]})") from error
     try:
-        fill(networks, arrays, is_ensemble=is_ensemble)
+        check_images(described)
+        check_arrays([architecture for architecture, _ in described], arrays)
     except ValueError as error:
-        raise ModelFileError(f"{name} is not as its own header says: {error}") from error
-    return networks, is_ensemble
+        raise ModelFileError(f"{name} is not as its own header says: {str(error)[:200]}") from error
+    # Only now is it certain that the networks take no more memory than the arrays did.
+    networks = tuple(Network(architecture, images) for architecture, images in described)
+    for number, network in enumerate(networks):
+        for key, values in (network.weights | network.averages).items():
+            values[...] = arrays[f"{number}/{key}"]
+    return networks
 
 
-def read_header(header: dict[str, Any]) -> Network:
-    """An empty network as the header describes it."""
-    architecture, images = (tuples(header[name]) for name in ("architecture", "images"))
-    return Network(Architecture(**architecture), Images(**images) if images else None)
+def architecture_of(described: dict[str, Any]) -> Architecture:
+    """What a header says of an architecture; an error unless every size is a whole number, and within reason."""
+    values = tuples(described)
+    for name in SIZES:
+        sizes = values[name] if isinstance(values[name], tuple) else (values[name],)
+        is_absent = name == "image" and values[name] is None
+        if not is_absent and any(type(size) is not int or not 1 <= size <= LARGEST_SIZE for size in sizes):
+            raise ValueError(f"{name} is {str(values[name])[:40]}")
+    if type(values["batch_norm"]) is not bool:
+        raise ValueError("batch_norm is neither true nor false")
+    architecture = Architecture(**values)
+    if architecture.values > MOST_VALUES:
+        raise ValueError(f"a row would become {architecture.values:,} values")
+    return architecture
 
 
-def tuples(values: dict[str, Any] | None) -> dict[str, Any]:
-    """``values`` with tuples for the lists that JSON made of them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in (values or {}).items()}
+def images_of(described: dict[str, Any] | None) -> Images | None:
+    """What a header says of the images; an error unless the classes are plain numbers, or texts."""
+    if described is None:
+        return None
+    images = Images(**tuples(described))
+    classes, kinds = images.classes, {type(label) for label in images.classes}
+    if not isinstance(classes, tuple) or kinds not in ({int}, {str}) or len(set(classes)) < len(classes):
+        raise ValueError("the classes are not distinct whole numbers, or distinct texts")
+    if kinds == {str}:
+        "".join(map(str, classes)).encode()  # half a character cannot be written anywhere
+    elif max(abs(int(label)) for label in classes) >= 2**63:
+        raise ValueError("a class is a number of more than 64 bits")
+    if type(images.height) is not int or type(images.width) is not int:
+        raise ValueError("the images have no whole number of pixels")
+    return images
 
 
-def fill(networks: Sequence[Network], arrays: dict[str, Any], *, is_ensemble: bool) -> None:
-    """Copy ``arrays`` into the networks; ValueError if they are not exactly what these take."""
-    expected = {
-        (f"{number}/{key}" if is_ensemble else key): values
-        for number, network in enumerate(networks)
-        for key, values in (network.weights | network.averages).items()
-    }
-    known = {network.images and replace(network.images, deskew="none") for network in networks}
-    if len(known) != 1:
+def tuples(described: dict[str, Any]) -> dict[str, Any]:
+    """``described`` with tuples for the lists that JSON made of them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in described.items()}
+
+
+def check_images(described: Sequence[tuple[Architecture, Images | None]]) -> None:
+    """ValueError unless all networks know the same images, and these fit what goes in and comes out."""
+    if len({images and replace(images, deskew="none") for _, images in described}) != 1:
         raise ValueError("its networks do not know the same images")
+    for architecture, images in described:
+        if images is None:
+            continue
+        if images.height * images.width != architecture.n_inputs:
+            raise ValueError(f"images of {images.height} x {images.width}, but {architecture.n_inputs} inputs")
+        if len(images.classes) != architecture.n_classes:
+            raise ValueError(f"it names {len(images.classes)} of {architecture.n_classes} classes")
+
+
+def check_arrays(architectures: Sequence[Architecture], arrays: dict[str, Any]) -> None:
+    """ValueError unless ``arrays`` are exactly what networks of these architectures take."""
+    expected = {
+        f"{number}/{name}": (shape, np.dtype(architecture.dtype))
+        for number, architecture in enumerate(architectures)
+        for name, shape in (architecture.shapes | architecture.statistics_shapes).items()
+    }
     if differing := sorted(arrays.keys() ^ expected.keys()):
         raise ValueError(f"{', '.join(differing[:5])} missing or too many")
-    for key, values in expected.items():
-        found = arrays[key]
-        if found.shape != values.shape or found.dtype != values.dtype:
-            raise ValueError(f"{key} is {found.dtype} {found.shape}, and should be {values.dtype} {values.shape}")
+    for name, (shape, dtype) in expected.items():
+        found = arrays[name]
+        if found.shape != shape or found.dtype != dtype:
+            raise ValueError(f"{name} is {found.dtype} {found.shape}, and should be {dtype} {shape}")
         if not np.isfinite(found).all():
-            raise ValueError(f"{key} holds values that are not finite")
-        values[...] = found
+            raise ValueError(f"{name} holds values that are not finite")

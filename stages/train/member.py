@@ -6,6 +6,7 @@ the scratch folder; the next one of the same work goes on from there and ends wi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -18,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.stage import JobContext, Progress
 from stages.mlp import (
     Architecture,
@@ -143,6 +144,8 @@ def train_member(member: Member, place: JobContext) -> Trained:
     ------
     ConfigError
         Settings contradict each other.
+    DataError
+        Pixels are not finite.
     StageError
         The training diverged.
     """
@@ -158,6 +161,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
     recipe = member.recipe(n_rows)
     network = member.empty_network()
     if parameters.deskew != "none":
+        check_finite(place)
         X, X_validation = (all_deskewed(part, network, place.scratch) for part in (X, X_validation))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
@@ -175,16 +179,43 @@ def train_member(member: Member, place: JobContext) -> Trained:
             X_validation=X_validation,
             Y_validation=Y_validation,
             augment=warp if augmentation.is_active else None,
-            checkpoint=None if place.scratch is None else place.scratch / f"{member.name}.npz",
+            checkpoint=None if place.scratch is None else place_of_checkpoint(place.scratch, member.name),
             on_step=watcher.step,
             on_epoch=watcher.epoch,
         )
     except DivergedError as error:
+        check_finite(place)
         raise StageError(
             f"the training diverged: {error}",
             hint=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
         ) from error
     return Trained(network.parameters, network.statistics, history)
+
+
+def check_finite(place: JobContext) -> None:
+    """Raise DataError if a pixel is not finite.
+
+    Split has checked them all, and the engine knows the bytes again. So they are not read for this before every
+    training: one that meets such a pixel diverges at once, and then the reason is named rightly.
+    """
+    for name in ("split/X_train.npy", "split/X_validation.npy"):
+        X = place.arrays[name]
+        for start in range(0, len(X), BLOCK_ROWS):
+            wrong = np.argwhere(~np.isfinite(X[start : start + BLOCK_ROWS]))
+            forget_pages(X)
+            if len(wrong):
+                row, column = start + int(wrong[0, 0]), int(wrong[0, 1])
+                what = f"a pixel is {X[row, column]}: row {row}, column {column}, both from 0"
+                raise DataError(what, where=name, hint="pipeline run split --force")
+
+
+def place_of_checkpoint(scratch: Path, name: str) -> Path:
+    """Where the checkpoint of the member called ``name`` lies. A folder of that name is in its way, and removed."""
+    path = scratch / f"{name}.npz"
+    for each in scratch.glob(f"{path.name}*"):
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+    return path
 
 
 def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:

@@ -85,9 +85,6 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
     n_inputs, images = networks[0].architecture.n_inputs, networks[0].images
     if images is None:
         raise DataError("the model does not say what images it was trained on", where=str(path), hint=hint)
-    if images.height * images.width != n_inputs:
-        what = f"the model is damaged: images of {images.height} x {images.width}, but {n_inputs} inputs"
-        raise DataError(what, where=str(path), hint=hint)
     if n_pixels not in {None, n_inputs}:
         raise DataError(
             f"the model was trained on other images: {n_inputs} pixels, and these have {n_pixels}",

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.figures import SHARE, AnyFigure, Figure
 from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images, load, save, save_ensemble
+from stages.shared.arrays import Indices, load_array
+from stages.shared.damage import damaged
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import write_table
@@ -47,14 +48,13 @@ def train(task: Task[TrainParameters]) -> Outcome:
         A training diverged.
     """
     parameters = task.parameters
-    images = check_rows(task)
+    images, labels, n_validation = check_rows(task)
     members = [
         make_member(parameters, images, fold, number)
         for fold in range(parameters.folds)
         for number in range(parameters.members)
     ]
-    labels = np.load(task.inputs["encode/Y_train.npy"], mmap_mode="r").argmax(axis=1)  # (m,)
-    check_settings(task, members, labels)
+    check_settings(parameters, members, len(labels), n_validation)
     train_missing(task, members)
 
     folders = [task.partial_results.find(member.description) for member in members]
@@ -98,12 +98,21 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
             (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
 
 
-def check_rows(task: Task[TrainParameters]) -> Images:
-    """See that rows, images and classes fit together, and return what a network should know of the images."""
+def check_rows(task: Task[TrainParameters]) -> tuple[Images, Indices, int]:
+    """See that rows, images and classes fit together.
+
+    Returns
+    -------
+    images : what a network should know of the images
+    labels : the class of each training row, (m,)
+    n_validation : how many validation rows there are
+    """
     document = read_document(task.inputs["split/images.json"], ImageFormat, stage="split")
     classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
+    indices = {}
     for part in ("train", "validation"):
-        X, Y = (np.load(task.inputs[f"{name}_{part}.npy"], mmap_mode="r") for name in ("split/X", "encode/Y"))
+        X = load_array(task.inputs[f"split/X_{part}.npy"], stage="split", n_dimensions=2)
+        Y = load_array(task.inputs[f"encode/Y_{part}.npy"], stage="encode", n_dimensions=2, dtype=np.float32)
         expected = (len(X), document.height * document.width), (len(X), len(classes))
         if (X.shape, Y.shape) != expected or (part == "train" and not len(X)):
             raise DataError(
@@ -111,27 +120,31 @@ def check_rows(task: Task[TrainParameters]) -> Images:
                 where=f"split/X_{part}.npy, encode/Y_{part}.npy",
                 hint="pipeline run encode --force",
             )
+        if X.dtype.kind != "f":
+            raise damaged(task.inputs[f"split/X_{part}.npy"], f"the pixels are {X.dtype}, not scaled", "split")
+        indices[part] = Y.argmax(axis=1)
+        if not ((Y.max(axis=1) == 1) & (Y.sum(axis=1) == 1)).all() or Y.min(initial=0) < 0:
+            raise damaged(task.inputs[f"encode/Y_{part}.npy"], "a row is not one-hot", "encode")
     normaliser = document.normaliser
-    return Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
+    images = Images(classes, document.height, document.width, normaliser.offset, normaliser.scale)
+    return images, indices["train"], len(indices["validation"])
 
 
-def check_settings(task: Task[TrainParameters], members: Sequence[Member], labels: NDArray[np.int64]) -> None:
+def check_settings(parameters: TrainParameters, members: Sequence[Member], n_rows: int, n_validation: int) -> None:
     """Raise ConfigError for what cannot work, before anything is trained."""
-    parameters = task.parameters
     for member in members:
-        member.recipe(len(labels))
-    n_validation = len(np.load(task.inputs["split/X_validation.npy"], mmap_mode="r"))
+        member.recipe(n_rows)
     if parameters.folds == 1 and n_validation == 0:
         raise ConfigError(
             "there are no validation rows, and without folds nothing else tells how good the network is",
             where="split.validation = 0, train.folds = 1",
             hint="pipeline run train --set train.folds=5, or hold rows out with split.validation",
         )
-    if parameters.folds > len(labels):
+    if parameters.folds > n_rows:
         raise ConfigError(
-            f"{counted(len(labels), 'training row')} cannot be divided into {parameters.folds} folds",
+            f"{counted(n_rows, 'training row')} cannot be divided into {parameters.folds} folds",
             where=f"train.folds = {parameters.folds}",
-            hint=f"at most train.folds={len(labels)}",
+            hint=f"at most train.folds={n_rows}",
         )
 
 

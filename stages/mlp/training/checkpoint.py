@@ -7,50 +7,41 @@ epoch's number, so the number of finished epochs is all that there is to remembe
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from stages.mlp.archive import json_of, write_arrays
+from stages.mlp.archive import ArchiveError, json_of, read_arrays, write_arrays
 from stages.mlp.arrays import Floats
 from stages.mlp.network import Network
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
 from stages.mlp.training.update import State
 
-# What NumPy and zipfile raise for a file that is damaged.
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    NotImplementedError,
-    BadZipFile,
-    zlib.error,
-)
 
-
-@dataclass(slots=True)
 class Training:
-    """A training between two epochs."""
+    """A training between two epochs.
 
-    network: Network
-    state: State
-    recipe: Recipe
-    work: str  # the rows, the initial weights and the augmentation in short; a checkpoint is for one of these
-    best_parameters: Floats
-    best_statistics: Floats
-    epochs: list[Epoch] = field(default_factory=list)
-    best: int = 0
-    seconds: float = 0.0
+    Attributes
+    ----------
+    network, recipe : what is trained, and how
+    state : what changes besides the network's parameters
+    epochs, best : how each went, and the number of the one whose weights are to be kept
+    best_parameters, best_statistics : these weights, and the running averages of batch normalisation
+    seconds : how long it has taken
+    work : the rows, the initial weights and the augmentation in short; a checkpoint is for one of these
+    """
+
+    def __init__(self, network: Network, recipe: Recipe) -> None:
+        self.network, self.recipe = network, recipe
+        self.state = State(network, recipe.update)
+        self.epochs: list[Epoch] = []
+        self.best, self.seconds, self.work = 0, 0.0, ""
+        self.best_parameters, self.best_statistics = network.parameters.copy(), network.statistics.copy()
 
     def finish(self, epoch: Epoch, candidate: Network) -> None:
         """Note ``epoch``, and keep the weights of ``candidate`` if none were as good, or if the last are wanted."""
@@ -72,12 +63,9 @@ class Training:
             "best_statistics": self.best_statistics,
         }
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Any:
         """What must be equal for a checkpoint to be of this training, as JSON gives it back."""
-        recipe = asdict(self.recipe)
-        architecture = asdict(self.network.architecture)
-        identity: dict[str, Any] = json.loads(json_of([recipe, architecture, self.work]))
-        return identity
+        return json.loads(json_of([asdict(self.recipe), asdict(self.network.architecture), self.work]))
 
 
 def save_checkpoint(path: Path, training: Training) -> None:
@@ -99,20 +87,28 @@ def load_checkpoint(path: Path, training: Training) -> bool:
     A damaged checkpoint, or one of another training, is of no use: training then starts anew.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
-            if header["identity"] != training.identity():
-                return False
-            arrays = {name: file[name] for name in training.arrays()}
-            if any(arrays[name].shape != array.shape for name, array in training.arrays().items()):
-                return False
-    except DAMAGE:
+        header, found = read_arrays(path)
+        if header["identity"] != training.identity():
+            return False
+        epochs = [Epoch(**epoch) for epoch in header["epochs"]]
+        best, step, seconds = int(header["best"]), int(header["step"]), float(header["seconds"])
+        numbers = [step, seconds, *(number for epoch in epochs for number in astuple(epoch) if number is not None)]
+        is_sound = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1)) and 1 <= best <= len(epochs)
+        if not is_sound or not np.isfinite(numbers).all():
+            return False
+        if not all(is_like(found[name], array) for name, array in training.arrays().items()):
+            return False
+    except (FileNotFoundError, ArchiveError, KeyError, TypeError, ValueError, OverflowError):
         return False
     for name, array in training.arrays().items():
-        array[...] = arrays[name]
-    training.epochs = [Epoch(**epoch) for epoch in header["epochs"]]
-    training.best, training.state.step, training.seconds = header["best"], header["step"], header["seconds"]
+        array[...] = found[name]
+    training.epochs, training.best, training.state.step, training.seconds = epochs, best, step, seconds
     return True
+
+
+def is_like(found: Floats, array: Floats) -> bool:
+    """Whether ``found`` can take the place of ``array``."""
+    return found.shape == array.shape and found.dtype == array.dtype and bool(np.isfinite(found).all())
 
 
 @contextmanager

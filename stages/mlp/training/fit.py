@@ -25,7 +25,6 @@ from stages.mlp.training.epoch_loop import EpochLoop, OnStep, TrainingRows, make
 from stages.mlp.training.history import Epoch, History
 from stages.mlp.training.recipe import DivergedError, Recipe
 from stages.mlp.training.step import Warper
-from stages.mlp.training.update import State
 from stages.mlp.training.validation import Validation
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
@@ -108,8 +107,7 @@ def fit(
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     if not X.flags.c_contiguous:
         X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
-    state = State(network, recipe.update)
-    training = Training(network, state, recipe, "", network.parameters.copy(), network.statistics.copy())
+    training = Training(network, recipe)
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         sampled = np.arange(len(X)) if rows is None else rows

@@ -12,7 +12,17 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from stages.mlp import Architecture, Images, ModelFileError, Network, load, save
+from stages.mlp import (
+    Architecture,
+    Images,
+    ModelFileError,
+    Network,
+    load,
+    load_members,
+    model_file,
+    save,
+    save_ensemble,
+)
 
 
 @pytest.fixture
@@ -37,6 +47,14 @@ def changed_header(path: Path, **changes: object) -> np.ndarray:
         return np.array(json.dumps({**json.loads(str(file["header"])), **changes}))
 
 
+def header_with(path: Path, what: str, **changes: object) -> np.ndarray:
+    """The header, with other things said of the network's ``what``, its architecture or its images."""
+    with np.load(path) as file:
+        header = json.loads(str(file["header"]))
+    header["networks"][0][what] |= changes
+    return np.array(json.dumps(header))
+
+
 def test_what_is_saved_is_loaded(tmp_path: Path, network: Network) -> None:
     save(network, tmp_path / "model.npz")
     loaded = load(tmp_path / "model.npz")
@@ -57,7 +75,7 @@ def test_a_flipped_bit_or_a_missing_end_is_noticed(tmp_path: Path, network: Netw
     save(network, path)
     data = path.read_bytes()
     with np.load(path) as file:
-        values = file["W1"].tobytes()
+        values = file["0/W1"].tobytes()
     damaged = bytearray(data)
     damaged[data.index(values) + int(where * len(values))] ^= 1
     path.write_bytes(damaged)
@@ -82,11 +100,11 @@ def test_another_version_or_another_kind_of_file_is_named(tmp_path: Path, networ
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"W2": None}, "W2 missing"),
-        ({"W9": np.zeros(1)}, "W9"),
-        ({"W1": np.zeros((5, 6), np.float32)}, "W1 is float32"),
-        ({"b1": np.zeros(5)}, "b1 is float64"),
-        ({"b1": np.full(5, np.nan, np.float32)}, "b1 holds values that are not finite"),
+        ({"0/W2": None}, "0/W2 missing"),
+        ({"0/W9": np.zeros(1)}, "0/W9"),
+        ({"0/W1": np.zeros((5, 6), np.float32)}, "0/W1 is float32"),
+        ({"0/b1": np.zeros(5)}, "0/b1 is float64"),
+        ({"0/b1": np.full(5, np.nan, np.float32)}, "0/b1 holds values that are not finite"),
     ],
 )
 def test_arrays_that_are_not_as_the_header_says(tmp_path: Path, network: Network, changes: dict, message: str) -> None:
@@ -97,11 +115,110 @@ def test_arrays_that_are_not_as_the_header_says(tmp_path: Path, network: Network
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("architecture", {"n_inputs": 10**18}),
+        ("architecture", {"n_inputs": 10**1000}),
+        ("architecture", {"n_inputs": 6.0}),
+        ("architecture", {"n_inputs": float("nan")}),
+        ("architecture", {"n_inputs": -6}),
+        ("architecture", {"n_inputs": "6"}),
+        ("architecture", {"n_inputs": True}),
+        ("architecture", {"n_classes": 4}),
+        ("architecture", {"n_classes": 2}),
+        ("architecture", {"hidden": [10**18, 4]}),
+        ("architecture", {"hidden": [-5, 4]}),
+        ("architecture", {"hidden": [[5], 4]}),
+        ("architecture", {"hidden": [5, 4] * 10_000}),
+        ("architecture", {"hidden": {}}),
+        ("architecture", {"dropout": float("nan")}),
+        ("architecture", {"dropout": [1]}),
+        ("architecture", {"batch_norm": "yes"}),
+        ("architecture", {"activation": ["relu"]}),
+        ("architecture", {"activation": "<b>" * 10**5}),
+        ("architecture", {"dtype": "object"}),
+        ("architecture", {"kernel": "5"}),
+        ("architecture", {"kernel": [[[]]]}),
+        ("architecture", {"image": [10**9, 10**9]}),
+        ("architecture", {"image": [10**9, 10**9], "n_inputs": 10**18, "filters": [1], "kernel": 1, "stride": 10**9}),
+        ("architecture", {"surprise": 1}),
+        ("images", {"classes": ["a", "b"]}),
+        ("images", {"classes": ["a", "b", "b"]}),
+        ("images", {"classes": ["a", "b", 3]}),
+        ("images", {"classes": [1, 2, True]}),
+        ("images", {"classes": [0.5, 1.5, 2.5]}),
+        ("images", {"classes": ["a", "b", ["<script>"]]}),
+        ("images", {"classes": ["a", "b", {"c": 1}]}),
+        ("images", {"classes": [None, None, None]}),
+        ("images", {"classes": "abc"}),
+        ("images", {"classes": 3}),
+        ("images", {"classes": ["a", "b", "\ud800"]}),
+        ("images", {"classes": [1, 2, 10**30]}),
+        ("images", {"height": 10**18}),
+        ("images", {"height": -2, "width": -3}),
+        ("images", {"height": 1.5, "width": 4}),
+        ("images", {"height": float("nan")}),
+        ("images", {"offset": float("nan")}),
+        ("images", {"offset": "<b>"}),
+        ("images", {"scale": float("inf")}),
+        ("images", {"scale": 0}),
+        ("images", {"scale": 10**1000}),
+        ("images", {"deskew": ["none"]}),
+        ("images", {"deskew": "<script>"}),
+    ],
+)
+def test_a_header_that_lies_is_told_of_in_one_short_error(
+    tmp_path: Path, network: Network, what: str, changes: dict
+) -> None:
+    path = tmp_path / "model.npz"
+    save(network, path)
+    rewrite(path, header=header_with(path, what, **changes))
+    with pytest.raises(ModelFileError, match=r"model\.npz is not ") as caught:
+        load(path)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("header", ["", "[1]", "nonsense", "{}", "[" * 100_000, '{"format": ' * 20_000, "9" * 5000])
+def test_a_header_that_is_none_is_told_of(tmp_path: Path, network: Network, header: str) -> None:
+    path = tmp_path / "model.npz"
+    save(network, path)
+    rewrite(path, header=np.array(header))
+    with pytest.raises(ModelFileError, match=r"model\.npz is .*not a model") as caught:
+        load(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_no_memory_is_asked_for_before_the_header_is_known_to_be_true(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.npz"
+    save(network, path)
+    rewrite(path, header=header_with(path, "architecture", hidden=[5000, 4]))
+    monkeypatch.setattr(model_file, "Network", None)
+    with pytest.raises(ModelFileError, match="0/W1 is float32"):
+        load(path)
+
+
+def test_networks_that_know_other_images_are_no_ensemble(tmp_path: Path, network: Network) -> None:
+    other = Network(network.architecture, Images(("a", "b", "d"), 2, 3, 1.0, 254.0))
+    save_ensemble([network, other], tmp_path / "model.npz")
+    with pytest.raises(ModelFileError, match="do not know the same images"):
+        load_members(tmp_path / "model.npz")
+
+
+def test_only_one_network_is_loaded_as_one(tmp_path: Path, network: Network) -> None:
+    save_ensemble([network, network], tmp_path / "model.npz")
+    assert len(load_members(tmp_path / "model.npz")) == 2
+    with pytest.raises(ModelFileError, match="an ensemble of 2 networks"):
+        load(tmp_path / "model.npz")
+
+
 def test_a_file_that_could_run_code_is_refused(tmp_path: Path, network: Network) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
     with np.load(path) as file:
-        arrays = {**file, "W1": np.array([print], dtype=object)}
+        arrays = {**file, "0/W1": np.array([print], dtype=object)}
     with path.open("wb") as file:
         np.savez(file, allow_pickle=True, **arrays)
     with pytest.raises(ModelFileError, match="damaged or not a model"):

@@ -18,12 +18,9 @@ import pytest
 from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import values_of
 from stages import mlp
-from stages.encode.documents import Classes
 from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
-from stages.shared.documents import encode_document
-from stages.split.documents import ImageFormat, Normaliser
 from stages.train.checks import check_history, check_model
 from stages.train.default_batch_size import default_batch_size
 from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, make_member
@@ -33,26 +30,6 @@ from stages.train.train import ROWS, train_missing
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
 DIGITS = mlp.Images(tuple(range(10)), 28, 28)
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
-
-
-@pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    """300 images of 4 x 3 pixels, in three classes that one can tell apart by their brightest column."""
-    rng = np.random.default_rng(0)
-    indices = rng.integers(0, 3, 300)
-    X = rng.random((300, 4, 3), dtype=np.float32) * np.float32(0.5)
-    X[np.arange(300), :, indices] += np.float32(0.5)
-    X = X.reshape(300, 12)
-    for folder in ("split", "encode"):
-        (tmp_path / folder).mkdir()
-    for part, chosen in (("train", slice(0, 250)), ("validation", slice(250, 300))):
-        np.save(tmp_path / f"split/X_{part}.npy", X[chosen])
-        np.save(tmp_path / f"encode/Y_{part}.npy", np.eye(3, dtype=np.float32)[indices[chosen]])
-    normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
-    images = ImageFormat(height=4, width=3, normaliser=normaliser, n_train=250, n_validation=50, n_test=0)
-    (tmp_path / "split/images.json").write_bytes(encode_document(images))
-    (tmp_path / "encode/classes.json").write_bytes(encode_document(Classes(classes=(3, 7, 20))))
-    return tmp_path
 
 
 def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stage) -> None:

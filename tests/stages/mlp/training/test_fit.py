@@ -117,9 +117,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other:
 
 def test_of_equal_epochs_the_earlier_is_kept() -> None:
     network = make_network()
-    training = Training(
-        network, State(network, Recipe().update), Recipe(), "", network.parameters.copy(), network.statistics.copy()
-    )
+    training = Training(network, Recipe())
     for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
         training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy), network)
     assert training.best == 2

@@ -12,7 +12,6 @@ from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.epoch_loop import BatchLoop, OnlineLoop, TrainingRows, generator, make_loop
 from stages.mlp.training.online_sgd import BLOCK_ROWS
-from stages.mlp.training.update import State
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -64,7 +63,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -
     for kind in (OnlineLoop, BatchLoop):
         network = Network(architecture)
         network.initialise(np.random.default_rng(1))
-        training = Training(network, State(network, recipe.update), recipe, "", network.parameters, network.statistics)
+        training = Training(network, recipe)
         told: list[tuple] = []
         with Threads(2) as group:
             more = () if kind is OnlineLoop else (group, None)
@@ -82,7 +81,7 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     with Threads(1) as group:
 
         def loop(recipe: Recipe) -> type:
-            training = Training(network, State(network, recipe.update), recipe, "", network.parameters, np.empty(0))
+            training = Training(network, recipe)
             return type(make_loop(training, group, TrainingRows(X, Y), None, None))
 
         assert loop(SEED) is OnlineLoop
