@@ -107,6 +107,9 @@ def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
         return ""
     if again and (reasons := differences(first.work, again.work)):
         return f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {first.work.stage}"
+    kernels = [made.environment.get("kernels", "") for made in (first, again) if made]
+    if all(kernels) and len(set(kernels)) > 1:  # chosen by the processor: then equal work differs in the last bits of its products
+        return f"made with other matrix kernels ({kernels[0]}; here {kernels[1]}), so {', '.join(differing)} differs"
     return f"a rerun gives another {', '.join(differing)}"
 
 

@@ -11,12 +11,14 @@ from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, is_zipfile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_magic
 
+UNIX = 3  # the system that zip files name as their maker
+READABLE = 0o600 << 16  # a member's permissions, where zip files keep them
 MOST_TIMES = 10  # its own size an archive may hold: numbers hardly shrink, and what shrinks more is a bomb
 
 
@@ -25,10 +27,17 @@ class ArchiveError(ValueError):
 
 
 def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a header and arrays by name as NumPy's archive, completely even if a signal comes."""
-    named: dict[str, Any] = {"header": np.array(json_of(header)), **arrays}
-    with signals_held():
-        np.savez(file, **named)
+    """Write a header and arrays by name as NumPy's archive, completely even if a signal comes.
+
+    Equal arrays give equal bytes: what a zip file says of its members depends on neither time, system nor Python.
+    """
+    named = {"header": np.array(json_of(header)), **arrays}
+    with signals_held(), ZipFile(file, "w", ZIP_STORED) as archive:
+        for name, values in named.items():
+            member = ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.create_system, member.external_attr = UNIX, READABLE
+            with archive.open(member, "w", force_zip64=True) as stream:  # its size is not known yet
+                np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
 
 
 def json_of(values: Any) -> str:

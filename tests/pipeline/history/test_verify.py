@@ -27,3 +27,14 @@ def test_other_values_are_another_result_even_of_equal_size(toy: Toy) -> None:
     outputs = {name: replace(output, content="other") for name, output in receipt.outputs.items()}
     assert _rerun_problem(receipt, replace(receipt, outputs=outputs)) == "a rerun gives another powers.npy"
     assert _rerun_problem(receipt, replace(receipt, outputs={})) == "a rerun gives another powers.npy"
+
+
+def test_other_values_from_another_processor_are_told_as_such(toy: Toy) -> None:
+    receipt = replace(made(toy), environment={"python": "3.11.9", "kernels": "openblas 0.3.31 Haswell"})
+    outputs = {name: replace(output, content="other") for name, output in receipt.outputs.items()}
+    elsewhere = {"python": "3.11.15", "kernels": "openblas 0.3.31 SkylakeX"}
+    assert _rerun_problem(receipt, replace(receipt, environment=elsewhere)) == ""
+    assert _rerun_problem(receipt, replace(receipt, environment=elsewhere, outputs=outputs)) == (
+        "made with other matrix kernels (openblas 0.3.31 Haswell; here openblas 0.3.31 SkylakeX), "
+        "so powers.npy differs"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -67,6 +68,18 @@ def test_equal_networks_give_equal_bytes(tmp_path: Path, network: Network) -> No
     for name in ("one", "two"):
         save(network, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_the_bytes_depend_on_neither_the_system_nor_the_release_of_python(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(network, tmp_path / "here")
+    monkeypatch.setattr(sys, "platform", "win32")  # zipfile then names another maker
+    save(network, tmp_path / "elsewhere")
+    assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes()
+    with zipfile.ZipFile(tmp_path / "here") as archive:
+        said = {(each.date_time, each.create_system, each.external_attr, each.extra) for each in archive.infolist()}
+    assert said == {((1980, 1, 1, 0, 0, 0), 3, 0o600 << 16, b"")}
 
 
 @pytest.mark.parametrize("where", [0.0, 0.3, 0.6, 0.9])

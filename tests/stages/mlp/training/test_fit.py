@@ -6,6 +6,7 @@ import copy
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -128,11 +129,11 @@ def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatc
     run(Recipe(epochs=1), checkpoint=path)
     before = path.read_bytes()
 
-    def half(file: object, **_: object) -> None:
+    def half(file: IO[bytes], *_: object, **__: object) -> None:
         file.write(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(np, "savez", half)
+    monkeypatch.setattr(np.lib.format, "write_array", half)
     with pytest.raises(OSError, match="no space"):
         run(Recipe(epochs=1, seed=9), checkpoint=path)
     assert path.read_bytes() == before
