@@ -24,8 +24,8 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
     ("exit_codes",),
-    ("errors", "figures", "visible"),
-    ("stage",),
+    ("errors", "figures", "visible", "leftovers"),
+    ("stage", "safe_files"),
     ("choices",),
     ("config",),
     ("fingerprint",),
@@ -53,7 +53,7 @@ BESIDE = {
     "evaluate": ("shared", "mlp", "images"),
     "submit": ("shared", "sample"),
 }
-OF_COMMANDS = {*OF_STAGES, "exit_codes", "cli", "terminal", "planning.current_result"}
+OF_COMMANDS = {*OF_STAGES, "exit_codes", "cli", "terminal", "planning.current_result", "safe_files", "leftovers"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
 
@@ -131,10 +131,12 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         if any(writes(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     }
     elsewhere = {
+        "pipeline.safe_files",
+        "pipeline.leftovers",
         "pipeline.sweep.files",
         "pipeline.workers.dask_job",
         "pipeline.workers.local",
-    }  # below sweeps/, in temporary folders
+    }  # where --output says so, below sweeps/, in temporary folders
     store = {"pipeline.store.store", "pipeline.store.generations"}
     assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.run_log", *elsewhere}
     users = {

@@ -13,6 +13,7 @@ from pipeline.config import Config, plain
 from pipeline.errors import PipelineError
 from pipeline.execution.run import Watcher, run
 from pipeline.execution.run_stage import check_file
+from pipeline.leftovers import VERIFY, temporary_folder
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import reasons_text
 from pipeline.planning.selection import Selection
@@ -79,8 +80,8 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
         for stage in project.stages
     }
     config = Config(parameters, project.config.origins, project.config.preset)
-    with tempfile.TemporaryDirectory(prefix="pipeline-verify-") as folder:
-        scratch = replace(project, config=config, store=Store(Path(folder) / project.store.root.name))
+    with temporary_folder(Path(tempfile.gettempdir()), VERIFY) as folder:
+        scratch = replace(project, config=config, store=Store(folder / project.store.root.name))
         for stage in project.stages:
             if stage.name not in receipts:
                 continue
@@ -108,7 +109,7 @@ def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
     if again and (reasons := differences(first.work, again.work)):
         return f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {first.work.stage}"
     kernels = [made.environment.get("kernels", "") for made in (first, again) if made]
-    if all(kernels) and len(set(kernels)) > 1:  # chosen by the processor: then equal work differs in the last bits of its products
+    if all(kernels) and len(set(kernels)) > 1:  # the processor chooses them: products differ in their last bits
         return f"made with other matrix kernels ({kernels[0]}; here {kernels[1]}), so {', '.join(differing)} differs"
     return f"a rerun gives another {', '.join(differing)}"
 

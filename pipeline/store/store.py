@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 from uuid import uuid4
 
+from pipeline.leftovers import VERIFY, remove_leftovers
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
@@ -37,6 +39,7 @@ class Store(Generations):
 
     def sweep_up(self) -> None:
         """Remove what killed runs left unfinished; checkpoints stay."""
+        remove_leftovers(Path(tempfile.gettempdir()), VERIFY)
         with explained("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
                 remove(entry)

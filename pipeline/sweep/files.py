@@ -6,13 +6,15 @@ They are the user's own, like pipeline.toml: nothing reads them, and the same sw
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Collection, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, plain, setting_text, toml_text
-from pipeline.errors import ConfigError, StoreError
+from pipeline.errors import DISK_FULL, FREE_SPACE, ConfigError, StoreError
+from pipeline.safe_files import replacing, require_output
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import Result, best_of, metrics_text, result_data
@@ -26,12 +28,25 @@ LOGARITHMIC_FROM = 20  # times the smallest value is the largest: then an axis i
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
 
 
-def require_new(path: Path, *, force: bool) -> None:
-    """Refuse to write the best settings over a file of the user's; raises ConfigError, before anything runs."""
-    if path.is_dir() or (path.exists() and not force):
+def require_new(name: Path, base: Path, artifacts: Path, *, force: bool) -> Path:
+    """Return the place for the best settings, seen from ``base``.
+
+    Raises ConfigError, before anything runs, where no file can be written, or one lies there and ``force`` is not set.
+    """
+    path = base / name
+    require_output(name, path, artifacts)
+    if os.path.lexists(path) and not force:
         raise ConfigError(f"{path} exists", hint="another --output, or --force to write over it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent}", hint="another --output")
+    return path
+
+
+def own_folder(folder: Path, sweep: Sweep) -> Path:
+    """Return the folder for a sweep's files; raises StoreError if something stands there that leads elsewhere."""
+    place = folder / FOLDER / sweep.id
+    for each in (place.parent, place):
+        if os.path.lexists(each) and (each.is_symlink() or not each.is_dir()):
+            raise StoreError("something else stands where a folder should be", where=str(each), hint="move it away")
+    return place
 
 
 def write_files(
@@ -41,7 +56,7 @@ def write_files(
 
     A single trial, which is compared with nothing, leaves no file but ``output``.
     """
-    place = folder / FOLDER / sweep.id
+    place = own_folder(folder, sweep)
     contents: dict[str, tuple[Path, str]] = {}
     if len(results) > 1:
         contents["table"] = place / "trials.csv", table(sweep, results)
@@ -54,11 +69,15 @@ def write_files(
         if output:
             contents["output"] = output, settings
     try:
+        if len(results) > 1:
+            place.mkdir(parents=True, exist_ok=True)
         for path, text in contents.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
+            with replacing(path) as file:
+                file.write(text.encode(errors="backslashreplace"))
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}", hint="run the sweep again") from error
+        hint = f"{FREE_SPACE if error.errno in DISK_FULL else 'run the sweep again'}; its trials are kept"
+        where = str(error.filename or place)
+        raise StoreError(f"cannot write what was found: {error.strerror}", where=where, hint=hint) from error
     return {kind: path for kind, (path, _) in contents.items()}
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, PipelineError, StageError
+from pipeline.leftovers import FETCH, remove_leftovers, temporary_folder
+from pipeline.safe_files import sync
 from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
 from stages.ingest.sources.zip_files import find_members, list_members, reason_of
 
@@ -49,16 +49,18 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
             f"'{name}' is not the name of a competition",
             hint=f"take it from the address: digit-recognizer for {SITE}/competitions/digit-recognizer",
         )
+    remove_leftovers(data, FETCH)
     path = data / f"{name}.zip"
     if path.exists() and not again:
         return described(path, downloaded=False)
     program = find_program()
     try:
         data.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data) as folder:
-            download(program, name, Path(folder))
-            fresh = require_sound(Path(folder), path.name)
+        with temporary_folder(data, FETCH) as folder:
+            download(program, name, folder)
+            fresh = require_sound(folder, path.name)
             fresh.replace(path)
+            sync(data.resolve())
     except OSError as error:
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(data)) from error
     return described(path, downloaded=True)
@@ -135,8 +137,7 @@ def require_sound(folder: Path, name: str) -> Path:
         raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, hint=again) from error
     if damaged:
         raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, hint=again)
-    with found[0].open("rb") as file:
-        os.fsync(file.fileno())
+    sync(found[0])
     return found[0]
 
 

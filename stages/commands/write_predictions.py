@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import IO, Any
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import DISK_FULL, FREE_SPACE, ConfigError, DataError
+from pipeline.safe_files import replacing
+from pipeline.safe_files import require_output as require_place
 from stages.commands.predictions import FilePredictions
 from stages.shared.documents import Label
 
@@ -25,19 +26,16 @@ def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Pa
         It is not.
     """
     path = folder / Path(name).expanduser()
-    problem = hint = ""
     if path.suffix.lower() not in OUTPUT_SUFFIXES:
-        problem, hint = "ends neither in .csv nor in .parquet", f"--output {path.stem or 'answers'}.csv"
-    elif path.is_dir() or not path.parent.is_dir():
-        problem = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        hint = "name a file in a folder that is there"
-    elif any(path.exists() and path.samefile(each) for each in inputs):
-        problem, hint = "is one of the files to read", "give it another name"
-    elif path.resolve().is_relative_to(artifacts.resolve()):
-        problem, hint = "lies in artifacts/, where only stages write", "put it elsewhere"
-    if problem:
-        raise ConfigError(f"--output {name} {problem}", where=str(path), hint=hint)
-    return path.resolve()
+        raise ConfigError(
+            f"--output {name} ends neither in .csv nor in .parquet",
+            where=str(path),
+            hint=f"--output {path.stem or 'answers'}.csv",
+        )
+    require_place(name, path, artifacts)
+    if any(path.exists() and path.samefile(each) for each in inputs):
+        raise ConfigError(f"--output {name} is one of the files to read", where=str(path), hint="give it another name")
+    return path
 
 
 def write_predictions(path: Path, predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
@@ -59,30 +57,28 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
         if is_there
     ]
     records = (record for each in predictions for record in each.records(classes))
-    fresh = path.with_name(f".{path.name}-{uuid4().hex}")
     try:
-        if path.suffix.lower() == ".csv":
-            write_csv(fresh, columns, records, classes)
-        else:
-            write_parquet(fresh, columns, list(records), classes)
-        fresh.replace(path)
+        with replacing(path) as file:
+            if path.suffix.lower() == ".csv":
+                write_csv(file, columns, records, classes)
+            else:
+                write_parquet(file, columns, list(records), classes)
     except OSError as error:
-        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path)) from error
-    finally:
-        with suppress(OSError):
-            fresh.unlink()
+        hint = FREE_SPACE if error.errno in DISK_FULL else ""
+        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
 
 
-def write_csv(path: Path, columns: list[str], records: Iterator[dict[str, Any]], classes: Sequence[Label]) -> None:
+def write_csv(file: IO[bytes], columns: list[str], records: Iterator[dict[str, Any]], classes: Sequence[Label]) -> None:
     """Write the records as UTF-8 with line feeds."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*columns, *(f"p_{label}" for label in classes)])
-        for record in records:
-            writer.writerow([*(record[name] for name in columns), *record["probabilities"].values()])
+    text = TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*columns, *(f"p_{label}" for label in classes)])
+    for record in records:
+        writer.writerow([*(record[name] for name in columns), *record["probabilities"].values()])
+    text.detach()  # what it holds is written, and the file stays open
 
 
-def write_parquet(path: Path, columns: list[str], records: list[dict[str, Any]], classes: Sequence[Label]) -> None:
+def write_parquet(file: IO[bytes], columns: list[str], records: list[dict[str, Any]], classes: Sequence[Label]) -> None:
     """Write the records with the types that evaluate/predictions.parquet has."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -93,5 +89,4 @@ def write_parquet(path: Path, columns: list[str], records: list[dict[str, Any]],
     for each in classes:
         values = [record["probabilities"][str(each)] for record in records]
         arrays[f"p_{each}"] = pa.array(values, pa.float32())
-    with path.open("wb") as file:
-        pq.write_table(pa.table(arrays), file)
+    pq.write_table(pa.table(arrays), file)

@@ -35,6 +35,5 @@ def test_other_values_from_another_processor_are_told_as_such(toy: Toy) -> None:
     elsewhere = {"python": "3.11.15", "kernels": "openblas 0.3.31 SkylakeX"}
     assert _rerun_problem(receipt, replace(receipt, environment=elsewhere)) == ""
     assert _rerun_problem(receipt, replace(receipt, environment=elsewhere, outputs=outputs)) == (
-        "made with other matrix kernels (openblas 0.3.31 Haswell; here openblas 0.3.31 SkylakeX), "
-        "so powers.npy differs"
+        "made with other matrix kernels (openblas 0.3.31 Haswell; here openblas 0.3.31 SkylakeX), so powers.npy differs"
     )

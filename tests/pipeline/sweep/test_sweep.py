@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import tomllib
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle, ran
+from toy_sweeps import GRID, OBJECTIVE, Invoke
 
 import pipeline.cli
 from pipeline.errors import ConfigError, DataError
@@ -27,37 +27,6 @@ from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import make_sweep
 from pipeline.terminal import sweep_view
-
-Invoke = Callable[..., Result]
-
-OBJECTIVE = Objective(
-    metrics=(
-        Metric("total", "total/summary.json", highest_is_best=True),
-        Metric("share_accuracy", "total/summary.json", highest_is_best=True, unit="share"),
-    ),
-    budget="load.limit",
-    folds="total.start",
-)
-GRID = ("--grid", "power.exponent=1,3,2", "--grid", "total.start=0,10")
-
-
-@pytest.fixture
-def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    load_project = commands(toy)
-    remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
-    monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
-    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
-    monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
-    monkeypatch.chdir(toy.work)
-
-    def run(*words: str, code: int = 0) -> Result:
-        toy.forget_modules()
-        result = CliRunner().invoke(pipeline.cli.main, ["sweep", *words])
-        assert "Traceback" not in result.output
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 def data(result: Result) -> dict[str, Any]:
@@ -229,14 +198,20 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(toy: Toy, invoke: Invoke)
         (("--grid", "power.exponent=1,2", "--halving"), "halving needs load.limit to be a whole number"),
         (("--grid", "power.exponent=1,2", "--preset", "cube"), "did you mean 'cubes'?"),
         (("--grid", "power.exponent=1,2", "-o", "data/numbers.txt"), "exists"),
-        (("--grid", "power.exponent=1,2", "-o", "data", "--force"), "exists"),
-        (("--grid", "power.exponent=1,2", "-o", "nowhere/best.toml"), "there is no folder nowhere"),
+        (("--grid", "power.exponent=1,2", "-o", "data", "--force"), "data is a folder"),
+        (("--grid", "power.exponent=1,2", "-o", "nowhere/best.toml"), "lies in a folder that is not there"),
+        (("--grid", "power.exponent=1,2", "-o", "artifacts/best.toml"), "where only stages write"),
+        (("--grid", "power.exponent=1,2", "-o", "pipe", "--force"), "is not a plain file"),
+        (("--grid", "power.exponent=1,2", "-o", "nowhere.toml"), "exists"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_runs(toy: Toy, invoke: Invoke, words: tuple[str, ...], what: str) -> None:
+    toy.artifacts.mkdir()
+    os.mkfifo(toy.work / "pipe")
+    (toy.work / "nowhere.toml").symlink_to("elsewhere.toml")
     result = invoke(*words, code=2)
     assert what in result.stderr
-    assert not toy.artifacts.exists()
+    assert not (toy.artifacts / ".store").exists()
 
 
 def test_the_help_shows_each_example_on_its_own_line(invoke: Invoke) -> None:

@@ -95,6 +95,17 @@ def test_the_zip_is_put_into_data_and_nothing_else(kaggle: Kaggle, work: Path) -
     assert "next: pipeline run all" in result.stdout
 
 
+def test_what_a_killed_download_left_is_removed(kaggle: Kaggle, work: Path) -> None:
+    left = work / "data" / f".fetch-{'0' * 32}"
+    kaggle.set(served=GOOD)
+    for words in ((), (), ("--force",)):  # it is downloaded, found there, and downloaded again
+        left.mkdir(parents=True)
+        (left / "half.zip").write_bytes(GOOD[:50])
+        fetch(work, *words)
+        assert not left.exists()
+        assert files(work) == {"data/digit-recognizer.zip": GOOD}
+
+
 def test_another_competition_is_named(kaggle: Kaggle, work: Path) -> None:
     kaggle.set(served=GOOD)
     document = json.loads(fetch(work, "Kannada-MNIST", "--json").stdout)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,26 @@ def test_output_as_csv_and_as_parquet_holds_every_row_and_every_probability(samp
 
 def test_an_older_output_is_replaced_by_a_whole_one_or_left_alone(sample_run: Path, tmp_path: Path) -> None:
     (tmp_path / "answers.csv").write_text("older")
+    (tmp_path / f".pipeline-{'0' * 32}").write_text("left by a killed one")
     (tmp_path / "bad.csv").write_text(lines_of(TEST)[0] + "\n1,2,3\n")
     predict(sample_run, tmp_path / "bad.csv", "--output", tmp_path / "answers.csv", code=1)
     assert (tmp_path / "answers.csv").read_text() == "older"
     predict(sample_run, TEST, "--output", tmp_path / "answers.csv")
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 360
     assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "bad.csv"}
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["link", "hard link"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_output_is_never_written_through_a_link(
+    sample_run: Path, tmp_path: Path, link: Callable[[Path, Path], None], suffix: str
+) -> None:
+    (tmp_path / "outside").write_text("precious")
+    output = tmp_path / f"answers{suffix}"
+    link(tmp_path / "outside", output)
+    predict(sample_run, TEST, "--output", output)
+    assert (tmp_path / "outside").read_text() == "precious"
+    assert (output.is_symlink(), output.stat().st_size > 10_000) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -144,10 +159,15 @@ def test_an_older_output_is_replaced_by_a_whole_one_or_left_alone(sample_run: Pa
         ("missing/answers.csv", "lies in a folder that is not there"),
         ("rows.csv", "is one of the files to read"),
         ("artifacts/answers.csv", "where only stages write"),
+        ("linked/answers.csv", "where only stages write"),
+        ("pipe.csv", "is not a plain file"),
+        (f"{'a' * 300}.csv", "cannot be written: File name too long"),
     ],
 )
 def test_an_output_that_cannot_be_meant_is_refused(sample_copy: Path, output: str, message: str) -> None:
     (sample_copy / "rows.csv").write_text("\n".join(lines_of(TEST)[:3]) + "\n")
+    os.mkfifo(sample_copy / "pipe.csv")
+    (sample_copy / "linked").symlink_to("artifacts/train")
     assert message in predict(sample_copy, "rows.csv", "--output", output, code=2).stderr
     assert len((sample_copy / "rows.csv").read_text().splitlines()) == 3
 

@@ -1,0 +1,85 @@
+"""Temporary files and folders that the next call removes if their process was killed.
+
+Who makes one holds the kernel's lock on it, which ends with the process. What has such a name and is locked by nobody
+has been left behind. On a file system without locks nothing is removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+VERIFY = "pipeline-verify-"  # the beginnings of their names: a folder in which stages are repeated,
+FETCH = ".fetch-"  # one into which a zip is downloaded,
+DRAFT = ".pipeline-"  # and a file that will take another's place
+
+
+@contextmanager
+def temporary_folder(parent: Path, beginning: str) -> Iterator[Path]:
+    """Give a new folder in ``parent``; it is removed at the end, or by the next call if this process is killed."""
+    remove_leftovers(parent, beginning)
+    while True:
+        folder = parent / f"{beginning}{uuid4().hex}"
+        folder.mkdir(mode=0o700)
+        with suppress(FileNotFoundError):  # the other call was faster
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            if _is_held(descriptor, folder):
+                break
+            os.close(descriptor)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def open_draft(parent: Path) -> tuple[int, Path]:
+    """Make a new file in ``parent``, and return its descriptor and its path; who closes it lets it go."""
+    remove_leftovers(parent, DRAFT)
+    while True:
+        path = parent / f"{DRAFT}{uuid4().hex}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        if _is_held(descriptor, path):
+            return descriptor, path
+        os.close(descriptor)
+
+
+def remove_leftovers(parent: Path, beginning: str) -> None:
+    """Remove what dead processes of this user have left in ``parent``; what cannot be removed stays."""
+    name = re.compile(re.escape(beginning) + "[0-9a-f]{32}")
+    with suppress(OSError):
+        for entry in [entry for entry in os.scandir(parent) if name.fullmatch(entry.name)]:
+            with suppress(OSError):
+                _remove_if_left(Path(entry.path))
+
+
+def _remove_if_left(path: Path) -> None:
+    """Remove one, unless a process holds it, or it is a link or somebody else's; raises OSError where that fails."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(descriptor: int, path: Path) -> bool:
+    """Lock what was just made; False if a call that looks for leftovers came between, and has removed it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks here, so nobody removes it
+        return True
+    return path.exists()

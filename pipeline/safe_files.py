@@ -1,0 +1,87 @@
+"""Write a file whole or not at all, and never through a link: what stood there stays until the new one is on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from pipeline.errors import ConfigError
+from pipeline.leftovers import open_draft
+
+# What a file system answers that cannot force the names in a folder to disk; then nobody can, and SQLite goes on too.
+NOT_FOR_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+def require_output(name: str | Path, path: Path, artifacts: Path) -> None:
+    """See that the file which the user names by --output can be written.
+
+    Raises
+    ------
+    ConfigError
+        No file can be written there, or the place is below ``artifacts``.
+    """
+    try:
+        problem, hint = _output_problem(path, artifacts)
+    except OSError as error:  # a name that is too long, or a folder above that may not be entered
+        problem, hint = f"cannot be written: {error.strerror}", "name another"
+    if problem:
+        raise ConfigError(f"--output {name} {problem}", where=str(path), hint=hint)
+
+
+def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:
+    """Say what is wrong with a place for a file, and what to do; two empty texts if nothing is. Raises OSError."""
+    folder = path.parent.resolve()
+    if path.is_dir() or not folder.is_dir():
+        problem = "is a folder" if path.is_dir() else "lies in a folder that is not there"
+        return problem, "name a file in a folder that is there"
+    if path.exists() and not path.is_file():
+        return "is not a plain file", "name another"
+    if (folder / path.name).is_relative_to(artifacts.resolve()):
+        return "lies in artifacts/, where only stages write", "put it elsewhere"
+    if not os.access(folder, os.W_OK):
+        return "lies in a folder that may not be written to", f"make {folder} writable, or name another"
+    return "", ""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write, which takes the place of ``path`` at the end, or not at all if the block fails.
+
+    Until then it lies beside, under a name of its own. A link at ``path`` is replaced, and what it leads to is not
+    touched; so is one of several names of a file. A plain file's permissions stay. Raises OSError.
+    """
+    descriptor, draft = open_draft(path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(FileNotFoundError):
+                before = path.lstat()
+                if not stat.S_ISREG(before.st_mode) and not stat.S_ISLNK(before.st_mode):
+                    raise FileExistsError(errno.EEXIST, "it is not a plain file", str(path))
+                if stat.S_ISREG(before.st_mode):
+                    with suppress(PermissionError):  # a file system may have none
+                        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+            draft.replace(path)
+        sync(path.parent.resolve())
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def sync(path: Path) -> None:
+    """Force a file, or the names in a folder, to disk; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_FOR_FOLDERS or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
+    finally:
+        os.close(descriptor)

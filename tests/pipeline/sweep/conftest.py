@@ -1,0 +1,31 @@
+"""The command `pipeline sweep`, called on a toy project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner, Result
+from toy_project import Toy, commands
+from toy_sweeps import OBJECTIVE, Invoke
+
+import pipeline.cli
+
+
+@pytest.fixture
+def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    load_project = commands(toy)
+    remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
+    monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
+    monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
+    monkeypatch.chdir(toy.work)
+
+    def run(*words: str, code: int = 0) -> Result:
+        toy.forget_modules()
+        result = CliRunner().invoke(pipeline.cli.main, ["sweep", *words])
+        assert "Traceback" not in result.output
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
