@@ -9,6 +9,7 @@ The files of a folder ``templates`` beside one of these modules count too, byte 
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -125,10 +126,10 @@ def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None
     folder = folders.get(package)
     if folder is None:
         return None
-    base = folder.joinpath(*rest.split(".")) if rest else folder
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
+    base = os.path.join(folder, *rest.split(".")) if rest else str(folder)  # noqa: PTH118 - half the time, a thousand times
+    for path in (f"{base}/__init__.py", f"{base}.py"):
+        if os.path.isfile(path):  # noqa: PTH113 - likewise
+            return Path(path)
     return None
 
 

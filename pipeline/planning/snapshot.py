@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 
@@ -26,19 +27,19 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
     current = {stage.name: store.current(stage.name) for stage in stages}
     selected = [stage for stage in stages if stage.name in selection.stages]
     needed = {stage.name for stage in selected} | {other.name for each in selected for other in upstream(each, stages)}
-    damage = store.damage([item for name, item in current.items() if item and name in needed])
     version_of = cache(installed_version)  # finding one reads many kilobytes, and every stage asks
+    with ThreadPoolExecutor(1) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
+        checked = pool.submit(store.damage, [item for name, item in current.items() if item and name in needed])
+        sources = {stage.name: find_sources(project, stage) for stage in selected}
+        works = {stage.name: current_work(project, stage, sources[stage.name], version_of) for stage in selected}
+        damage = checked.result()
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}
     for stage in stages:
-        now, found = current[stage.name], NO_SOURCES
-        work = Work(stage.name, {}, {}, {}, {}, {}, ())
-        if stage.name in selection.stages:
-            found = find_sources(project, stage)
-            work = current_work(project, stage, found, version_of)
+        now, found = current[stage.name], sources.get(stage.name, NO_SOURCES)
         item = StageSnapshot(
             stage=stage,
-            work=work,
+            work=works.get(stage.name) or Work(stage.name, {}, {}, {}, {}, {}, ()),
             current=now.receipt if now else None,
             damage=tuple(map(reason_of, damage.get(now.folder, ()))) if now else (),
             origin=found.origin,

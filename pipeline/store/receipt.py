@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from pipeline.errors import StoreError
@@ -21,7 +22,7 @@ FILE_NAME = "receipt.json"
 KEY_DIGITS = 16  # of 64: so many of a key stand in the name of a folder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is remembered
 class Work:
     """All that a stage's result depends on: equal work gives an equal result.
 
@@ -38,11 +39,10 @@ class Work:
     libraries: Mapping[str, str]
     outputs: tuple[str, ...]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The fingerprint of the work: 64 hexadecimal digits."""
-        parts = {**asdict(self), "outputs": list(self.outputs)}
-        return digest(["work", FORMAT, parts])
+        return digest(["work", FORMAT, {field.name: getattr(self, field.name) for field in fields(self)}])
 
 
 @dataclass(frozen=True, slots=True)
