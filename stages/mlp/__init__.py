@@ -6,8 +6,8 @@ May import: NumPy, threadpoolctl, and nothing of ours.
 """
 
 from stages.mlp.architecture import Architecture, Images
+from stages.mlp.arrays import forget_pages
 from stages.mlp.deskew import deskewed
-from stages.mlp.mapped_files import forget_pages
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from stages.mlp.architecture import Architecture
-from stages.mlp.arrays import Floats
-from stages.mlp.mapped_files import forget_pages
+from stages.mlp.arrays import Floats, forget_pages
 from stages.mlp.network import Network
 from stages.mlp.parallel.threads import Threads
 
@@ -44,25 +45,28 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     if threads < 1:
         raise ValueError(f"threads must be 1 or more, not {threads}")
     probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)
-    chunks = chunks_of(architecture, len(X))
 
     def predict(index: int) -> None:
-        for k in range(index, len(chunks), threads):
-            chunk = chunks[k]
-            Z = network.logits(network.prepare(X[chunk]))
+        for _, chunk, Z in logits_by_chunk(network, X, index, threads):
             if architecture.n_classes == 2:
                 probabilities[chunk, 1:] = np.exp(-np.logaddexp(0, -Z))
                 probabilities[chunk, :1] = np.exp(-np.logaddexp(0, Z))
             else:
-                Z -= Z.max(axis=1, keepdims=True)
-                np.exp(Z, out=Z)
-                np.divide(Z, Z.sum(axis=1, keepdims=True), out=probabilities[chunk])
-            if k % KEPT_CHUNKS < threads:
-                forget_pages(X)
+                E = np.exp(Z - Z.max(axis=1, keepdims=True))
+                np.divide(E, E.sum(axis=1, keepdims=True), out=probabilities[chunk])
 
     with Threads(threads) as group:
         group.run(predict)
     return probabilities
+
+
+def logits_by_chunk(network: Network, X: Floats, index: int, count: int) -> Iterator[tuple[int, slice, Floats]]:
+    """Part ``index`` of ``count`` of the chunks of ``X``: the number of each, its rows, and their logits."""
+    chunks = chunks_of(network.architecture, len(X))
+    for k in range(index, len(chunks), count):
+        yield k, chunks[k], network.logits(network.prepare(X[chunks[k]]))
+        if k % KEPT_CHUNKS < count:
+            forget_pages(X)
 
 
 def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:

@@ -16,41 +16,56 @@ from typing import IO, Any
 import numpy as np
 
 from stages.mlp.archive import ArchiveError, json_of, read_arrays, write_arrays
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import Floats, Rows
 from stages.mlp.network import Network
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
-from stages.mlp.training.update import State
+from stages.mlp.training.schedules import SCHEDULES
+from stages.mlp.training.update import State, When
 
 
 class Training:
-    """A training between two epochs.
+    """A training between two epochs: what it is of, and how far it has come.
 
     Attributes
     ----------
     network, recipe : what is trained, and how
+    X, Y, rows : on which ``rows``, (m_rows,), of ``X``, (m, n_inputs), and the one-hot ``Y``, (m, n_classes)
     state : what changes besides the network's parameters
-    epochs, best : how each went, and the number of the one whose weights are to be kept
+    candidate : the network that may be kept after an epoch, in shared memory; averaged, if the recipe says so
+    epochs, best : how each epoch went, and the number of the one whose weights are to be kept
     best_parameters, best_statistics : these weights, and the running averages of batch normalisation
     seconds : how long it has taken
     work : the rows, the initial weights and the augmentation in short; a checkpoint is for one of these
     """
 
-    def __init__(self, network: Network, recipe: Recipe) -> None:
-        self.network, self.recipe = network, recipe
-        self.state = State(network, recipe.update)
+    def __init__(self, network: Network, recipe: Recipe, X: Floats, Y: Floats, rows: Rows) -> None:
+        self.network, self.recipe, self.X, self.Y, self.rows = network, recipe, X, Y, rows
+        self.state, self.candidate = State(network, recipe.update), Network(network.architecture)
         self.epochs: list[Epoch] = []
         self.best, self.seconds, self.work = 0, 0.0, ""
         self.best_parameters, self.best_statistics = network.parameters.copy(), network.statistics.copy()
+        self.n_epoch_steps = -(-len(rows) // recipe.batch_size)
+        self.n_steps = recipe.epochs * self.n_epoch_steps
 
-    def finish(self, epoch: Epoch, candidate: Network) -> None:
-        """Note ``epoch``, and keep the weights of ``candidate`` if none were as good, or if the last are wanted."""
+    def when(self, step: int) -> When:
+        """The step after ``step`` others, and its learning rate."""
+        factor = SCHEDULES[self.recipe.schedule](step, self.n_steps, self.recipe.warm_up)
+        return When(step + 1, self.recipe.learning_rate * factor)
+
+    def make_candidate(self) -> None:
+        """After an epoch: what the network has come to, or the averaged weights."""
+        self.candidate.parameters[...] = self.state.averaged if self.recipe.ema else self.network.parameters
+        self.candidate.statistics[...] = self.network.statistics
+
+    def finish(self, epoch: Epoch) -> None:
+        """Note ``epoch``, and keep the candidate's weights if none were as good, or if the last are wanted."""
         self.epochs.append(epoch)
         is_last_kept = self.recipe.keep == "last" or epoch.validation_accuracy is None
         if is_last_kept or self.best == 0 or epoch.merit > self.epochs[self.best - 1].merit:
             self.best = epoch.epoch
-            self.best_parameters[...] = candidate.parameters
-            self.best_statistics[...] = candidate.statistics
+            self.best_parameters[...] = self.candidate.parameters
+            self.best_statistics[...] = self.candidate.statistics
 
     def arrays(self) -> dict[str, Floats]:
         """Every array that changes in training, by name."""

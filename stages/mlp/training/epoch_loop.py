@@ -1,223 +1,137 @@
-"""The loop over an epoch: which rows come when, at which learning rate, and what is counted on the way.
-
-There are two: one of batches, which replicas share, and one of single rows, for the tutorial's online SGD.
-"""
+"""The loop over epochs: a random order, steps, validation, a checkpoint, and whether there is a further epoch."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
-from stages.mlp.arrays import Floats, Rows
-from stages.mlp.mapped_files import forget_pages
 from stages.mlp.parallel.group import Group
-from stages.mlp.parallel.replica import Replica, Shared
 from stages.mlp.parallel.shared_memory import shared_zeros
-from stages.mlp.training.checkpoint import Training
+from stages.mlp.training.batches import Batches
+from stages.mlp.training.checkpoint import Training, save_checkpoint
 from stages.mlp.training.history import Epoch
-from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
+from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError
-from stages.mlp.training.schedules import SCHEDULES
-from stages.mlp.training.shuffling import Window, rows_of_window, shuffled
+from stages.mlp.training.shuffling import generator, rows_of_window, shuffled
 from stages.mlp.training.step import Warper
-from stages.mlp.training.update import When
+from stages.mlp.training.validation import Validation
 
 OnStep = Callable[[int, int, float, int], None]
+OnEpoch = Callable[[Epoch], None]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingRows:
-    """The rows to train on: ``chosen`` of ``X`` (m, n_inputs) and one-hot ``Y`` (m, n_classes), or all of them."""
-
-    X: Floats
-    Y: Floats
-    chosen: Rows | None = None
-
-    def __len__(self) -> int:
-        return len(self.X) if self.chosen is None else len(self.chosen)
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over the rows of an epoch, and the last step's learning rate."""
-
-    loss: float = 0.0
-    n_correct: int = 0
-    n_rows: int = 0
-    learning_rate: float = 0.0
-
-
-class EpochLoop(ABC):
-    """What both kinds have in common.
+class EpochLoop:
+    """The epochs of a training, from the first that is not done yet to the last, as all replicas share them.
 
     Parameters
     ----------
     training : what is trained, and how far it is
-    rows : on what
-    on_step : called after every step, as ``fit`` says
+    group : who shares the work
+    validation : what measures the training's candidate, if anything does
+    augment, checkpoint, on_step, on_epoch : as of ``fit``
     """
-
-    def __init__(self, training: Training, rows: TrainingRows, on_step: OnStep | None) -> None:
-        self.training, self.rows, self.on_step = training, rows, on_step
-        recipe = training.recipe
-        self.n_epoch_steps = -(-len(rows) // recipe.batch_size)
-        self.n_steps = recipe.epochs * self.n_epoch_steps
-        self.totals = Totals()
-        row_bytes = rows.X.shape[1] * rows.X.dtype.itemsize
-        self.window = rows_of_window(recipe.window_mib * 2**20, row_bytes, recipe.batch_size)
-
-    def run_epoch(self, index: int, number: int, deadline: float) -> None:
-        """Replica ``index``'s share of epoch ``number``, from 1: every row once, in a random order.
-
-        If ``deadline`` passes meanwhile, the epoch ends early.
-        """
-        order = shuffled(len(self.rows), self.window, generator(self.training.recipe.seed, number))
-        if self.rows.chosen is not None:
-            order = self.rows.chosen[order]
-        if index == 0:
-            self.totals = Totals()
-        self.train_on(order, index, number, deadline)
-
-    def summary(self, number: int) -> Epoch:
-        """How epoch ``number``, which has just ended, went; for replica 0 to ask."""
-        totals = self.totals
-        return Epoch(number, totals.learning_rate, totals.loss / totals.n_rows, totals.n_correct / totals.n_rows)
-
-    def end_epoch(self) -> None:  # noqa: B027 - online SGD has no batch normalisation
-        """Bring the running averages of batch normalisation into the network; for replica 0, before it is validated."""
-
-    @abstractmethod
-    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
-        """Replica ``index``'s share of epoch ``number``, on the rows in this ``order``, (m,)."""
-
-    def when(self, step: int) -> When:
-        """The step after ``step`` others, and its learning rate."""
-        recipe = self.training.recipe
-        factor = SCHEDULES[recipe.schedule](step, self.n_steps, recipe.warm_up)
-        return When(step + 1, recipe.learning_rate * factor)
-
-    def count(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
-        """A step is over: count it, stop if the loss is not finite, and call ``on_step``."""
-        totals, state = self.totals, self.training.state
-        totals.loss += loss
-        totals.n_correct += n_correct
-        totals.n_rows += n_rows
-        totals.learning_rate = learning_rate
-        state.step += 1
-        if not math.isfinite(loss):
-            raise DivergedError(f"the loss is {loss} at step {state.step} of {self.n_steps}")
-        if self.on_step is not None:
-            self.on_step(state.step, self.n_steps, loss, n_correct)
-
-
-class BatchLoop(EpochLoop):
-    """Batches, each shared between the replicas of a ``group``; ``augment`` makes a warper for each of them."""
 
     def __init__(
         self,
         training: Training,
-        rows: TrainingRows,
-        on_step: OnStep | None,
         group: Group,
-        augment: Callable[[], Warper] | None,
+        *,
+        validation: Validation | None = None,
+        augment: Callable[[], Warper] | None = None,
+        checkpoint: Path | None = None,
+        on_step: OnStep | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> None:
-        super().__init__(training, rows, on_step)
-        recipe = training.recipe
-        self.group = group
-        self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
-        self.last[0] = self.n_epoch_steps - 1
-        self.is_read_in_windows = isinstance(rows.X, np.memmap) and len(rows) > self.window
-        self.shared = Shared(training.network, group.count)
-        self.make_replica = partial(
-            Replica,
-            network=training.network,
-            state=training.state,
-            update=recipe.update,
-            shared=self.shared,
-            group=group,
-            label_smoothing=recipe.label_smoothing,
-            augment=augment,
-            x_dtype=rows.X.dtype,
-        )
-        # Made when the first epoch begins: by then each replica is in its own process, and so is its memory.
-        self.replicas: dict[int, Replica] = {}
-        self.windows: dict[int, Window] = {}
+        self.training, self.group, self.validation = training, group, validation
+        self.checkpoint, self.on_step, self.on_epoch = checkpoint, on_step, on_epoch
+        recipe, X = training.recipe, training.X
+        self.window = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
+        is_online = augment is None and suits_online(training.network.architecture, recipe)
+        self.trainer = OnlineSGD(training) if is_online else Batches(training, group, self.window, augment)
+        self.first = len(training.epochs) + 1
+        self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
+        self.began = monotonic() - training.seconds
+        self.stopped = self.why_stopped()
 
-    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
-        if index not in self.replicas:
-            self.replicas[index] = self.make_replica(index)
-        replica = self.replicas[index]
-        replica.begin_epoch(generator(self.training.recipe.seed, number, index))
-        for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):
-            # Set by one replica before it waits for the others, read by all afterwards.
-            if index == 0 and monotonic() > deadline:
-                self.last[0] = k
-            when = self.when((number - 1) * self.n_epoch_steps + k)
-            replica.step(X, Y, rows, n_rows, when)
+    def run(self, index: int) -> None:
+        """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
+        training, validation, group = self.training, self.validation, self.group
+        for number in count(self.first):
+            self.run_epoch(index, number)
             if index == 0:
-                self.count(replica.loss, replica.n_correct, n_rows, when.learning_rate)
-            if k == self.last[0]:
+                training.make_candidate()
+            if validation is not None:
+                group.wait(index)  # for the candidate
+                validation.measure(index)
+                group.wait(index)  # for what the others have measured
+            if index == 0:
+                self.finish(number)
+            group.wait(index)  # for replica 0's decision
+            # Compare epoch numbers, not a flag: where replica 0 trains alone, it may be an epoch ahead by now.
+            if self.last[0] == number:
                 break
 
-    def end_epoch(self) -> None:
-        self.training.network.statistics[...] = self.shared.mean_statistics()
-
-    def batches(self, order: Rows, replica: Replica) -> Iterator[tuple[Floats, Floats, Rows, int]]:
-        """Where the rows and the labels of each batch are, which of them are the replica's, and how many all have."""
-        size = self.training.recipe.batch_size
-        for first in range(0, len(order), self.window):
-            batches = [
-                order[start : start + size] for start in range(first, min(first + self.window, len(order)), size)
-            ]
-            own = [replica.rows_of(batch) for batch in batches]
-            X, Y = self.rows.X, self.rows.Y
-            if self.is_read_in_windows:
-                if replica.index not in self.windows:
-                    self.windows[replica.index] = Window(X, Y, sum(map(len, own)))
-                X, Y, places = self.windows[replica.index].load(np.concatenate(own))
-                own = np.split(places, np.cumsum([len(rows) for rows in own])[:-1])
-            for batch, rows in zip(batches, own, strict=True):
-                yield X, Y, rows, len(batch)
-
-
-class OnlineLoop(EpochLoop):
-    """One row after the other, in blocks, by replica 0 alone."""
-
-    def __init__(self, training: Training, rows: TrainingRows, on_step: OnStep | None) -> None:
-        super().__init__(training, rows, on_step)
-        self.trainer = OnlineSGD(training.network, training.recipe.label_smoothing)
-
-    def train_on(self, order: Rows, index: int, number: int, deadline: float) -> None:
+    def run_epoch(self, index: int, number: int) -> None:
+        """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""
+        rows, seed = self.training.rows, self.training.recipe.seed
+        order = rows[shuffled(len(rows), self.window, generator(seed, number))]
+        steps = self.trainer.steps(order, index, number, self.is_late)
         if index > 0:
+            for _ in steps:
+                pass
             return
-        first_step = (number - 1) * len(order)
-        for at in range(0, len(order), BLOCK_ROWS):
-            rows = order[at : at + BLOCK_ROWS]
-            learning_rates = [self.when(first_step + at + t).learning_rate for t in range(len(rows))]
-            after = partial(self.count, n_rows=1, learning_rate=learning_rates[-1])
-            self.trainer.run(self.rows.X[rows], self.rows.Y[rows], learning_rates, after)
-            if at % (1024 * BLOCK_ROWS) == 0:
-                forget_pages(self.rows.X)
-            if monotonic() > deadline:
-                break
+        self.loss, self.n_correct, self.n_rows = 0.0, 0, 0
+        for loss, n_correct, n_rows, learning_rate in steps:
+            self.learning_rate = learning_rate
+            self.loss += loss
+            self.n_correct += n_correct
+            self.n_rows += n_rows
+            self.tell(loss, n_correct)
 
+    def tell(self, loss: float, n_correct: int) -> None:
+        """A step is over: stop if the loss is not finite, and tell who wants to know."""
+        state, n_steps = self.training.state, self.training.n_steps
+        state.step += 1
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss} at step {state.step} of {n_steps}")
+        if self.on_step is not None:
+            self.on_step(state.step, n_steps, loss, n_correct)
 
-def make_loop(
-    training: Training, group: Group, rows: TrainingRows, augment: Callable[[], Warper] | None, on_step: OnStep | None
-) -> EpochLoop:
-    """The loop that suits the recipe."""
-    if augment is None and suits_online(training.network.architecture, training.recipe):
-        return OnlineLoop(training, rows, on_step)
-    return BatchLoop(training, rows, on_step, group, augment)
+    def finish(self, number: int) -> None:
+        """Take note of epoch ``number``, and decide whether it was the last."""
+        training = self.training
+        epoch = Epoch(number, self.learning_rate, self.loss / self.n_rows, self.n_correct / self.n_rows)
+        if self.validation is not None:
+            loss, accuracy = self.validation.loss_and_accuracy()
+            epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
+            if not math.isfinite(loss):
+                raise DivergedError(f"the validation loss is {loss} after epoch {number}")
+        training.finish(epoch)
+        training.seconds = monotonic() - self.began
+        if self.checkpoint is not None:
+            save_checkpoint(self.checkpoint, training)
+        if self.on_epoch is not None:
+            self.on_epoch(epoch)
+        self.stopped = self.why_stopped()
+        if self.stopped:
+            self.last[0] = number
 
+    def is_late(self) -> bool:
+        """Whether the time is over that the recipe gives."""
+        limit = self.training.recipe.max_seconds
+        return limit is not None and monotonic() - self.began > limit
 
-def generator(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
-    """The random numbers of an epoch's order, or of what a replica drops and warps in that epoch."""
-    key = (epoch,) if replica is None else (epoch, replica)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    def why_stopped(self) -> str:
+        """Why there is no further epoch, or nothing if there is one."""
+        recipe, n_epochs = self.training.recipe, len(self.training.epochs)
+        if n_epochs >= recipe.epochs:
+            return "epochs"
+        if recipe.patience is not None and n_epochs - self.training.best >= recipe.patience:
+            return "patience"
+        return "max_seconds" if n_epochs and self.is_late() else ""

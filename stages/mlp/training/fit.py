@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.arrays import Floats, Rows
-from stages.mlp.mapped_files import forget_pages
+from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.network import Network
-from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.make_group import make_group
-from stages.mlp.parallel.shared_memory import shared_zeros
-from stages.mlp.training.checkpoint import Training, load_checkpoint, save_checkpoint
-from stages.mlp.training.epoch_loop import EpochLoop, OnStep, TrainingRows, make_loop
-from stages.mlp.training.history import Epoch, History
-from stages.mlp.training.recipe import DivergedError, Recipe
+from stages.mlp.training.checkpoint import Training, load_checkpoint
+from stages.mlp.training.epoch_loop import EpochLoop, OnEpoch, OnStep
+from stages.mlp.training.history import History
+from stages.mlp.training.recipe import Recipe
 from stages.mlp.training.step import Warper
 from stages.mlp.training.validation import Validation
 
@@ -44,7 +37,7 @@ def fit(
     augment: Callable[[], Warper] | None = None,
     checkpoint: str | Path | None = None,
     on_step: OnStep | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     parallel: str | None = None,
 ) -> History:
     """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
@@ -98,113 +91,38 @@ def fit(
         check_chosen(rows, len(X))
     if (X_validation is None) != (Y_validation is None):
         raise ValueError("X_validation and Y_validation go together")
-    candidate, validation = Network(network.architecture), None
     if X_validation is not None and Y_validation is not None:
         X_validation, Y_validation = np.asanyarray(X_validation), np.asanyarray(Y_validation)
         check_rows(network, X_validation, Y_validation, "X_validation", "Y_validation")
-        labels = np.asarray(Y_validation, network.parameters.dtype)
-        validation = Validation(candidate, X_validation, labels, recipe.replicas)
     Y = np.ascontiguousarray(Y, network.parameters.dtype)
     if not X.flags.c_contiguous:
         X = np.ascontiguousarray(X)  # as of a table, column by column: NumPy would copy all of it to take some rows
-    training = Training(network, recipe)
+    training = Training(network, recipe, X, Y, np.arange(len(X)) if rows is None else rows)
+    validation = None
+    if X_validation is not None and Y_validation is not None:
+        labels = np.asarray(Y_validation, network.parameters.dtype)
+        validation = Validation(training.candidate, X_validation, labels, recipe.replicas)
     if checkpoint is not None:
-        checkpoint = Path(checkpoint)
-        sampled = np.arange(len(X)) if rows is None else rows
-        sample = X[sampled[:: -(-len(sampled) // SAMPLED_ROWS)]]
+        checkpoint, rows = Path(checkpoint), training.rows
+        sample = X[rows[:: -(-len(rows) // SAMPLED_ROWS)]]
         forget_pages(X)  # each row has brought a megabyte of its neighbours with it
-        training.work = repr(augment) + fingerprint(network.parameters, sample, Y, sampled)
+        training.work = repr(augment) + fingerprint(network.parameters, sample, Y, rows)
         load_checkpoint(checkpoint, training)
     with make_group(recipe.replicas, parallel) as group:
-        loop = make_loop(training, group, TrainingRows(X, Y, rows), augment, on_step)
-        epochs = Epochs(training, loop, group, candidate, validation, checkpoint, on_epoch)
-        if not epochs.stopped:
-            group.run(epochs.run)
+        loop = EpochLoop(
+            training,
+            group,
+            validation=validation,
+            augment=augment,
+            checkpoint=checkpoint,
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
+        if not loop.stopped:
+            group.run(loop.run)
     network.parameters[...] = training.best_parameters
     network.statistics[...] = training.best_statistics
-    return History(tuple(training.epochs), training.best, epochs.stopped)
-
-
-class Epochs:
-    """The epochs of a training, from the first that is not done yet to the last, as all replicas share them.
-
-    Parameters
-    ----------
-    training, loop : what is trained, and how
-    group : the threads or processes that share each epoch
-    candidate : a network that gets the present weights; ``validation`` measures it, if there are validation rows
-    checkpoint, on_epoch : as of ``fit``
-    """
-
-    def __init__(
-        self,
-        training: Training,
-        loop: EpochLoop,
-        group: Group,
-        candidate: Network,
-        validation: Validation | None,
-        checkpoint: Path | None,
-        on_epoch: Callable[[Epoch], None] | None,
-    ) -> None:
-        self.training, self.loop, self.group = training, loop, group
-        self.candidate, self.validation = candidate, validation
-        self.checkpoint, self.on_epoch = checkpoint, on_epoch
-        self.first = len(training.epochs) + 1
-        self.began = monotonic() - training.seconds
-        max_seconds = training.recipe.max_seconds
-        self.deadline = math.inf if max_seconds is None else self.began + max_seconds
-        self.stopped = why_stopped(training, self.deadline)
-        self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
-
-    def run(self, index: int) -> None:
-        """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
-        training, validation, group = self.training, self.validation, self.group
-        for number in count(self.first):
-            self.loop.run_epoch(index, number, self.deadline)
-            if index == 0:
-                self.loop.end_epoch()
-                is_averaged = training.recipe.ema > 0
-                self.candidate.parameters[...] = training.state.averaged if is_averaged else training.network.parameters
-                self.candidate.statistics[...] = training.network.statistics
-            if validation is not None:
-                group.wait(index)  # for the candidate
-                validation.measure(index)
-                group.wait(index)  # for what the others have measured
-            if index == 0:
-                self.finish(self.loop.summary(number))
-            group.wait(index)  # for replica 0's decision
-            # Compare epoch numbers, not a flag: where replica 0 trains alone, it may be an epoch ahead by now.
-            if self.last[0] == number:
-                break
-
-    def finish(self, epoch: Epoch) -> None:
-        """Take note of ``epoch``, and decide whether it was the last."""
-        if self.validation is not None:
-            loss, accuracy = self.validation.loss_and_accuracy()
-            epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
-            if not math.isfinite(loss):
-                raise DivergedError(f"the validation loss is {loss} after epoch {epoch.epoch}")
-        self.training.finish(epoch, self.candidate)
-        self.training.seconds = monotonic() - self.began
-        if self.checkpoint is not None:
-            save_checkpoint(self.checkpoint, self.training)
-        if self.on_epoch is not None:
-            self.on_epoch(epoch)
-        self.stopped = why_stopped(self.training, self.deadline)
-        if self.stopped:
-            self.last[0] = epoch.epoch
-
-
-def why_stopped(training: Training, deadline: float) -> str:
-    """Why there is no further epoch, or nothing if there is one."""
-    recipe, n_epochs = training.recipe, len(training.epochs)
-    if n_epochs >= recipe.epochs:
-        return "epochs"
-    if recipe.patience is not None and n_epochs - training.best >= recipe.patience:
-        return "patience"
-    if n_epochs and monotonic() > deadline:
-        return "max_seconds"
-    return ""
+    return History(tuple(training.epochs), training.best, loop.stopped)
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:

@@ -12,14 +12,14 @@ of the single steps, but for rounding. The other layers are small, and are updat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from stages.mlp.architecture import Architecture
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.layers.activations import ACTIVATIONS
-from stages.mlp.network import Network
+from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.losses import make_loss
 from stages.mlp.training.recipe import Recipe
 
@@ -34,16 +34,16 @@ def suits_online(architecture: Architecture, recipe: Recipe) -> bool:
 
 
 class OnlineSGD:
-    """Trains ``network`` on blocks of up to BLOCK_ROWS rows, one row after the other."""
+    """Trains on one row after the other, in blocks; replica 0 does it alone."""
 
-    def __init__(self, network: Network, label_smoothing: float) -> None:
-        architecture = network.architecture
-        dtype = network.parameters.dtype
-        sizes = architecture.dense_sizes
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        network, architecture = training.network, training.network.architecture
+        dtype, sizes = network.parameters.dtype, architecture.dense_sizes
         self.activation = ACTIVATIONS[architecture.activation]
         self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
         self.b = [network.weights[f"b{i}"] for i in range(1, len(sizes))]
-        self.loss = make_loss(1, architecture.n_classes, label_smoothing, dtype)
+        self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, dtype)
         # What each layer makes of one row, (1, n_out), and the gradient by it.
         self.A = [np.empty((1, n), dtype) for n in sizes[1:]]
         self.dA = [np.empty((1, n), dtype) for n in sizes[1:]]
@@ -53,19 +53,32 @@ class OnlineSGD:
         self.X = np.empty((BLOCK_ROWS, sizes[0]), dtype)
         self.Z = np.empty((BLOCK_ROWS, sizes[1]), dtype)
         self.gram = np.empty((BLOCK_ROWS, BLOCK_ROWS), dtype)
-        self.steps = np.empty((BLOCK_ROWS, sizes[1]), dtype)
+        self.steps_of_block = np.empty((BLOCK_ROWS, sizes[1]), dtype)
 
-    def run(self, X: Floats, Y: Floats, learning_rates: Sequence[float], after: Callable[[float, int], None]) -> None:
-        """Train on the rows of ``X``, (k, n_inputs), and ``Y``, (k, n_classes), k being at most BLOCK_ROWS.
+    def steps(
+        self, order: Rows, index: int, number: int, is_late: Callable[[], bool]
+    ) -> Iterator[tuple[float, int, int, float]]:
+        """As ``Batches.steps``; the epoch ends early between two blocks."""
+        if index > 0:
+            return
+        X, Y = self.training.X, self.training.Y
+        for at in range(0, len(order), BLOCK_ROWS):
+            rows = order[at : at + BLOCK_ROWS]
+            yield from self.train_on(X[rows], Y[rows], (number - 1) * len(order) + at)
+            if at % (1024 * BLOCK_ROWS) == 0:
+                forget_pages(X)
+            if is_late():
+                break
 
-        ``after`` is told each row's loss before its step, and 1 if it was right.
-        """
+    def train_on(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
+        """A step on each row of a block, ``X`` (k, n_inputs) and ``Y`` (k, n_classes), after ``first_step`` others."""
         k = len(X)
-        inputs, products, gram, steps = self.X[:k], self.Z[:k], self.gram[:k, :k], self.steps[:k]
+        inputs, products, gram, steps = self.X[:k], self.Z[:k], self.gram[:k, :k], self.steps_of_block[:k]
         inputs[...] = X
         np.matmul(inputs, self.W[0], out=products)
         np.matmul(inputs, inputs.T, out=gram)
-        for t, learning_rate in enumerate(learning_rates):
+        for t in range(k):
+            learning_rate = self.training.when(first_step + t).learning_rate
             # (t,) @ (t, n_out): what the rows before this one changed
             np.dot(gram[t, :t], steps[:t], out=self.A[0][0])
             np.subtract(products[t], self.A[0], out=self.A[0])
@@ -73,7 +86,7 @@ class OnlineSGD:
             self.backward(learning_rate)
             np.multiply(self.dA[0][0], learning_rate, out=steps[t])
             np.subtract(self.b[0], steps[t], out=self.b[0])
-            after(loss, n_correct)
+            yield loss, n_correct, 1, learning_rate
         np.matmul(inputs.T, steps, out=self.change[0])
         np.subtract(self.W[0], self.change[0], out=self.W[0])
 

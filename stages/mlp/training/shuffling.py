@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.mlp.arrays import Floats, Rows
-from stages.mlp.mapped_files import forget_pages
+from stages.mlp.arrays import Floats, Rows, forget_pages
 
 # So many neighbours stay together on their way from the file: 200 kB of images of 28 x 28, which costs a disk
 # hardly more than one row. A window of 256 MiB holds 1,300 runs of them, from anywhere.
@@ -19,6 +18,12 @@ RUN_ROWS = 64
 
 # Rows read before the memory that the file was mapped to is given back.
 READ_ROWS = 8192
+
+
+def generator(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
+    """The random numbers of an epoch's order, or of what a replica drops and warps in that epoch."""
+    key = (epoch,) if replica is None else (epoch, replica)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def rows_of_window(n_bytes: int, row_bytes: int, batch_size: int) -> int:

@@ -1,14 +1,13 @@
-"""Validation after every epoch; replicas share the work."""
+"""The rows that are only looked at, after every epoch; replicas share the work."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from stages.mlp.arrays import Floats
-from stages.mlp.mapped_files import forget_pages
 from stages.mlp.network import Network
 from stages.mlp.parallel.shared_memory import shared_zeros
-from stages.mlp.predict import KEPT_CHUNKS, chunks_of
+from stages.mlp.predict import chunks_of, logits_by_chunk
 from stages.mlp.training.losses import make_loss
 
 
@@ -24,20 +23,15 @@ class Validation:
 
     def __init__(self, network: Network, X: Floats, Y: Floats, count: int) -> None:
         self.network, self.X, self.Y, self.count = network, X, Y, count
-        self.chunks = chunks_of(network.architecture, len(X))
-        self.sums = shared_zeros(
-            (len(self.chunks), 2), np.float64
-        )  # of each chunk: sum of losses, number of right rows
+        n_chunks = len(chunks_of(network.architecture, len(X)))
+        self.sums = shared_zeros((n_chunks, 2), np.float64)  # of each chunk: sum of losses, number of right rows
 
     def measure(self, index: int) -> None:
         """Replica ``index``'s share."""
         architecture = self.network.architecture
-        for k in range(index, len(self.chunks), self.count):
-            Z = self.network.logits(self.X[self.chunks[k]])
+        for k, chunk, Z in logits_by_chunk(self.network, self.X, index, self.count):
             loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
-            self.sums[k] = loss.measure(Z, self.Y[self.chunks[k]])
-            if k % KEPT_CHUNKS < self.count:
-                forget_pages(self.X)
+            self.sums[k] = loss.measure(Z, self.Y[chunk])
 
     def loss_and_accuracy(self) -> tuple[float, float]:
         """Once all have measured: the mean loss (without label smoothing), and the accuracy."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_trainings import EVERYTHING, RECIPE, make_network, problem, run
+from small_trainings import EVERYTHING, RECIPE, M, make_network, problem, run
 
 from stages.mlp import Epoch, Recipe, fit
 from stages.mlp.archive import read_arrays, write_arrays
@@ -22,7 +22,7 @@ SHORT = Recipe(epochs=2, batch_size=64, ema=0.9)
 
 
 def new_training() -> Training:
-    return Training(make_network(**EVERYTHING), RECIPE)
+    return Training(make_network(**EVERYTHING), RECIPE, *problem(), np.arange(M))
 
 
 def half_done() -> Training:

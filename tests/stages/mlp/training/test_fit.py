@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -118,9 +117,9 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other:
 
 def test_of_equal_epochs_the_earlier_is_kept() -> None:
     network = make_network()
-    training = Training(network, Recipe())
+    training = Training(network, Recipe(), *problem(), np.arange(M))
     for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
-        training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy), network)
+        training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy))
     assert training.best == 2
 
 
@@ -209,8 +208,7 @@ def test_seconds_before_a_break_count_and_an_epoch_is_kept_before_it_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, told = [0.0], []
-    for module in ("training.fit", "training.epoch_loop"):
-        monkeypatch.setattr(import_module(f"stages.mlp.{module}"), "monotonic", lambda: now[0])
+    monkeypatch.setattr("stages.mlp.training.epoch_loop.monotonic", lambda: now[0])
 
     def on_step(step: int, *_: object) -> None:
         if step % 7 == 0:  # the last of an epoch, which takes ten seconds

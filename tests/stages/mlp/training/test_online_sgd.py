@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe, fit
 from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.epoch_loop import BatchLoop, OnlineLoop, TrainingRows, generator, make_loop
-from stages.mlp.training.online_sgd import BLOCK_ROWS
+from stages.mlp.training.epoch_loop import EpochLoop
+from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD
+from stages.mlp.training.shuffling import generator
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -55,20 +54,21 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "sigmoid"])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int) -> None:
+def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X, Y = rows(BLOCK_ROWS * 2 + 5, 12, n_classes)
     architecture = Architecture(12, n_classes, (7, 6), activation, dtype="float64")
     recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, replicas=2)
     networks, losses = [], []
-    for kind in (OnlineLoop, BatchLoop):
+    for is_online in (True, False):
         network = Network(architecture)
         network.initialise(np.random.default_rng(1))
-        training = Training(network, recipe)
+        training = Training(network, recipe, X, Y, np.arange(len(X)))
         told: list[tuple] = []
+        monkeypatch.setattr("stages.mlp.training.epoch_loop.suits_online", lambda *_: is_online)  # noqa: B023 - called within the loop
         with Threads(2) as group:
-            more = () if kind is OnlineLoop else (group, None)
-            loop = kind(training, TrainingRows(X, Y), lambda *said: told.append(said), *more)  # noqa: B023 - called within the loop
-            group.run(partial(loop.run_epoch, number=1, deadline=np.inf))
+            loop = EpochLoop(training, group, on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
+            assert isinstance(loop.trainer, OnlineSGD) == is_online
+            group.run(loop.run)
         networks.append(network)
         losses.append(told)
     np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
@@ -80,13 +80,12 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     network = Network(Architecture(5, 3))
     with Threads(1) as group:
 
-        def loop(recipe: Recipe) -> type:
-            training = Training(network, recipe)
-            return type(make_loop(training, group, TrainingRows(X, Y), None, None))
+        def is_used(recipe: Recipe) -> bool:
+            return isinstance(EpochLoop(Training(network, recipe, X, Y, np.arange(3)), group).trainer, OnlineSGD)
 
-        assert loop(SEED) is OnlineLoop
+        assert is_used(SEED)
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
-            assert loop(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other})) is BatchLoop
+            assert not is_used(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other}))
 
 
 def test_the_tutorials_initial_weights() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.mlp import Architecture, Network, Recipe, fit, predict_proba
-from stages.mlp.mapped_files import forget_pages
+from stages.mlp.arrays import forget_pages
 from stages.mlp.training.shuffling import RUN_ROWS, rows_of_window, shuffled
 
 
@@ -79,7 +79,7 @@ def resident_file_kib() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells how much of a file is in memory")
 def test_going_through_a_large_file_does_not_keep_it_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.mlp.mapped_files.KEPT_BYTES", 0)
+    monkeypatch.setattr("stages.mlp.arrays.KEPT_BYTES", 0)
     path, X, Y = write_problem(tmp_path, 40_000, 256)  # 40 MiB
     mapped = np.load(path, mmap_mode="r")
     network = Network(Architecture(256, 3, (4,)))
