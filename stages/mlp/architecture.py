@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite, prod
+from numbers import Integral
 
 from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
@@ -51,31 +52,28 @@ class Architecture:
     image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.n_inputs < 1 or self.n_classes < 2 or min(self.hidden, default=1) < 1:
-            raise ValueError(
-                "a network needs an input, two classes and no empty layer, not "
-                f"n_inputs={self.n_inputs}, n_classes={self.n_classes}, hidden={self.hidden}"
-            )
+        for name in ("n_inputs", "n_classes", "hidden", "filters", "kernel", "stride", "pool"):
+            value = getattr(self, name)
+            sizes = list(value) if isinstance(value, tuple | list) else [value]
+            if not all(map(is_size, sizes)):
+                shown = sizes if isinstance(value, tuple | list) else value
+                raise ValueError(f"{name} = {shown} is none: sizes are whole numbers from 1 on")
+        if self.n_classes < 2:
+            raise ValueError(f"a network tells two classes apart at least, not n_classes={self.n_classes}")
         choices = (("activation", ACTIVATIONS), ("dtype", DTYPES), ("pooling", POOLINGS))
         for name, known in choices:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        self._check_convolutions()
-
-    def _check_convolutions(self) -> None:
-        given = ", ".join(
-            f"{name} = {list(value) if isinstance(value := getattr(self, name), tuple) else value}"
-            for name in ("filters", "kernel", "stride", "pool")
-        )
-        each = (self.kernels, self.strides, self.windows)
-        if min((*self.filters, *(side for sides in each for side in sides)), default=1) < 1:
-            raise ValueError(f"filters, kernel, stride and pool must be 1 or more, not {given}")
-        if any(len(sides) != len(self.filters) for sides in each):
-            raise ValueError(f"kernel, stride and pool must be one for all convolutions or one for each, not {given}")
+        if any(len(sides) != len(self.filters) for sides in (self.kernels, self.strides, self.windows)):
+            raise ValueError(
+                "kernel, stride and pool must be one for all convolutions or one for each, not "
+                f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}, pool={self.pool}"
+            )
         sides = self.image or ()
-        if (self.filters or self.image) and (len(sides) != 2 or min(sides) < 1 or prod(sides) != self.n_inputs):
+        is_image = len(sides) == 2 and all(map(is_size, sides)) and prod(sides) == self.n_inputs
+        if (self.filters or self.image is not None) and not is_image:
             raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
 
     @property
@@ -166,6 +164,11 @@ class Architecture:
         return {f"{name}{i}": (n,) for i, n in channels for name in names}
 
 
+def is_size(value: object) -> bool:
+    """Whether ``value`` is a whole number of 1 or more, and none that no computer could make something of."""
+    return isinstance(value, Integral) and 1 <= int(value) < 2**31
+
+
 def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
     """A setting of every convolution, of which there may be one for all; without convolutions it has no effect."""
     if not isinstance(setting, tuple):
@@ -190,7 +193,11 @@ class Images:
     def __post_init__(self) -> None:
         if self.deskew not in DESKEWS:
             raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f"images have a pixel at least, not {self.height} x {self.width}")
+        if not is_size(self.height) or not is_size(self.width):
+            raise ValueError(f"images of {self.height} x {self.width} have no pixels")
+        are_numbers = all(isinstance(label, Integral) and abs(int(label)) < 2**63 for label in self.classes)
+        are_texts = all(isinstance(label, str) for label in self.classes)
+        if not (are_numbers or are_texts) or len(set(self.classes)) < len(self.classes):
+            raise ValueError("the classes are neither distinct whole numbers of 64 bits nor distinct texts")
         if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
             raise ValueError(f"pixels cannot be scaled by offset={self.offset}, scale={self.scale}")

@@ -63,7 +63,10 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled and copied as what it is made of, so that the views stay views and the memory stays shared."""
-        return rebuild, (self.architecture, self.images, self.parameters, self.statistics)
+        return Network, (self.architecture, self.images), (self.parameters, self.statistics)
+
+    def __setstate__(self, state: tuple[Floats, Floats]) -> None:
+        self.parameters[...], self.statistics[...] = state
 
     def prepare(self, X: Floats) -> Floats:
         """Rows (m, n_inputs), deskewed as the network's training rows were."""
@@ -94,14 +97,6 @@ def tutorial(layer: int, n_layers: int, n_in: int) -> float:  # noqa: ARG001 - o
 
 # name -> (number of the layer from 1, number of layers, its inputs) -> standard deviation of its weights
 INITIALISATIONS: dict[str, Callable[[int, int, int], float]] = {"he": he, "tutorial": tutorial}
-
-
-def rebuild(architecture: Architecture, images: Images | None, parameters: Floats, statistics: Floats) -> Network:
-    """A network with these values."""
-    network = Network(architecture, images)
-    network.parameters[...] = parameters
-    network.statistics[...] = statistics
-    return network
 
 
 def flat_size(shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -32,16 +32,19 @@ class Pooling(ABC):
         self.Y = self.maps_out.batch(m, dtype)
 
     @abstractmethod
-    def forward(self, X: Floats) -> Floats:
-        """As ``Layer.forward``."""
+    def pool(self, X: Floats, Y: Floats) -> Floats:
+        """Write what goes on of each window of ``X`` into ``Y``, (height, channels, width, m), and return it."""
 
     @abstractmethod
     def backward(self, dY: Floats) -> Floats:
         """As ``Layer.backward``."""
 
-    @abstractmethod
+    def forward(self, X: Floats) -> Floats:
+        self.X = X
+        return self.pool(X, self.Y)
+
     def predict(self, X: Floats) -> Floats:
-        """As ``Layer.predict``."""
+        return self.pool(X, self.maps_out.batch(X.shape[-1], X.dtype))
 
     def places(self, X: Floats) -> Iterator[tuple[Floats, tuple[slice, ...]]]:
         """The first place of every window of ``X``, then the second, and so on: a view, and which windows have one."""
@@ -58,9 +61,11 @@ class MaxPooling(Pooling):
         self.dX = maps.batch(m, dtype)
         self.is_open, self.is_largest = np.empty((2, *self.Y.shape), bool)
 
-    def forward(self, X: Floats) -> Floats:
-        self.X = X
-        return self._largest(X, self.Y)
+    def pool(self, X: Floats, Y: Floats) -> Floats:
+        np.copyto(Y, X[:: self.window, :, :: self.window])
+        for x, windows in self.places(X):
+            np.maximum(Y[windows], x, out=Y[windows])
+        return Y
 
     def backward(self, dY: Floats) -> Floats:
         self.is_open.fill(True)
@@ -71,15 +76,6 @@ class MaxPooling(Pooling):
             np.logical_xor(is_open, is_largest, out=is_open)
             np.multiply(dY[windows], is_largest, out=dx)
         return self.dX
-
-    def predict(self, X: Floats) -> Floats:
-        return self._largest(X, self.maps_out.batch(X.shape[-1], X.dtype))
-
-    def _largest(self, X: Floats, Y: Floats) -> Floats:
-        np.copyto(Y, X[:: self.window, :, :: self.window])
-        for x, windows in self.places(X):
-            np.maximum(Y[windows], x, out=Y[windows])
-        return Y
 
 
 class AveragePooling(Pooling):
@@ -92,25 +88,18 @@ class AveragePooling(Pooling):
         )
         self.share = (1 / (lines[:, None] * columns)).astype(dtype)[:, None, :, None]  # (height, 1, width, 1)
 
-    def forward(self, X: Floats) -> Floats:
-        self.X = X
-        return self._mean(X, self.Y)
+    def pool(self, X: Floats, Y: Floats) -> Floats:
+        Y.fill(0)
+        for x, windows in self.places(X):
+            Y[windows] += x
+        np.multiply(Y, self.share, out=Y)
+        return Y
 
     def backward(self, dY: Floats) -> Floats:
         np.multiply(dY, self.share, out=dY)
         for dx, windows in self.places(self.dX):
             np.copyto(dx, dY[windows])
         return self.dX
-
-    def predict(self, X: Floats) -> Floats:
-        return self._mean(X, self.maps_out.batch(X.shape[-1], X.dtype))
-
-    def _mean(self, X: Floats, Y: Floats) -> Floats:
-        Y.fill(0)
-        for x, windows in self.places(X):
-            Y[windows] += x
-        np.multiply(Y, self.share, out=Y)
-        return Y
 
 
 POOLINGS: dict[str, type[Pooling]] = {"max": MaxPooling, "average": AveragePooling}

@@ -83,7 +83,7 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Patches.fill",
         "Convolution.backward",
         "Scatter.back",
-        "MaxPooling._largest",
+        "MaxPooling.pool",
         "MaxPooling.backward",
         "AveragePooling.backward",
         "MapsToRows.forward",
