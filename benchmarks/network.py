@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -239,7 +239,8 @@ def compare_convolutions(X: np.ndarray, Y: np.ndarray, batch_size: int = 128) ->
     for name, (seconds, loss) in found.items():
         print(f"  {name:<14} {seconds:7.3f} s   training loss {loss:.4f}")
     if torch is not None:
-        print(f"  times as fast as PyTorch: {found['PyTorch'][0] / found['ours'][0]:.2f}")
+        ratio = found["PyTorch"][0] / found["ours"][0]
+        show("times as fast as PyTorch", ratio, ">= 1.0", reached=ratio >= 1.0)
 
 
 def main() -> None:
@@ -250,9 +251,10 @@ def main() -> None:
     if not options.zip:
         parser.error("say where Kaggle's zip is")
     X, Y = load(options.zip)
-
-    compare(X, Y, SMALL, options.rounds, {"PyTorch": 1.25, "products": 1.5, "scikit-learn": 1.7})
-    compare(X, Y, LARGE, max(3, options.rounds // 2), {"PyTorch": 1.15, "products": 1.25})
+    found = {f"{each['internal_api']} {each.get('architecture', '')}" for each in threadpool_info()}
+    print(f"kernels: {', '.join(sorted(found))}")
+    compare(X, Y, SMALL, options.rounds, {"PyTorch": 2.0, "products": 1.75, "scikit-learn": 2.5})
+    compare(X, Y, LARGE, max(3, options.rounds // 2), {"PyTorch": 1.75, "products": 1.4})
     compare_convolutions(X[:12800], Y[:12800])
 
     weights: list = []
@@ -265,7 +267,7 @@ def main() -> None:
     )
     print(f"preset seed, {1e6 * found['ours'][0] / 3000:.0f} against {1e6 * found['tutorial'][0] / 3000:.0f} us a row")
     ratio = found["tutorial"][0] / found["ours"][0]
-    show("times as fast as the tutorial's transcription", ratio, ">= 4", reached=ratio >= 4)
+    show("times as fast as the tutorial's transcription", ratio, ">= 5", reached=ratio >= 5)
     apart = max(float(np.abs(weights[-1][name] - weights[-2][name]).max()) for name in weights[-1])
     print(f"  largest difference of a weight after 3,000 steps: {apart:.1e}")
 
@@ -284,7 +286,7 @@ def main() -> None:
     show("per cent of a training step", share, "< 15", reached=share < 15)
     kib = max(bytes_per_step(X[:4096], Y[:4096], *size) for size in (SMALL, LARGE)) / 1024
     print("memory")
-    show("KiB allocated in a step after the first", kib, "< 64", reached=kib < 64)
+    show("KiB allocated in a step after the first", kib, "<= 18", reached=kib <= 18)
 
 
 if __name__ == "__main__":
