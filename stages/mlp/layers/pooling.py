@@ -48,7 +48,8 @@ class Pooling(ABC):
 
     def places(self, X: Floats) -> Iterator[tuple[Floats, tuple[slice, ...]]]:
         """The first place of every window of ``X``, then the second, and so on: a view, and which windows have one."""
-        for i, j in product(range(self.window), repeat=2):
+        lines, columns = min(self.window, len(X)), min(self.window, X.shape[2])
+        for i, j in product(range(lines), range(columns)):
             values = X[i :: self.window, :, j :: self.window]
             yield values, np.s_[: len(values), :, : values.shape[2]]
 

@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stages.mlp import (
     Architecture,
@@ -21,9 +23,11 @@ from stages.mlp import (
     load,
     load_members,
     model_file,
+    predict_proba,
     save,
     save_ensemble,
 )
+from stages.mlp.archive import read_arrays, write_arrays
 
 
 @pytest.fixture
@@ -190,6 +194,46 @@ def test_a_header_that_lies_is_told_of_in_one_short_error(
     with pytest.raises(ModelFileError, match=r"model\.npz is not ") as caught:
         load(path)
     assert len(str(caught.value)) < 400
+
+
+NUMBERS = [True, False, -1, 0, 1, 2, 6, 2**31 - 1, 10**18, 10**400, 0.5, float("nan"), float("inf")]
+LISTS = [[], [1], [[]], [2, 3], [10**9, 10**9], [None], {}, {"a": 1}]
+ANYTHING = st.sampled_from([None, "", "relu", "<b>", "\ud800", *NUMBERS, *LISTS])
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Every container in nested JSON with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in places_in(value[key])]
+
+
+@settings(
+    max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), n_changes=st.integers(1, 3))
+def test_whatever_a_header_says_gives_one_error_or_networks_that_answer(
+    tmp_path: Path, data: st.DataObject, n_changes: int
+) -> None:
+    plain = Network(Architecture(6, 3, (5,), batch_norm=True), Images(("a", "b", "c"), 2, 3))
+    pooled = Network(
+        Architecture(6, 3, (), filters=(2, 3), kernel=(2, 1), stride=1, pool=2, image=(2, 3)),
+        Images(("a", "b", "c"), 2, 3),
+    )
+    path = tmp_path / "model.npz"
+    save_ensemble([plain, pooled], path)
+    header, arrays = read_arrays(path)
+    for _ in range(n_changes):
+        container, key = data.draw(st.sampled_from(places_in(header)))
+        container[key] = data.draw(ANYTHING)
+    with path.open("wb") as file:
+        write_arrays(file, header, arrays)
+    try:
+        networks = load_members(path)
+    except ModelFileError as error:
+        assert len(str(error)) < 400  # noqa: PT017 - both ways are right
+        return
+    for network in networks:
+        assert np.isfinite(predict_proba(network, np.ones((2, 6), np.float32))).all()
 
 
 @pytest.mark.parametrize("header", ["", "[1]", "nonsense", "{}", "[" * 100_000, '{"format": ' * 20_000, "9" * 5000])

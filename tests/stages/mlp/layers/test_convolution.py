@@ -152,6 +152,13 @@ def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
     assert chunks_of(Architecture(784, 10), 1000) == [slice(0, 512), slice(512, 1024)]
 
 
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_a_window_larger_than_the_image_is_one_over_all_of_it(pooling: str) -> None:
+    own, X = {"stride": 1, "pooling": pooling}, rows(3)[0]
+    expected = predict_proba(small(**own, pool=9), X)
+    np.testing.assert_array_equal(predict_proba(small(**own, pool=2**31 - 1), X), expected)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
