@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -224,7 +225,7 @@ def test_whatever_a_header_says_gives_one_error_or_networks_that_answer(
     header, arrays = read_arrays(path)
     for _ in range(n_changes):
         container, key = data.draw(st.sampled_from(places_in(header)))
-        container[key] = data.draw(ANYTHING)
+        container[key] = copy.deepcopy(data.draw(ANYTHING))
     with path.open("wb") as file:
         write_arrays(file, header, arrays)
     try:
