@@ -11,12 +11,15 @@ from pipeline.cli.options import json_option, project_options
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
 
+LAST_RUNS = 100
+
 
 @click.command()
+@click.option("--all", "show_all", is_flag=True, help=f"Show all of them, not only the last {LAST_RUNS}.")
 @json_option
 @project_options
-def runs(place: ProjectOptions, *, as_json: bool) -> None:
-    """List the runs, with their settings and figures."""
+def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
+    """List the last runs, with their settings and figures; --json has all of them."""
     from pipeline.store.run_log import read_log
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import notify, print_json
@@ -24,7 +27,13 @@ def runs(place: ProjectOptions, *, as_json: bool) -> None:
     log = read_log(place.artifacts)
     if log.warning:
         notify(log.warning)
-    print_json(runs_data(log.runs)) if as_json else print_runs(log.runs)
+    if as_json:
+        print_json(runs_data(log.runs))
+        return
+    shown = log.runs if show_all else log.runs[-LAST_RUNS:]
+    print_runs(shown)
+    if len(shown) < len(log.runs):
+        notify(f"{len(log.runs) - len(shown):,} earlier runs are not shown: pipeline runs --all")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import plain
 from pipeline.errors import DataError
-from pipeline.fingerprint.code import code_closure
+from pipeline.fingerprint.code import Closure, code_closure
 from pipeline.fingerprint.files import file_digests
 from pipeline.fingerprint.libraries import installed_version, library_versions
 from pipeline.fingerprint.values import digest
@@ -32,8 +32,7 @@ def current_work(
 ) -> Work:
     """Fingerprint what a stage would do now, all but its inputs; ``version_of`` says which libraries are installed."""
     values = plain(project.config.parameters[stage.name])
-    references = [stage.function, *(artifact.check for artifact in stage.outputs)]
-    closure = code_closure(references, project.parse_cache.parse)
+    closure = _closure(project, stage)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
@@ -43,6 +42,17 @@ def current_work(
         libraries=library_versions(closure.libraries, project.parse_cache, version_of),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
+
+
+def _closure(project: Project, stage: Stage) -> Closure:
+    """Follow a stage's code, or recall it."""
+    if project.closures is not None and stage.name in project.closures:
+        return project.closures[stage.name]
+    references = [stage.function, *(artifact.check for artifact in stage.outputs)]
+    closure = code_closure(references, project.parse_cache.parse)
+    if project.closures is not None:
+        project.closures[stage.name] = closure
+    return closure
 
 
 def source_digests(sources: Sources) -> dict[str, str]:

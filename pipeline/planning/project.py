@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.fingerprint.code import Closure
 from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.stage import Progress, Stage, Workers
 from pipeline.store.store import Store
@@ -19,7 +20,8 @@ PARSE_CACHE = "code.json"  # where the store keeps it
 class Project:
     """A working folder with its stages, its settings and its artifacts.
 
-    ``execution`` says where jobs run, unless ``workers`` are given.
+    ``execution`` says where jobs run, unless ``workers`` are given. ``closures`` remembers each stage's code where many
+    results are only looked up; whoever runs a stage looks at its code anew, and leaves this None.
     """
 
     folder: Path
@@ -29,6 +31,7 @@ class Project:
     parse_cache: ParseCache = field(default_factory=ParseCache)
     execution: Execution = field(default_factory=Execution)
     workers: Callable[[Progress, Callable[[str], None]], Workers] | None = None
+    closures: dict[str, Closure] | None = None
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)

@@ -46,6 +46,7 @@ class Screen(Protocol):
 def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
     """Return, by the number of each trial, whether all of its results with the whole budget are stored."""
     intact: set[Path] = set()
+    project = replace(project, closures={})
     return {
         trial.number: find_results(project, sweep, trial.config, intact) is not None
         for trial in sweep.trials
@@ -111,6 +112,7 @@ class SweepRun:
         self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
         self.expected: dict[str, Work] = {}
         self.intact: set[Path] = set()  # folders of results that a trial has found intact
+        self.looked_up = replace(project, closures={})  # finished trials are found by the code of the beginning
         self.seconds = {
             generation: logged.seconds
             for logged in read_runs(project.store.root)
@@ -194,7 +196,7 @@ class SweepRun:
         seconds = sum(result.seconds for result in finished.values())
         about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
         try:
-            stored = None if finished else find_results(self.project, sweep, config, self.intact)
+            stored = None if finished else find_results(self.looked_up, sweep, config, self.intact)
             if stored:
                 about.require_expected(stored.works)
                 values, interval = read_metrics(stored.store, sweep.metrics)

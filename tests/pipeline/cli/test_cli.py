@@ -365,3 +365,15 @@ def test_a_closed_pipe_is_no_traceback(invoke: Invoke, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pipeline.cli.project, "load_project", fail)
     assert invoke("status").exit_code == 1
+
+
+def test_of_a_long_log_the_last_runs_are_shown_and_all_if_wanted(toy: Toy, invoke: Invoke) -> None:
+    toy.run("all")
+    path = toy.artifacts / "runs.jsonl"
+    line = json.loads(path.read_text())
+    path.write_text("".join(json.dumps({**line, "id": number}) + "\n" for number in range(1, 151)))
+    result = invoke("runs")
+    assert "50 earlier runs are not shown: pipeline runs --all" in result.stderr
+    assert [row.split()[0] for row in result.stdout.splitlines()[2:]] == [str(number) for number in range(51, 151)]
+    assert len(invoke("runs", "--all").stdout.splitlines()) == 152
+    assert len(json.loads(invoke("runs", "--json").stdout)) == 150
