@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.exit_codes import ExitCode
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
 FREE_SPACE = "free some space (pipeline clean shows what could go) and run again"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -80,8 +80,9 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
                 outcome: Outcome = resolve(stage.function)(task)
                 outputs = _read_back(stage, folder)
         except BaseException:
-            if _changed_work(project, run):  # then its checkpoints belong to other work
-                store.forget_scratch(stage.name, run.work.key)
+            with suppress(PipelineError):  # what went wrong first is what must be told
+                if _is_changed(project, run):  # then its checkpoints belong to other work
+                    store.forget_scratch(stage.name, run.work.key)
             raise
         require_same()
         receipt = Receipt(
@@ -100,7 +101,8 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     except BaseException as error:
         store.discard(folder)
         if isinstance(error, PipelineError):
-            store.leave_report(stage.name, report)
+            with suppress(StoreError):  # what went wrong first is what must be told
+                store.leave_report(stage.name, report)
         raise
     finally:
         store.discard(report)
@@ -166,6 +168,14 @@ def _changed_work(project: Project, run: StageRun) -> list[Reason]:
     """Fingerprint raw files and code once more, and name what has changed since the plan was made."""
     now = current_work(project, run.stage, find_sources(project, run.stage))
     return list(differences(run.work, replace(now, inputs=run.work.inputs)))
+
+
+def _is_changed(project: Project, run: StageRun) -> bool:
+    """Whether raw files or code are not as they were planned with, or cannot be found any more."""
+    try:
+        return bool(_changed_work(project, run))
+    except PipelineError:
+        return True
 
 
 def _with_identities(sources: Sources) -> Sources:

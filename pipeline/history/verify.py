@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,32 +39,34 @@ def verify(project: Project) -> Iterator[Finding]:
     """Check all results: bytes against receipts everywhere, and the schemas of the current ones."""
     store = project.store
     for stage in project.stages:
-        current = store.current(stage.name)
-        stored = [item for item in store.stored(stage.name) if not current or item.folder != current.folder]
+        current, damage = store.observe_current(stage.name)
         if current is None:
             yield Finding(stage.name, "current", 0, "it has not been made")
-        everything = [*([current] if current else []), *stored]
-        damage = store.damage(everything)
-        for item in everything:
-            problems = [str(reason) for reason in damage[item.folder]]
-            if item is current and not problems:
-                problems = list(_schema_problems(stage, item))
-            name = "current" if item is current else item.folder.name
-            yield Finding(stage.name, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
-        partial_results = store.partial_results(stage.name)
-        damage = store.damage(partial_results)
-        for item in partial_results:
-            problem = "; ".join(str(reason) for reason in damage[item.folder])
-            files = len(item.receipt.outputs) if item.receipt else 0
-            yield Finding(stage.name, f"partial result {item.folder.name[:KEY_DIGITS]}", files, problem)
+        else:
+            problems = [str(reason) for reason in damage] or list(_schema_problems(stage, current))
+            yield _finding(stage.name, "current", current, problems)
+        others, damages = store.observe(partial(store.stored, stage.name))
+        for item in others:
+            if not current or item.folder != current.folder:
+                yield _finding(stage.name, item.folder.name, item, map(str, damages[item.folder]))
+        parts, damages = store.observe(partial(store.partial_results, stage.name))
+        for item in parts:
+            name = f"partial result {item.folder.name[:KEY_DIGITS]}"
+            yield _finding(stage.name, name, item, map(str, damages[item.folder]))
+
+
+def _finding(stage: str, name: str, item: Generation, problems: Iterable[str]) -> Finding:
+    """Bring together what was found of one result."""
+    return Finding(stage, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
 
 
 def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:
     for name in item.receipt.outputs if item.receipt else ():
         try:
             check_file(stage, f"{stage.name}/{name}", item.folder / name)
-        except PipelineError as error:
-            yield error.what
+        except (PipelineError, FileNotFoundError) as error:
+            if item.folder.exists():  # else a newer one is current, and this one was just removed
+                yield error.what if isinstance(error, PipelineError) else f"{stage.name}/{name} is gone"
 
 
 def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:

@@ -63,11 +63,11 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
         files = used.get(stage.name)
         if files is None:
             continue
-        current = project.store.current(stage.name)
+        current, damage = project.store.observe_current(stage.name)
         found = _find(project, stage.name, current, files)
         is_current = bool(current and found and current.receipt == found)
-        damage = project.store.damage([current])[current.folder] if current and is_current else ()
-        yield Step(stage.name, tuple(sorted(files)), found, is_current, tuple(str(reason) for reason in damage))
+        problems = tuple(str(reason) for reason in damage) if is_current else ()
+        yield Step(stage.name, tuple(sorted(files)), found, is_current, problems)
         for path, content in found.work.inputs.items() if found else ():
             used.setdefault(maker_of(path), {})[path] = content
 

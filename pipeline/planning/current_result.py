@@ -25,10 +25,9 @@ class Current:
 
 def find_current(project: Project, stage: str) -> Current | None:
     """Return a stage's current result, None if it has none; raises StageError if it is damaged."""
-    generation = project.store.current(stage)
+    generation, problems = project.store.observe_current(stage)
     if generation is None:
         return None
-    problems = project.store.damage([generation])[generation.folder]
     if generation.receipt is None or problems:
         raise StageError(
             f"the result of {stage} is damaged: {reasons_text([reason_of(each) for each in problems])}",

@@ -16,6 +16,7 @@ from pipeline.planning.selection import Selection
 from pipeline.planning.staleness import Decision, StageSnapshot, fits
 from pipeline.stage import upstream
 from pipeline.store.receipt import Work
+from pipeline.store.stored_results import Generation
 
 
 def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot, ...]:
@@ -24,15 +25,20 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
     Raises StageError if a selected stage lacks inputs that nothing will make.
     """
     store, stages = project.store, project.stages
-    current = {stage.name: store.current(stage.name) for stage in stages}
     selected = [stage for stage in stages if stage.name in selection.stages]
     needed = {stage.name for stage in selected} | {other.name for each in selected for other in upstream(each, stages)}
+    current: dict[str, Generation | None] = {}
+
+    def find() -> tuple[Generation, ...]:
+        current.update({stage.name: store.current(stage.name) for stage in stages})
+        return tuple(item for name, item in current.items() if item and name in needed)
+
     version_of = cache(installed_version)  # finding one reads many kilobytes, and every stage asks
     with ThreadPoolExecutor(1) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
-        checked = pool.submit(store.damage, [item for name, item in current.items() if item and name in needed])
+        checked = pool.submit(store.observe, find)
         sources = {stage.name: find_sources(project, stage) for stage in selected}
         works = {stage.name: current_work(project, stage, sources[stage.name], version_of) for stage in selected}
-        damage = checked.result()
+        _, damage = checked.result()
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}
     for stage in stages:

@@ -14,13 +14,13 @@ from pipeline.errors import DISK_FULL, FREE_SPACE, StoreError
 
 
 @contextmanager
-def explained(doing: str, path: Path) -> Iterator[None]:
-    """Turn an error of the system into a StoreError that says what could not be done, and where."""
+def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None]:
+    """Turn an error of the system into a StoreError that says what could not be done, where, and what is ``needed``."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        hint = f"make {path} writable, or work in another folder with -C"
+        hint = f"make {path} {needed}, or work in another folder with -C"
         if error.errno in DISK_FULL:
             reason, hint = "the disk is full", FREE_SPACE
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
@@ -35,11 +35,10 @@ def own_folder(path: Path) -> Path:
     return path
 
 
-def size_of(folder: Path) -> int:
-    """Add up the sizes of the files below a folder, in bytes; what a link leads to is not counted."""
-    if not is_folder(folder):
-        return folder.lstat().st_size
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not is_folder(path))
+def size_of(path: Path) -> int:
+    """Add up the sizes of a file, or of the files below a folder, in bytes. No link is followed; what is gone is 0."""
+    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names) if is_folder(path) else [path]
+    return sum(found.st_size for file in files if (found := status(file)))
 
 
 def exists(path: Path) -> bool:
@@ -47,21 +46,27 @@ def exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+def status(path: Path) -> os.stat_result | None:
+    """Return what the system says of a path itself, None if nothing is there; raises StoreError if it may not say."""
+    with explained("read the artifacts", path.parent, "readable"):
+        try:
+            return path.lstat()
+        except PermissionError:
+            raise
+        except OSError:
+            return None
+
+
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder itself, and not a link to one."""
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except OSError:
-        return False
+    found = status(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def regular_size(path: Path) -> int | None:
     """Return a file's size, or None if it is not there, or is a link or anything but a plain file."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    found = status(path)
+    return found.st_size if found and stat.S_ISREG(found.st_mode) else None
 
 
 def write(path: Path, data: bytes) -> None:
@@ -70,15 +75,6 @@ def write(path: Path, data: bytes) -> None:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

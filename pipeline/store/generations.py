@@ -11,8 +11,9 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from pipeline.safe_files import sync
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, sync, write
+from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, write
 from pipeline.store.receipt import KEY_DIGITS, Receipt
 from pipeline.store.stored_results import FAILED, PARTIAL, StoredResults, read_result
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import LockError
+from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError
+
+MOST_BYTES = 1 << 20  # of a command's words, and more than the system lets one have
 
 
 @contextmanager
@@ -31,6 +34,8 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
         ) from error
     try:
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise LockError("the lock is not a plain file", where=str(path), hint="remove it")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(path)
@@ -40,14 +45,27 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
                 ) from None
             notify(f"waiting for another pipeline: {holder}")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:  # some shared folders have none
+            raise LockError(
+                f"this file system has no locks: {error.strerror}", where=str(path.parent), hint=ANOTHER_FILE_SYSTEM
+            ) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        about = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since})
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, about.encode("utf-8", "backslashreplace"), 0)
+        _write(descriptor, json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since}))
         yield
-        os.ftruncate(descriptor, 0)
+        _write(descriptor, "")
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, text: str) -> None:
+    """Write into the lock's file who holds it; the lock works all the same where that fails, as on a full disk.
+
+    A file that has another name too, in a backup made of hard links or by somebody's malice, stays as it is.
+    """
+    with suppress(OSError):
+        if os.fstat(descriptor).st_nlink == 1:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)
 
 
 def current_writer(path: Path) -> str | None:
@@ -69,11 +87,15 @@ def _holder(path: Path) -> str:
     """Say who holds the lock, as far as the file says."""
     try:
         return _read_holder(path)[1]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "a process that has only just begun"
 
 
 def _read_holder(path: Path) -> tuple[int, str]:
-    """Return the holder's pid and a text about it; raises ValueError, KeyError or TypeError for any other content."""
-    about = json.loads(path.read_bytes())
+    """Return the holder's pid and a text about it; raises OSError, ValueError, KeyError or TypeError for all else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        about = json.loads(os.read(descriptor, MOST_BYTES))
+    finally:
+        os.close(descriptor)
     return about["pid"], f"pid {about['pid']}, {about['command']}, since {about['since']}"

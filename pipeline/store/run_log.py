@@ -5,17 +5,20 @@ A line is written with one call and forced to disk. A line torn by a crash is pa
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.figures import AnyFigure
+from pipeline.safe_files import replacing
 
 FILE_NAME = "runs.jsonl"
 BLOCK = 1 << 16  # bytes read from the end of the log to find the last run
@@ -75,7 +78,10 @@ def read_log(folder: Path) -> RunLog:
     """Read the log of runs; lines that are torn, or not what this software writes, are passed over and counted."""
     path = folder / FILE_NAME
     try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        with _opened(path) as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        lines = []
     except OSError as error:
         raise _cannot_read(path, error) from error
     found = [_parse(line) for line in lines if line.strip()]
@@ -92,7 +98,7 @@ def next_id(folder: Path) -> int:
     """Return the number of the next run. Only the end of the log is read: it may be long."""
     path = folder / FILE_NAME
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             end = start = file.seek(0, os.SEEK_END)
             while start > 0:
                 start = max(0, start - max(BLOCK, end - start))  # twice as much as before
@@ -127,8 +133,17 @@ def _is_shallow(value: object, levels: int) -> bool:
     return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
 
 
+def _opened(path: Path) -> IO[bytes]:
+    """Open the log to be read; raises OSError for a pipe or a device, of which there may be no end."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    return file
+
+
 def _cannot_read(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot read the log of runs: {error.strerror}", where=str(path))
+    return StoreError(f"cannot read the log of runs: {error.strerror}", where=str(path), hint="make it readable")
 
 
 def append_run(folder: Path, run: Run) -> None:
@@ -138,7 +153,15 @@ def append_run(folder: Path, run: Run) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
-            size = os.fstat(descriptor).st_size
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "it is not a plain file")
+            if found.st_nlink > 1:  # its other name is a backup's, or somebody's: only this one gets the new line
+                with replacing(path) as file:
+                    file.write(path.read_bytes())
+                append_run(folder, run)
+                return
+            size = found.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":  # the last writer was killed in mid-line
                 data = b"\n" + data
             os.write(descriptor, data)

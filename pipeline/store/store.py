@@ -11,13 +11,17 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError
 from pipeline.leftovers import VERIFY, remove_leftovers
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
+
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})  # what symlink answers then
 
 
 class Store(Generations):
@@ -36,6 +40,20 @@ class Store(Generations):
                 own_folder(folder)
             if not os.access(self._temporary, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._temporary))
+            self._require_links()
+
+    def _require_links(self) -> None:
+        """Raise StoreError if the file system has no symbolic links: the current results are found by them."""
+        link = self._temporary / f"link-{uuid4().hex}"
+        try:
+            link.symlink_to("nowhere")
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            raise StoreError(
+                "this file system has no symbolic links", where=str(self.root), hint=ANOTHER_FILE_SYSTEM
+            ) from error
+        link.unlink(missing_ok=True)  # another run may have removed it
 
     def sweep_up(self) -> None:
         """Remove what killed runs left unfinished; checkpoints stay."""
@@ -70,13 +88,16 @@ class Store(Generations):
     def forget_scratch(self, stage: str, key: str) -> None:
         """Remove the checkpoints of a work: renamed first, for a job may be writing one."""
         with explained("remove a checkpoint", self._scratch):
-            if exists(self._scratch / stage / key[:KEY_DIGITS]):
+            if is_folder(self._scratch / stage) and exists(self._scratch / stage / key[:KEY_DIGITS]):
                 self._set_aside(self._scratch / stage / key[:KEY_DIGITS])
 
     def discard(self, folder: Path) -> None:
-        """Remove what a stage wrote and may not publish."""
-        remove(folder)
+        """Remove what a stage wrote and may not publish; what cannot be removed now, the next run removes."""
+        with suppress(OSError, StoreError):
+            remove(folder)
 
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""
-        return sorted((self._scratch / stage).iterdir()) if is_folder(self._scratch / stage) else []
+        place = self._scratch / stage
+        with explained("read the artifacts", place, "readable"):
+            return sorted(place.iterdir()) if is_folder(self._scratch) and is_folder(place) else []

@@ -10,7 +10,8 @@ A generation's name begins with the first digits of its work's key, so a result 
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from pipeline.errors import StoreError
 from pipeline.fingerprint.files import file_digests
 from pipeline.store import receipt as receipts
 from pipeline.store.damage import Damage, DamageKind
-from pipeline.store.disk import explained, is_folder, regular_size
+from pipeline.store.disk import exists, explained, is_folder, regular_size, status
 from pipeline.store.receipt import KEY_DIGITS, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
 PARTIAL = "pieces"  # the folder of a stage's partial results
+
+Damages = Mapping[Path, tuple[Damage, ...]]  # what is wrong with each result, by its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,13 @@ class StoredResults:
     def current(self, stage: str) -> Generation | None:
         """Return the current result of a stage, None where there is none."""
         place = self.folder(stage)
-        with explained("read the artifacts", place):
-            try:
-                mode = place.lstat().st_mode
-            except FileNotFoundError:
+        with explained("read the artifacts", place, "readable"):
+            found = status(place)
+            if found is None:
                 return None
-            if stat.S_ISLNK(mode):
-                target = place.readlink()
-                if target.parent != Path(".store", stage) or not is_folder(self._inner / stage):
-                    return Generation(place, None, "it is a link to somewhere else")
-                if not is_folder(self.root / target):
-                    return Generation(place, None, "its files are gone")
-                if target.name == FAILED:
-                    return None
-                return read_result(self.root / target)
-            if not stat.S_ISDIR(mode):
+            if stat.S_ISLNK(found.st_mode):
+                return self._linked(stage, place)
+            if not stat.S_ISDIR(found.st_mode):
                 raise StoreError("a file stands where a stage's folder should be", where=str(place), hint="move it")
             # a folder instead of a link: a copy of artifacts/ that followed links
             if regular_size(place / receipts.FILE_NAME) is None:
@@ -73,9 +68,27 @@ class StoredResults:
                 )
             return read_result(place)
 
+    def _linked(self, stage: str, place: Path) -> Generation | None:
+        """Return the result that a stage's link leads to, None for a failure's report."""
+        target = place.readlink()
+        if target.parent != Path(".store", stage) or not self._is_home(stage):
+            return Generation(place, None, "it is a link to somewhere else")
+        if target.name == FAILED:
+            return None
+        for found in _read_results([self.root / target]):
+            return found
+        with suppress(FileNotFoundError):
+            if place.readlink() != target:  # it was switched, and the earlier result removed: look again
+                return self._linked(stage, place)
+        return Generation(place, None, "its files are gone")
+
+    def _is_home(self, stage: str) -> bool:
+        """Whether the folder of a stage's stored results is there, and no link leads to it."""
+        return is_folder(self._inner) and is_folder(self._inner / stage)
+
     def stored(self, stage: str, key: str = "") -> tuple[Generation, ...]:
         """Return all stored results of a stage, readable or not; with a ``key``, those whose names begin with it."""
-        return tuple(map(read_result, self._folders(stage, key[:KEY_DIGITS])))
+        return _read_results(self._folders(stage, key[:KEY_DIGITS]))
 
     def generations(self, stage: str, key: str = "") -> tuple[Generation, ...]:
         """Return the stored results of a stage with a readable receipt, the newest first; with a ``key``, of this work.
@@ -87,26 +100,26 @@ class StoredResults:
     def partial_results(self, stage: str) -> tuple[Generation, ...]:
         """Return all partial results of a stage, readable or not."""
         place = self._inner / stage / PARTIAL
-        with explained("read the artifacts", place):
-            if not is_folder(place.parent) or not is_folder(place):
+        with explained("read the artifacts", place, "readable"):
+            if not self._is_home(stage) or not is_folder(place):
                 return ()
-            return tuple(read_result(folder) for folder in sorted(place.iterdir()) if is_folder(folder))
+            return _read_results(sorted(place.iterdir()))
 
     def _folders(self, stage: str, beginning: str = "") -> list[Path]:
         """Return the folders of a stage's stored results whose names begin in a certain way."""
         place = self._inner / stage
-        with explained("read the artifacts", place):
-            if not is_folder(self._inner) or not is_folder(place):
+        with explained("read the artifacts", place, "readable"):
+            if not self._is_home(stage):
                 return []
             found = sorted(folder for folder in place.iterdir() if folder.name.startswith(beginning))
-            return [folder for folder in found if is_folder(folder) and folder.name not in {FAILED, PARTIAL}]
+            return [folder for folder in found if folder.name not in {FAILED, PARTIAL}]
 
     def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
         """Return the digests of the functions that made a stored result, None if it is gone."""
         receipt = read_result(self._inner / stage / generation).receipt
         return receipt.work.code if receipt else None
 
-    def damage(self, generations: Collection[Generation]) -> dict[Path, tuple[Damage, ...]]:
+    def damage(self, generations: Collection[Generation]) -> Damages:
         """Hash the files of finished results, side by side, and say by folder what is missing or damaged."""
         wanted: dict[Path, tuple[Path, str, str]] = {}
         problems: dict[Path, list[Damage]] = {}
@@ -125,7 +138,7 @@ class StoredResults:
                     found.append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
                 else:
                     wanted[path] = (generation.folder, subject, output.bytes)
-        with explained("read the artifacts", self.root):
+        with explained("read the artifacts", self.root, "readable"):
             try:
                 digests = file_digests(wanted)
             except FileNotFoundError:  # a result was removed meanwhile: look again
@@ -135,12 +148,25 @@ class StoredResults:
                 problems[folder].append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
         return {folder: tuple(found) for folder, found in problems.items()}
 
+    def observe(self, find: Callable[[], tuple[Generation, ...]]) -> tuple[tuple[Generation, ...], Damages]:
+        """Find results and say what is wrong with them; where one was removed meanwhile, as clean does, look again."""
+        while True:
+            found = find()
+            damage = self.damage(found)
+            if all(exists(folder) for folder, problems in damage.items() if problems):
+                return found, damage
+
+    def observe_current(self, stage: str) -> tuple[Generation | None, tuple[Damage, ...]]:
+        """Return the current result of a stage, None where there is none, and what is wrong with it."""
+        found, damage = self.observe(lambda: tuple(filter(None, [self.current(stage)])))
+        return (found[0], damage[found[0].folder]) if found else (None, ())
+
     def recall(self, name: str) -> bytes:
         """Return what ``remember`` kept under a name, nothing if there is none."""
         path = self._inner / name
         try:
             return path.read_bytes() if regular_size(path) is not None else b""
-        except OSError:
+        except (OSError, StoreError):
             return b""
 
 
@@ -154,12 +180,18 @@ def newest_first(stage: str, results: Iterable[Generation]) -> tuple[Generation,
     return tuple(item for _, item in sorted(good, key=lambda pair: pair[0], reverse=True))
 
 
+def _read_results(folders: Iterable[Path]) -> tuple[Generation, ...]:
+    """Read the receipts in those of some paths that are folders, and are still there afterwards."""
+    found = [read_result(folder) for folder in folders if is_folder(folder)]
+    return tuple(item for item in found if item.receipt or exists(item.folder))
+
+
 def read_result(folder: Path) -> Generation:
     """Read the receipt in a folder; what is wrong with it is returned, not raised."""
     path = folder / receipts.FILE_NAME
-    if regular_size(path) is None:
-        return Generation(folder, None, "there is none")
     try:
+        if regular_size(path) is None:
+            return Generation(folder, None, "there is none")
         return Generation(folder, receipts.from_json(path.read_bytes()))
     except StoreError as error:
         return Generation(folder, None, error.what)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from pipeline.store.damage import Damage
 from pipeline.store.store import Store
-from pipeline.store.stored_results import Generation, read_result
+from pipeline.store.stored_results import Damages, Generation, read_result
 
 
 class TrialStore(Store):
@@ -32,7 +31,7 @@ class TrialStore(Store):
     def current(self, stage: str) -> Generation | None:
         return self._chosen[stage] if stage in self._chosen else super().current(stage)
 
-    def damage(self, generations: Collection[Generation]) -> dict[Path, tuple[Damage, ...]]:
+    def damage(self, generations: Collection[Generation]) -> Damages:
         """Say what is missing or damaged of finished results, without reading those again that were intact."""
         found = super().damage([item for item in generations if item.folder not in self._intact])
         self._intact.update(folder for folder, damage in found.items() if not damage)

@@ -1,0 +1,152 @@
+"""File systems that lack something, or are full, or go away: one message before any work, or no matter at all."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toy_project import Recorder, Toy, oracle
+
+from pipeline.errors import PipelineError, StageError, StoreError
+from pipeline.safe_files import replacing
+from pipeline.store.lock import current_writer, writer_lock
+from pipeline.store.run_log import read_runs
+
+
+def failing(number: int) -> Callable[..., None]:
+    """A call of the system that always fails in one way."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_told_before_any_work(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", failing(number))
+    watcher = Recorder()
+    with pytest.raises(PipelineError, match="this file system has no locks") as caught:
+        toy.run("all", watcher=watcher)
+    assert (caught.value.where, "-C" in caught.value.hint) == (str(toy.artifacts), True)
+    assert not watcher.began
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_links_is_told_before_any_work(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "symlink", failing(number))
+    watcher = Recorder()
+    with pytest.raises(PipelineError, match="this file system has no symbolic links") as caught:
+        toy.run("all", watcher=watcher)
+    assert (caught.value.where, "-C" in caught.value.hint) == (str(toy.artifacts), True)
+    assert not watcher.began
+    assert not list((toy.artifacts / ".store/tmp").iterdir())
+
+
+def refusing_folders(number: int) -> Callable[[int], None]:
+    """A file system that forces files to disk, and fails for folders in one way."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    return fsync
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_folders_that_cannot_be_forced_to_disk_are_passed_over(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "fsync", refusing_folders(number))
+    toy.run("all")
+    assert toy.files() == oracle()
+    with replacing(tmp_path / "own.csv") as file:
+        file.write(b"1")
+    assert (tmp_path / "own.csv").read_bytes() == b"1"
+
+
+def test_a_folder_that_fails_to_be_written_to_disk_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", refusing_folders(errno.EIO))
+    with pytest.raises(StoreError, match="cannot publish"):
+        toy.run("all")
+
+
+def test_a_file_that_cannot_be_forced_to_disk_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
+    with pytest.raises(StoreError, match="cannot publish"):
+        toy.run("all")
+
+
+@pytest.mark.parametrize(
+    ("call", "closed"),
+    [
+        ("lstat", "artifacts/power"),
+        ("lstat", "artifacts/.store/power"),
+        ("readlink", "artifacts/power"),
+        ("iterdir", "artifacts/.store/power"),
+        ("open", "powers.npy"),
+    ],
+)
+def test_artifacts_that_may_not_be_read_are_to_be_made_readable(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, call: str, closed: str
+) -> None:
+    """Permissions do not hold for root, who may run the tests: so it is the calls that refuse here."""
+    toy.run("all")
+    toy.settings = {"power.exponent": 3}  # so that stored results are looked at
+    real = getattr(Path, call)
+
+    def refuse(path: Path, *args: object, **options: object) -> object:
+        if str(path).endswith(closed):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, call, refuse)
+    with pytest.raises(StoreError, match="cannot read the artifacts: Permission denied") as caught:
+        toy.plan("all")
+    assert "readable" in caught.value.hint
+    assert "writable" not in caught.value.hint
+
+
+def test_a_lock_works_though_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    for call in ("ftruncate", "pwrite"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, failing(errno.ENOSPC))
+            with writer_lock(path, wait=False, notify=str):
+                assert current_writer(path) is None
+                refused = pytest.raises(PipelineError, match="another pipeline is writing here")
+                with refused, writer_lock(path, wait=False, notify=str):
+                    pass
+
+
+@pytest.mark.parametrize("stage", ["load", "total"])
+def test_artifacts_that_are_moved_away_in_mid_run_do_not_hide_what_went_wrong_first(toy: Toy, stage: str) -> None:
+    toy.settings = {"total.fails": stage == "total"}
+    hooks = {stage: lambda: toy.artifacts.rename(toy.work / "moved")}
+    with pytest.raises(StageError) as caught:
+        toy.run("all", watcher=Recorder(hooks))
+    assert caught.value.what.startswith(f"{stage} failed: No such file or directory")
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_failure_that_it_is_about(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("cannot write the report of the failure")
+
+    monkeypatch.setattr("pipeline.store.store.Store.leave_report", fail)
+    toy.settings = {"total.fails": True}
+    with pytest.raises(PipelineError, match="it was told to fail"):
+        toy.run("all")
+    assert read_runs(toy.artifacts)[-1].error == "it was told to fail"
