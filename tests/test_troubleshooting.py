@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pipeline.cli import main
+from pipeline.history.verify import _rerun_problem
+from pipeline.store.store import Store
 from stages.sample import SAMPLE_FOLDER
 
 PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -56,6 +61,25 @@ def locked(folder: Path) -> str:
     with (folder / "artifacts/.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         return run(folder, "run", "ingest", "--force", "--no-wait")
+
+
+def without(call: str, folder: Path, patch: pytest.MonkeyPatch) -> str:
+    """Run on a file system that lacks what a call of the system asks for."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    patch.setattr(call, refuse)
+    return run(folder, "run", "ingest")
+
+
+def on_another_processor(folder: Path) -> str:
+    """Repeat a result whose receipt names other kernels, as though its values had come out otherwise there."""
+    store = Store(folder / "artifacts")
+    made = store.current("split").receipt
+    outputs = {name: replace(output, content="other") for name, output in made.outputs.items()}
+    elsewhere = replace(made, environment={**made.environment, "kernels": "openblas 0.3.30 Zen"})
+    return _rerun_problem(replace(elsewhere, outputs=outputs), made)
 
 
 def damaged(folder: Path) -> str:
@@ -102,6 +126,8 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "train.epochs cannot": lambda folder, _: run(folder, "status", "--set", "train.epochs=many"),
     "there is no preset": lambda folder, _: run(folder, "status", "--preset", "sed"),
     "another pipeline": lambda folder, _: locked(folder),
+    "this file system has no locks": lambda folder, patch: without("fcntl.flock", folder, patch),
+    "this file system has no symbolic": lambda folder, patch: without("os.symlink", folder, patch),
     "evaluate needs": lambda folder, _: run(folder, "run", "evaluate", "--only"),
     "train has not been run": lambda folder, _: picture(folder, "photo.png", blank=False),
     "Kaggle's program": not_installed,
@@ -110,6 +136,10 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
 }
 FINISHED: dict[str, Callable[[Path], str]] = {
     "the result of train is damaged": damaged,
+    "made with other": on_another_processor,
+    "--output ... lies": lambda folder: run(
+        folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--output", "artifacts/answers.csv"
+    ),
     "the model is not up to date": lambda folder: run(
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--set", "train.epochs=3"
     ),
