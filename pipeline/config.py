@@ -6,9 +6,7 @@ defaults < preset < pipeline.toml < environment (PIPELINE_TRAIN_EPOCHS=5) < --se
 from __future__ import annotations
 
 import difflib
-import math
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +15,14 @@ from typing import Any
 import msgspec
 
 from pipeline.choices import choices, is_text, item_type, setting_type, unknown_choice
-from pipeline.errors import ConfigError, first_few, nearest
+from pipeline.errors import ConfigError, first_few, nearest, shortened
 from pipeline.stage import Parameters, Stage
+from pipeline.toml import TomlError, parse_document, parse_value, read_text, toml_text, unfit
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
 DEFAULT = "default"
+NEAR_MISS = 0.85  # how like a setting's name a variable's is that is meant for it
 
 Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -46,12 +46,14 @@ class Setting:
 class Config:
     """The resolved settings of every stage, and where each value came from.
 
-    ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ...
+    ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ... ``warnings`` tell of
+    variables of the environment that were probably meant to be settings.
     """
 
     parameters: Mapping[str, Parameters]
     origins: Mapping[str, str]
     preset: str | None
+    warnings: tuple[str, ...] = ()
 
     def values(self, stage: str) -> dict[str, Any]:
         """Return a stage's settings as plain data: lists, texts, numbers, None."""
@@ -81,12 +83,12 @@ def load_config(
     layers: list[Setting] = []
     if chosen is not None:
         if chosen not in presets:
-            raise ConfigError(f"there is no preset '{chosen}'", hint=nearest(chosen, presets, "presets"))
+            raise ConfigError(f"there is no preset '{shortened(chosen)}'", hint=nearest(chosen, presets, "presets"))
         layers += _from_tables(presets[chosen], f"preset {chosen}")
     layers += _from_tables(tables, FILE_NAME)
     layers += _from_environment(environment, stages)
     layers += [_parse_set(text, stages) for text in sets]
-    return _resolve(stages, layers, chosen)
+    return replace(_resolve(stages, layers, chosen), warnings=tuple(_near_misses(environment, stages)))
 
 
 def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | None) -> Config:
@@ -97,8 +99,8 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
         keys = stage.parameters.__struct_fields__
         if setting.key not in keys:
             raise ConfigError(
-                f"{setting.stage} has no setting '{setting.key}'",
-                where=f"{setting.name} in {setting.origin}",
+                f"{setting.stage} has no setting '{shortened(setting.key)}'",
+                where=f"{shortened(setting.name)} in {setting.origin}",
                 hint=nearest_setting(setting.key, keys, setting.stage),
             )
         winners[setting.name] = setting
@@ -116,23 +118,19 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     """Check types, bounds and names strictly: "5" is not 5, and True is not 1."""
     given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
     for item in given.values():
-        if isinstance(item.value, float) and not math.isfinite(item.value):
-            raise ConfigError(
-                f"{item.name} must be a finite number, not {item.value}",
-                where=item.origin,
-                hint=_advice(stage, item.key),
-            )
+        if problem := unfit(item.value):
+            raise ConfigError(f"{item.name} {problem}", where=item.origin, hint=_advice(stage, item.key))
     try:
         parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$.")
+        reason, _, path = str(error).rpartition(" - at `$.") if " - at `$." in str(error) else (str(error), "", "")
         key = path.rstrip("`").partition("[")[0]
         setting = given.get(key)
         if setting is None:  # a rule that concerns several keys at once
             named = [item for item in given.values() if item.key in reason] or list(given.values())
             names = ", ".join(f"{item.name} in {item.origin}" for item in named)
             raise ConfigError(
-                f"the settings of {stage.name} do not fit together: {reason}",
+                f"the settings of {stage.name} do not fit together: {shortened(reason, 300)}",
                 where=names,
                 hint="change one of them; `pipeline config` shows where each comes from",
             ) from error
@@ -140,7 +138,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             known = choices(setting_type(stage.parameters, key))
             raise _no_such_choice(stage, setting, unknown[1], known) from error
         raise ConfigError(
-            f"{setting.name} cannot be {toml_text(setting.value)}: {_plain_reason(reason)}",
+            f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(_plain_reason(reason), 300)}",
             where=setting.origin,
             hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
@@ -168,7 +166,7 @@ def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequenc
     """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
     close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
     return ConfigError(
-        f"{setting.name} cannot be {toml_text(setting.value)}: there is no choice '{unknown}'",
+        f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
         where=setting.origin,
         hint=(f"did you mean '{close[0]}'? " if close else "") + _advice(stage, setting.key),
     )
@@ -181,9 +179,9 @@ def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
     text = "[" + toml_text(setting.value).strip('"') + "]"
     try:
         msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, TomlError):
         return ""
-    return f"with brackets: {text}; "
+    return f"with brackets: {shortened(text)}; "
 
 
 def _plain_reason(reason: str) -> str:
@@ -244,11 +242,13 @@ def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
         if stage.name == stage_name:
             keys = stage.parameters.__struct_fields__
             if key not in keys:
-                raise ConfigError(f"{stage_name} has no setting '{key}'", hint=nearest_setting(key, keys, stage_name))
+                raise ConfigError(
+                    f"{stage_name} has no setting '{shortened(key)}'", hint=nearest_setting(key, keys, stage_name)
+                )
             return stage, key
     raise ConfigError(
-        f"there is no stage '{stage_name}'",
-        where=name,
+        f"there is no stage '{shortened(stage_name)}'",
+        where=shortened(name),
         hint=nearest(stage_name, [item.name for item in stages], "stages"),
     )
 
@@ -259,34 +259,18 @@ def plain(parameters: Parameters) -> dict[str, Any]:
     return values
 
 
-def toml_text(value: Any) -> str:
-    """Write a plain value as TOML does; None, which TOML lacks, as ``none``."""
-    if value is None:
-        return "none"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {toml_text(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(toml_text(each) for each in value) + "]"
-    return msgspec.json.encode(value).decode()
-
-
-def setting_text(value: Any) -> str:
-    """Write a setting as a person would type it after ``--set``: as TOML, a text without its quotes."""
-    return value if isinstance(value, str) else toml_text(value)
-
-
 def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:
     """Return the tables of pipeline.toml and the preset that it chooses, both empty where there is no file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' Notepad begins with a BOM
+        content = parse_document(read_text(path))
     except FileNotFoundError as error:
         if not path.is_symlink():
             return {}, None
         raise ConfigError(f"{FILE_NAME} is a link to nothing", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except TomlError as error:
         is_value = "Invalid value" in str(error)
         hint = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
-        raise ConfigError(f"{FILE_NAME} is not valid TOML: {error}", where=str(path), hint=hint) from error
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error}", where=str(path), hint=hint) from error
     except OSError as error:
         raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
     preset = content.pop("preset", None)
@@ -295,10 +279,10 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
     names = [stage.name for stage in stages]
     for name, table in content.items():
         if name not in names:
-            is_table = isinstance(table, dict)
+            is_table, shown = isinstance(table, dict), shortened(name)
             raise ConfigError(
-                f"there is no stage '{name}'" if is_table else f"the key '{name}' stands outside every table",
-                where=f"[{name}] in {FILE_NAME}" if is_table else f"{name} in {FILE_NAME}",
+                f"there is no stage '{shown}'" if is_table else f"the key '{shown}' stands outside every table",
+                where=f"[{shown}] in {FILE_NAME}" if is_table else f"{shown} in {FILE_NAME}",
                 hint=nearest(name, [*names, "preset"], "tables")
                 if is_table or difflib.get_close_matches(name, ["preset"])
                 else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
@@ -315,23 +299,29 @@ def _from_tables(tables: Mapping[str, Mapping[str, Any]], origin: str) -> Iterat
 
 
 def _from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[Setting]:
-    """Read PIPELINE_<STAGE>_<KEY>; other programs' PIPELINE_* variables are left alone unless they look mistyped."""
-    names = [stage.name for stage in stages]
+    """Read PIPELINE_<STAGE>_<KEY>; other programs' PIPELINE_* variables are left alone."""
+    names = _variables(stages)
     for variable in sorted(environment):
-        if not variable.startswith(PREFIX) or variable == f"{PREFIX}PRESET":
+        if name := names.get(variable.upper() if variable.startswith(PREFIX) else ""):
+            origin, written = f"environment {variable}", environment[variable]
+            yield Setting(*name, _value(written, ".".join(name), origin), origin, written)
+
+
+def _near_misses(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[str]:
+    """Warn of variables whose names are nearly those of settings."""
+    names = [f"{PREFIX}PRESET", *_variables(stages)]
+    keys = [name.removeprefix(PREFIX) for name in names]
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable.upper() in names:
             continue
-        stage, _, key = variable.removeprefix(PREFIX).lower().partition("_")
-        if stage in names:
-            written = environment[variable]
-            yield Setting(stage, key, parse_value(written), f"environment {variable}", written)
-        elif not key and difflib.get_close_matches(stage, ["preset"], cutoff=0.75):
-            raise ConfigError(
-                f"{variable} means nothing", where="the environment", hint=f"did you mean {PREFIX}PRESET?"
-            )
-        elif key and difflib.get_close_matches(stage, names, n=1, cutoff=0.75):
-            raise ConfigError(
-                f"there is no stage '{stage}'", where=f"environment {variable}", hint=nearest(stage, names, "stages")
-            )
+        if meant := difflib.get_close_matches(variable.removeprefix(PREFIX).upper(), keys, n=1, cutoff=NEAR_MISS):
+            yield f"the variable {shortened(variable)} sets nothing; did you mean {PREFIX}{meant[0]}?"
+
+
+def _variables(stages: Sequence[Stage]) -> dict[str, tuple[str, str]]:
+    """Return the stage and the key that each variable of the environment sets."""
+    pairs = [(stage.name, key) for stage in stages for key in stage.parameters.__struct_fields__]
+    return {f"{PREFIX}{stage}_{key}".upper(): (stage, key) for stage, key in pairs}
 
 
 def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
@@ -341,19 +331,17 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     if not equals or not dot:
         full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__]
         hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
-        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{text}'", hint=hint)
+        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{shortened(text)}'", hint=hint)
     names = [item.name for item in stages]
     if stage not in names:
-        raise ConfigError(f"there is no stage '{stage}'", where=f"--set {text}", hint=nearest(stage, names, "stages"))
-    return Setting(stage, key, parse_value(value), "--set", value)
+        hint = nearest(stage, names, "stages")
+        raise ConfigError(f"there is no stage '{shortened(stage)}'", where=f"--set {shortened(text)}", hint=hint)
+    return Setting(stage, key, _value(value, f"{stage}.{key}", "--set"), "--set", value)
 
 
-def parse_value(text: str) -> Any:
-    """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out."""
-    if text.strip() == "none":
-        return None
+def _value(written: str, name: str, origin: str) -> Any:
+    """Parse a value as TOML, or else as a plain text; raises ConfigError for one that is not read."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text.strip()
-    return parsed["value"] if parsed.keys() == {"value"} else text.strip()
+        return parse_value(written)
+    except TomlError as error:
+        raise ConfigError(f"{shortened(name)} cannot be {shortened(written)}: {error}", where=origin) from error

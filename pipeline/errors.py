@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterable, Sequence
 
 from pipeline.exit_codes import ExitCode
 
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
-FREE_SPACE = "free some space (pipeline clean shows what could go) and run again"
+NO_MEMORY = re.compile("(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc")
+MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
+LONGEST = 1_000  # letters of a line that is shown
+FULL = {
+    errno.ENOSPC: ("the disk is full", "free some space (pipeline clean shows what could go) and run again"),
+    errno.EDQUOT: ("your share of the disk is used up", "free some space (pipeline clean shows what could go)"),
+    errno.EFBIG: ("a file may not be that large here", "ulimit -f shows the limit: raise it, or use another disk"),
+}
 
 
 class PipelineError(Exception):
@@ -35,12 +42,13 @@ class PipelineError(Exception):
     def lines(self) -> list[str]:
         """Return what is shown, a line each; a line break within one is part of a name from outside."""
         first, *others = self.places
-        return [
+        lines = [
             self.what,
             *([f"  where: {first}"] if first else []),
             *(f"    {place}" for place in others),
             *([f"  hint:  {self.hint}"] if self.hint else []),
         ]
+        return [shortened(line, LONGEST) for line in lines]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -70,6 +78,36 @@ class SweepError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
+
+
+def disk_full(error: OSError) -> tuple[str, str] | None:
+    """Return what to tell, and a hint, if a file could not be written since there is no more room; None if not so."""
+    return FULL.get(error.errno or 0)
+
+
+def shortage(error: BaseException) -> PipelineError | None:
+    """Return what to tell if an error, or one that led to it, comes from too little memory, or too few processes."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        number, file = (link.errno, link.filename) if isinstance(link, OSError) else (None, None)
+        if isinstance(link, MemoryError) or number == errno.ENOMEM or NO_MEMORY.search(str(link)):
+            return PipelineError("memory ran out", hint=MORE_MEMORY)
+        if "can't start new thread" in str(link) or (number == errno.EAGAIN and not file):
+            what = "no further thread or process can be started: their number, or memory, is limited"
+            return PipelineError(what, hint=f"{MORE_MEMORY}; ulimit -u shows the limit of processes")
+        if number in {errno.EMFILE, errno.ENFILE}:
+            return PipelineError("too many files are open at once", hint="ulimit -n shows the limit: raise it")
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def shortened(text: str, most: int = 100) -> str:
+    """Leave out the middle of a text of more than ``most`` letters, and say how many there are."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 2 // 3]} ... {text[len(text) - most // 4 :]} ({len(text):,} letters)"
 
 
 def first_few(texts: Sequence[str], most: int = 5, separator: str = ", ") -> str:

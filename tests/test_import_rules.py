@@ -26,7 +26,7 @@ FLOORS = (
     ("exit_codes",),
     ("errors", "figures", "visible", "leftovers"),
     ("stage", "safe_files"),
-    ("choices",),
+    ("choices", "toml"),
     ("config",),
     ("fingerprint",),
     ("store",),
@@ -136,6 +136,7 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         "pipeline.sweep.files",
         "pipeline.workers.dask_job",
         "pipeline.workers.local",
+        "pipeline.terminal.streams",  # /dev/null
     }  # where --output says so, below sweeps/, in temporary folders
     store = {"pipeline.store.store", "pipeline.store.generations"}
     assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.run_log", *elsewhere}

@@ -12,7 +12,7 @@ from typing import Any, cast
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
-from pipeline.errors import ConfigError, PipelineError, nearest
+from pipeline.errors import LONGEST, ConfigError, PipelineError, nearest, shortage, shortened
 from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
@@ -38,7 +38,7 @@ def visible_usage() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+        raise click.UsageError(shortened(visible(error.format_message()), LONGEST), error.ctx) from error
 
 
 class Commands(click.Group):
@@ -59,9 +59,30 @@ class Commands(click.Group):
         reference = {**COMMANDS, **OF_STAGES}.get(cmd_name)
         return cast("click.Command", resolve(reference)) if reference else None
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        from pipeline.execution.signals import interruptible
+        from pipeline.terminal.output import notify_error
+        from pipeline.terminal.streams import use_streams
+
+        is_program = use_streams()
+        with interruptible(for_good=is_program):
+            try:
+                try:
+                    return super().main(*args, **extra)
+                finally:
+                    sys.stdout.flush()
+            except PipelineError as error:  # of standard output, which takes the last of it only now
+                notify_error(error)
+                sys.exit(ExitCode.FAILED)
+            except BrokenPipeError:
+                sys.exit(ExitCode.FAILED)
+
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with visible_usage():
-            return super().make_context(*args, **extra)
+        try:
+            with visible_usage():
+                return super().make_context(*args, **extra)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,14 +90,14 @@ class Commands(click.Group):
         is_unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
         if is_unknown and not ctx.resilient_parsing:  # a shell that completes asks about half a word too
             known = nearest(args[0], self.list_commands(ctx), "commands")
-            raise ConfigError(f"there is no command '{args[0]}'", hint=known)
+            raise ConfigError(f"there is no command '{shortened(args[0])}'", hint=known)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        from pipeline.execution.signals import interruptible
+        from pipeline.execution.signals import uninterrupted
 
         try:
-            with interruptible(), visible_usage():
+            with visible_usage():
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -84,13 +105,14 @@ class Commands(click.Group):
             self._end(ctx, error.lines(), error.exit_code)
         except KeyboardInterrupt:
             what = "the last good artifacts are in place, and the same command takes up what was unfinished"
-            self._end(ctx, [f"interrupted; {what}"], ExitCode.INTERRUPTED)
+            with uninterrupted():
+                self._end(ctx, [f"interrupted; {what}"], ExitCode.INTERRUPTED)
         except BrokenPipeError:
             ctx.exit(ExitCode.FAILED)
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is shown as one block too
-            what = f"{type(error).__name__}: {error}"
-            lines = [f"this should not have happened: {what}", "  hint:  run it again with --debug"]
-            self._end(ctx, lines, ExitCode.FAILED)
+            what = f"this should not have happened: {type(error).__name__}: {error}"
+            told = shortage(error) or PipelineError(what, hint="run it again with --debug")
+            self._end(ctx, told.lines(), ExitCode.FAILED)
 
     @staticmethod
     def _end(ctx: click.Context, lines: Sequence[str], code: int) -> None:

@@ -35,7 +35,12 @@ class ProjectOptions:
 
     def load(self, *more: str) -> Project:
         """Read the settings and the artifacts; ``more`` are settings beyond those of --set. Raises ConfigError."""
-        return load_project(self.folder, self.preset, (*self.sets, *more))
+        project = load_project(self.folder, self.preset, (*self.sets, *more))
+        if not more:  # once for a command
+            from pipeline.terminal.output import notify
+
+            notify(*(f"warning: {text}" for text in project.config.warnings))
+        return project
 
 
 def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:

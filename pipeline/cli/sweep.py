@@ -111,7 +111,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The table, a picture and the best settings are written below
     sweeps/; the artifacts stay as they are. The same sweep again runs only what is missing.
     """  # noqa: D301 - click takes the character itself: the next lines stay as they are
-    from pipeline.config import takes_fractions, toml_text
+    from pipeline.config import takes_fractions
     from pipeline.sweep.files import own_folder, require_new, write_files
     from pipeline.sweep.results import best_of
     from pipeline.sweep.run_sweep import find_done, run_sweep
@@ -119,6 +119,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     from pipeline.sweep.trials import make_sweep
     from pipeline.terminal.output import notify, print_json
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
+    from pipeline.toml import toml_text
     from stages import OBJECTIVE
 
     if options.folds is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pipeline.errors import PipelineError, StoreError, SweepError
 from pipeline.execution.run_stage import StageRun, run_stage
-from pipeline.execution.signals import interruptible
+from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
 from pipeline.planning.plan import decide_next, known_inputs, make_plan
@@ -144,7 +144,8 @@ def run(
             if outcome != "done" or (result.has_run_anything if trial else result.did_something):
                 result.seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
                 try:
-                    _log(project, result, started.isoformat(timespec="seconds"), outcome, error, trial)
+                    with uninterrupted():
+                        _log(project, result, started.isoformat(timespec="seconds"), outcome, error, trial)
                 except StoreError:
                     if outcome == "done":  # else the first error is the one to show
                         raise

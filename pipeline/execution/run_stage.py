@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import DISK_FULL, FREE_SPACE, DataError, PipelineError, StageError, StoreError, first_few
+from pipeline.errors import DataError, PipelineError, StageError, StoreError, disk_full, first_few, shortage
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources
@@ -229,13 +229,15 @@ def _explained(stage: Stage) -> Iterator[None]:
         yield
     except PipelineError:
         raise
-    except MemoryError as error:
-        raise StageError(f"{stage.name} ran out of memory") from error
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise StoreError(f"{stage.name} cannot write its results: the disk is full", hint=FREE_SPACE) from error
-        raise StageError(f"{stage.name} failed: {error.strerror or error}", where=str(error.filename or "")) from error
     except Exception as error:
+        if short := shortage(error):
+            raise StageError(f"{stage.name} failed: {short.what}", hint=short.hint) from error
+        if isinstance(error, OSError) and (full := disk_full(error)):
+            what, hint = full
+            raise StoreError(f"{stage.name} cannot write its results: {what}", hint=hint) from error
+        if isinstance(error, OSError):
+            what = f"{stage.name} failed: {error.strerror or error}"
+            raise StageError(what, where=str(error.filename or "")) from error
         raise StageError(
             f"{stage.name} failed: {type(error).__name__}: {error}", hint="run it again with --debug to see where"
         ) from error

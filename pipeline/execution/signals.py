@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in the same way: by an exception, so that nothing is left half done.
+"""Ctrl-C, SIGTERM and SIGHUP end a run in the same way: by an exception, so that nothing is left half done.
 
 It is KeyboardInterrupt, which is no Exception. So a stage or a library that catches every Exception does not
 catch it.
@@ -8,22 +8,56 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SAME_WISH = 3.0  # seconds, within which a second signal asks for nothing new: the first is being dealt with
+
+
+class _Stop:
+    """A handler that raises KeyboardInterrupt, once for signals in quick succession."""
+
+    def __init__(self) -> None:
+        self._last = -SAME_WISH
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        now = time.monotonic()
+        if now - self._last >= SAME_WISH:
+            self._last = now
+            raise KeyboardInterrupt
+
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt in the main thread on SIGINT and SIGTERM while the block runs."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+def interruptible(*, for_good: bool = False) -> Iterator[None]:
+    """Raise KeyboardInterrupt in the main thread on SIGINT, SIGTERM and SIGHUP while the block runs.
+
+    A SIGHUP that is ignored stays so: ``nohup`` asks for it. ``for_good`` says that this process ends with the block:
+    then all are ignored behind it, so that nothing disturbs Python as it shuts down.
+    """
+    is_set = isinstance(signal.getsignal(signal.SIGTERM), _Stop)
+    if is_set or threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
+    stop = _Stop()
+    numbers = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    earlier = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, signal.SIG_IGN if for_good else handler)
 
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        raise KeyboardInterrupt
 
-    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore these signals while the block runs: it is short, and tells of an interruption."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
     try:
         yield
     finally:

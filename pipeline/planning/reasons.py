@@ -8,11 +8,12 @@ from enum import Enum
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import FILE_NAME, setting_text
+from pipeline.config import FILE_NAME
 from pipeline.errors import first_few
 from pipeline.stage import maker_of
 from pipeline.store.damage import Damage
 from pipeline.store.receipt import LOCATION
+from pipeline.toml import setting_text
 
 if TYPE_CHECKING:
     from pipeline.planning.staleness import Decision

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import DISK_FULL, FREE_SPACE, StoreError
+from pipeline.errors import StoreError, disk_full
 
 
 @contextmanager
@@ -21,8 +21,8 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
     except OSError as error:
         reason = error.strerror or str(error)
         hint = f"make {path} {needed}, or work in another folder with -C"
-        if error.errno in DISK_FULL:
-            reason, hint = "the disk is full", FREE_SPACE
+        if full := disk_full(error):
+            reason, hint = full
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
             hint = "move away the file that stands where a folder should be"
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error

@@ -12,19 +12,22 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config, plain, setting_text, toml_text
-from pipeline.errors import DISK_FULL, FREE_SPACE, ConfigError, StoreError
+from pipeline.config import Config, plain
+from pipeline.errors import ConfigError, StoreError, disk_full, shortened
 from pipeline.safe_files import replacing, require_output
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import Result, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
+from pipeline.toml import setting_text, toml_text
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = "sweeps"
 LOGARITHMIC_FROM = 20  # times the smallest value is the largest: then an axis is logarithmic
+LABEL = 40  # letters of a value at its axis
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
 
 
@@ -75,7 +78,8 @@ def write_files(
             with replacing(path) as file:
                 file.write(text.encode(errors="backslashreplace"))
     except OSError as error:
-        hint = f"{FREE_SPACE if error.errno in DISK_FULL else 'run the sweep again'}; its trials are kept"
+        _, what_to_do = disk_full(error) or ("", "run the sweep again")
+        hint = f"{what_to_do}; its trials are kept"
         where = str(error.filename or place)
         raise StoreError(f"cannot write what was found: {error.strerror}", where=where, hint=hint) from error
     return {kind: path for kind, (path, _) in contents.items()}
@@ -140,7 +144,13 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
     good = [result for result in results if not result.problem]
     n_columns = min(3, len(sweep.names))
     n_rows = -(-len(sweep.names) // n_columns)
-    with mpl.rc_context({"svg.hashsalt": sweep.id, "svg.fonttype": "none"}):  # the same sweep draws the same bytes
+    with mpl.rc_context(
+        {
+            "svg.hashsalt": sweep.id,  # the same sweep draws the same bytes
+            "svg.fonttype": "none",
+            "text.parse_math": False,  # a value with dollar signs is no formula
+        }
+    ):
         figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows), layout="constrained")
         FigureCanvasSVG(figure)
         for number, name in enumerate(sweep.names):
@@ -164,7 +174,7 @@ def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[
     else:
         labels = sorted({setting_text(value) for value in values})
         x = [float(labels.index(setting_text(value))) for value in values]
-        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xticks(range(len(labels)), [visible(shortened(label, LABEL)) for label in labels])
         axes.margins(x=0.2)
     for place, result in reversed(list(zip(x, results, strict=True))):
         value = result.values[metric.name]

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import parse_value, toml_text
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, shortened
+from pipeline.toml import TomlError, parse_value, toml_text
 
 if TYPE_CHECKING:
     import numpy as np
 
 LOGARITHMIC = "log:"
+MOST_TRIALS = 10_000  # all of them are resolved before anything runs
 DIGITS = 4  # significant digits of a drawn number: more are never told apart, and make long tables
 EXAMPLES = "train.learning_rate=log:1e-4..1e-2, train.dropout=0.0..0.5, train.optimiser=adam,adamw"
 
@@ -61,7 +62,10 @@ def parse_choice(text: str) -> Choice:
     parts = [part.strip() for part in split_at_commas(values)]
     if not all(parts):
         raise ConfigError(f"a value is missing in '{text}'", hint="for example train.learning_rate=1e-3,3e-3")
-    return Choice(name, tuple(parse_value(part) for part in parts))
+    try:
+        return Choice(name, tuple(parse_value(part) for part in parts))
+    except TomlError as error:
+        raise ConfigError(f"{name} cannot be {shortened(values)}: {error}") from error
 
 
 def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice | Range:
@@ -89,11 +93,15 @@ def combine(grid: Sequence[Choice], ranges: Sequence[Choice | Range], count: int
     """Return what each trial sets: every combination of the grid, each with the same ``count`` random draws.
 
     Draw k depends on ``seed`` and k alone, so that a larger count begins with the draws of a smaller one.
-    Raises ConfigError for a setting that is named twice.
+    Raises ConfigError for a setting that is named twice, and for more than ``MOST_TRIALS`` trials.
     """
     names = [item.name for item in (*grid, *ranges)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{twice[0]} is named twice", hint="name each setting once, with all of its values")
+    n_trials = math.prod(len(choice.values) for choice in grid) * (count if ranges else 1)
+    if n_trials > MOST_TRIALS:
+        hint = "fewer values, or random draws of them: --random 100"
+        raise ConfigError(f"these are {n_trials:,} trials, and a sweep has at most {MOST_TRIALS:,}", hint=hint)
     points = [dict(zip(names, values, strict=False)) for values in product(*(choice.values for choice in grid))]
     if not ranges:
         return points

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import toml_text
 from pipeline.figures import Figure, as_figure, values_of
 from pipeline.store.receipt import LOCATION
 from pipeline.terminal.output import echo, notify, print_table
+from pipeline.toml import toml_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.config import Config, toml_text
+from pipeline.config import Config
 from pipeline.stage import Stage, upstream
 from pipeline.terminal.output import echo, print_table
+from pipeline.toml import toml_text
 
 
 def print_config(config: Config, stages: Sequence[Stage]) -> None:

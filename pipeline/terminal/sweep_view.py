@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import setting_text
 from pipeline.errors import first_few
 from pipeline.planning.staleness import Decision
 from pipeline.sweep.results import Result, best_of, is_within_noise, metrics_text, result_data
@@ -15,6 +14,7 @@ from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Sweep
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
+from pipeline.toml import setting_text
 
 if TYPE_CHECKING:
     from pathlib import Path

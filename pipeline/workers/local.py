@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.errors import StageError
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
 
+SEMAPHORES = 32  # more than joblib's processes need, however many they are
 SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its parent
 
 
@@ -42,7 +44,9 @@ class LocalWorkers:
         most: int,
     ) -> Generator[tuple[str, Any]]:
         count = min(most or max(1, usable_cores() // cores), len(jobs))
-        if count > 1:
+        if count > 1 and (why_not := _no_semaphores()):
+            self._log(f"the jobs are done one after the other: /dev/shm, which processes share, has no room: {why_not}")
+        elif count > 1:
             yield from self._in_processes(function, jobs, arrays, scratch, count)
             return
         opened = open_arrays(arrays)
@@ -115,6 +119,20 @@ class LocalWorkers:
             watcher.join()
 
 
+def _no_semaphores() -> str:
+    """Say why no semaphores can be made, which processes side by side need; nothing if they can.
+
+    The C library keeps them in /dev/shm. A container may lack it, or give it a few kB.
+    """
+    context = get_context("fork")  # its semaphores lose their names at once; no process is started
+    try:
+        made = [context.Lock() for _ in range(SEMAPHORES)]
+    except (OSError, ImportError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    del made  # not before all are there: each takes a page
+    return ""
+
+
 def _in_another_process(
     function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, reports: Path
 ) -> tuple[str, Any]:
@@ -129,8 +147,9 @@ def _in_another_process(
 
 
 def _begin_process(parent: int) -> None:
-    """Prepare a process for jobs: it leaves Ctrl-C to its parent, and ends when the parent does, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a process for jobs: what a terminal sends to all is left to its parent, and it ends when that does."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
     def end_with_parent() -> None:
         while os.getppid() == parent:

@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.errors import DISK_FULL, FREE_SPACE, ConfigError, DataError
+from pipeline.errors import ConfigError, DataError, disk_full
 from pipeline.safe_files import replacing
 from pipeline.safe_files import require_output as require_place
 from stages.commands.predictions import FilePredictions
@@ -64,7 +64,7 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
             else:
                 write_parquet(file, columns, list(records), classes)
     except OSError as error:
-        hint = FREE_SPACE if error.errno in DISK_FULL else ""
+        _, hint = disk_full(error) or ("", "")
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from pipeline.stage import ChoicesOf, Parameters
 
+MOST_NETWORKS = 10_000  # of all folds
 Count = Annotated[int, Meta(ge=1)]
 Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
@@ -162,7 +163,12 @@ class TrainParameters(Parameters, frozen=True):
         ),
     ] = 1
     members: Annotated[
-        int, Meta(description="Networks per fold, which differ by their seeds; their probabilities are averaged.", ge=1)
+        int,
+        Meta(
+            description="Networks per fold, which differ by their seeds; their probabilities are averaged.",
+            ge=1,
+            le=MOST_NETWORKS,
+        ),
     ] = 1
     variants: Annotated[
         tuple[Variant, ...],
@@ -197,6 +203,9 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.18
 
     def __post_init__(self) -> None:
+        if self.folds * self.members > MOST_NETWORKS:
+            n_networks = self.folds * self.members
+            raise ValueError(f"folds x members are {n_networks:,} networks, and at most {MOST_NETWORKS:,} are trained")
         for name, value in (("kernel", self.kernel), ("stride", self.stride), ("pool", self.pool)):
             if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
                 n_filters = len(self.filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +13,11 @@ import msgspec
 import pytest
 from toy_project import PRESETS, make_stages
 
-from pipeline.config import Config, describe, load_config, parse_value, setting_text, toml_text
+from pipeline.config import Config, describe, load_config
 from pipeline.errors import ConfigError
 from pipeline.exit_codes import ExitCode
 from pipeline.stage import Parameters
+from pipeline.toml import parse_value, setting_text, toml_text
 
 STAGES = make_stages("toy_never_imported")
 
@@ -188,8 +190,6 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
         ("", ("total.zzz=1",), {}, "total has no setting 'zzz'", "", "pipeline config shows them all"),
         ("[load]\npath = adam\n", (), {}, "not valid TOML", "pipeline.toml", "texts need quotes"),
         ("", ("power.exponent",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
-        ("", (), {"PIPELINE_POWR_EXPONENT": "1"}, "there is no stage 'powr'", "PIPELINE_POWR_EXPONENT", "'power'"),
-        ("", (), {"PIPELINE_POWER_EXPONNET": "1"}, "no setting 'exponnet'", "PIPELINE_POWER_EXPONNET", "'exponent'"),
         ("", (), {"PIPELINE_POWER_EXPONENT": "many"}, 'cannot be "many"', "PIPELINE_POWER_EXPONENT", "default: 2"),
     ],
 )
@@ -224,7 +224,80 @@ def test_pipeline_toml_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
     environment = {"PIPELINE_HOME": "/", "PIPELINE_": "1", "PIPELINE_RUN_ID": "9", "HOME": "/", "POWER_EXPONENT": "1"}
-    assert load(tmp_path, environment=environment).changed() == {}
+    environment |= {"PIPELINE_LOADING_DATA": "/", "PIPELINE_POWER_PLANT": "2"}
+    config = load(tmp_path, environment=environment)
+    assert (config.changed(), config.warnings) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PIPELINE_POWR_EXPONENT", "PIPELINE_POWER_EXPONENT"),
+        ("PIPELINE_POWER_EXPONNET", "PIPELINE_POWER_EXPONENT"),
+        ("PIPELINE_PRESETS", "PIPELINE_PRESET"),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_warns_and_sets_nothing(tmp_path: Path, variable: str, meant: str) -> None:
+    config = load(tmp_path, environment={variable: "7"})
+    assert config.changed() == {}
+    assert config.warnings == (f"the variable {variable} sets nothing; did you mean {meant}?",)
+
+
+TOO_MUCH = {
+    "digits": ("9" * 5000, "thousands of digits"),
+    "bits": (str(2**63), "more than 63 bits"),
+    "brackets": ("[" * 5000 + "]" * 5000, "10 deep"),
+    "some brackets": ("[" * 30 + "]" * 30, "10 deep"),
+    "parts of a key": ("{" + "a." * 100_000 + "a = 1}", "a key of more than 10 parts"),
+    "quoted parts": ("{" + '"=".' * 100_000 + "a = 1}", "a key of more than 10 parts"),
+    "letters": ('"' + "a" * 2_000_000 + '"', "more than 1,048,576"),
+}
+
+
+@pytest.mark.parametrize("way", ["file", "--set", "environment"])
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_what_is_more_than_is_read_is_told_in_a_few_words(tmp_path: Path, kind: str, way: str) -> None:
+    value, words = TOO_MUCH[kind]
+    with pytest.raises(ConfigError, match=words) as caught:
+        load(
+            tmp_path,
+            f"[power]\nexponent = {value}\n" if way == "file" else "",
+            sets=(f"power.exponent={value}",) if way == "--set" else (),
+            environment={"PIPELINE_POWER_EXPONENT": value} if way == "environment" else {},
+        )
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("name", ["power." + "a." * 100_000 + "a", "a" * 100_000 + ".exponent", "a." * 100_000])
+def test_a_name_without_end_is_told_in_a_few_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, sets=(f"{name}=1",))
+    assert len(str(caught.value)) < 1000
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f"{name.rstrip('.')} = 1")
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(("value", "words"), [("caf\udce9", "not written in UTF-8"), ("a\0b", "a NUL character")])
+def test_a_text_that_no_file_can_hold_is_refused(tmp_path: Path, value: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path, environment={"PIPELINE_LOAD_PATH": value})
+
+
+def test_settings_that_are_no_small_file_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="it is no file"):
+        load(tmp_path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="it is no file"):
+        load(tmp_path)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(10**12)  # a hole: it takes no space
+    with pytest.raises(ConfigError, match="more than 1,048,576 bytes"):
+        load(tmp_path)
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -173,7 +173,7 @@ def test_files_are_checked_side_by_side_and_of_several_wrong_ones_the_first_decl
             "parity wrote files that it does not declare: extra",
         ),
         ("parity.py", "    return Outcome()", "    return 1 / 0", "parity failed: ZeroDivisionError: division by zero"),
-        ("parity.py", "    return Outcome()", "    raise MemoryError", "parity ran out of memory"),
+        ("parity.py", "    return Outcome()", "    raise MemoryError", "parity failed: memory ran out"),
         (
             "parity.py",
             "    return Outcome()",

@@ -203,6 +203,8 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(toy: Toy, invoke: Invoke)
         (("--grid", "power.exponent=1,2", "-o", "artifacts/best.toml"), "where only stages write"),
         (("--grid", "power.exponent=1,2", "-o", "pipe", "--force"), "is not a plain file"),
         (("--grid", "power.exponent=1,2", "-o", "nowhere.toml"), "exists"),
+        (("--random", str(10**9), "power.exponent=1..3"), "1,000,000,000 trials, and a sweep has at most 10,000"),
+        (("--random", "9", "--grid", f"total.start={'0,' * 2000}0", "power.exponent=1..3"), "18,009 trials"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_runs(toy: Toy, invoke: Invoke, words: tuple[str, ...], what: str) -> None:
@@ -278,6 +280,19 @@ def test_the_files_tell_of_every_trial_and_are_the_same_again(
     before = {kind: path.read_bytes() for kind, path in files.items()}
     invoke(*words)
     assert {kind: path.read_bytes() for kind, path in files.items()} == before
+
+
+def test_a_value_with_dollar_signs_is_drawn_as_it_is_and_not_as_a_formula(
+    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
+    names = ["$\\frac{$", "a$b$c", "n" * 60]
+    for name in names:
+        (toy.work / name).write_text(toy.raw.read_text())
+    found = data(invoke("--grid", "load.path=" + ",".join(f"'{name}'" for name in names), "--json"))
+    drawn = " ".join(ET.parse(toy.work / found["files"]["picture"]).getroot().itertext())  # noqa: S314 - it is our own
+    assert all(name in drawn for name in names[:2])
+    assert "(60 letters)" in drawn  # not more than fits
 
 
 def test_halving_lets_the_best_third_go_on(toy: Toy, invoke: Invoke) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -65,6 +66,21 @@ def test_results_do_not_depend_on_where_they_are_made_and_arrays_are_mapped_not_
     end([pid for pid in pids if pid != os.getpid()])
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.ENOENT], ids=errno.errorcode.get)
+def test_without_shared_memory_jobs_are_done_one_after_the_other(
+    toy: Toy, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("multiprocessing.synchronize._multiprocessing.SemLock", refuse)
+    results = dict(run(toy, {str(job): job for job in range(3)}, most=2))
+    assert {name: (value, pid) for name, (value, _, pid) in results.items()} == {
+        str(job): (45 * job, os.getpid()) for job in range(3)
+    }
+    assert f"processes share, has no room: {os.strerror(number)}" in capsys.readouterr().out
+
+
 def test_the_next_jobs_run_the_code_as_it_is_then(toy: Toy) -> None:
     assert dict(run(toy, {"a": 1, "b": 2}, most=2))["b"][0] == 90
     toy.edit("jobs.py", "job * int(array.sum())", "-job")
@@ -107,6 +123,7 @@ def test_whoever_takes_no_more_results_leaves_no_process_behind(toy: Toy) -> Non
     end([int(path.name) for path in waiting.iterdir()])
 
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 DRIVER = """
 import sys
 from pathlib import Path
@@ -140,7 +157,9 @@ def left_of(session: int) -> list[int]:
 
 
 @pytest.mark.parametrize("backend", ["local", pytest.param("dask", marks=pytest.mark.dask)])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name
+)
 @pytest.mark.parametrize("job", ["waits", "sleeps"])  # one that reports its progress, and one that is deaf
 def test_an_interrupted_or_killed_run_takes_its_processes_along(
     toy: Toy, number: signal.Signals, backend: str, job: str

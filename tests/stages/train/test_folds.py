@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.cli import main
 from stages.train.folds import IN_NO_FOLD, divide_into_folds, seed_of_member
 
 
@@ -41,3 +45,14 @@ def test_the_first_member_has_the_seed_itself_and_all_others_have_their_own(seed
 def test_seeds_are_pinned_since_finished_members_are_found_by_them() -> None:
     assert seed_of_member(0, 0, 1) == 7690728526120502442
     assert seed_of_member(0, 3, 0) == 5105546488643517178
+
+
+@pytest.mark.parametrize("settings", [("members=1000000000",), ("members=10000", "folds=1000"), ("members=10001",)])
+def test_more_networks_than_anybody_trains_are_refused_before_anything_runs(
+    tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    sets = [word for each in settings for word in ("--set", f"train.{each}")]
+    result = CliRunner().invoke(main, ["run", "all", "-C", str(tmp_path), *sets])
+    assert result.exit_code == 2
+    assert "10000" in result.stderr.replace(",", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,89 @@
+"""The streams of this process, whatever it was started with: a stream may be closed, read-only, or on a full disk.
+
+A stream that nothing can be written to is as ``/dev/null``. What standard error cannot take is lost. What standard
+output cannot take ends the program with an error: results must not be lost in silence.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import TextIO
+
+from pipeline.errors import PipelineError
+
+
+class _Results(TextIOWrapper):
+    """Standard output. Once it has failed it is ``/dev/null``, so that the failure is told once."""
+
+    def write(self, text: str) -> int:
+        with self._told():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._told():
+            super().flush()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            _be_null(self.fileno())
+            if isinstance(error, BrokenPipeError):  # whoever read it has had enough
+                raise
+            raise PipelineError(f"standard output cannot be written to: {error.strerror}") from error
+
+
+class _Messages(TextIOWrapper):
+    """Standard error: there is nowhere else to tell that it fails."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def use_streams() -> bool:
+    """Make this process's streams fit to be written to; False, and nothing is done, where others stand in for them."""
+    if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
+        return False
+    for descriptor, wanted in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
+        if not _allows(descriptor, wanted):  # else the next file that is opened would take its place
+            _be_null(descriptor)
+    sys.stdout = _text(_Results, sys.stdout, 1)
+    sys.stderr = _text(_Messages, sys.stderr, 2)
+    return True
+
+
+def _be_null(descriptor: int) -> None:
+    """Let a descriptor be ``/dev/null``, for the processes that are started from here too."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, descriptor)
+    os.set_inheritable(descriptor, True)
+    if null != descriptor:
+        os.close(null)
+
+
+def _allows(descriptor: int, wanted: int) -> bool:
+    """Whether a descriptor is open, and for reading or writing as is ``wanted``."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE in {wanted, os.O_RDWR}
+    except OSError:
+        return False
+
+
+def _text(kind: type[TextIOWrapper], before: TextIO | None, descriptor: int) -> TextIO:
+    """Return a stream of text on a descriptor, in the encoding of the one ``before``; None stands for a closed one."""
+    raw = FileIO(descriptor, "wb", closefd=False)
+    is_at_once = descriptor == 2 or raw.isatty()
+    encoding = before.encoding if before else "utf-8"
+    return kind(BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=is_at_once)

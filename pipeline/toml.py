@@ -1,0 +1,130 @@
+"""TOML from outside, read within bounds, and plain values written as TOML.
+
+The bounds are there because Python's reader takes a time that grows with the square of a dotted key's parts, and fails
+in deep brackets and on numbers of thousands of digits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.errors import shortened
+
+MOST_BYTES = 1 << 20  # of a file or a value
+DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
+LARGEST = 2**63  # the first whole number that neither TOML nor JSON need to hold
+NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
+
+
+class TomlError(ValueError):
+    """A text that is no TOML, or more than is read."""
+
+
+def read_text(path: Path) -> str:
+    """Read a small file of text in UTF-8. Raises OSError, and TomlError if it is anything but a small file."""
+    if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait for ever, and a device may have no end
+        raise TomlError("it is no file" if not path.is_dir() else "it is a folder")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise TomlError(f"it has more than {MOST_BYTES:,} bytes")
+    try:
+        return content.decode("utf-8-sig")  # Windows' Notepad begins with a BOM
+    except UnicodeDecodeError as error:
+        raise TomlError(f"it is not valid TOML: {error}") from error
+
+
+def parse_document(text: str) -> dict[str, Any]:
+    """Parse a TOML document; raises TomlError."""
+    if len(text) > MOST_BYTES:
+        raise TomlError(f"it has more than {MOST_BYTES:,} letters")
+    if _longest_key(text) > DEEPEST:
+        raise TomlError(f"it has a key of more than {DEEPEST} parts")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TomlError(f"it is not valid TOML: {shortened(str(error))}") from error
+    except RecursionError as error:
+        raise TomlError(f"it is nested more than {DEEPEST} deep") from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise TomlError("it holds a number of thousands of digits") from error
+
+
+def parse_value(text: str) -> Any:
+    """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out.
+
+    Raises TomlError for what is more than is read.
+    """
+    if text.strip() == "none":
+        return None
+    try:
+        parsed = parse_document(f"value = {text}")
+    except TomlError as error:
+        if isinstance(error.__cause__, tomllib.TOMLDecodeError):
+            return text.strip()
+        raise
+    return parsed["value"] if parsed.keys() == {"value"} else text.strip()
+
+
+def unfit(value: Any) -> str:
+    """Say what makes a plain value unfit to be a setting, as words behind "it"; nothing if it is fit."""
+    left = [(value, 0)]
+    while left:
+        each, depth = left.pop()
+        if depth > DEEPEST:
+            return f"is nested more than {DEEPEST} deep"
+        if isinstance(each, dict):
+            left += [(part, depth + 1) for part in (*each, *each.values())]
+        elif isinstance(each, list):
+            left += [(part, depth + 1) for part in each]
+        elif isinstance(each, float) and not math.isfinite(each):
+            return f"must be a finite number, not {each}"
+        elif isinstance(each, int) and not -LARGEST <= each < LARGEST:
+            return "holds a number of more than 63 bits"
+        elif isinstance(each, str) and "\0" in each:
+            return "holds a NUL character"
+        elif isinstance(each, str) and not _is_unicode(each):
+            return "is not written in UTF-8"
+    return ""
+
+
+def toml_text(value: Any) -> str:
+    """Write a plain value as TOML does; None, which TOML lacks, as ``none``."""
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml_text(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(toml_text(each) for each in value) + "]"
+    if (isinstance(value, int) and not -LARGEST <= value < LARGEST) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        return str(value)  # JSON has no such numbers, TOML has
+    return msgspec.json.encode(value).decode()
+
+
+def setting_text(value: Any) -> str:
+    """Write a setting as a person would type it after ``--set``: as TOML, a text without its quotes."""
+    return value if isinstance(value, str) else toml_text(value)
+
+
+def _longest_key(text: str) -> int:
+    """Count the parts of the longest dotted key."""
+    without_texts = NO_KEYS.sub("x", text).replace(" ", "").replace("\t", "")
+    return 1 + max(part.count(".") for part in re.split(r"[^\w.+-]", without_texts))
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text from the environment or the command line was UTF-8: other bytes stand in it as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
