@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -107,6 +108,30 @@ def not_installed(folder: Path, patch: pytest.MonkeyPatch) -> str:
     return run(folder, "fetch")
 
 
+def unreadable(folder: Path) -> str:
+    (folder / "pipeline.toml").mkdir()
+    return run(folder, "status")
+
+
+def near_miss(folder: Path, patch: pytest.MonkeyPatch) -> str:
+    patch.setenv("PIPELINE_TRAIN_EPOCH", "3")
+    return run(folder, "status")
+
+
+def full(folder: Path) -> str:
+    command = [sys.executable, "-m", "pipeline", "status", "-C", str(folder)]
+    with Path("/dev/full").open("w") as disk:
+        return subprocess.run(command, stdout=disk, stderr=subprocess.PIPE, text=True, check=False).stderr
+
+
+def without_memory(folder: Path, patch: pytest.MonkeyPatch) -> str:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    patch.setattr("stages.ingest.ingest.ingest", refuse)
+    return run(folder, "run", "ingest")
+
+
 # What produces each message, by its first words: in an empty folder, or in one with a finished run on the sample.
 EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "No data found": lambda folder, _: run(folder, "run", "ingest"),
@@ -125,6 +150,10 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "train has no setting": lambda folder, _: run(folder, "status", "--set", "train.epohs=3"),
     "train.epochs cannot": lambda folder, _: run(folder, "status", "--set", "train.epochs=many"),
     "there is no preset": lambda folder, _: run(folder, "status", "--preset", "sed"),
+    "pipeline.toml cannot": lambda folder, _: unreadable(folder),
+    "the variable PIPELINE_TRAIN": near_miss,
+    "standard output cannot": lambda folder, _: full(folder),
+    "... failed: memory": without_memory,
     "another pipeline": lambda folder, _: locked(folder),
     "this file system has no locks": lambda folder, patch: without("fcntl.flock", folder, patch),
     "this file system has no symbolic": lambda folder, patch: without("os.symlink", folder, patch),
