@@ -101,7 +101,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
             raise ConfigError(
                 f"{setting.stage} has no setting '{shortened(setting.key)}'",
                 where=f"{shortened(setting.name)} in {setting.origin}",
-                hint=nearest_setting(setting.key, keys, setting.stage),
+                hint=nearest_setting(setting.key, stage),
             )
         winners[setting.name] = setting
     parameters: dict[str, Parameters] = {}
@@ -226,13 +226,16 @@ def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
     return False
 
 
-def nearest_setting(key: str, keys: Sequence[str], stage: str) -> str:
-    """Name the settings that are meant by a mistyped key or its initials (``lr``), or else a few, and where all are."""
+def nearest_setting(key: str, stage: Stage) -> str:
+    """Name the settings that are meant by an earlier name, a mistyped key or its initials (``lr``), or else a few."""
+    keys = stage.parameters.__struct_fields__
+    if key in stage.parameters.renamed:
+        return f"it is called '{stage.parameters.renamed[key]}' now"
     meant = [name for name in keys if key == "".join(word[0] for word in name.split("_"))]
     close = meant or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(repr(name) for name in close)}?"
-    return f"settings of {stage}: {first_few(keys)}; pipeline config shows them all"
+    return f"settings of {stage.name}: {first_few(keys)}; pipeline config shows them all"
 
 
 def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
@@ -242,9 +245,7 @@ def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
         if stage.name == stage_name:
             keys = stage.parameters.__struct_fields__
             if key not in keys:
-                raise ConfigError(
-                    f"{stage_name} has no setting '{shortened(key)}'", hint=nearest_setting(key, keys, stage_name)
-                )
+                raise ConfigError(f"{stage_name} has no setting '{shortened(key)}'", hint=nearest_setting(key, stage))
             return stage, key
     raise ConfigError(
         f"there is no stage '{shortened(stage_name)}'",
@@ -266,13 +267,17 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
     except FileNotFoundError as error:
         if not path.is_symlink():
             return {}, None
-        raise ConfigError(f"{FILE_NAME} is a link to nothing", where=str(path)) from error
+        raise ConfigError(
+            f"{FILE_NAME} is a link to nothing", where=str(path), hint="remove the link, or make what it leads to"
+        ) from error
     except TomlError as error:
         is_value = "Invalid value" in str(error)
         hint = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
         raise ConfigError(f"{FILE_NAME} cannot be read: {error}", where=str(path), hint=hint) from error
     except OSError as error:
-        raise ConfigError(f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path)) from error
+        raise ConfigError(
+            f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
+        ) from error
     preset = content.pop("preset", None)
     if preset is not None and not isinstance(preset, str):
         raise ConfigError("preset must be a text", where=FILE_NAME, hint='write preset = "fast"')
@@ -329,7 +334,7 @@ def _parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     name, equals, value = text.partition("=")
     stage, dot, key = name.strip().partition(".")
     if not equals or not dot:
-        full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__]
+        full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__ and not dot]
         hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
         raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{shortened(text)}'", hint=hint)
     names = [item.name for item in stages]

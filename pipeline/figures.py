@@ -34,9 +34,15 @@ class Figure:
 AnyFigure = Figure | Value
 
 
-def as_figure(value: AnyFigure) -> Figure:
-    """Return a plain value as a figure without a unit."""
-    return value if isinstance(value, Figure) else Figure(value)
+def as_figure(value: AnyFigure, name: str = "") -> Figure:
+    """Return a plain value as a figure.
+
+    Runs of earlier versions logged plain values. Their shares are known by ``name``, and accuracies are headlines.
+    """
+    if isinstance(value, Figure):
+        return value
+    is_share = isinstance(value, float) and name.endswith(("accuracy", "score"))
+    return Figure(value, SHARE if is_share else "", is_headline=is_share and name.endswith("accuracy"))
 
 
 def read_figure(data: Any) -> AnyFigure:

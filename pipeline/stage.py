@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -20,7 +20,12 @@ from pipeline.figures import AnyFigure
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of every stage's settings: strict, immutable, and refusing unknown keys."""
+    """The base of every stage's settings: strict, immutable, and refusing unknown keys.
+
+    ``renamed`` maps a setting's earlier name to the present one, for the hint.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,19 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
     assert users == {*store, "pipeline.store.stored_results", "pipeline.store.clean"}  # the last two only look
 
 
+def test_layers_know_of_neither_workers_nor_training() -> None:
+    """A learner reads them first: NumPy, their own files, and what an array of numbers is."""
+    own = ("stages.mlp.layers", "stages.mlp.arrays")
+    workers = {"threading", "multiprocessing", "concurrent", "subprocess", "socket", "joblib", "threadpoolctl"}
+    for name, source in modules(STAGES, "stages").items():
+        if name.startswith("stages.mlp.layers"):
+            found = imports(name, source) - {"stages", "stages.mlp"}
+            assert not {item.partition(".")[0] for item in found} & workers, name
+            assert {item for item in found if item.startswith(("stages", "pipeline"))} <= {
+                item for item in found if item.startswith(own)
+            }, name
+
+
 @pytest.mark.parametrize(("name", "source"), modules(STAGES, "stages").items(), ids=lambda text: text[:40])
 def test_stages_know_nothing_of_caching(name: str, source: str) -> None:
     found = imports(name, source)

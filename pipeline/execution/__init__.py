@@ -1,4 +1,4 @@
 """Doing a plan: the run, one stage after the other, and signals that end it.
 
-May import: planning, workers, store, fingerprint, and stage, config, errors.
+May import: planning, workers, store, fingerprint, and the files beside the rooms.
 """

@@ -51,6 +51,7 @@ class ReasonKind(Enum):
     EARLIER_RESULT = "earlier result fits"
 
 
+ABSENT = "absent"  # in place of a value, where a setting or a library is new or is gone
 FOLLOWING = {ReasonKind.INPUT_CHANGED, ReasonKind.UPSTREAM_WILL_RUN, ReasonKind.UPSTREAM_MAY_CHANGE}
 STALE = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
 
@@ -102,7 +103,8 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
     reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
-    if not changed or any(reason.kind not in of_settings for reason in reasons):
+    is_more = any(reason.kind not in of_settings or reason.before == ABSENT for reason in reasons)
+    if not changed or is_more:
         return ""
     if len(changed) > KEPT:
         return "with the preset and the settings that pipeline runs shows, what is there stays"

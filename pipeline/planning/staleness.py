@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.planning.reasons import Action, Reason, ReasonKind
+from pipeline.planning.reasons import ABSENT, Action, Reason, ReasonKind
 from pipeline.stage import Stage, maker_of
 from pipeline.store.receipt import LOCATION, Receipt, Work
 
@@ -93,7 +93,12 @@ def differences(before: Work, after: Work) -> tuple[Reason, ...]:
     """Return what differs between two works of one stage; inputs that ``after`` does not know are left out."""
     stage = after.stage
     reasons = [
-        Reason(ReasonKind.PARAMETER_CHANGED, f"{stage}.{key}", before.parameters.get(key), after.parameters.get(key))
+        Reason(
+            ReasonKind.PARAMETER_CHANGED,
+            f"{stage}.{key}",
+            before.parameters.get(key, ABSENT),
+            after.parameters.get(key, ABSENT),
+        )
         for key in _changed(before.parameters, after.parameters)
     ]
     reasons += [Reason(ReasonKind.SOURCE_CHANGED, name) for name in _changed(before.sources, after.sources)]
@@ -101,7 +106,7 @@ def differences(before: Work, after: Work) -> tuple[Reason, ...]:
     reasons += [Reason(ReasonKind.INPUT_CHANGED, path) for path in _changed(inputs, after.inputs)]
     reasons += [Reason(ReasonKind.CODE_CHANGED, name) for name in _changed(before.code, after.code)]
     reasons += [
-        Reason(ReasonKind.LIBRARY_CHANGED, name, before.libraries.get(name), after.libraries.get(name))
+        Reason(ReasonKind.LIBRARY_CHANGED, name, before.libraries.get(name, ABSENT), after.libraries.get(name, ABSENT))
         for name in _changed(before.libraries, after.libraries)
     ]
     if before.outputs != after.outputs:
@@ -110,4 +115,4 @@ def differences(before: Work, after: Work) -> tuple[Reason, ...]:
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Collection[str]:
-    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return sorted(key for key in before.keys() | after.keys() if before.get(key, ABSENT) != after.get(key, ABSENT))

@@ -85,7 +85,11 @@ def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice
         )
     is_whole = not takes_fractions(name)
     if is_whole and not (low.is_integer() and high.is_integer()):
-        raise ConfigError(f"{name} is a whole number, and so the ends of its range must be", where=text)
+        raise ConfigError(
+            f"{name} is a whole number, and so the ends of its range must be",
+            where=text,
+            hint=f"for example {name}=2..6",
+        )
     return Range(name, low, high, is_logarithmic, is_whole)
 
 

@@ -53,7 +53,7 @@ def _settings(run: Run) -> str:
 
 def _headlines(run: Run) -> list[str]:
     """Write the headlines of a run without their stages. Equal headlines of two stages are written once."""
-    found = ((name.partition(": ")[2], as_figure(figure)) for name, figure in run.figures.items())
+    found = ((name.partition(": ")[2], as_figure(figure, name)) for name, figure in run.figures.items())
     return sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline})
 
 

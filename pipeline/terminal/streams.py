@@ -36,7 +36,9 @@ class _Results(TextIOWrapper):
             _be_null(self.fileno())
             if isinstance(error, BrokenPipeError):  # whoever read it has had enough
                 raise
-            raise PipelineError(f"standard output cannot be written to: {error.strerror}") from error
+            raise PipelineError(
+                f"standard output cannot be written to: {error.strerror}", hint="send it to a place that has room"
+            ) from error
 
 
 class _Messages(TextIOWrapper):

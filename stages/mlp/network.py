@@ -15,7 +15,7 @@ import numpy as np
 from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import Floats
 from stages.mlp.deskew import deskewed
-from stages.mlp.layers.stack import Vectors, make_layers
+from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.parallel.shared_memory import shared_zeros
 
 

@@ -1,4 +1,7 @@
-"""A small real data set, so that a fresh clone runs: see README.md beside this file."""
+"""A small real data set, so that a fresh clone runs: see README.md beside this file.
+
+May import: the standard library.
+"""
 
 from pathlib import Path
 

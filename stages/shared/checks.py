@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,13 @@ def check_table(path: Path, table: pd.DataFrame, schema: pa.DataFrameSchema, *, 
         except pa.errors.SchemaErrors as error:
             cases = error.failure_cases
             shown = "; ".join(
-                f"{case['column']} line {case['index']}: {case['failure_case']!r} fails {case['check']}"
+                f"{place(case)}{case['failure_case']!r} fails {case['check']}"
                 for case in cases.head(EXAMPLES).to_dict("records")
             )
             more = f" (and {len(cases) - EXAMPLES} more)" if len(cases) > EXAMPLES else ""
             raise damaged(path, f"{shown}{more}", stage) from error
+
+
+def place(case: Mapping[str, Any]) -> str:
+    """Where a failure is: a cell, or nothing if it concerns the table, as a column that is missing does."""
+    return "" if pd.isna(case["index"]) else f"{case['column']} line {case['index']}: "

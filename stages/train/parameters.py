@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -43,6 +44,8 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
 
 class TrainParameters(Parameters, frozen=True):
     """The network and how it learns."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"posture": "deskew", "shards": "replicas"}
 
     hidden: Annotated[
         Sizes,

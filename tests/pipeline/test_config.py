@@ -203,6 +203,14 @@ def test_every_mistake_is_told_with_its_place_and_what_was_probably_meant(
     assert hint in caught.value.hint
 
 
+def test_a_setting_by_an_earlier_name_is_told_the_present_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (power,) = (stage for stage in STAGES if stage.name == "power")
+    monkeypatch.setattr(power.parameters, "renamed", {"grade": "exponent"})
+    with pytest.raises(ConfigError, match="power has no setting 'grade'") as caught:
+        load(tmp_path, "[power]\ngrade = 3")
+    assert caught.value.hint == "it is called 'exponent' now"
+
+
 def test_pipeline_toml_that_cannot_be_read_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "pipeline.toml").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):

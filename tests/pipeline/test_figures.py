@@ -26,6 +26,13 @@ def test_a_figure_is_read_with_its_unit(figure: AnyFigure, text: str) -> None:
     assert as_figure(figure).text == text
 
 
+def test_accuracies_that_earlier_versions_logged_plainly_are_headlines() -> None:
+    """``runs`` shows headlines. Runs before figures had units shall not lose theirs."""
+    assert as_figure(0.9912, "train: validation_accuracy") == Figure(0.9912, SHARE, is_headline=True)
+    assert as_figure(0.9912, "evaluate: mean_score") == Figure(0.9912, SHARE)
+    assert as_figure(0.9912, "train: loss") == Figure(0.9912)
+
+
 def test_a_share_is_never_shown_as_nothing() -> None:
     assert [percent(share) for share in (0.0, 1 / 42_000, 0.0001, 1 / 30, 1.0)] == [
         "0.00 %",

@@ -1,5 +1,5 @@
 """Reading CSV: a stream of lines becomes blocks of pixels, and what is not plainly right becomes bad rows.
 
 ``streams`` reads lines, ``header`` and ``layout`` the columns, ``parse`` a block, ``sift`` and ``faults`` bad rows.
-This room imports ``stages.shared``, and of ingest only how zips are read.
+This room imports ``stages.shared``, and of ingest its parameters, the profile, and how zips are read.
 """

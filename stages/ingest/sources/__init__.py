@@ -1,4 +1,5 @@
 """Where the raw files are found: configured, in data/, in a zip, or else the bundled sample.
 
-This room runs on every plan. It imports the standard library and ``stages.shared``, and reads no data.
+This room runs on every plan. It imports the standard library, ``stages.shared`` and
+``stages.sample``, and reads no data.
 """

@@ -1,4 +1,4 @@
 """How a network learns: the step, the loss, the optimiser, the schedule, and the epochs around them.
 
-May import: NumPy, layers, network.py, and parallel for what is shared between replicas.
+May import: NumPy, the files of stages/mlp beside the rooms, layers, and parallel for what replicas share.
 """

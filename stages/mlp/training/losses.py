@@ -17,6 +17,9 @@ from stages.mlp.arrays import Floats
 class Loss(Protocol):
     """Made for ``m`` rows with buffers of its own. One instance serves one replica."""
 
+    def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:
+        """For ``m`` rows; ``smoothing`` is the share of the target that is spread over all classes."""
+
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.
 
@@ -75,7 +78,7 @@ class BinaryCrossEntropy:
     A two-class network has one output. Targets are t = (1 - smoothing) y + smoothing / 2.
     """
 
-    def __init__(self, m: int, smoothing: float, dtype: npt.DTypeLike) -> None:
+    def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:  # noqa: ARG002 - one signature for all
         self.smoothing = smoothing
         self.P = np.empty((m, 1), dtype)
         self.T = np.empty((m, 1), dtype)
@@ -105,8 +108,9 @@ class BinaryCrossEntropy:
         np.divide(dZ, n_rows, out=dZ)
 
 
+LOSSES: dict[str, type[Loss]] = {"binary": BinaryCrossEntropy, "softmax": SoftmaxCrossEntropy}
+
+
 def make_loss(m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> Loss:
     """The loss for ``n_classes``: binary for two, softmax for more."""
-    if n_classes == 2:
-        return BinaryCrossEntropy(m, smoothing, dtype)
-    return SoftmaxCrossEntropy(m, n_classes, smoothing, dtype)
+    return LOSSES["binary" if n_classes == 2 else "softmax"](m, n_classes, smoothing, dtype)

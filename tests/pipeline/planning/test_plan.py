@@ -15,7 +15,7 @@ from toy_project import Toy, actions, make_stages, why
 
 from pipeline.errors import ConfigError, StageError
 from pipeline.planning.plan import Plan, make_plan
-from pipeline.planning.reasons import Action, Reason, ReasonKind
+from pipeline.planning.reasons import ABSENT, Action, Reason, ReasonKind
 from pipeline.planning.selection import Selection, select
 from pipeline.planning.staleness import StageSnapshot
 from pipeline.stage import Artifact, Parameters, Stage
@@ -98,8 +98,8 @@ def test_with_nothing_there_everything_will_run_for_the_first_time() -> None:
         ),
         (
             {"parameters": {"exponent": 2, "on": True}},
-            Reason(ReasonKind.PARAMETER_CHANGED, "load.on", None, True),
-            "load.on none -> true",
+            Reason(ReasonKind.PARAMETER_CHANGED, "load.on", ABSENT, True),
+            "load.on absent -> true",
         ),
         (
             {"sources": {"numbers": "r2"}},
@@ -132,9 +132,17 @@ def test_each_change_has_a_typed_reason_and_what_follows_may_run(
     assert why(plan, "total") == ["upstream may change: parity", "upstream may change: power"]
 
 
+def test_a_setting_that_an_earlier_version_did_not_know_was_absent() -> None:
+    """Also one whose value is None now, which an absent one must not be taken for."""
+    power = replace(make_work(STAGES[1]), parameters={"exponent": 2, "limit": None})
+    plan = plan_of(changed(finished(), "power", parameters=power.parameters))
+    (reason,) = plan.decisions[1].reasons
+    assert (reason.subject, reason.before, reason.after) == ("power.limit", ABSENT, None)
+
+
 def test_all_reasons_are_told_and_not_only_the_first() -> None:
     observed = changed(finished(), "load", parameters={"exponent": 3}, sources={"numbers": "r2"}, libraries={})
-    assert why(plan_of(observed), "load") == ["load.exponent 2 -> 3", "source changed: numbers", "numpy 2.0 -> none"]
+    assert why(plan_of(observed), "load") == ["load.exponent 2 -> 3", "source changed: numbers", "numpy 2.0 -> absent"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from stages.mlp.layers.feature_maps import FeatureMaps
 from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
 from stages.mlp.network import Network
-from stages.mlp.training.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from stages.mlp.training.losses import LOSSES, BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from stages.mlp.training.step import Step
 
 STEP = 1e-6
@@ -130,7 +130,7 @@ def test_losses(m: int, smoothing: float) -> None:
     rng = np.random.default_rng(0)
     softmax = SoftmaxCrossEntropy(m, 4, smoothing, np.float64)
     assert_loss_gradient_agrees(softmax, rng.standard_normal((m, 4)), np.eye(4)[rng.integers(0, 4, m)])
-    binary = BinaryCrossEntropy(m, smoothing, np.float64)
+    binary = BinaryCrossEntropy(m, 2, smoothing, np.float64)
     assert_loss_gradient_agrees(binary, rng.standard_normal((m, 1)), np.eye(2)[rng.integers(0, 2, m)])
 
 
@@ -151,15 +151,15 @@ PLANTED = {
     "Convolution": lambda: test_convolution(*CONVOLUTIONS[1]),
     "BatchNorm": lambda: test_batch_norm((5, 3)),
     "Dropout": lambda: test_dropout_with_its_mask_held(5),
-    "SoftmaxCrossEntropy": lambda: test_losses(6, 0.0),
-    "BinaryCrossEntropy": lambda: test_losses(6, 0.0),
+    **{kind.__name__: lambda: test_losses(6, 0.0) for kind in LOSSES.values()},
     **{kind.__name__: (lambda name=name: test_pooling(name, (5, 3), 2)) for name, kind in POOLINGS.items()},
     **{kind.__name__: (lambda name=name: test_activations(name, (5, 4))) for name, kind in ACTIVATIONS.items()},
 }
 CLASSES = {
     each.__name__: each
     for each in [
-        *(Dense, Convolution, BatchNorm, Dropout, SoftmaxCrossEntropy, BinaryCrossEntropy),
+        *(Dense, Convolution, BatchNorm, Dropout),
+        *LOSSES.values(),
         *POOLINGS.values(),
         *ACTIVATIONS.values(),
     ]

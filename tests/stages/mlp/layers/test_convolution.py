@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.mlp import Architecture, ModelFileError, Network, Recipe, fit, load, predict_proba, save
+from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layers.batch_norm import BatchNorm
 from stages.mlp.layers.convolution import Convolution
 from stages.mlp.layers.feature_maps import FeatureMaps, MapsToRows, RowsToMaps
-from stages.mlp.layers.stack import Vectors, make_layers
 from stages.mlp.network import views
 from stages.mlp.predict import chunks_of
 
