@@ -48,7 +48,9 @@ def test_a_stream_that_takes_nothing_is_as_if_nobody_read_it(
 def test_results_that_a_full_disk_cannot_take_are_told_of_once(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = start(tmp_path, words, ">/dev/full")
     assert done.returncode == 1
-    assert done.stderr.endswith("error: standard output cannot be written to: No space left on device\n")
+    what, hint = done.stderr.splitlines()[-2:]
+    assert what.endswith("error: standard output cannot be written to: No space left on device")
+    assert hint.strip() == "hint:  send it to a place that has room"
     assert done.stderr.count("error:") == 1
     assert start(tmp_path, words, ">/dev/full 2>/dev/full").returncode == 1
 
