@@ -154,7 +154,7 @@ def with_pipeline() -> Any:
             report=out,
             progress=lambda *_, **__: None,
             log=print,
-            pieces=None,  # ingest makes none, and has no jobs to give away
+            partial_results=None,  # ingest makes none, and has no jobs to give away
             workers=None,
         )
         ingest(task)

@@ -8,7 +8,6 @@ from enum import Enum
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import FILE_NAME
 from pipeline.errors import first_few
 from pipeline.stage import maker_of
 from pipeline.store.damage import Damage
@@ -109,4 +108,4 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     if len(changed) > KEPT:
         return "with the preset and the settings that pipeline runs shows, what is there stays"
     sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
-    return f"{' '.join(sets)}, or the same in {FILE_NAME}, keeps what is there"
+    return f"{' '.join(sets)} keeps what is there"

@@ -71,7 +71,7 @@ def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
             + (f" ({len(unknown)} labels in all)" if len(unknown) > 5 else "")
             + ", but validation rows have",
             where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
-            hint="set split.stratify=true, which takes two rows of each class; or divide otherwise, by another "
-            "split.seed, a smaller split.validation or more split.train_rows",
+            hint="set split.stratify=true, if every class has two rows or more; or divide otherwise, by another "
+            "split.seed, a smaller split.validation or more split.train_rows; or remove the rows if the label is wrong",
         )
     return indices

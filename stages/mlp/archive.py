@@ -47,7 +47,7 @@ def json_of(values: Any) -> str:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Delay Ctrl-C and SIGTERM until the end of the block.
+    """Delay Ctrl-C, SIGTERM and SIGHUP until the end of the block.
 
     In the middle of an archive, what they raise would be hidden by the archive's own error about not being complete.
     """
@@ -57,7 +57,7 @@ def signals_held() -> Iterator[None]:
     came: list[int] = []
     earlier = {
         number: signal.signal(number, lambda number, _: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
         yield

@@ -160,7 +160,8 @@ class Processes(Group):
         """In the child: do the work, say what went wrong, and go without a trace."""
         status = 1
         try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends its children
+            for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's, for the parent, who ends its children
+                signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             with numpy_settings():
                 work(index)

@@ -89,7 +89,7 @@ def test_status_check_tells_stale_by_its_exit_code(toy: Toy, invoke: Invoke) -> 
 
 
 def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_results(toy: Toy, invoke: Invoke) -> None:
-    told = "--set power.exponent=3 --set total.start=4, or the same in pipeline.toml, keeps what is there"
+    told = "--set power.exponent=3 --set total.start=4 keeps what is there"
     invoke("run", "all", "--set", "power.exponent=3", "--set", "total.start=4")
     assert told in invoke("status", columns=200).stdout
     assert why_stale(commands(toy)(toy.work), "total").endswith(f"-> 2; {told}")
