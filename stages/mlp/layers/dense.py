@@ -21,7 +21,7 @@ class Dense:
     def __init__(self, W: Floats, b: Floats, dW: Floats, db: Floats, m: int, *, first: bool = False) -> None:
         n_in, n_out = W.shape
         self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
-        self.X = np.empty((m, n_in), W.dtype)  # the batch, kept from forward to backward
+        self.X: Floats  # (m, n_in): the batch, kept from forward to backward
         self.Y = np.empty((m, n_out), W.dtype)
         self.dX = np.empty((0 if first else m, n_in), W.dtype)
 

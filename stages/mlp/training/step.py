@@ -1,4 +1,4 @@
-"""One training step on some rows: forward, loss, backward. What comes of it is a gradient; update.py uses it."""
+"""One training step on m rows: forward, loss, backward. What comes of it is a gradient; update.py uses it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from stages.mlp.training.losses import make_loss
 
 
 class Warper(Protocol):
-    """Writes changed copies of training images; ``augmentation.Warp`` is one. An instance serves one replica."""
+    """Writes changed copies of training images; ``augmentation.Warp`` is one."""
 
     def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
 
     def forget(self) -> None:
-        """Drop what was drawn ahead: an epoch begins, with a generator of its own."""
+        """An epoch begins: drop the random numbers that were drawn for later steps of the last one."""
 
 
 class Step:
@@ -29,9 +29,9 @@ class Step:
     Parameters
     ----------
     m : rows
-    network : whose gradient is wanted; its parameters are only read
+    network : whose gradient is wanted; a step does not change its parameters
     gradient : where that is written, flat, of the parameters' length
-    statistics : the running averages of batch normalisation that this step moves, flat
+    statistics : the running averages of batch normalisation, flat; forward moves them
     rng : what dropout and the warper draw from
     label_smoothing : of the loss
     warper : warps the rows first, if there is one
@@ -70,11 +70,11 @@ class Step:
         ----------
         X, Y : the training set, (M, n_inputs) and (M, n_classes)
         rows : which m of them
-        n_rows : by how many the loss is divided; the whole batch, where this is a part of it
+        n_rows : how many rows the batch has, of which ``rows`` may be a part; the gradient is of the mean over them
 
         Returns
         -------
-        loss, n_correct : summed over the rows, before the update
+        loss, n_correct : sums over the m rows, before the update
         """
         # mode="clip" writes straight to `out`; the default would go through a copy.
         np.take(X, rows, axis=0, out=self.taken, mode="clip")
