@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
-import sys
-import termios
 
 import pytest
+from pseudo_terminal import on_a_terminal
 
 from pipeline.planning.reasons import Action, Reason, ReasonKind, reasons_text
 from pipeline.planning.staleness import Decision
@@ -37,30 +33,6 @@ with Terminal() as terminal:
 """
 
 
-def on_a_terminal(columns: int = 80, **environment: str) -> str:
-    """What the script writes on a terminal of that many columns, with its control sequences."""
-    master, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (40, columns))
-    kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS", "TERM", "CI"}}
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=terminal, stderr=terminal,
-        env={**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
-    ) as process:  # fmt: skip
-        os.close(terminal)
-        written = b""
-        while True:
-            try:
-                piece = os.read(master, 65536)
-            except OSError:  # how Linux tells that the other end has been closed
-                break
-            if not piece:
-                break
-            written += piece
-        assert process.wait() == 0, written.decode()
-    os.close(master)
-    return written.decode()
-
-
 def lines_of(text: str) -> list[str]:
     """What stood on the screen, without control sequences."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n").split("\n")
@@ -68,7 +40,7 @@ def lines_of(text: str) -> list[str]:
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_a_stage_has_one_line_that_fits_the_terminal(columns: int) -> None:
-    text = on_a_terminal(columns)
+    text = on_a_terminal(SCRIPT, columns=columns)
     assert "\x1b[" in text
     assert max(map(len, lines_of(text))) <= columns
     assert "train     ran in 12.3 s  validation accuracy 97.22 %" in text.replace("\x1b[32m", "").replace(
@@ -81,7 +53,7 @@ def test_a_stage_has_one_line_that_fits_the_terminal(columns: int) -> None:
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"CI": "true"}])
 def test_where_nothing_can_move_plain_lines_are_printed(environment: dict[str, str]) -> None:
-    text = on_a_terminal(**environment)
+    text = on_a_terminal(SCRIPT, **environment)
     assert "\x1b" not in text
     assert [line for line in lines_of(text) if line] == [
         "train: first run",
@@ -93,8 +65,8 @@ def test_where_nothing_can_move_plain_lines_are_printed(environment: dict[str, s
 
 def test_no_colour_is_used_where_none_is_wanted() -> None:
     colours = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7])m")
-    assert colours.search(on_a_terminal())
-    assert not colours.search(on_a_terminal(NO_COLOR="1"))
+    assert colours.search(on_a_terminal(SCRIPT))
+    assert not colours.search(on_a_terminal(SCRIPT, NO_COLOR="1"))
 
 
 def running(**changes: float) -> Line:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from pseudo_terminal import on_a_terminal
 
 from pipeline.cli import main
 from stages.images.terminal_drawing import characters, fitted, half_blocks
@@ -102,36 +99,16 @@ def test_without_a_network_the_image_is_drawn_all_the_same(sample_copy: Path) ->
     assert data(sample_copy, 3)["predicted"] is None
 
 
-def on_a_terminal(folder: Path, **environment: str) -> str:
-    """What a real process writes when its standard output is a terminal."""
-    master, terminal = pty.openpty()
+def shown_on_a_terminal(folder: Path, **environment: str) -> str:
+    """What ``show`` writes for an image when its standard output is a terminal."""
     code = "from pipeline.cli import main; main()"
-    inherited = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS", "TERM"}}
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "show", "3", "-C", str(folder)],
-        stdout=terminal,
-        stderr=terminal,
-        env={**inherited, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", **environment},
-    ) as process:
-        os.close(terminal)
-        written = b""
-        while True:
-            try:
-                piece = os.read(master, 65536)
-            except OSError:  # how Linux tells that the other end has been closed
-                break
-            if not piece:
-                break
-            written += piece
-        assert process.wait() == 0, written.decode()
-    os.close(master)
-    return written.decode()
+    return on_a_terminal(code, "show", "3", "-C", str(folder), COLUMNS="80", **environment)
 
 
 def test_half_blocks_are_drawn_on_a_terminal_and_characters_where_colours_are_not_wanted(sample_run: Path) -> None:
-    assert "\N{UPPER HALF BLOCK}" in on_a_terminal(sample_run)
+    assert "\N{UPPER HALF BLOCK}" in shown_on_a_terminal(sample_run)
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        text = on_a_terminal(sample_run, **environment)
+        text = shown_on_a_terminal(sample_run, **environment)
         assert "\N{UPPER HALF BLOCK}" not in text
         assert "\x1b" not in text
         assert "@@" in text
