@@ -21,6 +21,14 @@ from stages.split.documents import ImageFormat, Normaliser
 from stages.train.parameters import TrainParameters
 
 N_ROWS, N_TRAIN = 200, 60
+HISTORY = {
+    "epoch": [1, 2],
+    "learning_rate": [0.01, 0.001],
+    "train_loss": [0.9, 0.4],
+    "train_accuracy": [0.5, 0.9],
+    "validation_loss": [0.8, 0.5],
+    "validation_accuracy": [0.6, 0.8],
+}
 
 
 def softmax(Z: np.ndarray) -> np.ndarray:
@@ -122,14 +130,7 @@ def make_findings(
     return Findings(
         metrics=measure(P, actual, classes, DataSource(source=source, is_sample=False)),
         confusion=count_confusion(actual, P.argmax(axis=1), len(classes)),
-        history={
-            "epoch": [1, 2],
-            "learning_rate": [0.01, 0.001],
-            "train_loss": [0.9, 0.4],
-            "train_accuracy": [0.5, 0.9],
-            "validation_loss": [0.8, 0.5],
-            "validation_accuracy": [0.6, 0.8],
-        },
+        history=HISTORY,
         kept_epochs=(2,) * n_networks,
         networks=tuple(make_network(classes, height, width, seed=k + 1, **architecture) for k in range(n_networks)),
         images=make_images(height, width),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_report import make_images, make_network, make_predictions, make_profile, make_receipts
+from made_report import HISTORY, make_images, make_network, make_predictions, make_profile, make_receipts
 
 from pipeline.errors import DataError, StageError
 from pipeline.figures import values_of
@@ -64,12 +64,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         history = {
             "member": [0, 0],
             "fold": [0, 0],
-            "epoch": [1, 2],
-            "learning_rate": [0.01, 0.001],
-            "train_loss": [0.9, 0.4],
-            "train_accuracy": [0.5, 0.9],
-            "validation_loss": [0.8, 0.5],
-            "validation_accuracy": [0.6, 0.8],
+            **HISTORY,
             "kept": [False, True],
         }
         pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
