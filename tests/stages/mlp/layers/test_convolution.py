@@ -90,6 +90,21 @@ def test_prediction_and_training_compute_the_same_logits(settings: dict) -> None
     np.testing.assert_allclose(network.logits(X), A, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("settings", [{}, POOLED])
+@pytest.mark.parametrize(("replicas", "parallel"), [(2, "threads"), (3, "threads"), (3, "processes")])
+def test_replicas_find_the_gradient_of_the_whole_batch(replicas: int, parallel: str, settings: dict) -> None:
+    """One step of plain gradient descent moves the parameters by their gradient."""
+    X, Y = rows(7, "float64")
+    found = []
+    for count, kind in ((1, "threads"), (replicas, parallel)):
+        network = small(dtype="float64", **settings)
+        recipe = Recipe(epochs=1, batch_size=7, replicas=count, optimiser="sgd", schedule="constant", learning_rate=1.0)
+        fit(network, X, Y, recipe, parallel=kind)
+        found.append(network.parameters.copy())
+    assert not np.allclose(found[0], small(dtype="float64", **settings).parameters, atol=1e-3)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("m", [2, 33])
 def test_a_training_is_the_same_in_processes_and_threads_and_stays_float32(m: int) -> None:
     X, Y = rows(m)
