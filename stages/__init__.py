@@ -126,9 +126,9 @@ STAGES = (
 
 # name -> what runs it; the summaries that --help shows are the commands' own
 COMMANDS = {
-    "fetch": "stages.commands.fetch:fetch",
-    "predict": "stages.commands.predict:predict",
-    "show": "stages.commands.show:show",
+    "fetch": "stages.commands.fetch.fetch:fetch",
+    "predict": "stages.commands.predict.predict:predict",
+    "show": "stages.commands.show.show:show",
 }
 
 # what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why

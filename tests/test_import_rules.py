@@ -171,6 +171,13 @@ def test_stages_know_nothing_of_caching(name: str, source: str) -> None:
         assert all(item == "stages" or item.startswith("stages.mlp") for item in found if item.startswith("stages"))
 
 
+@pytest.mark.parametrize(("name", "source"), modules(STAGES / "commands", "stages.commands").items())
+def test_a_command_imports_nothing_of_another_commands_folder(name: str, source: str) -> None:
+    folders = {f"stages.commands.{path.name}" for path in (STAGES / "commands").iterdir() if path.is_dir()}
+    others = {folder for folder in folders if not within(name, {folder})}
+    assert not {item for item in imports(name, source) if within(item, others)}
+
+
 def published(stage: str) -> set[str]:
     """The modules of a stage that other stages may import."""
     return {f"stages.{stage}.{name}" for name in import_module(f"stages.{stage}").__all__}

@@ -1,4 +1,5 @@
-"""The commands that speak of images: fetch, predict, show. The engine has its own in ``pipeline.cli``.
+"""The commands that speak of images, one folder each. The engine has its own in ``pipeline.cli``.
 
-They may import all stages, and the engine as far as it reads results. Heavy imports wait for the call.
+They may import all stages, and the engine as far as it reads results, but no other command's folder; what two of
+them use stands beside the folders. Heavy imports wait for the call.
 """

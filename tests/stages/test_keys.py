@@ -117,7 +117,7 @@ def test_another_check_of_a_stage_changes_its_key_only(sources: Path, before: di
 
 def test_a_new_command_or_preset_changes_no_key(sources: Path, before: dict[str, Any]) -> None:
     def one_more(source: str) -> str:
-        return source.replace("COMMANDS = {", 'COMMANDS = {\n    "extra": "stages.commands.show:show",')
+        return source.replace("COMMANDS = {", 'COMMANDS = {\n    "extra": "stages.commands.show.show:show",')
 
     presets = ("stages/presets.py", lambda source: source + "\nNEW = 1\n")
     assert edited(sources, before, ("stages/__init__.py", one_more), presets) == set()

@@ -37,7 +37,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.terminal import output
     from stages.commands.current_model import find_model, image_format, tell_if_stale
     from stages.commands.predictions import ranked
-    from stages.commands.read_row import part_of, read_row, warped
+    from stages.commands.show.read_row import part_of, read_row, warped
 
     project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")

@@ -17,8 +17,8 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source
+from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
-from stages.commands.training_images import TrainingImages
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
 from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, bad_rows_error, explain

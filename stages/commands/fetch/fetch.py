@@ -25,7 +25,7 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
     """
     from pipeline.errors import PipelineError, first_few
     from pipeline.terminal import output
-    from stages.commands.kaggle_download import fetch_competition
+    from stages.commands.fetch.kaggle_download import fetch_competition
     from stages.ingest.sources.find import find_sources
 
     found = fetch_competition(competition, place.folder / "data", again=force)
