@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from stages.mlp import Architecture, Network, Recipe, fit
-from stages.mlp.training.augmentation import Augmentation, Warp
+from stages.mlp.training.data.augmentation import Augmentation, Warp
 
 RUNS = 7
 BATCH_ROWS = 128

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tutorial
 
 from stages.mlp import Architecture, Augmentation, Network, Recipe, Warp, fit
-from stages.mlp.training.shuffling import generator
+from stages.mlp.training.data.shuffling import generator
 from stages.presets import PRESETS
 
 try:

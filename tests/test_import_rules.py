@@ -38,6 +38,18 @@ FLOORS = (
     ("cli",),
     ("__main__",),
 )
+# The rooms of the network, and the files beside them, likewise.
+FLOORS_OF_NETWORK = (
+    ("arrays", "archive"),
+    ("layers", "deskew"),
+    ("architecture",),
+    ("layer_list",),
+    ("network",),
+    ("model_file", "gradient_descent"),
+    ("parallel",),
+    ("predict",),
+    ("training",),
+)
 OF_STAGES = {"errors", "figures", "stage", "visible"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
@@ -86,9 +98,17 @@ def imports(name: str, source: str) -> set[str]:
     return set(parse_module(source, name, (folder.joinpath(*parts) / "__init__.py").exists()).imports)
 
 
-def room_of(module: str) -> str:
-    """The room, or the file beside the rooms, that a module of the engine belongs to."""
-    return module.split(".")[1]
+def assert_points_down(name: str, found: set[str], package: str, floors: tuple[tuple[str, ...], ...]) -> None:
+    """A module of ``package`` imports only rooms and files of floors below its own, and its own room."""
+
+    def room_of(module: str) -> str:
+        return module.removeprefix(f"{package}.").partition(".")[0]
+
+    floor = next((number for number, rooms in enumerate(floors) if room_of(name) in rooms), None)
+    assert floor is not None, f"{name} is in no room"
+    below = {room for rooms in floors[:floor] for room in rooms}
+    used = {room_of(item) for item in found if item.startswith(f"{package}.")}
+    assert used <= below | {room_of(name)}
 
 
 @pytest.mark.parametrize(("name", "source"), modules(ENGINE, "pipeline").items(), ids=lambda text: text[:40])
@@ -99,11 +119,14 @@ def test_the_engine_points_one_way_and_knows_no_stages(name: str, source: str) -
     if name == "pipeline":
         assert not found
         return
-    floor = next((number for number, rooms in enumerate(FLOORS) if room_of(name) in rooms), None)
-    assert floor is not None, f"{name} is in no room"
-    below = {room for rooms in FLOORS[:floor] for room in rooms}
-    used = {room_of(item) for item in found if item.startswith("pipeline.")}
-    assert used <= below | {room_of(name)}
+    assert_points_down(name, found, "pipeline", FLOORS)
+
+
+@pytest.mark.parametrize(("name", "source"), modules(STAGES / "mlp", "stages.mlp").items(), ids=lambda text: text[:40])
+def test_the_rooms_of_the_network_point_one_way(name: str, source: str) -> None:
+    """A step is read without replicas, and replicas without epochs."""
+    if name != "stages.mlp":  # which publishes what all rooms hold
+        assert_points_down(name, imports(name, source), "stages.mlp", FLOORS_OF_NETWORK)
 
 
 @pytest.mark.parametrize("package", ["pipeline", "stages"])

@@ -1,7 +1,7 @@
 """A multilayer perceptron in plain NumPy, with convolutions in front of it: to be read, and used without the pipeline.
 
-``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it. The layers
-are in layers/, how they learn is in training/, and what shares the work between processes is in parallel/.
+``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it. To be
+read in this order: layers/, gradient_descent/ (a step), parallel/ (a step shared between cores), training/ (epochs).
 May import: NumPy, threadpoolctl, and nothing of ours.
 """
 
@@ -11,7 +11,7 @@ from stages.mlp.deskew import deskewed
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba
-from stages.mlp.training.augmentation import Augmentation, Warp, warped_copies
+from stages.mlp.training.data.augmentation import Augmentation, Warp, warped_copies
 from stages.mlp.training.fit import fit
 from stages.mlp.training.history import Epoch, History
 from stages.mlp.training.recipe import DivergedError, Recipe

@@ -1,8 +1,9 @@
-"""The array types of the network, named once, and how the memory of a mapped array is given back."""
+"""The arrays of the network: their types, named once; in memory that replicas share; and in a mapped file."""
 
 from __future__ import annotations
 
 import mmap
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,15 @@ Rows = npt.NDArray[np.int64]  # numbers of rows, (m,)
 
 # A mapped file up to this size stays in memory once it has been read.
 KEPT_BYTES = 128 * 2**20
+
+
+def shared_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array like ``np.zeros`` that a forked process shares with its parent: what one writes, the other sees."""
+    shape = shape if isinstance(shape, tuple) else (int(shape),)
+    n_bytes = prod(shape) * np.dtype(dtype).itemsize
+    if n_bytes == 0:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(mmap.mmap(-1, n_bytes), dtype).reshape(shape)
 
 
 def forget_pages(X: npt.NDArray[Any]) -> None:

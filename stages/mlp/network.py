@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from stages.mlp.architecture import Architecture, Images
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
 from stages.mlp.layer_list import Vectors, make_layers
-from stages.mlp.parallel.shared_memory import shared_zeros
 
 
 class Network:

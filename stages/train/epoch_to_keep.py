@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stages.mlp.training.schedules import ends_at_zero
+from stages.mlp.gradient_descent.schedules import ends_at_zero
 
 
 def epoch_to_keep(settings: Mapping[str, Any]) -> str:

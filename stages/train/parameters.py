@@ -97,14 +97,14 @@ class TrainParameters(Parameters, frozen=True):
     dtype: Annotated[Literal["float32", "float64"], Meta(description="Type of weights and arithmetic.")] = "float32"
 
     optimiser: Annotated[
-        Annotated[str, ChoicesOf("stages.mlp.training.optimisers:OPTIMISERS")],
+        Annotated[str, ChoicesOf("stages.mlp.gradient_descent.optimisers:OPTIMISERS")],
         Meta(description="How gradients move the weights."),
     ] = "adam"
     learning_rate: Annotated[float, Meta(description="Learning rate; the peak, where a schedule moves it.", gt=0.0)] = (
         3e-3
     )
     schedule: Annotated[
-        Annotated[str, ChoicesOf("stages.mlp.training.schedules:SCHEDULES")],
+        Annotated[str, ChoicesOf("stages.mlp.gradient_descent.schedules:SCHEDULES")],
         Meta(description="How the learning rate moves from step to step."),
     ] = "one_cycle"
     warm_up: Annotated[

@@ -1,7 +1,7 @@
 """A group of processes, forked from the caller's for one piece of work at a time.
 
 A forked process finds everything as the caller had it, so nothing is sent to it; what it is to send back, it
-writes into shared arrays (shared_memory.py). The processes wait for each other by looking at a counter in shared
+writes into shared arrays (arrays.py). The processes wait for each other by looking at a counter in shared
 memory: that takes a microsecond, where waking a sleeping thread takes a hundred.
 """
 
@@ -20,8 +20,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from stages.mlp.arrays import shared_zeros
 from stages.mlp.parallel.group import BrokenGroupError, Group, numpy_settings
-from stages.mlp.parallel.shared_memory import shared_zeros
 
 LINE = 8  # counters lie a cache line apart, 8 numbers of 8 bytes
 EAGER_LOOKS = 2000  # at the counters, before others are let run in between

@@ -14,12 +14,11 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.arrays import Floats, Rows
+from stages.mlp.arrays import Floats, Rows, shared_zeros
+from stages.mlp.gradient_descent.step import Step, Warper
+from stages.mlp.gradient_descent.update import PIECE, State, Update, When, pieces_of
 from stages.mlp.network import Network
 from stages.mlp.parallel.group import Group, part_of
-from stages.mlp.parallel.shared_memory import shared_zeros
-from stages.mlp.training.step import Step, Warper
-from stages.mlp.training.update import PIECE, State, Update, When, pieces_of
 
 
 class Shared:

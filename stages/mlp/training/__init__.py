@@ -1,4 +1,4 @@
-"""How a network learns: the step, the loss, the optimiser, the schedule, and the epochs around them.
+"""A training: epochs of steps from ``fit`` to the history, validation after each, and a checkpoint to go on from.
 
-May import: NumPy, the files of stages/mlp beside the rooms, layers, and parallel for what replicas share.
+May import: everything else in stages/mlp.
 """

@@ -7,13 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from stages.mlp.arrays import Floats, Rows
+from stages.mlp.arrays import Floats, Rows, shared_zeros
+from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica, Shared
-from stages.mlp.parallel.shared_memory import shared_zeros
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.shuffling import Window, generator
-from stages.mlp.training.step import Warper
+from stages.mlp.training.data.shuffling import Window, generator
 
 
 class Batches:

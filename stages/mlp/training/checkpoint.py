@@ -17,11 +17,11 @@ import numpy as np
 
 from stages.mlp.archive import ArchiveError, json_of, read_arrays, write_arrays
 from stages.mlp.arrays import Floats, Rows
+from stages.mlp.gradient_descent.schedules import SCHEDULES
+from stages.mlp.gradient_descent.update import State, When
 from stages.mlp.network import Network
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
-from stages.mlp.training.schedules import SCHEDULES
-from stages.mlp.training.update import State, When
 
 
 class Training:

@@ -11,15 +11,15 @@ from time import monotonic
 
 import numpy as np
 
+from stages.mlp.arrays import shared_zeros
+from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
-from stages.mlp.parallel.shared_memory import shared_zeros
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import Training, save_checkpoint
+from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError
-from stages.mlp.training.shuffling import generator, rows_of_window, shuffled
-from stages.mlp.training.step import Warper
 from stages.mlp.training.validation import Validation
 
 OnStep = Callable[[int, int, float, int], None]

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.arrays import Floats, Rows, forget_pages
+from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.network import Network
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.training.checkpoint import Training, load_checkpoint
 from stages.mlp.training.epoch_loop import EpochLoop, OnEpoch, OnStep
 from stages.mlp.training.history import History
 from stages.mlp.training.recipe import Recipe
-from stages.mlp.training.step import Warper
 from stages.mlp.training.validation import Validation
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.

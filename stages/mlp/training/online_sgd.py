@@ -18,9 +18,9 @@ import numpy as np
 
 from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, Rows, forget_pages
+from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.losses import make_loss
 from stages.mlp.training.recipe import Recipe
 
 BLOCK_ROWS = 64

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from stages.mlp.training.optimisers import OPTIMISERS
-from stages.mlp.training.schedules import SCHEDULES
-from stages.mlp.training.update import Update
+from stages.mlp.gradient_descent.optimisers import OPTIMISERS
+from stages.mlp.gradient_descent.schedules import SCHEDULES
+from stages.mlp.gradient_descent.update import Update
 
 KEEPS = ("best", "last")
 

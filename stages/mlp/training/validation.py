@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import Floats, shared_zeros
+from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.network import Network
-from stages.mlp.parallel.shared_memory import shared_zeros
 from stages.mlp.predict import chunks_of, logits_by_chunk
-from stages.mlp.training.losses import make_loss
 
 
 class Validation:

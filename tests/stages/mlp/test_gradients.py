@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from stages.mlp.architecture import Architecture
+from stages.mlp.gradient_descent.losses import LOSSES, BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from stages.mlp.gradient_descent.step import Step
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
 from stages.mlp.layers.convolution import Convolution
@@ -17,8 +19,6 @@ from stages.mlp.layers.feature_maps import FeatureMaps
 from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
 from stages.mlp.network import Network
-from stages.mlp.training.losses import LOSSES, BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
-from stages.mlp.training.step import Step
 
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs

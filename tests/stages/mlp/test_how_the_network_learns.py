@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from stages.mlp import network
+from stages.mlp.gradient_descent import losses, optimisers, schedules, step, update
 from stages.mlp.layers import activations, batch_norm, convolution, dense, dropout, feature_maps, pooling
 from stages.mlp.parallel import replica
-from stages.mlp.training import losses, optimisers, schedules, step, update
 
 DOCS = Path(__file__).parents[3] / "docs"
 # So many worked examples each has at least.

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, predict_proba
+from stages.mlp.gradient_descent.schedules import SCHEDULES, ends_at_zero
 from stages.mlp.predict import CHUNK_ROWS
-from stages.mlp.training.schedules import SCHEDULES, ends_at_zero
 
 
 @pytest.mark.parametrize("name", ["network", "predict", "training.fit", "model_file"])

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
+from stages.mlp.gradient_descent.update import State, When
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica, Shared
-from stages.mlp.training.update import State, When
 
 
 def load_script() -> ModuleType:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from stages.mlp.arrays import shared_zeros
 from stages.mlp.parallel.group import BrokenGroupError, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
-from stages.mlp.parallel.shared_memory import shared_zeros
 
 ON_LINUX = sys.platform == "linux"
 KINDS = [

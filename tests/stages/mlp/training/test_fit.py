@@ -16,13 +16,13 @@ from small_trainings import EVERYTHING, HEIGHT, RECIPE, WARP, WIDTH, M, make_net
 from threadpoolctl import threadpool_limits
 
 from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
+from stages.mlp.gradient_descent.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from stages.mlp.gradient_descent.optimisers import OPTIMISERS
+from stages.mlp.gradient_descent.step import Step
+from stages.mlp.gradient_descent.update import PIECE, State, When
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.checkpoint import Training
-from stages.mlp.training.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from stages.mlp.training.online_sgd import BLOCK_ROWS
-from stages.mlp.training.optimisers import OPTIMISERS
-from stages.mlp.training.step import Step
-from stages.mlp.training.update import PIECE, State, When
 
 
 def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.arrays import Floats, Rows
+from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.network import Network, views
-from stages.mlp.training.losses import make_loss
 
 
 class Warper(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.mlp.training import optimisers
-from stages.mlp.training.optimisers import Adam, Momentum, Nesterov, Optimiser
+from stages.mlp.gradient_descent import optimisers
+from stages.mlp.gradient_descent.optimisers import Adam, Momentum, Nesterov, Optimiser
 
 N_STEPS = 3000
 

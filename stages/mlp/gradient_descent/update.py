@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import Floats, shared_zeros
+from stages.mlp.gradient_descent.optimisers import Optimiser
 from stages.mlp.network import Network
-from stages.mlp.parallel.shared_memory import shared_zeros
-from stages.mlp.training.optimisers import Optimiser
 
 # The optimiser is handed so many parameters at a time that its vectors of them fit a core's second-level cache. Smaller
 # pieces gain nothing, because each NumPy call has its price.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages.mlp import Architecture, Network, Recipe, fit, predict_proba
 from stages.mlp.arrays import forget_pages
-from stages.mlp.training.shuffling import RUN_ROWS, rows_of_window, shuffled
+from stages.mlp.training.data.shuffling import RUN_ROWS, rows_of_window, shuffled
 
 
 @given(n=st.integers(1, 3000), window=st.integers(1, 3000), seed=st.integers(0, 9))
