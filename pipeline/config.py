@@ -272,7 +272,7 @@ def _read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str,
         ) from error
     except TomlError as error:
         is_value = "Invalid value" in str(error)
-        hint = 'texts need quotes: optimiser = "adam"' if is_value else "see docs/configuration.md for how it looks"
+        hint = 'texts need quotes: optimiser = "adam"' if is_value else "lines as [train], below it epochs = 5"
         raise ConfigError(f"{FILE_NAME} cannot be read: {error}", where=str(path), hint=hint) from error
     except OSError as error:
         raise ConfigError(

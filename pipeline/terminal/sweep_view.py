@@ -162,7 +162,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
     n_close = sum(is_within_noise(result, best) for result in results if result is not best)
     if n_close:
         trials = "1 trial is" if n_close == 1 else f"{n_close} trials are"
-        echo(f"{trials} {NOISE} from the best: their intervals overlap. docs/sweep.md says what to make of that.")
+        echo(f"{trials} {NOISE} from the best: their intervals overlap, so their order may be chance.")
     if sum(not result.problem for result in results) > 1:
         echo("The best of several figures flatters itself: measure it again on rows that have not chosen it.")
     for path in files.values():

@@ -43,7 +43,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
 
         from pipeline.workers.own_cluster import own_cluster
     except ImportError as error:
-        raise ConfigError("--backend dask needs Dask", hint="pip install 'digit-pipeline[dask]'") from error
+        raise ConfigError("--backend dask needs Dask", hint="pip install distributed") from error
     if scheduler is not None:
         if not scheduler.strip():
             raise ConfigError("--scheduler is empty", hint="name one: --scheduler tcp://host:8786, or leave it out")

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 LARGEST_ADVISED_SHARE = 0.2  # if more rows are bad, the fault is in the file and not in its rows
-OTHER_LAYOUT = "the file is damaged, or is laid out in another way: download it again, or see docs/input.md"
+OTHER_LAYOUT = (
+    "the file is damaged, or is laid out in another way: download it again, or describe it by ingest.has_header, "
+    "ingest.label, ingest.id and ingest.leave_out"
+)
 
 
 def require_good_test_rows(test: Found, labels: Labels, task: Task[IngestParameters]) -> None:

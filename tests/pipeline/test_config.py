@@ -181,7 +181,7 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
         ("power = 3", (), {}, "'power' must be a table", "pipeline.toml", "[power]"),
         ("preset = 3", (), {}, "preset must be a text", "pipeline.toml", "preset ="),
         ('preset = "cube"', (), {}, "there is no preset 'cube'", "", "'cubes'"),
-        ("[power\n", (), {}, "not valid TOML", "pipeline.toml", "docs/configuration.md"),
+        ("[power\n", (), {}, "not valid TOML", "pipeline.toml", "[train], below it epochs = 5"),
         ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "--set powr.exponent=1", "'power'"),
         ("", ("power.exponnet=1",), {}, "power has no setting 'exponnet'", "power.exponnet in --set", "'exponent'"),
         ("", ("exponnet=1",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),

@@ -54,4 +54,4 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
             output.notify(f"warning: {notice[0]}", *notice[1:])
     else:
         output.notify(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
-        output.notify("unzip it into data/, and set ingest.train and ingest.test; see docs/other-competitions.md")
+        output.notify("unzip it into data/, and set ingest.train and ingest.test to its two CSV files")

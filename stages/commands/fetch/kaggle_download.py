@@ -79,7 +79,7 @@ def find_program() -> str:
     if program is None:
         raise ConfigError(
             "Kaggle's program is not installed",
-            hint="pip install -e '.[kaggle]', or download the zip in a browser and put it into data/",
+            hint="pip install kaggle, or download the zip in a browser and put it into data/",
         )
     return program
 
