@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from pipeline.errors import StageError
 from pipeline.fingerprint.files import file_digest
@@ -23,6 +24,10 @@ from pipeline.fingerprint.values import digest
 ENGINE = "pipeline"
 TEMPLATES = "templates"  # the folder of files that code reads and that are no Python
 INSTALLED = {"site-packages", "dist-packages"}  # what lies beside a package there is not the project's own
+
+# Python 3.11 counts the depth of a tree for all threads together: where two parse at once, as on a Dask worker, one
+# may fail with `SystemError: AST constructor recursion depth mismatch`.
+PARSING = Lock()
 
 Parse = Callable[[str, str, bool], "ModuleCode"]
 
@@ -135,7 +140,8 @@ def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None
 
 def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - a fact about the file
     """Parse one module's source into the digests of its definitions and the names it imports."""
-    tree = ast.parse(source)
+    with PARSING:
+        tree = ast.parse(source)
     keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
         isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
     )

@@ -15,6 +15,7 @@ from toy_project import Toy, actions, ran, why
 
 import pipeline
 import stages
+from pipeline.fingerprint import code
 from pipeline.fingerprint.code import code_digests, parse_module
 from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.fingerprint.values import digest
@@ -233,6 +234,19 @@ def test_every_import_is_found_wherever_it_stands(
     imports: set[str],
 ) -> None:
     assert imports <= set(parse_module(source, module, is_package).imports)
+
+
+def test_one_thread_parses_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once, as on a Dask worker, fail now and then in Python 3.11: SystemError, recursion depth mismatch."""
+    parse, was_locked = ast.parse, []
+
+    def watched(source: str) -> ast.Module:
+        was_locked.append(code.PARSING.locked())
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", watched)
+    parse_module("a = 1", "m", False)
+    assert was_locked == [True]
 
 
 # the closure ---------------------------------------------------------------------------------------
