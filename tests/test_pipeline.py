@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
 
 QUICK = ("--set", "train.epochs=2")
@@ -71,6 +72,16 @@ def test_without_data_the_sample_is_used_and_said_so_loudly_and_recorded(tmp_pat
     assert all("BUNDLED SAMPLE" in receipt["notice"] for receipt in receipts)
     assert json.loads((tmp_path / "artifacts/evaluate/metrics.json").read_text())["source"] == "bundled sample"
     assert len(submission(tmp_path)) == 360
+
+
+def test_what_is_trained_on_test_images_is_marked_loudly_and_in_every_receipt(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "data", tmp_path / "data")
+    (tmp_path / "data" / NOTE).write_text("as MNIST does\n")
+    result = invoke(tmp_path, "run", "all", *QUICK)
+    assert result.stderr.count("TEST IMAGES of Kaggle") == 2
+    receipts = [json.loads((tmp_path / f"artifacts/{stage}/receipt.json").read_text()) for stage in EVERYTHING]
+    assert all("TEST IMAGES of Kaggle" in receipt["notice"] for receipt in receipts)
+    assert json.loads((tmp_path / "artifacts/evaluate/metrics.json").read_text())["holds_test_images"] is True
 
 
 def test_a_second_run_does_nothing_and_says_so(project: Path) -> None:

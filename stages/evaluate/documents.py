@@ -62,6 +62,7 @@ class Metrics(Document, frozen=True):
     n_errors: Count
     source: str
     is_sample: bool
+    holds_test_images: bool
     per_class: tuple[ClassMetrics, ...]
     measured: str = "on the validation rows, which were not trained on"
     is_unbiased: bool = True

@@ -37,6 +37,7 @@ def measure(P: Probabilities, actual: Indices, classes: tuple[Label, ...], sourc
         n_errors=m - n_correct,
         source=source.source,
         is_sample=source.is_sample,
+        holds_test_images=source.holds_test_images,
         per_class=per_class,
     )
 

@@ -10,10 +10,13 @@ from stages.shared.documents import Document
 
 
 class DataSource(Document, frozen=True):
-    """``ingest/source.json``: where the data came from, and whether that is the bundled sample.
+    """``ingest/source.json``: where the data came from, and what must be known of that place.
 
+    ``is_sample`` says whether it is the bundled sample, ``holds_test_images`` whether the training set holds test
+    images of Kaggle's Digit Recognizer, as MNIST does: then a score on those says nothing.
     It stands apart from the profile so that the same data from another place trains nothing anew.
     """
 
     source: Annotated[str, Meta(min_length=1)]
     is_sample: bool
+    holds_test_images: bool

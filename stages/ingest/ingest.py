@@ -90,7 +90,11 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         profile = make_profile(train, test, shape, submission, task)
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
-    source = DataSource(source=readable(task.origin), is_sample=task.origin == SAMPLE_ORIGIN)
+    source = DataSource(
+        source=readable(task.origin),
+        is_sample=task.origin == SAMPLE_ORIGIN,
+        holds_test_images=task.sources.get("test_images") is not None,
+    )
     outputs["ingest/source.json"].write_bytes(encode_document(source))
     figures: dict[str, AnyFigure] = {
         "rows": f"{profile.n_train:,} + {profile.n_test:,} to predict",

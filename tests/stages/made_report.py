@@ -128,7 +128,7 @@ def make_findings(
     rng = np.random.default_rng(2)
     decode = msgspec.json.Decoder(Receipt).decode
     return Findings(
-        metrics=measure(P, actual, classes, DataSource(source=source, is_sample=False)),
+        metrics=measure(P, actual, classes, DataSource(source=source, is_sample=False, holds_test_images=False)),
         confusion=count_confusion(actual, P.argmax(axis=1), len(classes)),
         history=HISTORY,
         kept_epochs=(2,) * n_networks,

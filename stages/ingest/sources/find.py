@@ -37,6 +37,7 @@ from stages.ingest.sources.data_folder import (
     source_in_zip,
     unread_zips,
 )
+from stages.ingest.sources.leakage import NOTICE, note_beside
 from stages.ingest.sources.zip_files import require_readable
 from stages.sample import SAMPLE_FOLDER
 
@@ -78,13 +79,14 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
         raise missing_half(missing[0], configured, data)
     if parameters.sample_submission == BESIDE and (beside := sample_submission_beside(files["test"])):
         files["sample_submission"] = beside
-    for source in files.values():
+    note = note_beside(files["train"])
+    for source in (*files.values(), *([note] if note else [])):
         require_readable(source.path)
-    notice = ""
+    notices = [NOTICE] if note else []
     if all(files[name] is found.get(name) for name in PAIR) and (unread := unread_zips(found, data)):
-        notice = f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it."
-    sources = tuple(files[name] for name in FILE_NAMES if name in files)
-    return Sources(files=sources, origin=shown(files, folder), notice=notice)
+        notices.append(f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it.")
+    sources = (*(files[name] for name in FILE_NAMES if name in files), *([note] if note else []))
+    return Sources(files=sources, origin=shown(files, folder), notice="\n".join(notices))
 
 
 def in_archive_or_data(parameters: IngestParameters, folder: Path) -> dict[str, Source]:

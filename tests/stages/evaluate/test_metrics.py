@@ -13,7 +13,8 @@ from stages.ingest.documents import DataSource
 
 def test_a_certain_mistake_and_an_absent_class_leave_every_figure_finite() -> None:
     P = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], dtype=np.float32)
-    metrics = measure(P, np.array([1, 1]), (0, 1, 2), DataSource(source="made", is_sample=False))
+    source = DataSource(source="made", is_sample=False, holds_test_images=False)
+    metrics = measure(P, np.array([1, 1]), (0, 1, 2), source)
     assert metrics.accuracy == 0.0
     assert metrics.log_loss == pytest.approx(-np.log(1e-15))
     assert [each.f1 for each in metrics.per_class] == [0.0, 0.0, 0.0]

@@ -23,6 +23,7 @@ from stages.ingest.csv import streams
 from stages.ingest.image_table import read_pixel_blocks
 from stages.ingest.parameters import IngestParameters
 from stages.ingest.sources.find import find_sources
+from stages.ingest.sources.leakage import NOTE
 from stages.shared.parquet import read_column
 
 Ingest = Callable[..., Outcome]
@@ -155,8 +156,19 @@ def test_where_the_data_came_from_stands_apart_from_what_it_is(ingest: Ingest, t
     for name in ("train.csv", "test.csv"):
         (tmp_path / "data" / name).unlink()
     ingest({"a.zip": zipped({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})})
-    assert json.loads((tmp_path / "ingest/source.json").read_bytes()) == {"source": "data/a.zip", "is_sample": False}
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes()) == {
+        "source": "data/a.zip",
+        "is_sample": False,
+        "holds_test_images": False,
+    }
     assert (tmp_path / "ingest/profile.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_note_in_the_zip_marks_what_is_read_from_it(ingest: Ingest, tmp_path: Path, *, marked: bool) -> None:
+    files = {"train.csv": TRAIN_CSV, "test.csv": TEST_CSV} | ({NOTE: "as MNIST does\n"} if marked else {})
+    ingest({"a.zip": zipped(files)})
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is marked
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         write_table(tmp_path / "ingest/ids.parquet", {"ImageId": np.array(ids)})
         profile = {"submission": {"id_name": "ImageId", "label_name": "Label"}, "id_name": own_ids}
         (tmp_path / "ingest/profile.json").write_text(json.dumps(profile))
-        (tmp_path / "ingest/source.json").write_text(json.dumps({"source": "made", "is_sample": False}))
+        source = {"source": "made", "is_sample": False, "holds_test_images": False}
+        (tmp_path / "ingest/source.json").write_text(json.dumps(source))
         (tmp_path / "train/model.npz").write_bytes(b"")
         monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: FirstPixelPredictor(classes))  # noqa: ARG005 - as it is called
 

@@ -12,6 +12,7 @@ from raw_files import ALL, BOTH, find, found, put, zipped
 
 from pipeline.errors import ConfigError, DataError
 from stages.ingest.sources.find import SAMPLE_ORIGIN
+from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
 
 UNREAD = "b.zip in data/ is not read: train.csv and test.csv lie beside it."
@@ -215,6 +216,40 @@ def test_the_sample_submission_can_be_left_out(tmp_path: Path, setting: str | No
 
 def test_the_bundled_sample_is_read_whether_or_not_a_sample_submission_is_wanted(tmp_path: Path) -> None:
     assert find(tmp_path, sample_submission="none").origin == SAMPLE_ORIGIN
+
+
+# --- the note about test images --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["in the zip", "in its folder", "beside the files"])
+def test_the_note_about_test_images_is_found_where_the_training_set_is(tmp_path: Path, place: str) -> None:
+    data = tmp_path / "data"
+    put(data, "other.txt")
+    assert NOTE not in str(find(tmp_path).files)
+    if place == "beside the files":
+        put(data, *BOTH, NOTE)
+    else:
+        folder = "mnist/" if place == "in its folder" else ""
+        (data / "any.zip").write_bytes(zipped(*(folder + name for name in (*ALL, NOTE))))
+    sources = find(tmp_path)
+    assert sources["test_images"].path.parent == data
+    assert "TEST IMAGES of Kaggle" in sources.notice
+
+
+def test_a_note_elsewhere_says_nothing_of_the_training_set(tmp_path: Path) -> None:
+    put(tmp_path / "data", *BOTH)
+    put(tmp_path / "other", *BOTH, NOTE)
+    assert find(tmp_path).get("test_images") is None
+    assert find(tmp_path).notice == ""
+    assert find(tmp_path, train="other/train.csv").get("test_images") is not None
+
+
+def test_the_note_and_a_zip_that_is_not_read_are_both_told(tmp_path: Path) -> None:
+    put(tmp_path / "data", *BOTH, NOTE)
+    (tmp_path / "data/digit-recognizer.zip").write_bytes(zipped(size=9))
+    notice = find(tmp_path).notice
+    assert "TEST IMAGES" in notice
+    assert "digit-recognizer.zip in data/ is not read" in notice
 
 
 # --- weight ----------------------------------------------------------------------------------------------------------
