@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any, cast
 
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
-from pipeline.errors import LONGEST, ConfigError, PipelineError, nearest, shortage, shortened
+from pipeline.cli.usage import told_as_ours
+from pipeline.errors import ConfigError, PipelineError, nearest, shortage, shortened
 from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
@@ -28,17 +28,6 @@ COMMANDS = {
     "diff": "pipeline.cli.history_commands:diff",
     "sweep": "pipeline.cli.sweep:sweep",
 }
-
-
-@contextmanager
-def visible_usage() -> Iterator[None]:
-    """Escape control characters in errors of click, which repeat wrong words of the command line."""
-    from pipeline.visible import visible
-
-    try:
-        yield
-    except click.UsageError as error:
-        raise click.UsageError(shortened(visible(error.format_message()), LONGEST), error.ctx) from error
 
 
 class Commands(click.Group):
@@ -71,15 +60,15 @@ class Commands(click.Group):
                     return super().main(*args, **extra)
                 finally:
                     sys.stdout.flush()
-            except PipelineError as error:  # of standard output, which takes the last of it only now
+            except PipelineError as error:  # a wrong word before the command, or standard output takes no more
                 notify_error(error)
-                sys.exit(ExitCode.FAILED)
+                sys.exit(error.exit_code)
             except BrokenPipeError:
                 sys.exit(ExitCode.FAILED)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
-            with visible_usage():
+            with told_as_ours():
                 return super().make_context(*args, **extra)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -97,7 +86,7 @@ class Commands(click.Group):
         from pipeline.execution.signals import uninterrupted
 
         try:
-            with visible_usage():
+            with told_as_ours(ctx):
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -126,7 +115,9 @@ class Commands(click.Group):
         ctx.exit(code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "pipeline", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(None, "-V", "--version", package_name="digit-pipeline", prog_name="pipeline")
 @folder_option
 @debug_option

@@ -16,7 +16,8 @@ def find_numbers(parameters, folder):
     if parameters.path is not None:
         path = folder / parameters.path
         if not path.exists():
-            raise ConfigError(f"load.path is set to {parameters.path!r}, and there is no such file", where=str(path))
+            what = f"load.path is set to {parameters.path!r}, and there is no such file"
+            raise ConfigError(what, where=str(path), hint="--set load.path=numbers.txt")
         return Sources((Source("numbers", path),), parameters.path)
     path = folder / "data" / "numbers.txt"
     if path.exists():

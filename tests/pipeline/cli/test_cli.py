@@ -108,8 +108,20 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("run", "all", "--set", "power.exponnet=1"), "did you mean 'exponent'?"),
         (("run", "all", "--preset", "cube"), "did you mean 'cubes'?"),
         (("run", "all", "--set", "load.path=gone.txt"), "there is no such file"),
-        (("run",), "Missing argument"),
-        (("run", "all", "--colour"), "No such option"),
+        (
+            ("run",),
+            "missing argument 'all|STAGE...'\n  hint:  write pipeline run [OPTIONS] all|STAGE...; see pipeline run",
+        ),
+        (("run", "all", "--forc"), "no such option '--forc'\n  hint:  did you mean '--force'? see pipeline run --help"),
+        (("run", "all", "--zzz"), "no such option '--zzz'\n  hint:  options: --only, --force, "),
+        (("--set", "load.limit=1", "run"), "  hint:  options of a command stand behind its name; see pipeline COMMAND"),
+        (("run", "all", "--set"), "option '--set' requires an argument\n  hint:  see pipeline run --help"),
+        (
+            ("run", "all", "--backend", "a"),
+            "'a' is not one of 'local', 'dask'\n  hint:  --backend: Do independent jobs in",
+        ),
+        (("clean", "--keep", "-1"), "hint:  --keep: How many results of each stage to keep; see pipeline clean --help"),
+        (("clean", "a\nb"), "got unexpected extra argument (a\\nb)\n  hint:  write pipeline clean [OPTIONS]; see"),
         (("rum",), "there is no command 'rum'\n  hint:  did you mean 'run'?"),
         (("run", "all", "-C", "nowhere"), "does not exist"),
     ],
@@ -118,8 +130,17 @@ def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, word
     result = invoke(*words)
     assert result.exit_code == 2
     assert what in result.stderr
+    assert [line[:7] for line in result.stderr.splitlines()] in [
+        ["error: ", *place, "  hint:"] for place in ([], ["  where"])
+    ]
     assert result.stdout == ""
     assert toy.files() == {}
+
+
+def test_without_words_the_help_is_shown(invoke: Invoke) -> None:
+    result = invoke()
+    assert result.exit_code == 2
+    assert result.stderr == invoke("--help").stdout
 
 
 def test_a_failing_stage_is_exit_code_1_and_says_what_where_and_how_to_mend(invoke: Invoke) -> None:
