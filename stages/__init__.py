@@ -128,6 +128,7 @@ STAGES = (
 COMMANDS = {
     "fetch": "stages.commands.fetch.fetch:fetch",
     "predict": "stages.commands.predict.predict:predict",
+    "report": "stages.commands.report.report:report",
     "show": "stages.commands.show.show:show",
 }
 

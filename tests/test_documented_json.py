@@ -97,6 +97,10 @@ def test_predict_and_show(folder: Path) -> None:
     check("show", printed(folder, "show", "3", "--augmented"))
 
 
+def test_report(folder: Path) -> None:
+    check("report", printed(folder, "report", "--path"))
+
+
 def test_fetch(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with zipfile.ZipFile(tmp_path / "data/digit-recognizer.zip", "w") as archive:

@@ -1,0 +1,60 @@
+"""`pipeline report`: the page about the trained network, in the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import json_option, project_options, settings_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.cli.project import ProjectOptions
+
+MAKER, FILE = "evaluate", "report.html"
+
+
+@click.command()
+@click.option("--path", "only_path", is_flag=True, help="Print where it is, and open nothing.")
+@settings_options
+@json_option
+@project_options
+def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
+    """Open the report in the browser: accuracy, curves, mistakes, and a canvas to draw on."""
+    from pipeline.planning.current_result import require_current, why_stale
+    from pipeline.terminal import output
+
+    project = place.load()
+    require_current(project, MAKER)
+    path = (place.artifacts / MAKER / FILE).absolute()  # not the folder behind the link: the next run leads that away
+    stale = why_stale(project, MAKER)
+    if stale:
+        output.notify(f"warning: the report is not up to date ({stale}); pipeline run {MAKER} makes it anew")
+    if not only_path:
+        open_page(path)
+    if as_json:
+        output.print_json({"path": str(path), "opened": not only_path, "stale": stale})
+    else:
+        output.echo(str(path))
+
+
+def open_page(path: Path) -> None:
+    """Show a page in the browser that the system, or the variable BROWSER, names.
+
+    Raises
+    ------
+    StageError
+        There is none.
+    """
+    import webbrowser
+
+    from pipeline.errors import StageError
+
+    if not webbrowser.open(path.as_uri()):
+        raise StageError(
+            "no browser could be started",
+            where=str(path),
+            hint="open this file in a browser; the variable BROWSER names the program that does",
+        )

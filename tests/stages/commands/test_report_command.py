@@ -1,0 +1,85 @@
+"""`pipeline report`: the page opens, or its place is printed; it says if there is none, or a stale one."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+
+
+class Browser:
+    """Stands in for the system's browser: keeps what it was asked to open."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.is_there = True
+
+    def open(self, address: str) -> bool:
+        self.opened.append(address)
+        return self.is_there
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(webbrowser, "open", browser.open)
+    return browser
+
+
+def report(folder: Path, *words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["report", *words, "-C", str(folder)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_the_page_opens_by_its_stable_path(sample_run: Path, browser: Browser) -> None:
+    path = sample_run / "artifacts/evaluate/report.html"
+    assert report(sample_run).stdout == f"{path}\n"
+    assert browser.opened == [path.as_uri()]
+
+
+def test_its_place_alone_opens_nothing(sample_run: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample_run)
+    path = report(Path(), "--path").stdout.strip()
+    assert Path(path).is_absolute()
+    assert Path(path).read_bytes() == (sample_run / "artifacts/evaluate/report.html").read_bytes()
+    assert json.loads(report(sample_run, "--path", "--json").stdout) == {"path": path, "opened": False, "stale": ""}
+    assert browser.opened == []
+
+
+def test_a_report_that_is_not_up_to_date_opens_with_a_warning(sample_run: Path, browser: Browser) -> None:
+    words = ("--set", "train.epochs=21", "--json")
+    result = report(sample_run, *words)
+    assert "warning: the report is not up to date (train: train.epochs 40 -> 21" in result.stderr
+    found = json.loads(result.stdout)
+    assert found["opened"]
+    assert found["stale"].startswith("train: train.epochs")
+    assert len(browser.opened) == 1
+
+
+def test_where_there_is_none_it_says_so(tmp_path: Path, browser: Browser) -> None:
+    stderr = report(tmp_path, code=1).stderr
+    assert "error: evaluate has not been run yet" in stderr
+    assert "hint:  pipeline run evaluate" in stderr
+    assert browser.opened == []
+
+
+def test_a_damaged_one_is_not_shown(sample_copy: Path, browser: Browser) -> None:
+    page = sample_copy / "artifacts/evaluate/report.html"
+    page.write_bytes(page.read_bytes() + b"<p>100 %</p>")
+    assert "the result of evaluate is damaged" in report(sample_copy, code=1).stderr
+    assert browser.opened == []
+
+
+def test_without_a_browser_the_place_is_named(sample_run: Path, browser: Browser) -> None:
+    browser.is_there = False
+    result = report(sample_run, code=1)
+    assert "error: no browser could be started" in result.stderr
+    assert f"where: {sample_run / 'artifacts/evaluate/report.html'}" in result.stderr
+    assert result.stdout == ""
