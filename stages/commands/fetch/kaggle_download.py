@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ConfigError, DataError, PipelineError, StageError
+from pipeline.errors import DataError
 from pipeline.leftovers import FETCH, remove_leftovers, temporary_folder
 from pipeline.safe_files import sync
+from stages.commands.kaggle_program import call, find_program, refusal, require_competition
 from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
 from stages.ingest.sources.zip_files import find_members, list_members, reason_of
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-SITE = "https://www.kaggle.com"
-CREDENTIALS = f"create a token at {SITE}/settings/api and save it as ~/.kaggle/access_token, or in KAGGLE_API_TOKEN"
-SHOWN = 3  # lines of what Kaggle's program said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +36,12 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     StageError
         Kaggle refuses, or cannot be reached.
     """
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"'{name}' is not the name of a competition",
-            hint=f"take it from the address: digit-recognizer for {SITE}/competitions/digit-recognizer",
-        )
+    require_competition(name)
     remove_leftovers(data, FETCH)
     path = data / f"{name}.zip"
     if path.exists() and not again:
         return described(path, downloaded=False)
-    program = find_program()
+    program = find_program("download the zip in a browser and put it into data/")
     try:
         data.mkdir(exist_ok=True)
         with temporary_folder(data, FETCH) as folder:
@@ -66,24 +54,6 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     return described(path, downloaded=True)
 
 
-def find_program() -> str:
-    """Kaggle's program: on the path, or beside this Python.
-
-    Raises
-    ------
-    ConfigError
-        It is in neither place.
-    """
-    beside = str(Path(sys.executable).parent)
-    program = shutil.which("kaggle") or shutil.which("kaggle", path=beside)
-    if program is None:
-        raise ConfigError(
-            "Kaggle's program is not installed",
-            hint="pip install kaggle, or download the zip in a browser and put it into data/",
-        )
-    return program
-
-
 def download(program: str, name: str, folder: Path) -> None:
     """Let Kaggle's program save the competition's zip in ``folder``.
 
@@ -92,29 +62,9 @@ def download(program: str, name: str, folder: Path) -> None:
     StageError
         It does not.
     """
-    words = [program, "competitions", "download", name, "-p", str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - no shell
-    if done.returncode or not any(folder.iterdir()):
-        raise refusal(name, f"{done.stdout}\n{done.stderr}", done.returncode)
-
-
-def refusal(name: str, said: str, code: int) -> PipelineError:
-    """The error for what Kaggle's program ``said`` when it ended with ``code``."""
-    rules = f"{SITE}/competitions/{name}/rules"
-    if re.search(r"\b403\b|Forbidden|accept this competition", said):
-        return StageError(
-            "Kaggle refuses the download (403): the competition's rules have not been accepted",
-            where=rules,
-            hint="accept the rules there, signed in as the owner of the token, and fetch again",
-        )
-    if re.search(r"\b401\b|Unauthori[sz]ed|[Aa]uthenticat|kaggle\.json|access_token|Missing (username|key)", said):
-        return StageError("Kaggle does not know who you are", hint=CREDENTIALS)
-    if re.search(r"\b404\b|Not Found", said):
-        return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    what = "Kaggle's program failed" if code else "Kaggle's program downloaded nothing"
-    shown = ["what it said:", *(line[:200] for line in lines[-SHOWN:])] if lines else ""
-    return StageError(f"{what} (exit code {code})", where=shown, hint="see whether the site can be reached, try again")
+    answer = call(program, ["competitions", "download", name, "-p", str(folder)])
+    if not answer.is_done or not any(folder.iterdir()):
+        raise refusal(name, answer, asked="the download", did="downloaded nothing")
 
 
 def require_sound(folder: Path, name: str) -> Path:

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import stat
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from made_kaggle import Kaggle
 
 from pipeline.cli import main
-
-SCRIPT = """#!{python}
-import pathlib, shutil, sys
-here = pathlib.Path(__file__).parent
-here.joinpath("words").write_text(" ".join(sys.argv[1:]))
-folder = pathlib.Path(sys.argv[sys.argv.index("-p") + 1])
-if here.joinpath("served").exists():
-    shutil.copy(here / "served", folder / (sys.argv[3] + ".zip"))
-print(here.joinpath("says").read_text(), file=sys.stderr)
-sys.exit(int(here.joinpath("code").read_text()))
-"""
-
-
-class Kaggle:
-    """The program: what it serves, says, and returns."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        program = folder / "kaggle"
-        program.write_text(SCRIPT.format(python=sys.executable))
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.set()
-
-    def set(self, *, served: bytes | None = None, says: str = "", code: int = 0) -> None:
-        (self.folder / "served").unlink(missing_ok=True)
-        if served is not None:
-            (self.folder / "served").write_bytes(served)
-        (self.folder / "says").write_text(says)
-        (self.folder / "code").write_text(str(code))
-
-    @property
-    def words(self) -> str | None:
-        path = self.folder / "words"
-        return path.read_text() if path.exists() else None
 
 
 def zipped(**members: str) -> bytes:
@@ -59,13 +24,6 @@ def zipped(**members: str) -> bytes:
 
 
 GOOD = zipped(train="label,pixel0\n1,2\n", test="pixel0\n3\n", sample_submission="ImageId,Label\n1,0\n")
-
-
-@pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
-    found = Kaggle(tmp_path / "bin")
-    monkeypatch.setenv("PATH", str(found.folder))
-    return found
 
 
 @pytest.fixture
@@ -90,8 +48,7 @@ def test_the_zip_is_put_into_data_and_nothing_else(kaggle: Kaggle, work: Path) -
     result = fetch(work)
     assert files(work) == {"data/digit-recognizer.zip": GOOD}
     assert [path.name for path in (work / "data").iterdir()] == ["digit-recognizer.zip"]
-    assert kaggle.words is not None
-    assert kaggle.words.startswith("competitions download digit-recognizer -p ")
+    assert [words[:4] for words in kaggle.calls] == [["competitions", "download", "digit-recognizer", "-p"]]
     assert "next: pipeline run all" in result.stdout
 
 
@@ -124,7 +81,7 @@ def test_what_is_there_stays_unless_it_is_forced(kaggle: Kaggle, work: Path) -> 
     (work / "data/digit-recognizer.zip").write_bytes(older)
     kaggle.set(served=GOOD)
     assert "is there already" in fetch(work).stdout
-    assert kaggle.words is None
+    assert kaggle.calls == []
     assert files(work)["data/digit-recognizer.zip"] == older
     fetch(work, "--force")
     assert files(work) == {"data/digit-recognizer.zip": GOOD}
@@ -140,6 +97,7 @@ REFUSALS = [
     ("ValueError: Error: Missing username in configuration.", "create a token"),
     ("404 Client Error: Not Found for url: https://www.kaggle.com/api/v1", "no competition 'digit-recognizer'"),
     ("Max retries exceeded with url: /api/v1 (Temporary failure in name resolution)", "name resolution"),
+    ("Max retries exceeded with url: /api/v1 (Temporary failure in name resolution)", "cannot be reached"),
     ("", "exit code 1"),
 ]
 
@@ -201,7 +159,7 @@ def test_the_program_is_found_beside_this_python(kaggle: Kaggle, work: Path, mon
 @pytest.mark.parametrize("name", ["../up", "a b", "https://www.kaggle.com/c/digit-recognizer", "-p"])
 def test_a_name_that_is_none_is_refused(kaggle: Kaggle, work: Path, name: str) -> None:
     fetch(work, "--", name, code=2) if name.startswith("-") else fetch(work, name, code=2)
-    assert kaggle.words is None
+    assert kaggle.calls == []
 
 
 def test_what_lies_in_the_zips_way_is_told(kaggle: Kaggle, work: Path) -> None:

@@ -1,0 +1,172 @@
+"""Kaggle's own program: where it is, how it is called, and what it means when it refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError, PipelineError, StageError, shortened
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+SITE = "https://www.kaggle.com"
+CREDENTIALS = f"create a token at {SITE}/settings/api and save it as ~/.kaggle/access_token, or in KAGGLE_API_TOKEN"
+INSTALL = "pip install kaggle six"  # it imports six, and its package does not say so
+SHOWN = 3  # lines of what Kaggle's program said
+LONGEST = 200  # letters of such a line
+HIDDEN = "[hidden]"
+
+# What its versions 1.6 to 2.2 print, its traceback without a network among it, which names access tokens too.
+BROKEN = re.compile(r"^(?:ModuleNotFoundError|ImportError): (.*)", re.MULTILINE)
+UNREACHABLE = re.compile(
+    r"Max retries exceeded|[Nn]ame ?[Rr]esolution|Failed to resolve|ConnectionError|ProxyError|SSLError|Timeout\b"
+    r"|Connection (?:refused|reset|aborted)|timed out|Network is unreachable"
+)
+USED_UP = re.compile(r"[Ss]ubmission not allowed|submission allowance|[Dd]aily (?:submission )?limit")
+NOT_JOINED = re.compile(
+    r"\b403\b|Forbidden|accept (?:its|this competition's) rules|competitions\.participate|don't have access"
+)
+UNKNOWN = re.compile(
+    r"\b401\b|Unauthori[sz]ed|[Aa]uthenticat|kaggle\.json|access_token|Missing (?:username|key)|KAGGLE_API_TOKEN"
+)
+NOT_FOUND = re.compile(r"\b404\b|Not Found|Could not find competition")
+# Ends with exit code 0 all the same: in older versions, and after an interrupt.
+NOT_DONE = re.compile(r"Could not (?:find|submit)|Upload unsuccessful|User cancelled")
+
+SECRETS = (
+    (re.compile(r"(://)[^/\s@]+@"), rf"\1{HIDDEN}@"),  # a proxy's password
+    (re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+"), rf"\1?{HIDDEN}"),  # a signed address
+    (re.compile(r"\bKGAT_\w+|\b[0-9a-fA-F]{32,}\b"), HIDDEN),  # a token, a key
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)((?:token|key|password|secret)(?: is)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',}]{6,}"), rf"\1{HIDDEN}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How Kaggle's program ended, and what it said; ``text`` is what it printed on standard output."""
+
+    code: int
+    text: str
+    said: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it did what it was asked for."""
+        return not self.code and not NOT_DONE.search(self.said)
+
+
+def require_competition(name: str) -> None:
+    """``name`` may be a competition's.
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"'{name}' is not the name of a competition",
+            hint=f"take it from the address: digit-recognizer for {SITE}/competitions/digit-recognizer",
+        )
+
+
+def find_program(without_it: str) -> str:
+    """Kaggle's program: on the path, or beside this Python. ``without_it`` says how a person does without.
+
+    Raises
+    ------
+    ConfigError
+        It is in neither place.
+    """
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which("kaggle") or shutil.which("kaggle", path=beside)
+    if program is None:
+        raise ConfigError("Kaggle's program is not installed", hint=f"{INSTALL}, or {without_it}")
+    return program
+
+
+def call(program: str, words: Sequence[str], *, seconds: float | None = None) -> Answer:
+    """Let Kaggle's program do what ``words`` say, for at most so many ``seconds``. It can ask nothing.
+
+    Raises
+    ------
+    StageError
+        It takes longer, and was stopped; or it cannot be run.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            [program, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise StageError(
+            f"Kaggle's program did not end within {seconds:g} seconds, and was stopped",
+            hint="see whether the site can be reached, try again",
+        ) from None
+    except OSError as error:
+        raise StageError(
+            f"Kaggle's program cannot be run: {error.strerror}", where=program, hint="install it anew"
+        ) from error
+    return Answer(done.returncode, done.stdout, f"{done.stdout}\n{done.stderr}")
+
+
+def refusal(name: str, answer: Answer, *, asked: str, did: str) -> PipelineError:
+    """The error for an answer that is none: ``asked`` is the download, say, and ``did`` is downloaded nothing."""
+    said = answer.said
+    if broken := BROKEN.search(said):
+        return StageError(
+            f"Kaggle's program does not start: {without_secrets(broken[1])}",
+            hint=f"install what it lacks: {INSTALL}",
+        )
+    if UNREACHABLE.search(said):
+        return StageError(
+            "Kaggle cannot be reached", where=what_it_said(said, 1), hint=f"see whether {SITE} opens, and try again"
+        )
+    if USED_UP.search(said):
+        return StageError(
+            "Kaggle takes no more submissions today",
+            where=what_it_said(said),
+            hint="each team has a number of them a day; the next day begins at midnight UTC",
+        )
+    if NOT_JOINED.search(said):
+        return StageError(
+            f"Kaggle refuses {asked} (403): the competition's rules have not been accepted",
+            where=f"{SITE}/competitions/{name}/rules",
+            hint="accept the rules there, signed in as the owner of the token, and try again",
+        )
+    if UNKNOWN.search(said):
+        return StageError("Kaggle does not know who you are", hint=CREDENTIALS)
+    if NOT_FOUND.search(said):
+        return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
+    end = f"exit code {answer.code}" if answer.code >= 0 else f"killed by signal {-answer.code}"
+    what = "Kaggle's program failed" if answer.code else f"Kaggle's program {did}"
+    return StageError(
+        f"{what} ({end})", where=what_it_said(said), hint="see whether the site can be reached, try again"
+    )
+
+
+def what_it_said(said: str, most: int = SHOWN) -> tuple[str, ...]:
+    """The last lines of what Kaggle's program said, without secrets, as the places of an error."""
+    lines = [line.strip() for line in without_secrets(said).splitlines() if line.strip()]
+    return ("what it said:", *(shortened(line, LONGEST) for line in lines[-most:])) if lines else ("",)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` without the values of KAGGLE_* variables, and without what looks like a token, a key or a password."""
+    values = {value for name, value in os.environ.items() if name.startswith("KAGGLE_") and len(value) >= 4}
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    for pattern, replacement in SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
