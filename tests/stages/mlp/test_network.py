@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, predict_proba
-from stages.mlp.gradient_descent.schedules import SCHEDULES, ends_at_zero
 from stages.mlp.predict import CHUNK_ROWS
 
 
@@ -87,30 +86,6 @@ def test_rows_of_another_width_are_refused() -> None:
 def test_an_architecture_that_makes_no_sense_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Architecture(**{"n_inputs": 4, "n_classes": 3, **wrong})
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule_stays_within_the_learning_rate(schedule: str) -> None:
-    shares = [SCHEDULES[schedule](step, 100, 0.1) for step in range(100)]
-    assert all(0 < share <= 1 for share in shares)
-
-
-def test_the_shapes_of_the_schedules() -> None:
-    def shares(schedule: str) -> list[float]:
-        return [SCHEDULES[schedule](step, 100, 0.1) for step in range(100)]
-
-    assert set(shares("constant")) == {1.0}
-    assert [shares("step")[at] for at in (0, 49, 50, 74, 75, 99)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
-    assert shares("cosine")[0] == 1
-    assert shares("cosine")[50] == pytest.approx(0.5)
-    up, down = shares("one_cycle")[:10], shares("one_cycle")[10:]
-    np.testing.assert_allclose(up, np.arange(1, 11) / 11)
-    assert down == sorted(down, reverse=True)
-    assert (down[0], down[-1]) == (1, pytest.approx(0, abs=1e-3))
-
-
-def test_which_schedules_end_at_0() -> None:
-    assert [name for name in SCHEDULES if ends_at_zero(name)] == ["cosine", "one_cycle"]
 
 
 @pytest.mark.parametrize(

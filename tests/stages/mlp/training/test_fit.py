@@ -16,7 +16,6 @@ from small_trainings import EVERYTHING, HEIGHT, RECIPE, WARP, WIDTH, M, make_net
 from threadpoolctl import threadpool_limits
 
 from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
-from stages.mlp.gradient_descent.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE, State, When
@@ -306,22 +305,6 @@ def test_float32_stays_float32(optimiser: str) -> None:
         ]
         assert {str(values.dtype) for values in (*held, work)} <= {"float32", "bool"}
         assert predict_proba(network, X).dtype == network.parameters.dtype == np.float32
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [1e4, -1e4])
-def test_extreme_logits_give_finite_losses_and_gradients(dtype: str, size: float) -> None:
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        Z, Y = np.array([[size, 0, -size], [0, size, size]], dtype), np.eye(3, dtype=dtype)[[2, 0]]
-        softmax, dZ = SoftmaxCrossEntropy(2, 3, 0.1, dtype), np.empty((2, 3), dtype)
-        assert np.isfinite(softmax.measure(Z.copy(), Y)[0])
-        softmax.gradient(Y, 2, dZ)
-        assert np.isfinite(dZ).all()
-        Z, Y = np.array([[size], [-size]], dtype), np.eye(2, dtype=dtype)[[0, 0]]
-        binary, dZ = BinaryCrossEntropy(2, 2, 0.0, dtype), np.empty((2, 1), dtype)
-        assert binary.measure(Z.copy(), Y)[0] == pytest.approx(1e4)
-        binary.gradient(Y, 2, dZ)
-        assert np.isfinite(dZ).all()
 
 
 def test_two_classes_train_one_logit() -> None:
