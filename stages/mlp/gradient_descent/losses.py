@@ -55,7 +55,7 @@ class SoftmaxCrossEntropy:
         np.add.reduce(self.E, axis=1, out=self.total, keepdims=True)
         loss = -(1 - self.smoothing) * float(np.add.reduce(self.row, axis=None))
         if self.smoothing:
-            loss -= self.smoothing / 9 * float(np.add.reduce(Z, axis=None))
+            loss -= self.smoothing / n_classes * float(np.add.reduce(Z, axis=None))
         # A row is right if its true class has the largest logit, which is now 0.
         np.greater_equal(self.row, 0, out=self.is_right)
         np.log(self.total, out=self.row)
@@ -87,7 +87,7 @@ class BinaryCrossEntropy:
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         np.multiply(Y[:, 1:], 1 - self.smoothing, out=self.T)
-        np.add(self.T, self.smoothing / 3, out=self.T)
+        np.add(self.T, self.smoothing / 2, out=self.T)
         # loss = log(1 + exp(z)) - t z
         np.logaddexp(0, Z, out=self.work)
         loss = float(np.add.reduce(self.work, axis=None))
