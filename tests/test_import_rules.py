@@ -64,9 +64,11 @@ BESIDE = {
     "train": ("shared", "mlp"),
     "evaluate": ("shared", "mlp", "images"),
     "submit": ("shared", "sample"),
+    "estimator": ("mlp", "train"),
 }
 OF_COMMANDS = {*OF_STAGES, "exit_codes", "cli", "terminal", "planning.current_result", "safe_files", "leftovers"}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
+EXTRAS = {"sklearn": "stages.estimator"}  # the only room that imports it
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
 
 
@@ -221,6 +223,13 @@ def test_a_stage_imports_of_another_only_what_that_publishes(room: str) -> None:
     assert not {item for item in found if not within(item, beside) and not within(item, of_stages)}
 
 
+@pytest.mark.parametrize(("extra", "room"), EXTRAS.items())
+def test_an_extra_is_imported_by_its_room_only_and_that_by_nobody(extra: str, room: str) -> None:
+    everything = {**modules(ENGINE, "pipeline"), **modules(STAGES, "stages")}
+    found = {name: imports(name, source) for name, source in everything.items() if not within(name, {room})}
+    assert {name for name, used in found.items() if any(within(item, {extra, room}) for item in used)} == set()
+
+
 @pytest.mark.parametrize("stage", STAGES_IN_ORDER, ids=lambda stage: stage.name)
 def test_the_key_of_a_stage_covers_of_others_only_what_they_publish(stage: Stage) -> None:
     """Another stage's settings, help texts and checks, the list of stages, and the commands rerun nothing."""
@@ -243,4 +252,4 @@ def test_help_imports_nothing_heavy() -> None:
     assert "Usage: " in done.stdout
     loaded = done.stdout.splitlines()[-1].split()
     assert "click" in loaded
-    assert not set(HEAVY) & set(loaded)
+    assert not {*HEAVY, *EXTRAS} & set(loaded)

@@ -138,7 +138,7 @@ class Trained:
 
 
 def train_member(member: Member, place: JobContext) -> Trained:
-    """Train a member on the rows in ``place.arrays``.
+    """Train a member on the rows in ``place.arrays``; the validation rows may be missing.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def train_member(member: Member, place: JobContext) -> Trained:
     """
     parameters = member.parameters
     X, Y = place.arrays["split/X_train.npy"], place.arrays["encode/Y_train.npy"]
-    X_validation, Y_validation = place.arrays["split/X_validation.npy"], place.arrays["encode/Y_validation.npy"]
+    X_validation, Y_validation = map(place.arrays.get, ("split/X_validation.npy", "encode/Y_validation.npy"))
     rows = None
     if parameters.folds > 1:
         fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
@@ -162,7 +162,8 @@ def train_member(member: Member, place: JobContext) -> Trained:
     network = member.empty_network()
     if parameters.deskew != "none":
         check_finite(place)
-        X, X_validation = (all_deskewed(part, network, place.scratch) for part in (X, X_validation))
+        X = all_deskewed(X, network, place.scratch)
+        X_validation = None if X_validation is None else all_deskewed(X_validation, network, place.scratch)
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
@@ -198,7 +199,7 @@ def check_finite(place: JobContext) -> None:
     Split has checked them all, and the engine knows the bytes again. So they are not read for this before every
     training: one that meets such a pixel diverges at once, and then the reason is named rightly.
     """
-    for name in ("split/X_train.npy", "split/X_validation.npy"):
+    for name in sorted({"split/X_train.npy", "split/X_validation.npy"} & place.arrays.keys()):
         X = place.arrays[name]
         for start in range(0, len(X), BLOCK_ROWS):
             wrong = np.argwhere(~np.isfinite(X[start : start + BLOCK_ROWS]))
