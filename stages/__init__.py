@@ -130,6 +130,7 @@ COMMANDS = {
     "predict": "stages.commands.predict.predict:predict",
     "report": "stages.commands.report.report:report",
     "show": "stages.commands.show.show:show",
+    "suspects": "stages.commands.suspects.suspects:suspects",
 }
 
 # what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why

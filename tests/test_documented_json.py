@@ -97,6 +97,13 @@ def test_predict_and_show(folder: Path) -> None:
     check("show", printed(folder, "show", "3", "--augmented"))
 
 
+def test_suspects(tmp_path: Path, folder: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(folder, project, symlinks=True)
+    assert CliRunner().invoke(main, ["run", "all", "--set", "train.epochs=1", "-q", "-C", str(project)]).exit_code == 0
+    check("suspects", printed(project, "suspects"))
+
+
 def test_report(folder: Path) -> None:
     check("report", printed(folder, "report", "--path"))
 

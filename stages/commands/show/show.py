@@ -10,10 +10,7 @@ from pipeline.cli.options import json_option, project_options, settings_options
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.cli.project import ProjectOptions
-    from stages.shared.arrays import Pixels
     from stages.train.parameters import TrainParameters
 
 COPIES = 5  # warped; as many are drawn as fit beside the image
@@ -36,8 +33,9 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
     from stages.commands.current_model import find_model, image_format, tell_if_stale
+    from stages.commands.draw_images import draw
     from stages.commands.predictions import ranked
-    from stages.commands.show.read_row import part_of, read_row, warped
+    from stages.commands.read_rows import part_of, read_row, warped
 
     project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
@@ -83,17 +81,3 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
         output.echo("no network yet: pipeline run train")
     if augmented and not copies:
         output.notify("nothing warps: every strength of the augmentation is 0 in [train]")
-
-
-def draw(images: Sequence[Pixels]) -> None:
-    """Print the first image and as many others as fit beside it: in greys on a terminal, else in characters."""
-    from pipeline.terminal import output
-    from stages.images.terminal_drawing import GAP, characters, fitted, half_blocks
-
-    console = output.console()
-    shown = [fitted(image, console.width) for image in images]
-    fit = max(1, (console.width + GAP) // (shown[0].shape[1] + GAP))
-    if output.has_colours(console):
-        console.print(half_blocks(shown[:fit]), end="", no_wrap=True)
-    else:
-        output.echo(*characters(shown[:fit], console.width).splitlines())

@@ -16,6 +16,7 @@ from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
 from stages.evaluate.report.png import displayed_size, grey_picture
 from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text, settings_of
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
+from stages.evaluate.suspects import find_suspects
 from stages.ingest.profile import polarity
 from stages.mlp import Augmentation, warped_copies
 
@@ -56,6 +57,7 @@ def titles(findings: Findings) -> dict[str, str]:
         **({"members": "Network by network"} if findings.metrics.members else {}),
         **({"disagreements": "Where the networks disagree"} if findings.disagreements else {}),
         "mistakes": "The worst mistakes",
+        "suspects": "Labels that are probably wrong",
         "unsure": "The least confident predictions",
         "calibration": "Is it right as often as it is sure?",
         "weights": "Weights of the first layer",
@@ -101,8 +103,9 @@ def classes(findings: Findings) -> dict[str, Any]:
 
 
 def examples(findings: Findings) -> dict[str, Any]:
-    """The galleries of rows: disagreements, mistakes, and the least confident predictions."""
+    """The galleries of rows: disagreements, mistakes, suspected labels, and the least confident predictions."""
     labels, images, n = findings.labels, findings.images, findings.parameters["examples"]
+    suspects = find_suspects(findings.P, findings.actual, findings.rows)
     height, width = displayed_size(images.height, images.width)
     return {
         "picture_height": height,
@@ -118,6 +121,13 @@ def examples(findings: Findings) -> dict[str, Any]:
             for each in findings.disagreements
         ],
         "mistakes": gallery(findings, worst_mistakes(findings.P, findings.actual, findings.rows)[:n]),
+        "suspects": [
+            {**shown, "suggested": labels[suggested], "p_suggested": float(findings.P[at, suggested])}
+            for shown, at, suggested in zip(
+                gallery(findings, suspects.positions[:n]), suspects.positions, suspects.suggested, strict=False
+            )
+        ],
+        "n_suspects": len(suspects.positions),
         "unsure": gallery(findings, least_sure(findings.P, findings.rows)[:n]),
     }
 

@@ -1,8 +1,10 @@
-"""One row of the data at a time: its image, its label, the part that it fell into, and warped copies of it."""
+"""Rows of the data: their images and labels, the part that one fell into, and warped copies of one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +33,12 @@ class Row:
 
 
 def read_row(path: Path, row: int) -> Row:
-    """The row ``row``, from 0, of an image table; only its row group is read.
+    """The row ``row``, from 0, of an image table; raises as ``read_rows`` does."""
+    return read_rows(path, [row])[0]
+
+
+def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
+    """The rows of an image table with these numbers, from 0, in this order; only their row groups are read.
 
     Raises
     ------
@@ -40,21 +47,28 @@ def read_row(path: Path, row: int) -> Row:
     DataError
         The file is missing or damaged.
     """
+    found: dict[int, Row] = {}
     with open_table(path, stage="ingest") as file:
         contract = read_contract(file)
-        if row >= contract.rows:
-            raise ConfigError(
-                f"there is no row {row:,}: {path.name} has {counted(contract.rows, 'row')}",
-                where=f"artifacts/ingest/{path.name}",
-                hint=f"name one from 0 to {contract.rows - 1}",
-            )
-        group, first_row = 0, 0
-        while row >= first_row + (n_rows := file.metadata.row_group(group).num_rows):
-            group, first_row = group + 1, first_row + n_rows
-        table = file.read_row_group(group).slice(row - first_row, 1)
-        pixels = columns_as_array(table.select(pixel_names(file.schema_arrow)))[:, 0]
-        label, id = (table.column(name)[0].as_py() if name else None for name in (contract.label, contract.id))
-        return Row(pixels, label, id)
+        for row in rows:
+            if row >= contract.rows:
+                raise ConfigError(
+                    f"there is no row {row:,}: {path.name} has {counted(contract.rows, 'row')}",
+                    where=f"artifacts/ingest/{path.name}",
+                    hint=f"name one from 0 to {contract.rows - 1}",
+                )
+        pixels = pixel_names(file.schema_arrow)
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        for group, first_row in enumerate(accumulate(sizes[:-1], initial=0)):
+            here = [row for row in rows if first_row <= row < first_row + sizes[group]]
+            if not here:
+                continue
+            table = file.read_row_group(group).take([row - first_row for row in here])
+            columns = columns_as_array(table.select(pixels))  # (n_pixels, n_here)
+            for at, row in enumerate(here):
+                label, id = (table.column(name)[at].as_py() if name else None for name in (contract.label, contract.id))
+                found[row] = Row(columns[:, at], label, id)
+    return [found[row] for row in rows]
 
 
 def part_of(row: int, folder: Path) -> str:

@@ -1,0 +1,100 @@
+"""`pipeline suspects`: training rows whose label is probably wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import json_option, project_options
+from pipeline.figures import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.cli.project import ProjectOptions
+    from stages.commands.suspects.find_in_results import Found, Suspect
+
+
+@click.command()
+@click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Show so many of them.")
+@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Write all of them to this .csv file.")
+@json_option
+@project_options
+def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: bool) -> None:
+    """List training rows whose label is probably wrong.
+
+    They are found from the probabilities of networks that were not trained on them (confident learning; Northcutt and
+    others, 2021). Without folds, only the validation rows are judged. After a run with folds, as with --set
+    train.folds=5, every row is.
+    """
+    from dataclasses import asdict
+
+    from pipeline.planning.current_result import require_current
+    from pipeline.terminal.output import print_json
+    from stages.commands.suspects.find_in_results import find_in_results
+    from stages.commands.suspects.write_suspects import require_csv, write_suspects
+
+    project = place.load()
+    target = require_csv(output, place.base, place.artifacts) if output else None
+    ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
+    found = find_in_results(ingest, encode, evaluate)
+    if target:
+        write_suspects(target, found.suspects)
+    if as_json:
+        print_json(
+            {
+                "judged": found.n_judged,
+                "rows": found.n_rows,
+                "suspects": [asdict(each) for each in found.suspects],
+            }
+        )
+        return
+    print_suspects(found.suspects[:most], ingest.folder)
+    tell_number(found, most, output)
+
+
+def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
+    """Print a table of suspects, and draw them in the table's order, as many beside each other as fit."""
+    from pipeline.terminal.output import echo, print_table
+    from stages.commands.draw_images import draw
+    from stages.commands.suspects.find_in_results import images_of
+
+    if not suspects:
+        return
+    columns = ["line", "row", "label", "its probability", "probably", "with probability"]
+    table = [
+        (
+            f"{each.line:,}",
+            f"{each.row:,}",
+            str(each.label),
+            percent(each.p_label),
+            str(each.suggested),
+            percent(each.p_suggested),
+        )
+        for each in suspects
+    ]
+    print_table(columns, table, numbers=("line", "row", "its probability", "with probability"))
+    images, at = images_of(suspects, ingest), 0
+    while at < len(images):
+        n_drawn = draw(images[at:])
+        echo(", ".join(f"line {each.line:,}: {each.label} or {each.suggested}" for each in suspects[at : at + n_drawn]))
+        at += n_drawn
+
+
+def tell_number(found: Found, most: int, output: str | None) -> None:
+    """Say how many labels are probably wrong, where the others are, and how many rows were not judged."""
+    from pipeline.terminal.output import echo, notify
+    from stages.shared.messages import counted, is_or_are, readable
+
+    n, judged = len(found.suspects), counted(found.n_judged, "label")
+    share = f" ({percent(n / found.n_judged)})" if n else ""
+    echo(f"{n:,} of {judged}{share} {is_or_are(n)} probably wrong")
+    if output:
+        echo(f"{counted(n, 'row')} written to {readable(output)}")
+    elif n > most:
+        echo(f"{n - most:,} of them are not shown: --most {n} shows all, --output FILE writes all")
+    if n_left := found.n_rows - found.n_judged:
+        hint = "pipeline run all --set train.folds=5 judges every row"
+        notify(f"{counted(n_left, 'row was', 'rows were')} not judged, since the network was trained on them: {hint}")

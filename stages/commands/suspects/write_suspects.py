@@ -1,0 +1,48 @@
+"""Write suspects to a CSV file that the person names: all of it or nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from io import TextIOWrapper
+from pathlib import Path
+
+from pipeline.errors import ConfigError, DataError, disk_full
+from pipeline.safe_files import replacing, require_output
+from stages.commands.suspects.find_in_results import Suspect
+
+
+def require_csv(name: str, folder: Path, artifacts: Path) -> Path:
+    """The file to write, relative to ``folder``.
+
+    Raises
+    ------
+    ConfigError
+        Its name does not end in .csv, or it cannot be written, or it lies in artifacts/.
+    """
+    path = folder / Path(name).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {path.stem or 'suspects'}.csv")
+    require_output(name, path, artifacts)
+    return path
+
+
+def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
+    """Write a header and a line for each suspect, as UTF-8 with line feeds. An older file is replaced.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            text = TextIOWrapper(file, encoding="utf-8", newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow([field.name for field in fields(Suspect)])
+            writer.writerows(map(astuple, suspects))
+            text.detach()  # what it holds is written, and the file stays open
+    except OSError as error:
+        _, hint = disk_full(error) or ("", "name another file with --output")
+        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error

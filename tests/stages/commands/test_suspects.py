@@ -1,0 +1,123 @@
+"""`pipeline suspects`: labels that were exchanged on purpose are found, on the lines where they stand."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from stages.sample import SAMPLE_FOLDER
+
+BAD_LINES = (2, 500, 501)  # set aside; lines count from 1, and the header has the first
+
+
+def call(*words: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def exchanged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[int]]:
+    """A run with folds on the sample, with three bad lines and 1 % of the labels exchanged; and the latter's lines."""
+    folder = tmp_path_factory.mktemp("exchanged")
+    (folder / "data").mkdir()
+    for name in ("train", "test"):
+        (folder / f"data/{name}.csv").write_bytes(gzip.decompress((SAMPLE_FOLDER / f"{name}.csv.gz").read_bytes()))
+    path = folder / "data/train.csv"
+    header, *lines = path.read_text().splitlines()
+    chosen = np.random.default_rng(0).choice(len(lines), len(lines) // 100, replace=False).tolist()
+    for at in chosen:
+        label, rest = lines[at].split(",", 1)
+        lines[at] = f"{(int(label) + 1 + at % 9) % 10},{rest}"
+    lines = [header, *lines]
+    moved = {at + 2 for at in chosen}  # lines in the file, from 1
+    for bad in BAD_LINES:
+        lines.insert(bad - 1, "5,no,pixels")
+        moved = {line + (line >= bad) for line in moved}
+    path.write_text("\n".join(lines) + "\n")
+    settings = ["train.folds=3", "train.epochs=12", 'ingest.on_error="quarantine"']
+    call("run", "all", "-C", folder, "-q", *(word for each in settings for word in ("--set", each)))
+    return folder, moved
+
+
+def found_in(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(call("suspects", "--json", "-C", folder).stdout)
+    return document
+
+
+def test_nine_of_ten_exchanged_labels_are_among_the_first_two_per_cent(exchanged: tuple[Path, set[int]]) -> None:
+    folder, lines = exchanged
+    found = found_in(folder)
+    assert found["judged"] == found["rows"] == 1438
+    first = {each["line"] for each in found["suspects"][: found["rows"] // 50]}
+    assert len(first & lines) >= 0.9 * len(lines)
+
+
+def test_a_line_is_that_of_the_training_file(exchanged: tuple[Path, set[int]]) -> None:
+    folder, _ = exchanged
+    lines = (folder / "data/train.csv").read_text().splitlines()
+    for each in found_in(folder)["suspects"]:
+        assert lines[each["line"] - 1].startswith(f"{each['label']},")
+    assert {each["line"] - each["row"] for each in found_in(folder)["suspects"]} <= {3, 5}
+
+
+def test_all_are_written_and_the_first_are_shown(exchanged: tuple[Path, set[int]], tmp_path: Path) -> None:
+    folder, _ = exchanged
+    suspects = found_in(folder)["suspects"]
+    shown = call("suspects", "--most", 1, "-o", tmp_path / "found.csv", "-C", folder).stdout
+    with (tmp_path / "found.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [int(each["line"]) for each in written] == [each["line"] for each in suspects]
+    assert list(written[0]) == ["line", "row", "label", "suggested", "p_label", "p_suggested"]
+    first, second = suspects[:2]
+    assert f"line {first['line']:,}: {first['label']} or {first['suggested']}" in shown
+    assert f"line {second['line']:,}: " not in shown
+    assert f"{len(suspects)} of 1,438 labels" in shown
+
+
+def test_the_report_draws_them(exchanged: tuple[Path, set[int]]) -> None:
+    folder, _ = exchanged
+    first = found_in(folder)["suspects"][0]
+    report = (folder / "artifacts/evaluate/report.html").read_text()
+    assert f"Row {first['row']}: labelled {first['label']}, probably {first['suggested']}" in report
+
+
+def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -> None:
+    result = call("suspects", "-C", sample_run)
+    assert "1,294 rows were not judged" in result.stderr
+    assert "train.folds=5" in result.stderr
+
+
+def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None:
+    (sample_copy / "data").mkdir()
+    for name in ("train", "test"):
+        text = gzip.decompress((SAMPLE_FOLDER / f"{name}.csv.gz").read_bytes()).decode()
+        header, *lines = text.splitlines()
+        (sample_copy / f"data/{name}.csv").write_text("\n".join([header, *lines[100:]]) + "\n")
+    call("run", "ingest", "-q", "-C", sample_copy)
+    result = call("suspects", "-C", sample_copy, code=1)
+    assert "evaluate predicted other rows" in result.stderr
+    assert "hint:  pipeline run evaluate" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-o", "found.txt"], 2, "does not end in .csv"),
+        (["-o", "nowhere/found.csv"], 2, "folder that is not there"),
+        ([], 1, "has not been run yet"),
+    ],
+)
+def test_what_cannot_be_done_is_told(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    result = call("suspects", *words, "-C", tmp_path, code=code)
+    assert said in result.stderr
+    assert "hint:" in result.stderr
