@@ -128,7 +128,7 @@ class TrainParameters(Parameters, frozen=True):
         Count | None,
         Meta(description="Rows per step; none: 128, or fewer, but at least 16, so that an epoch has 40 steps."),
     ] = None
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 40
+    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 50
     label_smoothing: Annotated[
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0

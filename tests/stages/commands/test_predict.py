@@ -272,9 +272,9 @@ def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
 
 def test_a_model_that_is_not_what_the_settings_make_is_used_and_said_so(sample_run: Path) -> None:
     result = predict(sample_run, TEST, "--set", "train.epochs=21", "--json")
-    assert "train.epochs 40 -> 21" in result.stderr
+    assert "train.epochs 50 -> 21" in result.stderr
     model = json.loads(result.stdout)["model"]
-    assert "train.epochs 40 -> 21" in model["stale"]
+    assert "train.epochs 50 -> 21" in model["stale"]
     receipt = json.loads((sample_run / "artifacts/train/receipt.json").read_text())
     assert model["key"] == receipt["key"]
     told = dict(receipt["figures"])
