@@ -17,7 +17,7 @@ import msgspec
 from pipeline.choices import choices, is_text, item_type, setting_type, unknown_choice
 from pipeline.errors import ConfigError, first_few, nearest, shortened
 from pipeline.stage import Parameters, Stage
-from pipeline.toml import TomlError, parse_document, parse_value, read_text, toml_text, unfit
+from pipeline.toml import SIMPLER, TomlError, parse_document, parse_value, read_text, toml_text, unfit
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
@@ -349,4 +349,6 @@ def _value(written: str, name: str, origin: str) -> Any:
     try:
         return parse_value(written)
     except TomlError as error:
-        raise ConfigError(f"{shortened(name)} cannot be {shortened(written)}: {error}", where=origin) from error
+        raise ConfigError(
+            f"{shortened(name)} cannot be {shortened(written)}: {error}", where=origin, hint=SIMPLER
+        ) from error

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from pipeline.exit_codes import ExitCode
 
 ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
 NO_MEMORY = re.compile("(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc")
 MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
+SHOW_WHERE = "run it again with --debug to see where"
 LONGEST = 1_000  # letters of a line that is shown
 FULL = {
     errno.ENOSPC: ("the disk is full", "free some space (pipeline clean shows what could go) and run again"),
@@ -28,11 +31,14 @@ class PipelineError(Exception):
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, what: str, *, where: str | Sequence[str] = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, where: str | Sequence[str] = "", hint: str) -> None:
         super().__init__(what)
         self.what = what
         self.places = (where,) if isinstance(where, str) else tuple(where)
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.what, where=self.places, hint=self.hint), ()
 
     @property
     def where(self) -> str:
@@ -78,6 +84,11 @@ class SweepError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
+
+
+def not_as_written(stage: str) -> str:
+    """Return the hint where a stage reads back other results than it wrote."""
+    return f"run it again; if that fails too, the disk loses data or the code of {stage} is wrong"
 
 
 def disk_full(error: OSError) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ import msgspec
 from pipeline.errors import shortened
 
 MOST_BYTES = 1 << 20  # of a file or a value
+SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
 DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
 LARGEST = 2**63  # the first whole number that neither TOML nor JSON need to hold
 NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')

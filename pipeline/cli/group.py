@@ -12,7 +12,7 @@ import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
 from pipeline.cli.usage import told_as_ours
-from pipeline.errors import ConfigError, PipelineError, nearest, shortage, shortened
+from pipeline.errors import SHOW_WHERE, ConfigError, PipelineError, nearest, shortage, shortened
 from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
@@ -100,7 +100,7 @@ class Commands(click.Group):
             ctx.exit(ExitCode.FAILED)
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is shown as one block too
             what = f"this should not have happened: {type(error).__name__}: {error}"
-            told = shortage(error) or PipelineError(what, hint="run it again with --debug")
+            told = shortage(error) or PipelineError(what, hint=SHOW_WHERE)
             self._end(ctx, told.lines(), ExitCode.FAILED)
 
     @staticmethod

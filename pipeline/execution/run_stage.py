@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import DataError, PipelineError, StageError, StoreError, disk_full, first_few, shortage
+from pipeline.errors import (
+    SHOW_WHERE,
+    DataError,
+    PipelineError,
+    StageError,
+    StoreError,
+    disk_full,
+    first_few,
+    shortage,
+)
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources
@@ -33,6 +42,8 @@ from pipeline.stage import (
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.workers.backends import make_workers
+
+UNDECLARED = "let the stage's function write what its list of outputs names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +152,10 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
     needed = {artifact.file_name for artifact in stage.outputs if not artifact.optional}
     declared = {artifact.file_name for artifact in stage.outputs}
     if missing := needed - written:
-        raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}")
+        raise StageError(f"{stage.name} did not write {', '.join(sorted(missing))}", hint=UNDECLARED)
     if surplus := written - declared:
-        raise StageError(f"{stage.name} wrote files that it does not declare: {', '.join(sorted(surplus))}")
+        names = ", ".join(sorted(surplus))
+        raise StageError(f"{stage.name} wrote files that it does not declare: {names}", hint=UNDECLARED)
     with ThreadPoolExecutor(4) as pool:  # hashing and reading Parquet release the interpreter lock
         outputs = pool.submit(fingerprint_files, folder)
         checks = [
@@ -237,7 +249,5 @@ def _explained(stage: Stage) -> Iterator[None]:
             raise StoreError(f"{stage.name} cannot write its results: {what}", hint=hint) from error
         if isinstance(error, OSError):
             what = f"{stage.name} failed: {error.strerror or error}"
-            raise StageError(what, where=str(error.filename or "")) from error
-        raise StageError(
-            f"{stage.name} failed: {type(error).__name__}: {error}", hint="run it again with --debug to see where"
-        ) from error
+            raise StageError(what, where=str(error.filename or ""), hint=SHOW_WHERE) from error
+        raise StageError(f"{stage.name} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE) from error

@@ -84,7 +84,9 @@ def code_closure(references: Iterable[str], parse: Parse | None = None) -> Closu
             code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, is_package)
             templates = _templates(module if is_package else module.rpartition(".")[0], path.parent / TEMPLATES)
         except (SyntaxError, UnicodeDecodeError, OSError) as error:
-            raise StageError(f"the code of {module} cannot be read: {error}", where=str(path)) from error
+            raise StageError(
+                f"the code of {module} cannot be read: {error}", where=str(path), hint="correct this file"
+            ) from error
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
         done.update({name: [value] for name, value in templates.items()})

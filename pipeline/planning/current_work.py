@@ -65,7 +65,11 @@ def source_digests(sources: Sources) -> dict[str, str]:
     try:
         files = file_digests(source.path for source in sources.files)
     except OSError as error:
-        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(error.filename)) from error
+        raise DataError(
+            f"a raw file cannot be read: {error.strerror}",
+            where=str(error.filename),
+            hint="make it a file that may be read",
+        ) from error
     named = {
         source.name: digest([source.member, files[source.path]]) if source.member else files[source.path]
         for source in sources.files
@@ -78,6 +82,8 @@ def _require_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise DataError(f"a raw file cannot be read: {error.strerror}", where=str(path)) from error
+        raise DataError(
+            f"a raw file cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
+        ) from error
     if not stat.S_ISREG(mode):
         raise DataError("this is not a file", where=str(path), hint="name a CSV file or a zip that holds one")

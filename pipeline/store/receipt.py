@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from pipeline.errors import StoreError
 from pipeline.figures import AnyFigure, read_figure
 from pipeline.fingerprint.values import digest
 
@@ -20,6 +19,10 @@ FORMAT = 1
 LOCATION = "location"  # an entry among a work's sources: where the raw files lie
 FILE_NAME = "receipt.json"
 KEY_DIGITS = 16  # of 64: so many of a key stand in the name of a folder
+
+
+class ReceiptError(ValueError):
+    """What is no receipt, or none that can be trusted or read here."""
 
 
 @dataclass(frozen=True)  # without slots, for what is remembered
@@ -104,18 +107,18 @@ def to_json(receipt: Receipt) -> bytes:
 
 
 def from_json(data: bytes) -> Receipt:
-    """Read a receipt back; raises StoreError if it is damaged or of another version."""
+    """Read a receipt back; raises ReceiptError if it is damaged or of another version."""
     try:
         body = json.loads(data)
         version = body.pop("format")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError("it is not a receipt") from error
+        raise ReceiptError("it is not a receipt") from error
     if version != FORMAT:
-        raise StoreError(f"it has format {version}, and this version of the pipeline reads format {FORMAT}")
+        raise ReceiptError(f"it has format {version}, and this version of the pipeline reads format {FORMAT}")
     try:
         seal = body.pop("seal")
         if seal != digest(["receipt", {"format": version, **body}]):
-            raise StoreError("its seal is broken")
+            raise ReceiptError("its seal is broken")
         del body["key"]
         work = body.pop("work")
         work["outputs"] = tuple(work["outputs"])
@@ -126,4 +129,4 @@ def from_json(data: bytes) -> Receipt:
         made = Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
         return replace(made, partial_results=partial)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError("it lacks something") from error
+        raise ReceiptError("it lacks something") from error

@@ -169,7 +169,9 @@ def append_run(folder: Path, run: Run) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise StoreError(f"cannot write the log of runs: {error.strerror}", where=str(path)) from error
+        raise StoreError(
+            f"cannot write the log of runs: {error.strerror}", where=str(path), hint="make it writable"
+        ) from error
 
 
 def find_run(runs: Sequence[Run], number: str) -> Run:

@@ -195,5 +195,7 @@ def read_result(folder: Path) -> Generation:
         return Generation(folder, receipts.from_json(path.read_bytes()))
     except StoreError as error:
         return Generation(folder, None, error.what)
+    except receipts.ReceiptError as error:
+        return Generation(folder, None, str(error))
     except OSError as error:
         return Generation(folder, None, error.strerror or str(error))

@@ -243,7 +243,11 @@ def read_metrics(store: TrialStore, metrics: Sequence[Metric]) -> tuple[dict[str
         try:
             document = json.loads(path.read_bytes())
         except OSError as error:
-            raise StoreError(f"a trial's result is gone: {error.strerror}", where=str(path)) from error
+            raise StoreError(
+                f"a trial's result is gone: {error.strerror}",
+                where=str(path),
+                hint="the same sweep again makes it anew",
+            ) from error
         values[metric.name] = document[metric.name]
         if metric.interval and interval is None:
             low, high = document[metric.interval]

@@ -17,7 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, shortened
-from pipeline.toml import TomlError, parse_value, toml_text
+from pipeline.toml import SIMPLER, TomlError, parse_value, toml_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,7 @@ def parse_choice(text: str) -> Choice:
     try:
         return Choice(name, tuple(parse_value(part) for part in parts))
     except TomlError as error:
-        raise ConfigError(f"{name} cannot be {shortened(values)}: {error}") from error
+        raise ConfigError(f"{name} cannot be {shortened(values)}: {error}", hint=SIMPLER) from error
 
 
 def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice | Range:

@@ -157,7 +157,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
     for problem, numbers in problems.items():
         notify(f"trial {first_few(numbers)} failed: {problem}")
     if best is None:
-        notify("error: no trial succeeded")
+        notify("error: no trial succeeded", "  hint:  pipeline run all with a trial's settings shows the whole error")
         return
     n_close = sum(is_within_noise(result, best) for result in results if result is not best)
     if n_close:

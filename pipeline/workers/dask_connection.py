@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, PipelineError, StageError
-from pipeline.workers.dask_job import other_software
+from pipeline.workers.dask_job import WITHOUT_CLUSTER, other_software
 from pipeline.workers.local import emptied
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ def collect(client: Client, futures: dict[Future[Any], str], seconds: float | No
         health.check()
         if deadline is not None and time.monotonic() > deadline:
             raise StageError(
-                f"a worker of the cluster did not answer for {seconds} seconds", where=min(futures.values())
+                f"a worker of the cluster did not answer for {seconds} seconds",
+                where=min(futures.values()),
+                hint="see its log, restart it, and run again: what was finished is kept",
             )
         time.sleep(0.05)
 
@@ -158,7 +160,8 @@ def result_of(future: Future[Any]) -> Any:
         ) from error
     if isinstance(error, ImportError | AttributeError):
         raise other_software(f"{type(error).__name__}: {error}") from error
-    raise StageError(f"the cluster could not do a job: {type(error).__name__}: {error}"[:300]) from error
+    what = f"the cluster could not do a job: {type(error).__name__}: {error}"[:300]
+    raise StageError(what, hint=WITHOUT_CLUSTER) from error
 
 
 class ClusterHealth:

@@ -23,6 +23,7 @@ from pipeline.stage import JobContext, resolve
 from pipeline.workers.local import open_arrays
 
 CODE = "this software's code"
+WITHOUT_CLUSTER = "run it without the cluster, and with --debug, to see where"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def main() -> None:
     except PipelineError as error:
         answer = (False, error)
     except Exception as error:  # noqa: BLE001 - it is sent back, and raised there
-        answer = (False, StageError(f"{remote.function} failed on the cluster: {type(error).__name__}: {error}"))
+        what = f"{remote.function} failed on the cluster: {type(error).__name__}: {error}"
+        answer = (False, StageError(what, hint=WITHOUT_CLUSTER))
     with Path(place).open("wb") as file:
         pickle.dump(answer, file)
     os._exit(0)  # an ordinary end would wait for the thread that still reads

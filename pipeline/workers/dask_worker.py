@@ -112,7 +112,11 @@ def place_of(path: Path, expected: str, content: Any, local: Path) -> Path:
     here = local / f"pipeline-{expected}.npy"
     if not is_same(here, expected):
         if content is None:
-            raise StageError("this worker of the cluster does not see the artifacts, unlike others", where=str(path))
+            raise StageError(
+                "this worker of the cluster does not see the artifacts, unlike others",
+                where=str(path),
+                hint="let all workers see that folder under this path, or none of them",
+            )
         with tempfile.NamedTemporaryFile(dir=local, delete=False) as file:
             file.write(content.data)
         Path(file.name).replace(here)

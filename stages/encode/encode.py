@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError, StageError
+from pipeline.errors import DataError, StageError, not_as_written
 from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
 from stages.shared.arrays import load_array
@@ -50,7 +50,11 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
     decoder = np.array(written.classes)
     for name, part in labels.items():
         if (decoder[np.load(task.outputs[f"encode/Y_{name}.npy"]).argmax(axis=1)] != part).any():
-            raise StageError("the one-hot rows do not give the labels back", where=f"encode/Y_{name}.npy")
+            raise StageError(
+                "the one-hot rows do not give the labels back",
+                where=f"encode/Y_{name}.npy",
+                hint=not_as_written("encode"),
+            )
     return Outcome({"classes": len(classes)})
 
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError, StageError, first_few
+from pipeline.errors import DataError, StageError, first_few, not_as_written
 from pipeline.figures import SHARE, AnyFigure, Figure
 from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
@@ -212,7 +212,8 @@ def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
     if in_folds.any():
         n_wrong = int((~correct[~in_folds]).sum())
         if metrics.ensemble is not None and metrics.ensemble.n_errors != n_wrong:
-            raise StageError(f"the ensemble is wrong {n_wrong} times by its predictions", where="evaluate/")
+            what = f"the ensemble is wrong {n_wrong} times by its predictions"
+            raise StageError(what, where="evaluate/", hint=not_as_written("evaluate"))
         correct = correct[in_folds]
     with task.outputs["evaluate/confusion.csv"].open(encoding="utf-8", newline="") as file:
         counts = np.array([line[1:] for line in list(csv.reader(file))[1:]], dtype=np.int64)
@@ -221,5 +222,7 @@ def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
     n_rows = {len(correct), int(counts.sum()), written.n_rows}
     if written != metrics or len(n_errors) > 1 or len(n_rows) > 1:
         raise StageError(
-            f"metrics, predictions and confusion matrix disagree: errors {n_errors}, rows {n_rows}", where="evaluate/"
+            f"metrics, predictions and confusion matrix disagree: errors {n_errors}, rows {n_rows}",
+            where="evaluate/",
+            hint=not_as_written("evaluate"),
         )

@@ -165,7 +165,8 @@ def columns_as_array(table: pa.Table) -> Pixels:
     columns = np.empty((table.num_columns, table.num_rows), dtype=np.uint8)
     for index, column in enumerate(table.itercolumns()):
         if column.null_count:
-            raise DataError(f"column {table.column_names[index]} has {column.null_count} empty cells")
+            what = f"column {table.column_names[index]} has {column.null_count} empty cells"
+            raise DataError(what, hint="pipeline run ingest --force")
         start = 0
         for chunk in column.chunks:
             columns[index, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=True)

@@ -39,7 +39,11 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
     """
     m = len(labels)
     if m < 2:
-        raise DataError("there are fewer than two labelled rows, so none can be held out", where="ingest/train.parquet")
+        raise DataError(
+            "there are fewer than two labelled rows, so none can be held out",
+            where="ingest/train.parquet",
+            hint="give ingest.train a file with more rows",
+        )
     if parameters.validation == 0.0:
         return Division(train=np.random.default_rng(parameters.seed).permutation(m), validation=np.arange(0))
     if not parameters.stratify:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError, StageError
+from pipeline.errors import DataError, StageError, not_as_written
 from pipeline.stage import Outcome, Task
 from stages.ingest.image_table import read_pixel_blocks
 from stages.shared.arrays import Labels, Pixels
@@ -171,4 +171,6 @@ def check_written(task: Task[SplitParameters], labels: Labels) -> None:
         and not is_stratified(labels, written["validation"], parameters.validation),
     }
     if found := [finding for finding, is_wrong in findings.items() if is_wrong]:
-        raise StageError("split did not write what it should: " + "; ".join(found), where="split/")
+        raise StageError(
+            "split did not write what it should: " + "; ".join(found), where="split/", hint=not_as_written("split")
+        )

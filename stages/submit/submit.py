@@ -12,7 +12,7 @@ import numpy as np
 import pandera.pandas as pa
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, StageError, not_as_written
 from pipeline.figures import SHARE, AnyFigure, Figure
 from pipeline.stage import Outcome, Task
 from stages.ingest.documents import DataSource
@@ -108,7 +108,8 @@ def check_written(path: Path, id_name: str, label_name: str, ids: NDArray[Any], 
     }
     check_table(path, submission, pa.DataFrameSchema(columns, strict=True, ordered=True), stage="submit")
     if submission[id_name].tolist() != [str(each) for each in ids.tolist()]:
-        raise StageError("the submission's ids are not those of the test set, in its order", where=str(path))
+        what = "the submission's ids are not those of the test set, in its order"
+        raise StageError(what, where=str(path), hint=not_as_written("submit"))
 
 
 def sample_score(submission: Path) -> float:

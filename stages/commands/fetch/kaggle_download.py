@@ -50,7 +50,9 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
             fresh.replace(path)
             sync(data.resolve())
     except OSError as error:
-        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(data)) from error
+        raise DataError(
+            f"{path.name} cannot be written: {error.strerror}", where=str(data), hint=f"make {data.name}/ writable"
+        ) from error
     return described(path, downloaded=True)
 
 

@@ -143,7 +143,7 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_failure_that_it_is_ab
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise StoreError("cannot write the report of the failure")
+        raise StoreError("cannot write the report of the failure", hint="")
 
     monkeypatch.setattr("pipeline.store.store.Store.leave_report", fail)
     toy.settings = {"total.fails": True}

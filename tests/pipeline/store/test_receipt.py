@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import StoreError
 from pipeline.fingerprint.values import digest
-from pipeline.store.receipt import FORMAT, Output, Receipt, Work, from_json, to_json
+from pipeline.store.receipt import FORMAT, Output, Receipt, ReceiptError, Work, from_json, to_json
 
 WORK = Work(
     stage="power",
@@ -77,14 +76,14 @@ def test_one_flipped_bit_anywhere_breaks_the_seal(where: int, bit: int) -> None:
     data[where] ^= 1 << bit
     try:
         read = from_json(bytes(data))
-    except StoreError:
+    except ReceiptError:
         return
     assert read == RECEIPT  # a space became another space: the receipt says the same
 
 
 @given(length=st.integers(0, len(to_json(RECEIPT)) - 3))
 def test_a_torn_receipt_is_none(length: int) -> None:
-    with pytest.raises(StoreError):
+    with pytest.raises(ReceiptError):
         from_json(to_json(RECEIPT)[:length])
 
 
@@ -106,13 +105,13 @@ def test_a_torn_receipt_is_none(length: int) -> None:
     ids=lambda data: data[:12].decode("latin-1"),
 )
 def test_what_is_no_receipt_is_told_so(data: bytes) -> None:
-    with pytest.raises(StoreError, match="it is not a receipt"):
+    with pytest.raises(ReceiptError, match="it is not a receipt"):
         from_json(data)
 
 
 def test_a_newer_version_is_told_by_number_even_if_nothing_else_of_it_is_known() -> None:
     for newer in ({"format": FORMAT + 1, "seal": "?"}, {"format": FORMAT + 1, "signed": "otherwise"}):
-        with pytest.raises(StoreError, match=f"it has format {FORMAT + 1}, .* reads format {FORMAT}"):
+        with pytest.raises(ReceiptError, match=f"it has format {FORMAT + 1}, .* reads format {FORMAT}"):
             from_json(json.dumps(newer).encode())
 
 
@@ -126,7 +125,7 @@ def test_a_sealed_receipt_that_lacks_something_is_refused(missing: str) -> None:
     del body["seal"]
     body.pop(missing, None)
     data = json.dumps(body).encode() if missing == "seal" else sealed(body)
-    with pytest.raises(StoreError, match="lacks something"):
+    with pytest.raises(ReceiptError, match="lacks something"):
         from_json(data)
 
 
@@ -151,5 +150,5 @@ def test_a_receipt_that_is_read_counts_by_what_was_done_and_made_and_not_by_the_
 
 @pytest.mark.parametrize("depth", [900, 3000])
 def test_a_deeply_nested_receipt_is_refused_and_not_choked_on(depth: int) -> None:
-    with pytest.raises(StoreError):
+    with pytest.raises(ReceiptError):
         from_json(b'{"format": 1, "seal": "x", "a": ' + b"[" * depth + b"]" * depth + b"}")

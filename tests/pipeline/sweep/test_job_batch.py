@@ -87,7 +87,7 @@ def test_a_stage_is_given_finished_results_and_asks_for_the_others(toy: Toy) -> 
     with pytest.raises(JobsPending) as caught:
         next(waiting)
     assert caught.value.request == request(toy, "a", {"y": 2, "z": 3})
-    given[asked.scratch, "y"] = JobResult(None, StageError("it diverged"), 1.0)
+    given[asked.scratch, "y"] = JobResult(None, StageError("it diverged", hint=""), 1.0)
     with pytest.raises(StageError, match="it diverged"):
         dict(results({"x": 1, "y": 2, "z": 3}))
 

@@ -154,7 +154,7 @@ def test_a_trial_that_cannot_be_is_told_of_and_the_others_go_on(invoke: Invoke) 
 
 def test_a_sweep_without_a_single_success_fails(toy: Toy, invoke: Invoke) -> None:
     result = invoke("--grid", "power.exponent=2,3", "--set", "total.fails=true", code=1)
-    assert "error: no trial succeeded" in result.stderr
+    assert "error: no trial succeeded\n  hint:  pipeline run all with a trial's settings" in result.stderr
     assert sorted(path.name for path in (toy.work / "sweeps").rglob("*.*")) == ["trials.csv"]
 
 

@@ -339,7 +339,7 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
     @contextmanager
     def refuse(description: object):  # noqa: ARG001 - as PartialResults has it
         yield tmp_path
-        raise StageError("something changed")
+        raise StageError("something changed", hint="")
 
     task = SimpleNamespace(
         parameters=TrainParameters(**SMALL),
