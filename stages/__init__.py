@@ -127,6 +127,7 @@ STAGES = (
 # name -> what runs it; the summaries that --help shows are the commands' own
 COMMANDS = {
     "fetch": "stages.commands.fetch.fetch:fetch",
+    "model": "stages.commands.model.model:model",
     "predict": "stages.commands.predict.predict:predict",
     "report": "stages.commands.report.report:report",
     "show": "stages.commands.show.show:show",

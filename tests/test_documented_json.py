@@ -108,6 +108,10 @@ def test_report(folder: Path) -> None:
     check("report", printed(folder, "report", "--path"))
 
 
+def test_model(folder: Path) -> None:
+    check("model", printed(folder, "model"))
+
+
 def test_fetch(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with zipfile.ZipFile(tmp_path / "data/digit-recognizer.zip", "w") as archive:

@@ -16,6 +16,7 @@ from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
 from stages.mlp.layer_list import Vectors, make_layers
+from stages.mlp.layer_table import layer_table
 
 
 class Network:
@@ -46,6 +47,10 @@ class Network:
         for name, values in (self.weights | self.averages).items():
             if name.startswith(("gamma", "variance")):
                 values.fill(1)
+
+    def __str__(self) -> str:
+        """The table of its layers, as ``print`` shows it."""
+        return f"{self.architecture.description}\n\n{layer_table(self)}"
 
     def initialise(self, rng: np.random.Generator, how: str = "he") -> None:
         """Draw every weight afresh, as ``how``, a name in ``INITIALISATIONS``, says; biases become 0.

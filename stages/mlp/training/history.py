@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stages.mlp.text_table import text_table
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -42,3 +44,30 @@ class History:
     @property
     def best_epoch(self) -> Epoch:
         return self.epochs[self.best - 1]
+
+    def __str__(self) -> str:
+        """A line for each epoch, as ``print`` shows it; the kept one is marked.
+
+        Examples
+        --------
+        >>> print(History((Epoch(1, 3e-3, 0.9, 0.71, 0.4, 0.88), Epoch(2, 1e-3, 0.5, 0.84)), best=1, stopped="epochs"))
+        epoch   learning rate  train loss  train accuracy  validation loss  validation accuracy
+        1 kept          0.003      0.9000         71.00 %           0.4000              88.00 %
+        2               0.001      0.5000         84.00 %
+        """
+        lines = [
+            (
+                f"{each.epoch} kept" if each.epoch == self.best else str(each.epoch),
+                f"{each.learning_rate:.3g}",
+                *shown(each.train_loss, each.train_accuracy),
+                *shown(each.validation_loss, each.validation_accuracy),
+            )
+            for each in self.epochs
+        ]
+        columns = ["learning rate", "train loss", "train accuracy", "validation loss", "validation accuracy"]
+        return text_table(["epoch", *columns], lines)
+
+
+def shown(loss: float | None, accuracy: float | None) -> tuple[str, str]:
+    """A loss and an accuracy as people read them; nothing for None."""
+    return "" if loss is None else f"{loss:.4f}", "" if accuracy is None else f"{100 * accuracy:.2f} %"

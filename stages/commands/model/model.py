@@ -1,0 +1,121 @@
+"""`pipeline model`: the trained network as a table of its layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import json_option, project_options, settings_options
+
+if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
+    from stages.commands.current_model import Model
+    from stages.mlp import Images, Network
+
+SHOWN = 20  # members in the table; --json has them all
+
+
+@click.command()
+@settings_options
+@json_option
+@project_options
+def model(place: ProjectOptions, *, as_json: bool) -> None:
+    """Show the trained network: its layers, and what each of them costs.
+
+    A multiply-add is one product that is added to a sum. Of an ensemble, every member is a line.
+    """
+    from pipeline.terminal import output
+    from stages.commands.current_model import require_model, tell_if_stale
+
+    found = require_model(place.load())
+    tell_if_stale(found)
+    if as_json:
+        output.print_json(document_of(found))
+    else:
+        print_model(found)
+
+
+def document_of(model: Model) -> dict[str, Any]:
+    """The model as --json prints it."""
+    from stages.mlp import layer_table
+
+    images, networks = model.predictor.images, []
+    for network in model.predictor.networks:
+        table = layer_table(network)
+        layers = [
+            {
+                "layer": row.layer,
+                "output": list(row.output),
+                "parameters": row.parameters,
+                "multiply_adds": row.multiply_adds,
+            }
+            for row in table.rows
+        ]
+        networks.append(
+            {
+                "network": network.architecture.description,
+                "deskew": deskew_of(network),
+                "layers": layers,
+                "parameters": table.parameters,
+                "multiply_adds": table.multiply_adds,
+                "step_multiply_adds": table.step_multiply_adds,
+            }
+        )
+    return {
+        "model": model.data(),
+        "inputs": {"height": images.height, "width": images.width, "offset": images.offset, "scale": images.scale},
+        "classes": list(model.classes),
+        "networks": networks,
+    }
+
+
+def print_model(model: Model) -> None:
+    """Print what goes in and comes out, each member of an ensemble, and the layers if all members have the same."""
+    from pipeline.errors import first_few
+    from pipeline.terminal.output import echo, print_table
+    from stages.mlp import layer_table
+    from stages.mlp.layer_table import COLUMNS
+    from stages.shared.messages import counted
+
+    networks = model.predictor.networks
+    tables = [layer_table(network) for network in networks]
+    descriptions = [network.architecture.description for network in networks]
+    is_alike = len({network.architecture for network in networks}) == 1
+    echo(f"inputs:  {inputs_of(model.predictor.images)}")
+    echo(f"classes: {first_few([str(label) for label in model.classes], 20)}")
+    if is_alike:
+        echo(f"network: {descriptions[0]}")
+    if len(networks) > 1:
+        echo(f"members: {len(networks):,}, whose probabilities are averaged", "")
+        lines = [
+            (
+                str(number),
+                *(() if is_alike else (descriptions[number],)),
+                deskew_of(networks[number]),
+                f"{table.parameters:,}",
+                f"{table.multiply_adds:,}",
+            )
+            for number, table in enumerate(tables[:SHOWN])
+        ]
+        columns = ("member", *(() if is_alike else ("network",)), "deskewing", *COLUMNS[-2:])
+        print_table(columns, lines, numbers=("member", *COLUMNS[-2:]))
+        if len(networks) > SHOWN:
+            echo(f"and {counted(len(networks) - SHOWN, 'more member')}: --json prints them")
+    echo("")
+    if is_alike:
+        print_table(COLUMNS, tables[0].cells, numbers=COLUMNS[1:])
+        echo("")
+    predicted, trained = (sum(getattr(each, name) for each in tables) for name in ("multiply_adds", "step_multiply_adds"))
+    echo(f"an image costs {predicted:,} multiply-adds in prediction, and {trained:,} in a training step")
+
+
+def inputs_of(images: Images) -> str:
+    """What the networks make of the pixels first, in words."""
+    size = f"{images.height} x {images.width} pixels"
+    return f"{size}; (pixel - {images.offset:g}) / {images.scale:g}, clipped to 0 ... 1"
+
+
+def deskew_of(network: Network) -> str:
+    """How its images are deskewed, a name in DESKEWS."""
+    return network.images.deskew if network.images else "none"

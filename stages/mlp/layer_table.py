@@ -1,0 +1,138 @@
+"""The table of a network: its layers, what comes out of each, how many numbers each learns, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.mlp.layer_list import Vectors, make_layers
+from stages.mlp.layers.activations import ACTIVATIONS, Activation
+from stages.mlp.layers.batch_norm import BatchNorm
+from stages.mlp.layers.convolution import Convolution
+from stages.mlp.layers.dense import Dense
+from stages.mlp.layers.dropout import Dropout
+from stages.mlp.layers.feature_maps import FeatureMaps, MapsToRows, RowsToMaps
+from stages.mlp.layers.layer import Layer
+from stages.mlp.layers.pooling import POOLINGS, Pooling
+from stages.mlp.text_table import text_table
+
+if TYPE_CHECKING:
+    from stages.mlp.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer.
+
+    Attributes
+    ----------
+    layer : what it is, in words
+    output : what it makes of one row, (n,) or (channels, height, width)
+    parameters : how many numbers it learns
+    multiply_adds : how many products it adds up for one row, in prediction
+    """
+
+    layer: str
+    output: tuple[int, ...]
+    parameters: int = 0
+    multiply_adds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTable:
+    """All layers of a network, from the inputs to the logits; printed, it is a table."""
+
+    rows: tuple[LayerRow, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learns."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        """How many products are added up to predict one row."""
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def step_multiply_adds(self) -> int:
+        """The same for one row of a training step.
+
+        Going back costs a layer as much again for the gradient by its parameters, and once more for the gradient by its
+        input, which the first layer that learns does not need.
+        """
+        first = next(row.multiply_adds for row in self.rows if row.multiply_adds)
+        return 3 * self.multiply_adds - first
+
+    @property
+    def cells(self) -> list[tuple[str, str, str, str]]:
+        """Every layer as texts for ``COLUMNS``, nothing in place of 0, and the sums."""
+        lines = [(row.layer, " x ".join(map(str, row.output)), row.parameters, row.multiply_adds) for row in self.rows]
+        lines.append(("sum", "", self.parameters, self.multiply_adds))
+        return [(layer, output, *(f"{n:,}" if n else "" for n in numbers)) for layer, output, *numbers in lines]
+
+    def __str__(self) -> str:
+        return text_table(COLUMNS, self.cells)
+
+
+COLUMNS = ("layer", "output", "parameters", "multiply-adds")
+
+
+def layer_table(network: Network) -> LayerTable:
+    """The table of ``network``.
+
+    Examples
+    --------
+    >>> from stages.mlp import Architecture, Network
+    >>> print(layer_table(Network(Architecture(n_inputs=64, n_classes=10, hidden=(32,)))))
+    layer   output  parameters  multiply-adds
+    inputs      64
+    dense       32       2,080          2,048
+    relu        32
+    dense       10         330            320
+    sum                  2,410          2,368
+    """
+    vectors = Vectors(network.weights, network.weights, network.averages)
+    rows = [LayerRow("inputs", (network.architecture.n_inputs,))]
+    if network.images is not None and network.images.deskew != "none":
+        rows.append(LayerRow(f"deskewing, {network.images.deskew}", rows[0].output))
+    for layer in make_layers(network.architecture, vectors, np.random.default_rng(0)):
+        rows.append(row_of(layer, rows[-1].output))
+    return LayerTable(tuple(rows))
+
+
+def row_of(layer: Layer, before: tuple[int, ...]) -> LayerRow:
+    """What there is to say of a layer whose input has the shape ``before``; TypeError for an unknown kind."""
+    match layer:
+        case RowsToMaps(maps=maps):
+            return LayerRow("rows to maps", shape_of(maps))
+        case MapsToRows(maps=maps):
+            return LayerRow("maps to rows", (maps.size,))
+        case Dense(W=W, b=b):
+            return LayerRow("dense", b.shape, W.size + b.size, W.size)
+        case Convolution(W=W, b=b, kernel=kernel, stride=stride, maps_out=maps):
+            name = f"convolution {kernel} x {kernel}" + (f", stride {stride}" if stride > 1 else "")
+            return LayerRow(name, shape_of(maps), W.size + b.size, W.size * maps.height * maps.width)
+        case BatchNorm(gamma=gamma, beta=beta):
+            return LayerRow("batch normalisation", before, gamma.size + beta.size, prod(before))
+        case Activation():
+            return LayerRow(name_in(ACTIVATIONS, layer), before)
+        case Pooling(window=window, maps_out=maps):
+            return LayerRow(f"{name_in(POOLINGS, layer)} of {window} x {window}", shape_of(maps))
+        case Dropout(rate=rate):
+            return LayerRow(f"dropout {rate:g}, in training only", before)
+    raise TypeError(f"the table of a network does not know the layer {type(layer).__name__}")
+
+
+def shape_of(maps: FeatureMaps) -> tuple[int, int, int]:
+    """Feature maps as channels, height and width."""
+    return maps.channels, maps.height, maps.width
+
+
+def name_in(table: Mapping[str, type], layer: Layer) -> str:
+    """The name under which the class of ``layer`` stands in a table."""
+    return next(name for name, kind in table.items() if type(layer) is kind)
