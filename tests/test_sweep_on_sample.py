@@ -86,3 +86,11 @@ def test_the_same_sweep_again_trains_nothing_and_a_run_takes_the_best_over(
     assert {stage["action"] for stage in json.loads(result.stdout)["stages"]} == {"restored"}
     metrics = json.loads((folder / "artifacts/evaluate/metrics.json").read_text())
     assert metrics["accuracy"] == found["trials"][0]["accuracy"]
+
+
+def test_a_run_like_a_trial_takes_over_what_that_has_trained(swept: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = swept
+    best = next(run for run in read_runs(folder / "artifacts") if run.trial.get("number") == found["best"])
+    plan = invoke(folder, "run", "evaluate", "--like", str(best.id), "--dry-run")
+    assert not {stage["action"] for stage in plan["stages"]} & {"will run", "may run"}
+    assert invoke(folder, "config", "--like", str(best.id))["settings"]["train.folds"]["value"] == 2

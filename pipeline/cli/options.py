@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.cli.completion import complete_presets, complete_settings
-from pipeline.cli.project import ProjectOptions, locate
+from pipeline.cli.project import ProjectOptions, locate, settings_of_run
 from pipeline.workers.backends import BACKENDS, DEFAULT, Execution
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,6 +85,11 @@ set_option = click.option(
     shell_complete=complete_settings,
     help="Change one setting.",
 )
+like_option = click.option(
+    "--like",
+    metavar="RUN",
+    help="Start from the settings of an earlier run, and not from pipeline.toml: its number, or -1 for the last.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -95,14 +100,17 @@ def project_options(command: F) -> F:
     def placed(**values: Any) -> Any:
         given: Path | None = click.get_current_context().meta.get(f"{__name__}.folder")
         settings = {name: values.pop(name) for name in ("preset", "sets") if name in values}
-        return command(place=ProjectOptions(*locate(given), **settings), **values)
+        place, number = ProjectOptions(*locate(given), **settings), values.pop("like", None)
+        if number is not None:
+            place = replace(place, like=settings_of_run(place.artifacts, number))
+        return command(place=place, **values)
 
     return folder_option(debug_option(placed))  # type: ignore[return-value]  # wraps() keeps what click needs of it
 
 
 def settings_options(command: F) -> F:
-    """Add --preset and --set; they reach the command in its ``place``."""
-    return preset_option(set_option(command))
+    """Add --preset, --like and --set; they reach the command in its ``place``."""
+    return preset_option(like_option(set_option(command)))
 
 
 execution_options: Decorator[Any] = option_group(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.config import EarlierSettings
     from pipeline.planning.project import Project
 
 ARTIFACTS = "artifacts"
@@ -22,12 +23,14 @@ class ProjectOptions:
     ----------
     folder : the project's, which holds artifacts/
     base : the folder to which paths on the command line are relative
+    like : the settings of the run that --like names; a run that is logged meanwhile does not change what -1 means
     """
 
     folder: Path
     base: Path
     preset: str | None = None
     sets: tuple[str, ...] = ()
+    like: EarlierSettings | None = None
 
     @property
     def artifacts(self) -> Path:
@@ -35,15 +38,19 @@ class ProjectOptions:
 
     def load(self, *more: str) -> Project:
         """Read the settings and the artifacts; ``more`` are settings beyond those of --set. Raises ConfigError."""
-        project = load_project(self.folder, self.preset, (*self.sets, *more))
+        project = load_project(self.folder, self.preset, (*self.sets, *more), self.like)
         if not more:  # once for a command
             from pipeline.terminal.output import notify
 
+            if self.like:
+                notify(f"settings of {self.like.origin}: {project.config.text(self.like.origin)}")
             notify(*(f"warning: {text}" for text in project.config.warnings))
         return project
 
 
-def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
+def load_project(
+    folder: Path, preset: str | None = None, sets: tuple[str, ...] = (), like: EarlierSettings | None = None
+) -> Project:
     """Bring the stages, the settings and the artifacts of a folder together; raises ConfigError."""
     from pipeline.config import load_config
     from pipeline.fingerprint.parse_cache import ParseCache
@@ -52,9 +59,18 @@ def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] 
     from stages import STAGES
     from stages.presets import PRESETS
 
-    config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ)
+    config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ, like=like)
     store = Store(folder / ARTIFACTS)
     return Project(folder, STAGES, config, store, ParseCache(store.recall(PARSE_CACHE)))
+
+
+def settings_of_run(artifacts: Path, number: str) -> EarlierSettings:
+    """Look the settings of an earlier run up in the log; raises ConfigError if there is no such run."""
+    from pipeline.config import EarlierSettings
+    from pipeline.store.run_log import find_run, read_runs
+
+    run = find_run(read_runs(artifacts), number)
+    return EarlierSettings(f"run {run.id}", run.preset or None, run.changed, run.parameters)
 
 
 def locate(given: Path | None) -> tuple[Path, Path]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config import settings_text
 from pipeline.figures import Figure, as_figure, values_of
 from pipeline.store.receipt import LOCATION
 from pipeline.terminal.output import echo, notify, print_table
@@ -45,8 +46,7 @@ def _span(stages: Sequence[str]) -> str:
 
 
 def _settings(run: Run) -> str:
-    changed = [f"{name}={toml_text(value)}" for name, value in run.changed.items()]
-    text = ", ".join([f"preset {run.preset}", *changed] if run.preset else changed) or "defaults"
+    text = settings_text(run.preset, run.changed)
     number = f", trial {run.trial['number']}" if "number" in run.trial else ""
     return f"sweep {run.trial['sweep']}{number}: {text}" if run.trial else text
 

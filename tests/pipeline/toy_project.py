@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from toy_sources import SOURCES
 
-from pipeline.config import load_config
+from pipeline.config import EarlierSettings, load_config
 from pipeline.execution.run import RunResult, StageResult, run
 from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.planning.plan import Plan, make_plan
@@ -289,8 +289,10 @@ def in_child(work: Callable[[], object]) -> int:
 def commands(toy: Toy) -> Callable[..., Project]:
     """What ``pipeline.cli.project.load_project`` is replaced by, so that the commands work on a toy project."""
 
-    def load_project(folder: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Project:
-        config = load_config(toy.stages, PRESETS, folder, preset=preset, sets=sets, environment={})
+    def load_project(
+        folder: Path, preset: str | None = None, sets: tuple[str, ...] = (), like: EarlierSettings | None = None
+    ) -> Project:
+        config = load_config(toy.stages, PRESETS, folder, preset=preset, sets=sets, environment={}, like=like)
         return Project(folder, toy.stages, config, Store(folder / "artifacts"))
 
     return load_project

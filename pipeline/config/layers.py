@@ -1,0 +1,151 @@
+"""The layers that give settings: a preset, pipeline.toml, the environment, --set, an earlier run.
+
+Each yields a ``Setting`` for each key that it names, before values are checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.names import find_setting
+from pipeline.errors import ConfigError, nearest, shortened
+from pipeline.stage import Stage
+from pipeline.toml import SIMPLER, TomlError, parse_document, parse_value, read_text
+
+FILE_NAME = "pipeline.toml"
+PREFIX = "PIPELINE_"
+NEAR_MISS = 0.85  # how like a setting's name a variable's is that is meant for it
+Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that some layer gives to a key, before it is checked."""
+
+    stage: str
+    key: str
+    value: Any
+    origin: str
+    written: str | None = None  # the value as a person wrote it, in the environment or after --set
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}.{self.key}"
+
+
+def read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """Return the tables of pipeline.toml and the preset that it chooses, both empty where there is no file."""
+    try:
+        content = parse_document(read_text(path))
+    except FileNotFoundError as error:
+        if not path.is_symlink():
+            return {}, None
+        raise ConfigError(
+            f"{FILE_NAME} is a link to nothing", where=str(path), hint="remove the link, or make what it leads to"
+        ) from error
+    except TomlError as error:
+        is_value = "Invalid value" in str(error)
+        hint = 'texts need quotes: optimiser = "adam"' if is_value else "lines as [train], below it epochs = 5"
+        raise ConfigError(f"{FILE_NAME} cannot be read: {error}", where=str(path), hint=hint) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
+        ) from error
+    preset = content.pop("preset", None)
+    if preset is not None and not isinstance(preset, str):
+        raise ConfigError("preset must be a text", where=FILE_NAME, hint='write preset = "fast"')
+    names = [stage.name for stage in stages]
+    for name, table in content.items():
+        if name not in names:
+            is_table, shown = isinstance(table, dict), shortened(name)
+            raise ConfigError(
+                f"there is no stage '{shown}'" if is_table else f"the key '{shown}' stands outside every table",
+                where=f"[{shown}] in {FILE_NAME}" if is_table else f"{shown} in {FILE_NAME}",
+                hint=nearest(name, [*names, "preset"], "tables")
+                if is_table or difflib.get_close_matches(name, ["preset"])
+                else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
+            )
+        if not isinstance(table, dict):
+            raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, hint=f"write [{name}] and its keys below")
+    return content, preset
+
+
+def from_preset(presets: Presets, name: str | None) -> list[Setting]:
+    """Return the settings of a preset, none without a name; raises ConfigError if there is no such preset."""
+    if name is None:
+        return []
+    if name not in presets:
+        raise ConfigError(f"there is no preset '{shortened(name)}'", hint=nearest(name, presets, "presets"))
+    return list(from_tables(presets[name], f"preset {name}"))
+
+
+def from_names(values: Mapping[str, Any], origin: str, stages: Sequence[Stage]) -> Iterator[Setting]:
+    """Yield settings that are known by their full names; raises ConfigError if there is one no more."""
+    for name, value in values.items():
+        try:
+            stage, key = find_setting(stages, name)
+        except ConfigError as error:
+            raise ConfigError(error.what, where=f"{shortened(name)} in {origin}", hint=error.hint) from error
+        yield Setting(stage.name, key, value, origin)
+
+
+def from_tables(tables: Mapping[str, Mapping[str, Any]], origin: str) -> Iterator[Setting]:
+    """Yield settings that stand in tables, one for each stage."""
+    for stage, table in tables.items():
+        for key, value in table.items():
+            yield Setting(stage, key, value, origin)
+
+
+def from_environment(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[Setting]:
+    """Read PIPELINE_<STAGE>_<KEY>; other programs' PIPELINE_* variables are left alone."""
+    names = _variables(stages)
+    for variable in sorted(environment):
+        if name := names.get(variable.upper() if variable.startswith(PREFIX) else ""):
+            origin, written = f"environment {variable}", environment[variable]
+            yield Setting(*name, _value(written, ".".join(name), origin), origin, written)
+
+
+def near_misses(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iterator[str]:
+    """Warn of variables whose names are nearly those of settings."""
+    names = [f"{PREFIX}PRESET", *_variables(stages)]
+    keys = [name.removeprefix(PREFIX) for name in names]
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable.upper() in names:
+            continue
+        if meant := difflib.get_close_matches(variable.removeprefix(PREFIX).upper(), keys, n=1, cutoff=NEAR_MISS):
+            yield f"the variable {shortened(variable)} sets nothing; did you mean {PREFIX}{meant[0]}?"
+
+
+def _variables(stages: Sequence[Stage]) -> dict[str, tuple[str, str]]:
+    """Return the stage and the key that each variable of the environment sets."""
+    pairs = [(stage.name, key) for stage in stages for key in stage.parameters.__struct_fields__]
+    return {f"{PREFIX}{stage}_{key}".upper(): (stage, key) for stage, key in pairs}
+
+
+def parse_set(text: str, stages: Sequence[Stage]) -> Setting:
+    """Parse ``train.epochs=5``; the value is TOML, or else a plain text."""
+    name, equals, value = text.partition("=")
+    stage, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__ and not dot]
+        hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
+        raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{shortened(text)}'", hint=hint)
+    names = [item.name for item in stages]
+    if stage not in names:
+        hint = nearest(stage, names, "stages")
+        raise ConfigError(f"there is no stage '{shortened(stage)}'", where=f"--set {shortened(text)}", hint=hint)
+    return Setting(stage, key, _value(value, f"{stage}.{key}", "--set"), "--set", value)
+
+
+def _value(written: str, name: str, origin: str) -> Any:
+    """Parse a value as TOML, or else as a plain text; raises ConfigError for one that is not read."""
+    try:
+        return parse_value(written)
+    except TomlError as error:
+        raise ConfigError(
+            f"{shortened(name)} cannot be {shortened(written)}: {error}", where=origin, hint=SIMPLER
+        ) from error

@@ -1,0 +1,62 @@
+"""The names of settings: which there are, what they mean, and which one a mistyped name is nearest to."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import msgspec
+
+from pipeline.errors import ConfigError, first_few, nearest, shortened
+from pipeline.stage import Parameters, Stage
+
+
+def describe(model: type[Parameters]) -> dict[str, str]:
+    """Return the meaning of every key, as the model states it."""
+    texts: dict[str, str] = {}
+    for field in msgspec.inspect.type_info(model).fields:  # type: ignore[attr-defined]  # a Struct's info has fields
+        extra = getattr(field.type, "extra_json_schema", None) or {}
+        texts[field.name] = str(extra.get("description", ""))
+    return texts
+
+
+def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
+    """Whether a setting (``train.epochs``) may be a number that is not whole; raises ConfigError if there is none."""
+    stage, key = find_setting(stages, name)
+    fields = msgspec.inspect.type_info(stage.parameters).fields  # type: ignore[attr-defined]  # a Struct's info has fields
+    kinds = [next(field.type for field in fields if field.name == key)]
+    while kinds:
+        kind = kinds.pop()
+        if isinstance(kind, msgspec.inspect.FloatType):
+            return True
+        kinds += getattr(kind, "types", ())  # of a union
+        kinds += [kind.type] if isinstance(kind, msgspec.inspect.Metadata) else []
+    return False
+
+
+def nearest_setting(key: str, stage: Stage) -> str:
+    """Name the settings that are meant by an earlier name, a mistyped key or its initials (``lr``), or else a few."""
+    keys = stage.parameters.__struct_fields__
+    if key in stage.parameters.renamed:
+        return f"it is called '{stage.parameters.renamed[key]}' now"
+    meant = [name for name in keys if key == "".join(word[0] for word in name.split("_"))]
+    close = meant or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"settings of {stage.name}: {first_few(keys)}; pipeline config shows them all"
+
+
+def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
+    """Return the stage and the key of a setting's full name; raises ConfigError if there is none."""
+    stage_name, _, key = name.partition(".")
+    for stage in stages:
+        if stage.name == stage_name:
+            keys = stage.parameters.__struct_fields__
+            if key not in keys:
+                raise ConfigError(f"{stage_name} has no setting '{shortened(key)}'", hint=nearest_setting(key, stage))
+            return stage, key
+    raise ConfigError(
+        f"there is no stage '{shortened(stage_name)}'",
+        where=shortened(name),
+        hint=nearest(stage_name, [item.name for item in stages], "stages"),
+    )

@@ -1,0 +1,250 @@
+"""Settings: one strict model per stage, filled from five layers, each value with its origin.
+
+defaults < preset < pipeline.toml < environment (PIPELINE_TRAIN_EPOCHS=5) < --set train.epochs=5
+
+With --like RUN, the settings of an earlier run take the place of all layers but the last.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.choices import choices, is_text, item_type, setting_type, unknown_choice
+from pipeline.config.layers import (
+    FILE_NAME,
+    PREFIX,
+    Presets,
+    Setting,
+    from_environment,
+    from_names,
+    from_preset,
+    from_tables,
+    near_misses,
+    parse_set,
+    read_file,
+)
+from pipeline.config.names import describe, nearest_setting
+from pipeline.errors import ConfigError, first_few, shortened
+from pipeline.stage import Parameters, Stage
+from pipeline.toml import TomlError, parse_value, toml_text, unfit
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The resolved settings of every stage, and where each value came from.
+
+    ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ... ``warnings`` tell of
+    variables of the environment that were probably meant to be settings.
+    """
+
+    parameters: Mapping[str, Parameters]
+    origins: Mapping[str, str]
+    preset: str | None
+    warnings: tuple[str, ...] = ()
+
+    def values(self, stage: str) -> dict[str, Any]:
+        """Return a stage's settings as plain data: lists, texts, numbers, None."""
+        return plain(self.parameters[stage])
+
+    def changed(self) -> dict[str, Any]:
+        """Return the settings that neither the defaults nor the preset gave, by full name."""
+        return {
+            name: self.values(name.partition(".")[0])[name.partition(".")[2]]
+            for name, origin in self.origins.items()
+            if origin not in {DEFAULT, f"preset {self.preset}"}
+        }
+
+    def text(self, origin: str) -> str:
+        """Return the preset, and the settings that come from ``origin``: ``preset fast, train.seed=1``."""
+        given = {name: value for name, value in self.changed().items() if self.origins[name] == origin}
+        return settings_text(self.preset or "", given)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSettings:
+    """The settings of an earlier run, which is called ``origin``: ``run 3``.
+
+    ``changed`` holds what neither the defaults nor the ``preset`` gave, ``parameters`` all settings, by full name, of
+    the stages that it finished, except those that are in no key.
+    """
+
+    origin: str
+    preset: str | None
+    changed: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+
+def load_config(
+    stages: Sequence[Stage],
+    presets: Presets,
+    folder: Path,
+    *,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    environment: Mapping[str, str],
+    like: EarlierSettings | None = None,
+) -> Config:
+    """Resolve all layers for a working folder; raises ConfigError, which names key, origin and nearest key.
+
+    ``like`` stands for the preset, the file and the environment, so that its run is done again wherever it is asked.
+    """
+    if like is not None:
+        if preset is not None:
+            what = f"--preset and --like exclude each other: {like.origin} brings its own preset"
+            raise ConfigError(what, hint="leave one of them out")
+        return _resolve_like(stages, presets, like, [parse_set(text, stages) for text in sets])
+    tables, file_preset = read_file(folder / FILE_NAME, stages)
+    chosen = preset or environment.get(f"{PREFIX}PRESET") or file_preset
+    layers = from_preset(presets, chosen)
+    layers += from_tables(tables, FILE_NAME)
+    layers += from_environment(environment, stages)
+    layers += [parse_set(text, stages) for text in sets]
+    return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)))
+
+
+def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettings, sets: Sequence[Setting]) -> Config:
+    """Resolve the settings of an earlier run, with ``sets`` on top.
+
+    A default, or the preset, may have been another one then. So the run's own parameters win over what these are now.
+    """
+    layers = [*from_preset(presets, like.preset), *from_names(like.changed, like.origin, stages)]
+    config = _resolve(stages, layers, like.preset)
+    now = {f"{stage.name}.{key}": value for stage in stages for key, value in config.values(stage.name).items()}
+    other = {name: value for name, value in like.parameters.items() if name in now and value != now[name]}
+    gone = [f"{name}={toml_text(like.parameters[name])}" for name in sorted(like.parameters.keys() - now.keys())]
+    layers += [*from_names(other, like.origin, stages), *sets]
+    warnings = (f"{like.origin} had settings that there are no more: {first_few(gone)}",) if gone else ()
+    return replace(_resolve(stages, layers, like.preset), warnings=warnings)
+
+
+def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | None) -> Config:
+    """Let later layers win, then check each stage's settings together."""
+    winners: dict[str, Setting] = {}
+    for setting in layers:
+        stage = next(stage for stage in stages if stage.name == setting.stage)
+        keys = stage.parameters.__struct_fields__
+        if setting.key not in keys:
+            raise ConfigError(
+                f"{setting.stage} has no setting '{shortened(setting.key)}'",
+                where=f"{shortened(setting.name)} in {setting.origin}",
+                hint=nearest_setting(setting.key, stage),
+            )
+        winners[setting.name] = setting
+    parameters: dict[str, Parameters] = {}
+    origins: dict[str, str] = {}
+    for stage in stages:
+        given = {setting.key: setting for setting in winners.values() if setting.stage == stage.name}
+        parameters[stage.name] = _convert(stage, given)
+        for key in stage.parameters.__struct_fields__:
+            origins[f"{stage.name}.{key}"] = given[key].origin if key in given else DEFAULT
+    return Config(parameters, origins, preset)
+
+
+def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
+    """Check types, bounds and names strictly: "5" is not 5, and True is not 1."""
+    given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
+    for item in given.values():
+        if problem := unfit(item.value):
+            raise ConfigError(f"{item.name} {problem}", where=item.origin, hint=_advice(stage, item.key))
+    try:
+        parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).rpartition(" - at `$.") if " - at `$." in str(error) else (str(error), "", "")
+        key = path.rstrip("`").partition("[")[0]
+        setting = given.get(key)
+        if setting is None:  # a rule that concerns several keys at once
+            named = [item for item in given.values() if item.key in reason] or list(given.values())
+            names = ", ".join(f"{item.name} in {item.origin}" for item in named)
+            raise ConfigError(
+                f"the settings of {stage.name} do not fit together: {shortened(reason, 300)}",
+                where=names,
+                hint="change one of them; `pipeline config` shows where each comes from",
+            ) from error
+        if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
+            known = choices(setting_type(stage.parameters, key))
+            raise _no_such_choice(stage, setting, unknown[1], known) from error
+        raise ConfigError(
+            f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(_plain_reason(reason), 300)}",
+            where=setting.origin,
+            hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
+        ) from error
+    for item in given.values():
+        value = getattr(parameters, item.key)
+        is_default = value == getattr(stage.parameters(), item.key)  # then its table need not be read
+        if not is_default and (found := unknown_choice(setting_type(stage.parameters, item.key), value)):
+            raise _no_such_choice(stage, item, *found)
+    return parameters
+
+
+def _as_text(setting: Setting, stage: Stage) -> Any:
+    """The value of a setting. If the setting can only be a text, what looks like a number is read as a text."""
+    kind, value = setting_type(stage.parameters, setting.key), setting.value
+    if isinstance(value, list) and is_text(item_type(kind)):
+        return [str(item) if type(item) in {int, float} else item for item in value]
+    if not is_text(kind) or value is None or isinstance(value, str | list | dict):
+        return value
+    if setting.written is not None:
+        return setting.written.strip()
+    return str(value) if type(value) in {int, float} else value
+
+
+def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
+    """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
+    close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    return ConfigError(
+        f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
+        where=setting.origin,
+        hint=(f"did you mean '{close[0]}'? " if close else "") + _advice(stage, setting.key),
+    )
+
+
+def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
+    """Return a hint that shows the value in brackets, if a list is wanted and brackets would make it one."""
+    if "Expected `array`" not in reason:
+        return ""
+    text = "[" + toml_text(setting.value).strip('"') + "]"
+    try:
+        msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
+    except (msgspec.ValidationError, TomlError):
+        return ""
+    return f"with brackets: {shortened(text)}; "
+
+
+def _plain_reason(reason: str) -> str:
+    """Say the reasons of msgspec in plain words, without the names of its types."""
+    words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+    words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
+    plain_words = "".join(
+        re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], part) if index % 2 else part
+        for index, part in enumerate(reason.split("`"))  # every second part stood between backticks
+    )
+    return plain_words[0].lower() + plain_words[1:]
+
+
+def _advice(stage: Stage, key: str) -> str:
+    """Say what a setting means, what it may be if that is a short list, and what it is when nobody sets it."""
+    names = choices(setting_type(stage.parameters, key))
+    one_of = f" One of {', '.join(names)}." if names else ""
+    default = toml_text(msgspec.to_builtins(getattr(stage.parameters(), key)))
+    return f"it means: {describe(stage.parameters)[key]}{one_of} (default: {default})"
+
+
+def settings_text(preset: str, changed: Mapping[str, Any]) -> str:
+    """Write a preset, and settings besides, as a person would name them: ``preset fast, train.seed=1``."""
+    names = [f"preset {preset}"] if preset else []
+    return ", ".join([*names, *(f"{name}={toml_text(value)}" for name, value in changed.items())]) or "defaults"
+
+
+def plain(parameters: Parameters) -> dict[str, Any]:
+    """Return settings as a receipt holds them, so that what was read compares equal to what was written."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parameters))
+    return values

@@ -1,0 +1,113 @@
+"""`--like RUN`: the settings of an earlier run, whatever the file, the environment and the defaults say by now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from toy_project import PRESETS, Toy, commands, make_stages
+
+import pipeline.cli
+from pipeline.config import Config, EarlierSettings, load_config
+from pipeline.errors import ConfigError
+from pipeline.store.run_log import read_runs
+
+STAGES = make_stages("toy_never_imported")
+RUN = EarlierSettings(
+    "run 3", "cubes", {"total.start": 7}, {"power.exponent": 3, "total.start": 7, "total.waits": False}
+)
+
+
+def like(folder: Path, run: EarlierSettings = RUN, **more: object) -> Config:
+    return load_config(STAGES, PRESETS, folder, like=run, **{"environment": {}, **more})  # type: ignore[arg-type]  # words
+
+
+def test_neither_the_file_nor_the_environment_applies(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text('preset = "gone"\n[load]\nlimit = 3')
+    environment = {"PIPELINE_POWER_EXPONENT": "5", "PIPELINE_PRESET": "gone", "PIPELINE_LOAD_LIMITS": "4"}
+    config = like(tmp_path, environment=environment)
+    assert config.values("load") == {"path": None, "limit": None}
+    assert (config.preset, config.values("power")["exponent"], config.values("total")["start"]) == ("cubes", 3, 7)
+    assert config.origins["power.exponent"] == "preset cubes"
+    assert config.origins["total.start"] == "run 3"
+    assert config.changed() == {"total.start": 7}
+    assert config.warnings == ()
+
+
+def test_set_wins_over_the_run(tmp_path: Path) -> None:
+    config = like(tmp_path, sets=("total.start=8", "power.exponent=2"))
+    assert config.changed() == {"power.exponent": 2, "total.start": 8}
+    assert config.text("run 3") == "preset cubes"
+
+
+def test_a_default_or_a_preset_that_was_another_one_then_is_as_it_was(tmp_path: Path) -> None:
+    run = EarlierSettings("run 1", "cubes", {}, {"power.exponent": 4, "total.start": 1, "load.limit": None})
+    config = like(tmp_path, run)
+    assert config.changed() == {"power.exponent": 4, "total.start": 1}
+    assert config.text("run 1") == "preset cubes, power.exponent=4, total.start=1"
+
+
+def test_of_settings_that_are_there_no_more_a_changed_one_is_an_error_and_another_a_warning(tmp_path: Path) -> None:
+    gone = {"power.base": 2, "sums.start": 0}
+    warnings = like(tmp_path, EarlierSettings("run 1", None, {}, gone)).warnings
+    assert warnings == ("run 1 had settings that there are no more: power.base=2, sums.start=0",)
+    for name in gone:
+        with pytest.raises(ConfigError, match=r"there is no stage 'sums'|power has no setting 'base'") as raised:
+            like(tmp_path, EarlierSettings("run 1", None, {name: 1}, gone))
+        assert raised.value.where == f"{name} in run 1"
+
+
+def test_a_preset_that_is_there_no_more_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no preset 'cube'"):
+        like(tmp_path, EarlierSettings("run 1", "cube", {}, {}))
+
+
+def test_a_preset_beside_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--preset and --like exclude each other: run 3 brings its own preset"):
+        like(tmp_path, preset="cubes")
+
+
+# --- as commands ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_toy(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A toy project in which run 1 had the preset cubes and another start, and run 2 the defaults."""
+    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
+    monkeypatch.chdir(toy.work)
+    invoke(toy, "run", "all", "--preset", "cubes", "--set", "total.start=7")
+    invoke(toy, "run", "all")
+    return toy
+
+
+def invoke(toy: Toy, *words: str, code: int = 0) -> Result:
+    toy.forget_modules()
+    result = CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_the_run_is_there_again_and_it_is_said_what_was_taken(in_toy: Toy) -> None:
+    (in_toy.work / "pipeline.toml").write_text("[power]\nexponent = 5\n")
+    result = invoke(in_toy, "run", "all", "--like", "1")
+    assert "settings of run 1: preset cubes, total.start=7\n" in result.stderr
+    first, _, again = read_runs(in_toy.work / "artifacts")
+    assert (again.preset, again.changed, again.parameters) == (first.preset, first.changed, first.parameters)
+    assert again.results == first.results
+    assert set(again.stages.values()) == {"fresh", "restore"}
+
+
+def test_a_plan_shows_what_such_a_run_would_change(in_toy: Toy) -> None:
+    result = invoke(in_toy, "run", "all", "--like", "-2", "--dry-run")
+    assert "power.exponent 2 -> 3" in result.stdout
+    assert "settings of run 1" in result.stderr
+    assert invoke(in_toy, "status", "--like", "-1", "--check").exit_code == 0
+    assert "start = 7                                # run 1" in invoke(in_toy, "config", "--like", "1").stdout
+
+
+@pytest.mark.parametrize("number", ["9", "0", "-3", "first", ""])
+def test_a_run_that_is_not_there_is_an_error(in_toy: Toy, number: str) -> None:
+    stderr = invoke(in_toy, "run", "all", "--like", number, code=2).stderr
+    assert f"there is no run {number}" in stderr
+    assert "hint:  pipeline runs lists them" in stderr
