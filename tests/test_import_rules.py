@@ -40,10 +40,11 @@ FLOORS = (
 )
 # The rooms of the network, and the files beside them, likewise.
 FLOORS_OF_NETWORK = (
-    ("arrays", "archive"),
+    ("arrays", "archive", "text_table"),
     ("layers", "deskew"),
     ("architecture",),
     ("layer_list",),
+    ("layer_table",),
     ("network",),
     ("model_file", "gradient_descent"),
     ("parallel",),

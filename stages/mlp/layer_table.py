@@ -71,9 +71,12 @@ class LayerTable:
     @property
     def cells(self) -> list[tuple[str, str, str, str]]:
         """Every layer as texts for ``COLUMNS``, nothing in place of 0, and the sums."""
-        lines = [(row.layer, " x ".join(map(str, row.output)), row.parameters, row.multiply_adds) for row in self.rows]
+        shapes = (" x ".join(map(str, row.output)) for row in self.rows)
+        lines = [
+            (row.layer, shape, row.parameters, row.multiply_adds) for row, shape in zip(self.rows, shapes, strict=True)
+        ]
         lines.append(("sum", "", self.parameters, self.multiply_adds))
-        return [(layer, output, *(f"{n:,}" if n else "" for n in numbers)) for layer, output, *numbers in lines]
+        return [(name, shape, f"{n:,}" if n else "", f"{cost:,}" if cost else "") for name, shape, n, cost in lines]
 
     def __str__(self) -> str:
         return text_table(COLUMNS, self.cells)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 import numpy as np
 
@@ -17,16 +18,22 @@ from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
 
 HEIGHT, WIDTH = 9, 7  # no square, and no multiple of a stride or a window
-SHAPE = {"n_inputs": HEIGHT * WIDTH, "image": (HEIGHT, WIDTH)}
-CONVOLUTIONS = {"filters": (3, 4), "kernel": (4, 3), "stride": (1, 2), "hidden": (5,), "batch_norm": True}
+SHAPE: dict[str, Any] = {"n_inputs": HEIGHT * WIDTH, "image": (HEIGHT, WIDTH)}
+CONVOLUTIONS: dict[str, Any] = {
+    "filters": (3, 4),
+    "kernel": (4, 3),
+    "stride": (1, 2),
+    "hidden": (5,),
+    "batch_norm": True,
+}
 ARCHITECTURES: dict[str, Architecture] = {
-    **{name: Architecture(n_inputs=HEIGHT * WIDTH, n_classes=4, hidden=(6, 5), activation=name) for name in ACTIVATIONS},
+    **{name: Architecture(**SHAPE, n_classes=4, hidden=(6, 5), activation=name) for name in ACTIVATIONS},
     **{
         f"{name} pooling": Architecture(**SHAPE, n_classes=3, **CONVOLUTIONS, dropout=0.2, pool=(2, 1), pooling=name)
         for name in POOLINGS
     },
-    "two classes": Architecture(n_inputs=HEIGHT * WIDTH, n_classes=2, hidden=(4,), batch_norm=True),
-    "nothing hidden": Architecture(n_inputs=HEIGHT * WIDTH, n_classes=5, hidden=()),
+    "two classes": Architecture(**SHAPE, n_classes=2, hidden=(4,), batch_norm=True),
+    "nothing hidden": Architecture(**SHAPE, n_classes=5, hidden=()),
     "float64": Architecture(**SHAPE, n_classes=3, **CONVOLUTIONS, dtype="float64", pool=3),
     "only convolutions": Architecture(**SHAPE, n_classes=2, filters=(2,), kernel=11, stride=3, hidden=()),
 }
@@ -39,9 +46,10 @@ def made_network(architecture: Architecture, *, deskew: str = "none", labels: st
     network, rng = Network(architecture, images), np.random.default_rng(0)
     network.initialise(rng)
     for name, values in (network.weights | network.averages).items():
-        if not name.startswith("W"):
-            values[...] = rng.uniform(0.2, 1.2, values.shape) if name.startswith(("gamma", "variance")) else 0.0
-            values += rng.normal(0, 0.1, values.shape) if name.startswith(("b", "mean")) else 0.0
+        if name.startswith(("gamma", "variance")):
+            values[...] = rng.uniform(0.2, 1.2, values.shape)
+        elif not name.startswith("W"):
+            values[...] = rng.normal(0, 0.1, values.shape)
     return network
 
 
@@ -50,9 +58,9 @@ def layer_classes() -> set[type]:
     found = set()
     for module in pkgutil.iter_modules(stages.mlp.layers.__path__):
         for kind in vars(importlib.import_module(f"stages.mlp.layers.{module.name}")).values():
-            if inspect.isclass(kind) and hasattr(kind, "predict") and not inspect.isabstract(kind) and kind is not Layer:
+            if inspect.isclass(kind) and hasattr(kind, "predict") and not inspect.isabstract(kind):
                 found.add(kind)
-    return found
+    return found - {Layer}
 
 
 def used_classes() -> set[type]:

@@ -106,7 +106,7 @@ def print_model(model: Model) -> None:
     if is_alike:
         print_table(COLUMNS, tables[0].cells, numbers=COLUMNS[1:])
         echo("")
-    predicted, trained = (sum(getattr(each, name) for each in tables) for name in ("multiply_adds", "step_multiply_adds"))
+    predicted, trained = (sum(each.multiply_adds for each in tables), sum(each.step_multiply_adds for each in tables))
     echo(f"an image costs {predicted:,} multiply-adds in prediction, and {trained:,} in a training step")
 
 

@@ -28,8 +28,8 @@ def test_the_figures_of_a_small_network_worked_out_by_hand() -> None:
     architecture = Architecture(
         n_inputs=30, n_classes=2, hidden=(3,), filters=(4,), kernel=3, stride=2, pool=2, batch_norm=True, image=(6, 5)
     )
-    rows = [(row.layer, row.output, row.parameters, row.multiply_adds) for row in layer_table(Network(architecture)).rows]
-    assert rows == [
+    table = layer_table(Network(architecture))
+    assert [(row.layer, row.output, row.parameters, row.multiply_adds) for row in table.rows] == [
         ("inputs", (30,), 0, 0),
         ("rows to maps", (1, 6, 5), 0, 0),
         ("convolution 3 x 3, stride 2", (4, 3, 3), 9 * 4 + 4, 9 * 4 * 9),
@@ -42,7 +42,6 @@ def test_the_figures_of_a_small_network_worked_out_by_hand() -> None:
         ("relu", (3,), 0, 0),
         ("dense", (1,), 3 + 1, 3),
     ]
-    table = layer_table(Network(architecture))
     assert table.multiply_adds == 324 + 36 + 48 + 3 + 3
     assert table.step_multiply_adds == 3 * table.multiply_adds - 324
 
