@@ -168,8 +168,13 @@ class Terminal:
         """Begin a stage's line."""
         if not self.live:
             self.log(f"{decision.stage}: {reasons_text(decision.reasons)}")
-            return PlainProgress(decision.stage, self.log)
-        line = Line(decision.stage, time.monotonic())
+        return self.begin(decision.stage)
+
+    def begin(self, name: str) -> Progress:
+        """Begin the line of whatever takes its time, and return where it reports its progress."""
+        if not self.live:
+            return PlainProgress(name, self.log)
+        line = Line(name, time.monotonic())
         self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
         self._lines.lines.append(line)
         self._start()

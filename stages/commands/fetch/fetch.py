@@ -1,4 +1,4 @@
-"""`pipeline fetch [COMPETITION]`: Kaggle's files into data/."""
+"""`pipeline fetch [NAME]`: the files of a competition on Kaggle, or of a public data set, into data/."""
 
 from __future__ import annotations
 
@@ -9,26 +9,36 @@ import click
 from pipeline.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.cli.project import ProjectOptions
+    from stages.commands.fetch.fetched import Fetched
     from stages.ingest.parameters import IngestParameters
 
 
 @click.command()
-@click.argument("competition", default="digit-recognizer")
-@click.option("--force", is_flag=True, help="Download it even if it is there.")
+@click.argument("name", default="digit-recognizer")
+@click.option("--force", is_flag=True, help="Replace what is there.")
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="URL",
+    help="A folder on the web that has the files of mnist or fashion-mnist; several are asked in turn.",
+)
 @json_option
 @project_options
-def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool) -> None:
-    """Download a competition's zip from Kaggle into data/.
+def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: bool, as_json: bool) -> None:
+    """Download the files of a competition, or of a public data set, into data/.
 
-    COMPETITION is its name in the address of its page; digit-recognizer, if none is given.
+    NAME is that of a competition in the address of its page at Kaggle, which needs an account and Kaggle's program;
+    digit-recognizer, if none is given. Or it is mnist or fashion-mnist, which need neither.
     """
     from pipeline.errors import PipelineError, first_few
     from pipeline.terminal import output
-    from stages.commands.fetch.kaggle_download import fetch_competition
     from stages.ingest.sources.find import find_sources
 
-    found = fetch_competition(competition, place.folder / "data", again=force)
+    found = fetch_by_name(name, place.folder / "data", mirrors, again=force, quiet=as_json)
     if as_json:
         output.print_json(
             {
@@ -37,11 +47,15 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
                 "bytes": found.path.stat().st_size,
                 "files": list(found.members),
                 "usable": found.is_usable,
+                "holds_test_images": found.holds_test_images,
+                "answers": str(found.answers) if found.answers else None,
             }
         )
         return
-    did = "downloaded" if found.downloaded else "is there already (--force downloads it again)"
+    did = "downloaded" if found.downloaded else "is there already (--force replaces it)"
     output.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
+    if found.answers:
+        output.echo(f"{found.answers}: the right labels of its test set")
     if found.is_usable:
         try:
             parameters = cast("IngestParameters", place.load().config.parameters["ingest"])
@@ -55,3 +69,32 @@ def fetch(place: ProjectOptions, competition: str, *, force: bool, as_json: bool
     else:
         output.notify(f"warning: it holds no train.csv and test.csv, but {first_few(found.members)}")
         output.notify("unzip it into data/, and set ingest.train and ingest.test to its two CSV files")
+
+
+def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: bool, quiet: bool) -> Fetched:
+    """Put what is called ``name`` into the folder ``data``: a public data set, or else a competition at Kaggle.
+
+    Raises
+    ------
+    PipelineError
+        It cannot be had, or put there; or ``mirrors`` are none, or none are needed.
+    """
+    from pipeline.errors import ConfigError
+    from pipeline.terminal.progress import Terminal
+    from stages.commands.fetch.data_sets import DATA_SETS
+    from stages.commands.fetch.kaggle_download import fetch_competition
+
+    data_set = DATA_SETS.get(name.lower())
+    if data_set is None:
+        if mirrors:
+            what = f"--mirror is for {' and '.join(DATA_SETS)}, and '{name}' is neither"
+            raise ConfigError(what, hint=f"pipeline fetch {name}, which asks Kaggle")
+        return fetch_competition(name, data, again=again)
+    for mirror in mirrors:
+        if not mirror.startswith(("http://", "https://")):
+            what = f"--mirror takes an address that begins with http:// or https://, not '{mirror}'"
+            raise ConfigError(what, hint="name the folder that holds the files, as https://host/folder")
+    from stages.commands.fetch.competition_files import fetch_data_set
+
+    with Terminal(quiet=quiet, transient=True) as terminal:
+        return fetch_data_set(data_set, data, terminal.begin(data_set.name), mirrors=mirrors, again=again)

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.leftovers import FETCH, remove_leftovers, temporary_folder
 from pipeline.safe_files import sync
+from stages.commands.fetch.fetched import Fetched, described, written_to
 from stages.commands.kaggle_program import call, find_program, refusal, require_competition
-from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
-from stages.ingest.sources.zip_files import find_members, list_members, reason_of
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """The zip in data/: whether it was downloaded now, and the files that it holds."""
-
-    path: Path
-    downloaded: bool
-    members: tuple[str, ...]
-    is_usable: bool  # it holds train.csv and test.csv
+from stages.ingest.sources.zip_files import reason_of
 
 
 def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
@@ -42,17 +31,13 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     if path.exists() and not again:
         return described(path, downloaded=False)
     program = find_program("download the zip in a browser and put it into data/")
-    try:
+    with written_to(data, path.name):
         data.mkdir(exist_ok=True)
         with temporary_folder(data, FETCH) as folder:
             download(program, name, folder)
             fresh = require_sound(folder, path.name)
             fresh.replace(path)
             sync(data.resolve())
-    except OSError as error:
-        raise DataError(
-            f"{path.name} cannot be written: {error.strerror}", where=str(data), hint=f"make {data.name}/ writable"
-        ) from error
     return described(path, downloaded=True)
 
 
@@ -91,10 +76,3 @@ def require_sound(folder: Path, name: str) -> Path:
         raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, hint=again)
     sync(found[0])
     return found[0]
-
-
-def described(path: Path, *, downloaded: bool) -> Fetched:
-    """What lies at ``path``."""
-    members = find_members(path, tuple(FILE_NAMES.values()))
-    usable = all(FILE_NAMES[name] in members for name in PAIR)
-    return Fetched(path, downloaded, tuple(list_members(path)), usable)

@@ -15,6 +15,7 @@ from stages.shared.messages import shortened
 
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
 PAIR = ("train", "test")
+ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
 
 PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
@@ -171,7 +172,9 @@ def advice(others: Sequence[Path]) -> str:
 
 
 def possible_data(data: Path) -> Iterator[Path]:
-    """What lies in ``data``, or in a folder at any depth in it, and may be data; what is hidden is left out.
+    """What lies in ``data``, or in a folder at any depth in it, and may be data.
+
+    What is hidden is left out, and so is the folder ``ANSWERS``.
 
     Raises
     ------
@@ -192,9 +195,9 @@ def possible_data(data: Path) -> Iterator[Path]:
             what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
             raise DataError(what, where=str(data), hint=SET_PATHS)
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
             path = folder / entry.name
+            if entry.name.startswith(".") or path == data / ANSWERS:
+                continue
             if entry.is_dir():
                 waiting.append(path)
             elif may_be_data(path):

@@ -72,6 +72,8 @@ def test_another_competition_is_named(kaggle: Kaggle, work: Path) -> None:
         "bytes": len(GOOD),
         "files": ["train.csv", "test.csv", "sample_submission.csv"],
         "usable": True,
+        "holds_test_images": False,
+        "answers": None,
     }
 
 

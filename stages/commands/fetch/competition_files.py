@@ -1,0 +1,112 @@
+"""Turn a public data set into the files that a competition on Kaggle would have: a zip in data/, the answers apart."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow.csv import WriteOptions, write_csv
+
+from pipeline.errors import DataError
+from pipeline.safe_files import replacing
+from pipeline.stage import Progress
+from stages.commands.fetch.data_sets import DataSet
+from stages.commands.fetch.download import WAITING, cache_folder, download
+from stages.commands.fetch.fetched import Fetched, described, written_to
+from stages.commands.fetch.idx import read_idx
+from stages.ingest.sources.data_folder import ANSWERS
+from stages.ingest.sources.leakage import NOTE, NOTICE
+
+ROWS_AT_ONCE = 4096
+SUBMISSION = ("ImageId", "Label")
+ABOUT = f"{NOTICE}\nThe pipeline looks for this file beside train.csv. Leave it there.\n"
+
+
+def fetch_data_set(
+    data_set: DataSet,
+    data: Path,
+    progress: Progress,
+    *,
+    mirrors: Sequence[str] = (),
+    waiting: float = WAITING,
+    again: bool = False,
+) -> Fetched:
+    """Put ``<name>.zip`` and ``answers/<name>.csv`` into the folder ``data``, from ``mirrors`` or the set's own.
+
+    What is there stays, unless it is wanted ``again``. The answers come first: where the zip is, they are.
+
+    Raises
+    ------
+    StageError
+        No mirror serves a file as it was published.
+    DataError
+        Something cannot be written, or the files do not belong together.
+    """
+    path, answers = data / f"{data_set.name}.zip", data / ANSWERS / f"{data_set.name}.csv"
+    if path.exists() and not again:
+        return described(path, downloaded=False, answers=answers)
+    files = download(
+        data_set.files, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, waiting=waiting
+    )
+    images, labels = read_pair(files[data_set.train_images.name], files[data_set.train_labels.name])
+    test_images, test_labels = read_pair(files[data_set.test_images.name], files[data_set.test_labels.name])
+    with written_to(data, f"{ANSWERS}/{answers.name}"):
+        answers.parent.mkdir(parents=True, exist_ok=True)
+        if again or not answers.exists():
+            with replacing(answers) as file:
+                file.write(as_submission(test_labels))
+    with written_to(data, path.name), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        with opened(archive, "train.csv") as member:
+            write_images(member, np.column_stack([labels, images]), ("label",))
+        with opened(archive, "test.csv") as member:
+            write_images(member, test_images)
+        with opened(archive, "sample_submission.csv") as member:
+            member.write(as_submission(np.zeros_like(test_labels)))
+        if data_set.holds_test_images:
+            with opened(archive, NOTE) as member:
+                member.write(ABOUT.encode())
+    return described(path, downloaded=True, answers=answers)
+
+
+def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The images (m, n_pixels) and labels (m,) of two IDX files.
+
+    Raises
+    ------
+    DataError
+        A file is damaged, or they differ in number.
+    """
+    X, y = read_idx(images, 3), read_idx(labels, 1)
+    if len(X) != len(y):
+        what = f"{images.name} has {len(X):,} images, and {labels.name} {len(y):,} labels"
+        raise DataError(what, where=str(images), hint="remove both, and fetch again")
+    return X.reshape(len(X), -1), y
+
+
+def opened(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """A new member of the zip, without the time of day: the same data give the same bytes."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return archive.open(info, "w", force_zip64=True)
+
+
+def write_images(file: IO[bytes], table: NDArray[np.uint8], before: tuple[str, ...] = ()) -> None:
+    """Write ``table`` (m, n) as CSV; its first columns are called ``before``, the others ``pixel0`` and so on."""
+    names = [*before, *(f"pixel{index}" for index in range(table.shape[1] - len(before)))]
+    file.write(f"{','.join(names)}\n".encode())
+    options = WriteOptions(include_header=False, quoting_style="none")
+    for start in range(0, len(table), ROWS_AT_ONCE):
+        columns = np.ascontiguousarray(table[start : start + ROWS_AT_ONCE].T)
+        write_csv(pa.table(list(columns), names=names), file, options)
+
+
+def as_submission(labels: NDArray[np.uint8]) -> bytes:
+    """The labels (m,) as a submission, its ids counted from 1."""
+    rows = (f"{number},{label}\n" for number, label in enumerate(labels.tolist(), 1))
+    return f"{','.join(SUBMISSION)}\n{''.join(rows)}".encode()

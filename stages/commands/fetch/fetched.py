@@ -1,0 +1,52 @@
+"""What `pipeline fetch` has put into data/, and how it fails where nothing can be written there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import DataError, disk_full
+from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
+from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.zip_files import find_members, list_members
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The zip in data/: whether it was made or downloaded now, and the files that it holds.
+
+    ``answers`` is the file with the right labels of test.csv, if there is one.
+    """
+
+    path: Path
+    downloaded: bool
+    members: tuple[str, ...]
+    is_usable: bool  # it holds train.csv and test.csv
+    holds_test_images: bool
+    answers: Path | None = None
+
+
+def described(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fetched:
+    """What lies at ``path``, with ``answers`` if these are there."""
+    members = find_members(path, tuple(FILE_NAMES.values()))
+    return Fetched(
+        path,
+        downloaded,
+        tuple(list_members(path)),
+        is_usable=all(FILE_NAMES[name] in members for name in PAIR),
+        holds_test_images=NOTE in find_members(path, (NOTE,)),
+        answers=answers if answers and answers.exists() else None,
+    )
+
+
+@contextmanager
+def written_to(data: Path, name: str) -> Iterator[None]:
+    """Turn an error of the system, met while ``name`` is put into the folder ``data``, into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        full = disk_full(error)
+        reason, hint = full or (error.strerror or str(error), f"make {data.name}/ a folder that you may write to")
+        raise DataError(f"{name} cannot be written: {reason}", where=str(data), hint=hint) from error
