@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType, UnionType
@@ -22,7 +23,13 @@ WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "`true` 
 
 def setting_type(model: type[msgspec.Struct], key: str) -> Any:
     """Return the type of a setting with all that it is annotated with."""
-    return get_type_hints(model, include_extras=True)[key]
+    return _setting_types(model)[key]
+
+
+@cache
+def _setting_types(model: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the types of all settings: working them out costs more than all else that is done with a setting."""
+    return get_type_hints(model, include_extras=True)
 
 
 def choices(kind: Any) -> tuple[str, ...]:

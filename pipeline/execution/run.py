@@ -182,7 +182,7 @@ def _run_stages(
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
         elif decision.action is Action.FRESH:
-            project.store.tidy(name)
+            project.store.tidy(name, receipt)
         decisions[name] = replace(decision, receipt=receipt)
         done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
         result.stages.append(done)

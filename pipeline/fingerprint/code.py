@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -59,14 +60,41 @@ class Closure:
     libraries: frozenset[str]
 
 
-def code_closure(references: Iterable[str], parse: Parse | None = None) -> Closure:
-    """Follow the imports of ``module:function`` references to the end.
+class CodeReader:
+    """Reads modules as they lie on disk now, each once: one look at the code, which several closures can share.
 
-    ``parse`` is ``parse_module``, or something that remembers what that gave. Raises StageError for a
-    source that is not Python, and for a file that cannot be read.
+    ``parse`` is ``parse_module``, or something that remembers what that gave.
     """
+
+    def __init__(self, parse: Parse | None = None) -> None:
+        self._parse = parse or parse_module
+        self.folder, self.locate, self.read = cache(_folder), cache(_source_path), cache(self._read)
+        self._templates = cache(_templates)
+
+    def _read(self, module: str, folder: Path | None) -> tuple[ModuleCode, dict[str, str]] | None:
+        """Return a module's code and the digests of the templates beside it, None if the package has no such module.
+
+        ``folder`` is where its top-level package lies, if anywhere. Raises StageError for a source that is not Python,
+        and for a file that cannot be read.
+        """
+        path = self.locate(module, folder)
+        if path is None:
+            return None
+        is_package = path.name == "__init__.py"
+        try:
+            code = self._parse(path.read_text(encoding="utf-8"), module, is_package)
+            return code, self._templates(module if is_package else module.rpartition(".")[0], path.parent / TEMPLATES)
+        except (SyntaxError, UnicodeDecodeError, OSError) as error:
+            raise StageError(
+                f"the code of {module} cannot be read: {error}", where=str(path), hint="correct this file"
+            ) from error
+
+
+def code_closure(references: Iterable[str], reader: CodeReader | None = None) -> Closure:
+    """Follow the imports of ``module:function`` references to the end; raises StageError for what cannot be read."""
+    reader = reader or CodeReader()
     waiting = {reference.partition(":")[0] for reference in references}
-    folders = {package: _folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
+    folders = {package: reader.folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
     beside = {folder.parent for folder in folders.values() if folder and folder.parent.name not in INSTALLED}
     done: dict[str, list[str]] = {}
     modules: set[str] = set()
@@ -75,27 +103,18 @@ def code_closure(references: Iterable[str], parse: Parse | None = None) -> Closu
     while waiting:
         module = waiting.pop()
         seen.add(module)
-        path = _source_path(module, folders)
-        if path is None:
+        found = reader.read(module, folders[module.partition(".")[0]])
+        if found is None:  # the name is that of a function or a class
             continue
         modules.add(module)
-        is_package = path.name == "__init__.py"
-        try:
-            code = (parse or parse_module)(path.read_text(encoding="utf-8"), module, is_package)
-            templates = _templates(module if is_package else module.rpartition(".")[0], path.parent / TEMPLATES)
-        except (SyntaxError, UnicodeDecodeError, OSError) as error:
-            raise StageError(
-                f"the code of {module} cannot be read: {error}", where=str(path), hint="correct this file"
-            ) from error
+        code, templates = found
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
         done.update({name: [value] for name, value in templates.items()})
         for name in set(code.imports) - seen:
             package = name.partition(".")[0]
             if package not in folders:  # a module or a package of the project's own that lies beside the stages
-                folders[package] = next(
-                    (at / package for at in beside if _source_path(package, {package: at / package})), None
-                )
+                folders[package] = next((at / package for at in beside if reader.locate(package, at / package)), None)
             if folders[package] is not None:
                 waiting.add(name)
             elif package not in sys.stdlib_module_names:
@@ -105,9 +124,9 @@ def code_closure(references: Iterable[str], parse: Parse | None = None) -> Closu
     return Closure(digests, frozenset(modules), frozenset(libraries))
 
 
-def code_digests(references: Iterable[str], parse: Parse | None = None) -> dict[str, str]:
+def code_digests(references: Iterable[str], reader: CodeReader | None = None) -> dict[str, str]:
     """Return the digest of every definition and template that ``module:function`` references may use."""
-    return dict(code_closure(references, parse).digests)
+    return dict(code_closure(references, reader).digests)
 
 
 def _templates(package: str, folder: Path) -> dict[str, str]:
@@ -127,13 +146,12 @@ def _folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _source_path(module: str, folders: Mapping[str, Path | None]) -> Path | None:
-    """Return the file of a project module, or None where the name is a function or a class in one."""
-    package, _, rest = module.partition(".")
-    folder = folders.get(package)
+def _source_path(module: str, folder: Path | None) -> Path | None:
+    """Return the file of a module whose package lies in ``folder``, or None where it has no such module."""
     if folder is None:
         return None
-    base = os.path.join(folder, *rest.split(".")) if rest else str(folder)  # noqa: PTH118 - half the time, a thousand times
+    rest = module.split(".")[1:]
+    base = os.path.join(folder, *rest)  # noqa: PTH118 - half the time, hundreds of times
     for path in (f"{base}/__init__.py", f"{base}.py"):
         if os.path.isfile(path):  # noqa: PTH113 - likewise
             return Path(path)

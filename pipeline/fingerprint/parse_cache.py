@@ -6,6 +6,7 @@ it can be missing or right, but not stale. The whole is sealed; a damaged cache 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -24,10 +25,13 @@ class _Kept(msgspec.Struct, frozen=True):
 
     modules: dict[str, tuple[dict[str, str], tuple[str, ...]]]
     distributions: dict[str, list[str]]
-    seal: str = ""
 
-    def make_seal(self) -> str:
-        return digest(["parse cache", self.modules, self.distributions])
+
+class _Sealed(msgspec.Struct, frozen=True):
+    """The whole, and the digest of its bytes, which tells whether they are undamaged."""
+
+    seal: str
+    kept: msgspec.Raw
 
 
 class ParseCache:
@@ -62,7 +66,8 @@ class ParseCache:
 
     def to_bytes(self) -> bytes:
         """Return what was used this time, to be given to the constructor next time."""
-        return msgspec.json.encode(msgspec.structs.replace(self._used, seal=self._used.make_seal()))
+        kept = msgspec.Raw(msgspec.json.encode(self._used))
+        return msgspec.json.encode(_Sealed(_seal(kept), kept))
 
     @cached_property
     def _parser(self) -> list[str]:
@@ -70,10 +75,16 @@ class ParseCache:
         return [sys.version, file_digest(Path(code.__file__))]
 
 
-def _unsealed(kept: bytes) -> _Kept:
+def _seal(kept: msgspec.Raw) -> str:
+    return hashlib.sha256(kept).hexdigest()
+
+
+def _unsealed(data: bytes) -> _Kept:
     """Return what was kept, nothing if it is damaged or was never written by this software."""
     try:
-        found = msgspec.json.decode(kept, type=_Kept)
+        found = msgspec.json.decode(data, type=_Sealed)
+        if found.seal == _seal(found.kept):
+            return msgspec.json.decode(found.kept, type=_Kept)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Kept({}, {})
-    return found if found.seal == found.make_seal() else _Kept({}, {})
+        pass
+    return _Kept({}, {})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
@@ -22,7 +21,7 @@ class _SourceLoader(SourceFileLoader):
         return code
 
 
-class _SourceFinder(MetaPathFinder):
+class _SourceFinder:
     """Finds the modules of some packages, where the usual finder does, but loads them from source."""
 
     def __init__(self) -> None:

@@ -18,6 +18,9 @@ def encode(value: object) -> bytes:
     Takes None, bool, int, float, str, bytes, sequences and mappings with text keys (in any order).
     Raises TypeError for anything else: what has no canonical form must not be hashed.
     """
+    if isinstance(value, str):  # the first, since most values are
+        data = value.encode("utf-8", "surrogatepass")
+        return b"S%d:" % len(data) + data
     if value is None:
         return b"N;"
     if isinstance(value, bool):
@@ -26,18 +29,15 @@ def encode(value: object) -> bytes:
         return b"I%d;" % value
     if isinstance(value, float):
         return b"F" + ("nan" if math.isnan(value) else value.hex()).encode() + b";"
-    if isinstance(value, str):
-        data = value.encode("utf-8", "surrogatepass")
-        return b"S%d:" % len(data) + data
     if isinstance(value, bytes):
         return b"Y%d:" % len(value) + value
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError("only mappings with text keys have a canonical form")
-        items = b"".join(encode(key) + encode(value[key]) for key in sorted(value))
+        items = b"".join([encode(key) + encode(value[key]) for key in sorted(value)])
         return b"M%d:" % len(value) + items
     if isinstance(value, Sequence):
-        return b"L%d:" % len(value) + b"".join(encode(item) for item in value)
+        return b"L%d:" % len(value) + b"".join([encode(item) for item in value])
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.config import plain
 from pipeline.errors import DataError
-from pipeline.fingerprint.code import Closure, code_closure
+from pipeline.fingerprint.code import Closure, CodeReader, code_closure
 from pipeline.fingerprint.files import file_digests
-from pipeline.fingerprint.libraries import installed_version, library_versions
+from pipeline.fingerprint.libraries import Installed, library_versions
 from pipeline.fingerprint.values import digest
 from pipeline.planning.project import Project
 from pipeline.stage import Sources, Stage, resolve
@@ -27,29 +26,35 @@ def find_sources(project: Project, stage: Stage) -> Sources:
     return found
 
 
-def current_work(
-    project: Project, stage: Stage, sources: Sources, version_of: Callable[[str], str | None] = installed_version
-) -> Work:
-    """Fingerprint what a stage would do now, all but its inputs; ``version_of`` says which libraries are installed."""
+class Look:
+    """One look at code and libraries as they are now: stages that are looked at together share what was read."""
+
+    def __init__(self, project: Project) -> None:
+        self.code, self.installed = CodeReader(project.parse_cache.parse), Installed()
+
+
+def current_work(project: Project, stage: Stage, sources: Sources, look: Look | None = None) -> Work:
+    """Fingerprint what a stage would do now, all but its inputs; without a ``look`` at code and libraries, take one."""
+    look = look or Look(project)
     values = plain(project.config.parameters[stage.name])
-    closure = _closure(project, stage)
+    closure = _closure(project, stage, look)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
         sources=source_digests(sources),
         code=dict(closure.digests),
-        libraries=library_versions(closure.libraries, project.parse_cache, version_of),
+        libraries=library_versions(closure.libraries, project.parse_cache, look.installed),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
 
 
-def _closure(project: Project, stage: Stage) -> Closure:
+def _closure(project: Project, stage: Stage, look: Look) -> Closure:
     """Follow a stage's code, or recall it."""
     if project.closures is not None and stage.name in project.closures:
         return project.closures[stage.name]
     references = [stage.function, *(artifact.check for artifact in stage.outputs)]
-    closure = code_closure(references, project.parse_cache.parse)
+    closure = code_closure(references, look.code)
     if project.closures is not None:
         project.closures[stage.name] = closure
     return closure

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 
-from pipeline.fingerprint.libraries import installed_version
-from pipeline.planning.current_work import NO_SOURCES, current_work, find_sources
+from pipeline.planning.current_work import NO_SOURCES, Look, current_work, find_sources
 from pipeline.planning.plan import decide_next, known_inputs
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import reason_of
@@ -33,11 +31,11 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
         current.update({stage.name: store.current(stage.name) for stage in stages})
         return tuple(item for name, item in current.items() if item and name in needed)
 
-    version_of = cache(installed_version)  # finding one reads many kilobytes, and every stage asks
+    look = Look(project)
     with ThreadPoolExecutor(1) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
         checked = pool.submit(store.observe, find)
         sources = {stage.name: find_sources(project, stage) for stage in selected}
-        works = {stage.name: current_work(project, stage, sources[stage.name], version_of) for stage in selected}
+        works = {stage.name: current_work(project, stage, sources[stage.name], look) for stage in selected}
         _, damage = checked.result()
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}

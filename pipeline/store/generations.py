@@ -8,6 +8,7 @@ result in place or the new one. docs/decisions/generations.md says why, and docs
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,8 +80,13 @@ class Generations(StoredResults):
                 folder.rename(home / FAILED)
                 self.switch(stage, home / FAILED)
 
-    def tidy(self, stage: str) -> None:
-        """Remove from a good result what its receipt does not name: an earlier failure's report."""
+    def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
+        """Remove from a good result what its receipt does not name: an earlier failure's report.
+
+        Who has just read the current result's ``receipt`` hands it over, so that it is read again only if needed.
+        """
+        if receipt is not None and self._holds_only(stage, {*receipt.outputs, receipts.FILE_NAME}):
+            return
         current = self.current(stage)
         if current is None or current.receipt is None:
             return
@@ -89,6 +95,11 @@ class Generations(StoredResults):
             for entry in current.folder.iterdir():
                 if entry.name not in known:
                     remove(entry)
+
+    def _holds_only(self, stage: str, names: Collection[str]) -> bool:
+        """Whether no other files lie in a stage's current result."""
+        with explained("read the artifacts", self.folder(stage), "readable"):
+            return all(entry.name in names for entry in self.folder(stage).iterdir())
 
     def find_partial(self, stage: str, key: str) -> Path | None:
         """Return the folder of a partial result, None if there is none; one that is damaged is removed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from pipeline.store.receipt import Receipt
 from pipeline.store.store import Store
 from pipeline.store.stored_results import Damages, Generation, read_result
 
@@ -49,5 +50,5 @@ class TrialStore(Store):
     def leave_report(self, stage: str, folder: Path) -> None:
         """Leave no report: it would lie in somebody else's result."""
 
-    def tidy(self, stage: str) -> None:
+    def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
         """Remove nothing: what lies beside a current result is not this trial's."""

@@ -16,7 +16,7 @@ from toy_project import Toy, actions, ran, why
 import pipeline
 import stages
 from pipeline.fingerprint import code
-from pipeline.fingerprint.code import code_digests, parse_module
+from pipeline.fingerprint.code import ModuleCode, code_digests, parse_module
 from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.fingerprint.values import digest
 
@@ -327,6 +327,20 @@ def test_a_module_that_lies_beside_the_packages_is_the_projects_own(toy: Toy) ->
     (toy.code / "beside.py").write_text("FACTOR = 2\n")
     second = code_digests([reference])
     assert {name for name in first if first[name] != second[name]} == {"beside"}
+
+
+def test_a_plan_reads_each_module_once(toy: Toy) -> None:
+    toy.run("all")
+    read: list[str] = []
+
+    class Watched(ParseCache):
+        def parse(self, source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - as ParseCache's
+            read.append(module)
+            return super().parse(source, module, is_package)
+
+    toy.parse_cache = Watched()
+    toy.plan()
+    assert len(read) == len(set(read)) > 10
 
 
 # templates -----------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions, version
+from pathlib import Path
 
 import pytest
 from toy_project import Toy, why
@@ -14,7 +15,7 @@ from pipeline.execution import run_stage
 from pipeline.fingerprint import libraries
 from pipeline.fingerprint.code import code_closure
 from pipeline.fingerprint.environment import loaded_environment
-from pipeline.fingerprint.libraries import installed_version, library_versions
+from pipeline.fingerprint.libraries import Installed, library_versions
 from pipeline.fingerprint.parse_cache import ParseCache
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
@@ -45,7 +46,7 @@ def test_the_libraries_of_all_that_is_imported_count(toy: Toy) -> None:
 
 
 def test_versions_go_by_distribution_whatever_the_import_is_called() -> None:
-    found = library_versions(["PIL", "numpy", "nobody_has_this"], ParseCache(), installed_version)
+    found = library_versions(["PIL", "numpy", "nobody_has_this"], ParseCache(), Installed())
     assert found == {
         "python": PYTHON,
         "pillow": version("pillow"),
@@ -56,42 +57,60 @@ def test_versions_go_by_distribution_whatever_the_import_is_called() -> None:
 
 def test_the_slow_table_of_distributions_is_made_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ParseCache()
-    first = library_versions(["PIL", "nobody_has_this"], cache, installed_version)
+    first = library_versions(["PIL", "nobody_has_this"], cache, Installed())
     assert cache.grown
-    monkeypatch.setattr(libraries, "packages_distributions", lambda: pytest.fail("the table is made again"))
-    assert library_versions(["PIL", "nobody_has_this"], ParseCache(cache.to_bytes()), installed_version) == first
+    monkeypatch.setattr(libraries, "_distributions", lambda: pytest.fail("the table is made again"))
+    assert library_versions(["PIL", "nobody_has_this"], ParseCache(cache.to_bytes()), Installed()) == first
 
 
 def test_a_distribution_that_is_gone_is_looked_up_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ParseCache()
     cache.keep_distributions({"PIL": ["pillow-of-old"]})
-    monkeypatch.setattr(libraries, "packages_distributions", lambda: {"PIL": ["Pillow"]})
-    assert library_versions(["PIL"], cache, installed_version) == {"python": PYTHON, "pillow": version("pillow")}
+    monkeypatch.setattr(libraries, "_distributions", lambda: {"PIL": ["Pillow"]})
+    assert library_versions(["PIL"], cache, Installed()) == {"python": PYTHON, "pillow": version("pillow")}
 
 
-def test_another_version_reruns_what_uses_the_library_and_nothing_else(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def install(folder: Path, name: str, number: str) -> None:
+    """Put a distribution where it is found before the one that is installed, in the place of an earlier one."""
+    for earlier in folder.glob(f"{name}-*.dist-info"):
+        earlier.rename(folder / f"{name}-{number}.dist-info")
+    (folder / f"{name}-{number}.dist-info").mkdir(exist_ok=True)
+
+
+def test_versions_are_those_that_python_tells_of() -> None:
+    installed = Installed()
+    told: dict[str, str] = {}
+    for found in distributions():
+        told.setdefault(found.name, found.version)  # of two, the first on the path is imported
+    assert {name: installed.version(name) for name in told} == told
+    assert installed.version("nobody-has-this") is None
+
+
+def test_a_distribution_of_an_old_tool_has_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old_way.egg-info").mkdir()
+    (tmp_path / "old_way.egg-info/PKG-INFO").write_text("Metadata-Version: 1.0\nName: old-way\nVersion: 1.5\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert Installed().version("old-way") == "1.5"
+
+
+def test_another_version_reruns_what_uses_the_library_and_nothing_else(toy: Toy) -> None:
     toy.edit("arithmetic/offset.py", "OFFSET = 0", "import jinja2\n\nOFFSET = 0")
     toy.run("all")
-    monkeypatch.setattr(libraries, "version", lambda name: "99" if name.lower() == "jinja2" else version(name))
-    assert why(toy.plan(), "power") == [f"jinja2 {version('jinja2')} -> 99"]
+    before = version("jinja2")
+    install(toy.code, "jinja2", "99")
+    assert why(toy.plan(), "power") == [f"jinja2 {before} -> 99"]
     assert why(toy.plan(), "load") == []
     assert why(toy.plan(), "parity") == []
 
 
 def test_a_library_that_is_exchanged_while_a_stage_runs_is_noticed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions are looked up anew before and after a stage: what is imported is what is written down."""
-    installed = {"numpy": "1"}
-
-    def exchanged(name: str) -> str:
-        return installed.get(name, version(name))
-
-    monkeypatch.setattr(libraries, "version", exchanged)
+    install(toy.code, "numpy", "1")
     resolve = run_stage.resolve
 
     def resolve_and_exchange(reference: str) -> object:
-        installed["numpy"] = "2" if reference.endswith("power:power") else installed["numpy"]
+        if reference.endswith("power:power"):
+            install(toy.code, "numpy", "2")
         return resolve(reference)
 
     monkeypatch.setattr(run_stage, "resolve", resolve_and_exchange)
