@@ -85,7 +85,7 @@ def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | No
 
 
 def table_names(reference: str) -> tuple[str, ...]:
-    """Return the keys of the table ``module:TABLE``, which must be a ``dict`` written out with texts as keys.
+    """Return the names in ``module:TABLE``, a ``dict`` written out with texts as keys, or a tuple of texts.
 
     Raises TypeError for another kind of table: that is a mistake in the code of the setting.
     """
@@ -93,7 +93,7 @@ def table_names(reference: str) -> tuple[str, ...]:
     for node in ast.parse(_source_of(module).read_text(encoding="utf-8")).body:
         match node:
             case (
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys))
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys) | ast.Tuple(elts=keys))
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict(keys=keys))
             ) if name == table:
                 names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]

@@ -30,10 +30,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True, slots=True)
 class ChoicesOf:
-    """An annotation of a setting: its value is a key of a table elsewhere, ``module:TABLE``.
+    """An annotation of a setting: its value is a name in a table elsewhere, ``module:TABLE``.
 
     ``Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]``. The table is a ``dict`` written out
-    with texts as keys. Its names are read from its source when they are needed; the module is not imported.
+    with texts as keys, or a tuple of texts. Its names are read from its source when they are needed; the
+    module is not imported.
     """
 
     table: str

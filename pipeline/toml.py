@@ -1,4 +1,4 @@
-"""TOML from outside, read within bounds, and plain values written as TOML.
+"""TOML from outside, read within bounds.
 
 The bounds are there because Python's reader takes a time that grows with the square of a dotted key's parts, and fails
 in deep brackets and on numbers of thousands of digits.
@@ -13,14 +13,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pipeline.errors import shortened
+from pipeline.toml_text import LARGEST
 
 MOST_BYTES = 1 << 20  # of a file or a value
 SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
 DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
-LARGEST = 2**63  # the first whole number that neither TOML nor JSON need to hold
 NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
 
 
@@ -94,26 +92,6 @@ def unfit(value: Any) -> str:
         elif isinstance(each, str) and not _is_unicode(each):
             return "is not written in UTF-8"
     return ""
-
-
-def toml_text(value: Any) -> str:
-    """Write a plain value as TOML does; None, which TOML lacks, as ``none``."""
-    if value is None:
-        return "none"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {toml_text(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(toml_text(each) for each in value) + "]"
-    if (isinstance(value, int) and not -LARGEST <= value < LARGEST) or (
-        isinstance(value, float) and not math.isfinite(value)
-    ):
-        return str(value)  # JSON has no such numbers, TOML has
-    return msgspec.json.encode(value).decode()
-
-
-def setting_text(value: Any) -> str:
-    """Write a setting as a person would type it after ``--set``: as TOML, a text without its quotes."""
-    return value if isinstance(value, str) else toml_text(value)
 
 
 def _longest_key(text: str) -> int:

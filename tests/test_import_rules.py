@@ -24,7 +24,7 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
     ("exit_codes",),
-    ("errors", "figures", "visible", "leftovers"),
+    ("errors", "figures", "visible", "leftovers", "toml_text"),
     ("stage", "safe_files"),
     ("choices", "toml"),
     ("config",),
@@ -51,7 +51,7 @@ FLOORS_OF_NETWORK = (
     ("predict",),
     ("training",),
 )
-OF_STAGES = {"errors", "figures", "stage", "visible"}  # what stages may import of the engine
+OF_STAGES = {"errors", "figures", "stage", "toml_text", "visible"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {

@@ -33,7 +33,8 @@ from pipeline.config.layers import (
 from pipeline.config.names import describe, nearest_setting
 from pipeline.errors import ConfigError, first_few, shortened
 from pipeline.stage import Parameters, Stage
-from pipeline.toml import TomlError, parse_value, toml_text, unfit
+from pipeline.toml import TomlError, parse_value, unfit
+from pipeline.toml_text import setting_texts, toml_text
 
 DEFAULT = "default"
 
@@ -120,7 +121,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
     config = _resolve(stages, layers, like.preset)
     now = {f"{stage.name}.{key}": value for stage in stages for key, value in config.values(stage.name).items()}
     other = {name: value for name, value in like.parameters.items() if name in now and value != now[name]}
-    gone = [f"{name}={toml_text(like.parameters[name])}" for name in sorted(like.parameters.keys() - now.keys())]
+    gone = setting_texts({name: like.parameters[name] for name in sorted(like.parameters.keys() - now.keys())})
     layers += [*from_names(other, like.origin, stages), *sets]
     warnings = (f"{like.origin} had settings that there are no more: {first_few(gone)}",) if gone else ()
     return replace(_resolve(stages, layers, like.preset), warnings=warnings)
@@ -240,8 +241,7 @@ def _advice(stage: Stage, key: str) -> str:
 
 def settings_text(preset: str, changed: Mapping[str, Any]) -> str:
     """Write a preset, and settings besides, as a person would name them: ``preset fast, train.seed=1``."""
-    names = [f"preset {preset}"] if preset else []
-    return ", ".join([*names, *(f"{name}={toml_text(value)}" for name, value in changed.items())]) or "defaults"
+    return ", ".join([*([f"preset {preset}"] if preset else []), *setting_texts(changed)]) or "defaults"
 
 
 def plain(parameters: Parameters) -> dict[str, Any]:

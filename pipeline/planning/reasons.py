@@ -12,7 +12,7 @@ from pipeline.errors import first_few
 from pipeline.stage import maker_of
 from pipeline.store.damage import Damage
 from pipeline.store.receipt import LOCATION
-from pipeline.toml import setting_text
+from pipeline.toml_text import setting_text
 
 if TYPE_CHECKING:
     from pipeline.planning.staleness import Decision

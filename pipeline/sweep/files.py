@@ -19,7 +19,7 @@ from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import Result, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
-from pipeline.toml import setting_text, toml_text
+from pipeline.toml_text import setting_text, toml_text
 from pipeline.visible import visible
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ A whole-number setting is drawn from whole numbers, both ends included. Nothing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, shortened
-from pipeline.toml import SIMPLER, TomlError, parse_value, toml_text
+from pipeline.toml import SIMPLER, TomlError, parse_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,11 +116,6 @@ def combine(grid: Sequence[Choice], ranges: Sequence[Choice | Range], count: int
         rng = np.random.default_rng([seed, number])
         draws.append({item.name: item.draw(rng) for item in ranges})
     return [point | draw for point in points for draw in draws]
-
-
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Write what a trial sets as a person would type it."""
-    return " ".join(f"{name}={toml_text(value)}" for name, value in settings.items())
 
 
 def split_at_commas(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from pipeline.config import settings_text
 from pipeline.figures import Figure, as_figure, values_of
 from pipeline.store.receipt import LOCATION
 from pipeline.terminal.output import echo, notify, print_table
-from pipeline.toml import toml_text
+from pipeline.toml_text import setting_text, setting_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def _cell(difference: Difference, value: Any) -> str:
         return "-"
     if difference.kind == "figure":
         return as_figure(value).text
-    text = toml_text(value).strip('"')
+    text = setting_text(value)
     return text[:12] if difference.kind in {"source", "input", "code"} else text
 
 
@@ -108,8 +108,7 @@ def print_steps(steps: Sequence[Step]) -> None:
             echo(f"  from   {path}  {content[:12]}")
         for name, value in receipt.work.sources.items():
             echo(f"  raw    {name}  {receipt.origin if name == LOCATION else value[:12]}")
-        settings = ", ".join(f"{key}={toml_text(value)}" for key, value in receipt.work.parameters.items())
-        echo(f"  with   {settings or 'no settings'}")
+        echo(f"  with   {', '.join(setting_texts(receipt.work.parameters)) or 'no settings'}")
         echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
     for step in steps:
         for problem in step.damage:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import first_few
 from pipeline.planning.staleness import Decision
 from pipeline.sweep.results import Result, best_of, is_within_noise, metrics_text, result_data
-from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.trials import Sweep
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
-from pipeline.toml import setting_text
+from pipeline.toml_text import setting_text, setting_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +59,9 @@ class SweepTerminal:
         told = f"failed: {result.problem}" if result.problem else metrics_text(sweep, result)
         settings = dict(result.trial.settings) | ({} if result.is_final else {sweep.budget: result.budget})
         before = "" if result.is_new else " (done before)"
-        text = f"trial {result.trial.number} of {len(sweep.trials)}: {settings_text(settings)}: {told}{before}"
+        text = (
+            f"trial {result.trial.number} of {len(sweep.trials)}: {' '.join(setting_texts(settings))}: {told}{before}"
+        )
         self._outer.log(text) if self._outer else notify(text)
 
 

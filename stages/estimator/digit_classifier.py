@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import ConfigError
 from pipeline.stage import JobContext
 from stages.mlp import Images
+from stages.mlp.architecture import DTYPES
 from stages.train.member import make_member, train_member
 from stages.train.parameters import TrainParameters
 from stages.train.predictor import Predictor
@@ -29,7 +30,6 @@ try:
 except ImportError as error:
     raise ImportError("DigitClassifier needs scikit-learn 1.6: pip install 'digit-pipeline[sklearn]'") from error
 
-DTYPES = ("float32", "float64")
 OF_A_RUN = {"processes", "report_steps"}  # where a run trains, and what it prints
 NOT_WARPED = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
 

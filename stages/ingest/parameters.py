@@ -9,7 +9,6 @@ from msgspec import Meta
 from pipeline.stage import Parameters
 
 Count = Annotated[int, Meta(ge=1)]
-AUTO = "auto"
 
 
 class IngestParameters(Parameters, frozen=True):
@@ -24,7 +23,7 @@ class IngestParameters(Parameters, frozen=True):
             description="Path of the competition's sample submission, to check ids and column names; "
             '"auto": the one that lies beside the test set; "none": none.'
         ),
-    ] = AUTO
+    ] = "auto"
     has_header: Annotated[bool, Meta(description="Whether the first line names the columns.")] = True
     label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
     id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"

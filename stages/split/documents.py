@@ -6,6 +6,8 @@ from typing import Literal
 
 from stages.shared.documents import Count, Document, Positive
 
+Scaling = Literal["range", "min_max"]
+
 
 class Normaliser(Document, frozen=True):
     """How a raw pixel becomes a number in [0, 1]: ``(pixel - offset) / scale``, then clipped to [0, 1].
@@ -13,7 +15,7 @@ class Normaliser(Document, frozen=True):
     The background becomes 0 and the ink 1. So where images are dark on light, ``scale`` is negative.
     """
 
-    kind: Literal["range", "min_max"]
+    kind: Scaling
     offset: float
     scale: float
 

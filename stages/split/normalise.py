@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from pipeline.errors import DataError
 from stages.ingest.image_table import read_pixel_blocks
 from stages.shared.arrays import Indices, Inputs, Pixels
 from stages.split.divide import position_of
-from stages.split.documents import Normaliser
+from stages.split.documents import Normaliser, Scaling
 
 NARROW = 0.8  # of 0 to 255
 
 
-def kind_of(setting: str, pixel_range: tuple[int, int]) -> Literal["range", "min_max"]:
+def kind_of(setting: str, pixel_range: tuple[int, int]) -> Scaling:
     """The kind of normaliser by ``split.normalise``, for training images whose pixels lie in ``pixel_range``."""
     smallest, largest = pixel_range
     is_narrow = 0 < largest - smallest < NARROW * 255
@@ -50,7 +50,7 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dar
     return between("min_max", lowest, highest, is_dark_on_light=is_dark_on_light)
 
 
-def between(kind: Literal["range", "min_max"], lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
+def between(kind: Scaling, lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
     """The normaliser that brings the pixels from ``lowest`` to ``highest`` to [0, 1], the background to 0."""
     background, ink = (highest, lowest) if is_dark_on_light else (lowest, highest)
     return Normaliser(kind=kind, offset=float(background), scale=float(ink - background))

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pipeline.stage import Parameters
+from pipeline.stage import ChoicesOf, Parameters
+from stages.split.documents import Scaling
 
 Count = Annotated[int, Meta(ge=1)]
 
@@ -25,12 +26,13 @@ class SplitParameters(Parameters, frozen=True):
         Count | None, Meta(description="Use only so many of the validation rows, at random.")
     ] = None
     normalise: Annotated[
-        Literal["auto", "range", "min_max"],
+        Literal["auto", Scaling],
         Meta(
             description="Divide by 255 (range), or scale by the smallest and largest value of the training rows "
             "(min_max); auto takes min_max where the pixels use less than four fifths of 0 to 255."
         ),
     ] = "auto"
     dtype: Annotated[
-        Literal["float32", "float64"], Meta(description="Type of the normalised pixels; float64 takes twice the space.")
+        Annotated[str, ChoicesOf("stages.mlp.architecture:DTYPES")],
+        Meta(description="Type of the normalised pixels; float64 takes twice the space."),
     ] = "float32"

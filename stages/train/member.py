@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError, StageError
+from pipeline.figures import percent
 from pipeline.stage import JobContext, Progress
 from stages.mlp import (
     Architecture,
@@ -289,11 +290,11 @@ class TrainingProgress:
         if step % every == 0:
             self.log(
                 f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
-                f"accuracy {self.n_correct / self.n_seen:.1%} over the last {every:,}"
+                f"accuracy {percent(self.n_correct / self.n_seen)} over the last {every:,}"
             )
             self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch is over."""
         if epoch.validation_accuracy is not None:
-            self.note = f"{100 * epoch.validation_accuracy:.2f} % validation accuracy, epoch {epoch.epoch}"
+            self.note = f"{percent(epoch.validation_accuracy)} validation accuracy, epoch {epoch.epoch}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -94,7 +94,9 @@ class TrainParameters(Parameters, frozen=True):
         Annotated[str, ChoicesOf("stages.mlp.network:INITIALISATIONS")],
         Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
     ] = "he"
-    dtype: Annotated[Literal["float32", "float64"], Meta(description="Type of weights and arithmetic.")] = "float32"
+    dtype: Annotated[
+        Annotated[str, ChoicesOf("stages.mlp.architecture:DTYPES")], Meta(description="Type of weights and arithmetic.")
+    ] = "float32"
 
     optimiser: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.gradient_descent.optimisers:OPTIMISERS")],
@@ -133,7 +135,7 @@ class TrainParameters(Parameters, frozen=True):
         float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
     ] = 0.0
     keep: Annotated[
-        Literal["best", "last"] | None,
+        Annotated[str, ChoicesOf("stages.mlp.training.recipe:KEEPS")] | None,
         Meta(
             description="Which epoch's weights are kept; none: the last with folds, or where the schedule ends at 0; "
             "else the best."

@@ -23,6 +23,8 @@ SIZES: dict[str, object] = {"small": print, "large": None}
 MADE = dict(small=1)
 NUMBERED = {"one": 1, 2: "two"}
 OPEN = {"one": 1, **SHAPES}
+KINDS = ("plain", "fancy")
+PAIR = ("plain", 1)
 """
 Shape = Annotated[str, ChoicesOf("toy_tables.shapes:SHAPES")]
 
@@ -55,13 +57,16 @@ def load(folder: Path, *sets: str) -> Config:
     return load_config([stage], {}, folder, sets=sets, environment={})
 
 
-@pytest.mark.parametrize(("table", "names"), [("SHAPES", ("round", "square", "oblong")), ("SIZES", ("small", "large"))])
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [("SHAPES", ("round", "square", "oblong")), ("SIZES", ("small", "large")), ("KINDS", ("plain", "fancy"))],
+)
 def test_the_names_of_a_table_are_read_without_importing_it(table: str, names: tuple[str, ...]) -> None:
     assert table_names(f"toy_tables.shapes:{table}") == names
     assert not {name for name in sys.modules if name.startswith("toy_tables")}
 
 
-@pytest.mark.parametrize("table", ["MADE", "NUMBERED", "OPEN", "NONE"])
+@pytest.mark.parametrize("table", ["MADE", "NUMBERED", "OPEN", "PAIR", "NONE"])
 def test_a_table_whose_names_are_not_written_out_is_refused(table: str) -> None:
     with pytest.raises(TypeError, match=f"toy_tables.shapes:{table} is no table"):
         table_names(f"toy_tables.shapes:{table}")

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from pipeline.figures import percent
 from stages.evaluate.report.calibration import Bin
 
 INK, FAINT, LINE, FIRST, SECOND = "#000001", "#000002", "#000003", "#000004", "#000005"
@@ -137,7 +138,7 @@ def reliability_chart(bins: tuple[Bin, ...], error: float) -> str:
         lower.yaxis.set_major_locator(LogLocator(numticks=4))
         lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         lower.minorticks_off()
-        return _inline(figure, f"Reliability curve; the expected calibration error is {100 * error:.2f} %")
+        return _inline(figure, f"Reliability curve; the expected calibration error is {percent(error)}")
 
 
 def _percent(axis: Any) -> None:

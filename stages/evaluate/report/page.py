@@ -10,6 +10,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from pipeline.figures import percent
+from pipeline.toml_text import setting_text
 from stages.evaluate.report import sections
 from stages.evaluate.report.canvas import FULL, HALF, drawing_model, missing_functions
 from stages.evaluate.report.findings import Findings
@@ -30,9 +32,8 @@ SECTIONS = (  # the templates in templates/sections, in their order on the page
 NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign
 FILTERS = {
     "zipped": lambda columns: zip(*columns, strict=True),
-    "percent": lambda share: f"{100 * share:.2f}{NO_BREAK}%",
-    "rounded_percent": lambda share: f"{100 * share:.1f}{NO_BREAK}%",
-    "interval": lambda bounds: f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f}{NO_BREAK}%",
+    "percent": lambda share: percent(share).replace(" ", NO_BREAK),
+    "setting_text": setting_text,
     "count": lambda n: f"{n:,}",
     "counted": counted,
 }

@@ -58,8 +58,3 @@ def read_receipts(paths: Mapping[str, Path]) -> tuple[Receipt, ...]:
 def settings_of(receipts: Iterable[Receipt], stage: str) -> Mapping[str, Any]:
     """The settings that a stage was run with."""
     return next(receipt.work.parameters for receipt in receipts if receipt.work.stage == stage)
-
-
-def setting_text(value: Any) -> str:
-    """A setting as JSON, which is TOML too, except for tables; ``none`` where there is none."""
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)

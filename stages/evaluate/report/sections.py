@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from stages.evaluate.report.charts import learning_curves, reliability_chart
 from stages.evaluate.report.confusion import confusion_tables, frequent_confusions, hardest_classes
 from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
 from stages.evaluate.report.png import displayed_size, grey_picture
-from stages.evaluate.report.receipts import SHOWN_DIGITS, setting_text, settings_of
+from stages.evaluate.report.receipts import SHOWN_DIGITS, settings_of
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
 from stages.evaluate.suspects import find_suspects
 from stages.ingest.profile import polarity
@@ -221,11 +221,4 @@ def provenance(findings: Findings) -> dict[str, Any]:
     """The settings of every stage, and the receipts."""
     receipts = findings.receipts
     settings = [(each.work.stage, each.work.parameters) for each in receipts] + [("evaluate", findings.parameters)]
-    return {"settings": [(stage, as_texts(values)) for stage, values in settings], "receipts": receipts} | {
-        "shown_digits": SHOWN_DIGITS
-    }
-
-
-def as_texts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Each setting's name and its value as text."""
-    return [(name, setting_text(value)) for name, value in settings.items()]
+    return {"settings": settings, "receipts": receipts} | {"shown_digits": SHOWN_DIGITS}

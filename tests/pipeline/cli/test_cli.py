@@ -165,7 +165,8 @@ def test_a_mistake_of_ours_is_told_in_one_block_too(invoke: Invoke, monkeypatch:
     result = invoke("run", "all")
     assert result.exit_code == 1
     assert result.stderr == (
-        "error: this should not have happened: RuntimeError: a mistake\n  hint:  run it again with --debug to see where\n"
+        "error: this should not have happened: RuntimeError: a mistake\n"
+        "  hint:  run it again with --debug to see where\n"
     )
 
 

@@ -17,7 +17,8 @@ from pipeline.config import Config, describe, load_config
 from pipeline.errors import ConfigError
 from pipeline.exit_codes import ExitCode
 from pipeline.stage import Parameters
-from pipeline.toml import parse_value, setting_text, toml_text
+from pipeline.toml import parse_value
+from pipeline.toml_text import setting_text, toml_text
 
 STAGES = make_stages("toy_never_imported")
 

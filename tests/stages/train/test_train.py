@@ -162,8 +162,8 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
     for step in range(1, 2001):
         watcher.step(step, 90000, 0.5, int(step <= 1800))
     assert lines == [
-        "step 1,000 of 90,000: loss 0.5000, accuracy 100.0% over the last 1,000",
-        "step 2,000 of 90,000: loss 0.5000, accuracy 80.0% over the last 1,000",
+        "step 1,000 of 90,000: loss 0.5000, accuracy 100.00 % over the last 1,000",
+        "step 2,000 of 90,000: loss 0.5000, accuracy 80.00 % over the last 1,000",
     ]
     assert parameters.keep == "last"
     recipe = make_member(parameters, DIGITS, 0, 0).recipe(30000)

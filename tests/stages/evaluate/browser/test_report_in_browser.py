@@ -78,7 +78,7 @@ def test_the_figures_are_those_of_the_metrics(finished: Path, open_page: Any) ->
     assert normal(page.locator(".headline").inner_text()) == f"{100 * metrics['accuracy']:.2f} %"
     tiles = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
     low, high = metrics["accuracy_interval"]
-    assert normal(tiles["95\N{NO-BREAK SPACE}% interval (Wilson)"]) == f"{100 * low:.2f} to {100 * high:.2f} %"
+    assert normal(tiles["95\N{NO-BREAK SPACE}% interval (Wilson)"]) == f"{100 * low:.2f} % to {100 * high:.2f} %"
     assert int(tiles["errors"]) == metrics["n_errors"]
     assert tiles["log loss"] == f"{metrics['log_loss']:.4f}"
     assert normal(tiles["mean F1"]) == f"{100 * metrics['macro_f1']:.2f} %"
