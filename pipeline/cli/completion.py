@@ -5,13 +5,46 @@ Only the lists in ``stages`` are read, so that a broken pipeline.toml, or none, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, get_type_hints
+
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
 if TYPE_CHECKING:
     import click
 
     from pipeline.stage import Stage
+
+
+@add_completion_class
+class InBash(BashComplete):
+    """Bash's words end at ``=`` too: ``train.activation=re`` are three, and what is offered takes the last one's place.
+
+    Behind an ``=`` that is offered stands no space, since a value follows.
+    """
+
+    _typed = ""  # what stands before the last of bash's words, and is part of the same word here
+    source_template = BashComplete.source_template.replace(
+        "COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"
+    )
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        at, words = int(os.environ["COMP_CWORD"]), split_arg_string(os.environ["COMP_WORDS"])
+        joined = [""]
+        for before, word in zip(["", *words], words[: at + 1], strict=False):
+            if joined[-1] and (word == "=" or before == "="):
+                self._typed, joined[-1] = joined[-1] + word * (word == "="), joined[-1] + word
+            else:
+                self._typed = ""
+                joined.append(word)
+        is_begun = at < len(words)
+        return joined[2:-1] if is_begun else joined[2:], joined[-1] if is_begun else ""
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        _, _, behind_option = self._typed.partition("=") if self._typed.startswith("-") else ("", "", self._typed)
+        item.value = item.value.removeprefix(behind_option)
+        return super().format_completion(item)
 
 
 def _beginning_with(incomplete: str, words: Iterable[str]) -> list[str]:
@@ -44,14 +77,15 @@ def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
-    """Offer ``STAGE.KEY=``, and behind it the values of a setting that is a choice."""
+    """Offer ``STAGE.KEY=``, and behind it the values of a setting that is a choice; a sweep takes several of them."""
     from stages import STAGES
 
     name, equals, value = incomplete.partition("=")
     if not equals:
         settings = (f"{stage.name}.{key}=" for stage in STAGES for key in stage.parameters.__struct_fields__)
         return _beginning_with(incomplete, settings)
-    return [f"{name}={choice}" for choice in _beginning_with(value, _choices(STAGES, name))]
+    before, comma, value = value.rpartition(",") if param.name != "sets" else ("", "", value)
+    return [f"{name}={before}{comma}{choice}" for choice in _beginning_with(value, _choices(STAGES, name))]
 
 
 def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete, get_completion_class
+from click.shell_completion import FishComplete, ShellComplete, ZshComplete, get_completion_class
 from toy_project import make_stages
 
 from pipeline.cli import main
+from pipeline.cli.completion import InBash
 from pipeline.sweep.objective import Metric, Objective
 
 
@@ -50,6 +53,7 @@ def offered(line: str, shell: type[ShellComplete] = ShellComplete) -> list[str]:
         ("pipeline config --set nothing.at=", []),
         ("pipeline sweep --random 3 power.", ["power.exponent="]),
         ("pipeline sweep --grid load.l", ["load.limit="]),
+        ("pipeline sweep --grid total.fails=true,f", ["total.fails=true,false"]),
         ("pipeline sweep --objective t", ["total"]),
         ("pipeline run all --backend ", ["local", "dask"]),
         ("pipeline why to", ["total", "total/total.csv", "total/summary.json"]),
@@ -103,7 +107,48 @@ def test_files_and_folders_are_left_to_the_shell() -> None:
         assert [item.type for item in completer.get_completions(words, "")] == [kind]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("bash", BashComplete), ("zsh", ZshComplete), ("fish", FishComplete)])
+BREAKS = {
+    "run all --set power.ex": ["power.exponent="],
+    "run all --set total.fails =": ["true", "false"],
+    "run all --set total.fails = t": ["true"],
+    "run all --set = total.fails = t": ["true"],
+    "run all --set = power.ex": ["power.exponent="],
+    "run all --preset = cu": ["cubes", "cubic"],
+    "run all --set load.limit = 3 --set total.fails = f": ["false"],
+    "run all --set load.limit = 3 ": ["all", "load", "power", "parity", "total"],
+    "run all --set total.fails=t": ["total.fails=true"],  # where = divides no words
+    "run all --set total.fails = 't": ["true"],
+    "=": [],
+    "= = =": [],
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), BREAKS.items())
+def test_in_bash_a_word_ends_at_an_equals_sign(
+    words: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", "\n".join(["pipeline", *words.split(" ")]))
+    monkeypatch.setenv("COMP_CWORD", str(1 + words.count(" ")))
+    offered = InBash(main, {}, "pipeline", "_PIPELINE_COMPLETE").complete()
+    assert [line.removeprefix("plain,") for line in offered.splitlines()] == expected
+
+
+def test_bash_puts_no_space_behind_an_equals_sign(tmp_path: Path) -> None:
+    program = tmp_path / "pipeline"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipeline "$@"\n')
+    program.chmod(0o755)
+    script = f"""
+        compopt() {{ echo "$@"; }}
+        eval "$(_PIPELINE_COMPLETE=bash_source {program})"
+        COMP_WORDS=(pipeline config --set train.activ) COMP_CWORD=3
+        _pipeline_completion {program}
+        echo "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["-o nospace", "train.activation="]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bash", InBash), ("zsh", ZshComplete), ("fish", FishComplete)])
 def test_the_shells_are_known(name: str, kind: type[ShellComplete]) -> None:
     assert get_completion_class(name) is kind
     assert offered("pipeline stat", kind) == ["status"]
