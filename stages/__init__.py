@@ -142,4 +142,5 @@ OBJECTIVE = Objective(
     ),
     budget="train.epochs",
     folds="train.folds",
+    seed="train.seed",
 )

@@ -91,6 +91,15 @@ def test_why_verify_runs_diff_and_clean(folder: Path) -> None:
     check("clean", printed(folder, "clean", "--keep", "0"))
 
 
+def test_diff_explain(folder: Path) -> None:
+    explained = printed(folder, "diff", "1", "2", "--explain", "--seeds", "1")
+    explained["without_bearing"] += explained["changes"]
+    for change in explained["without_bearing"]:
+        change.pop("share"), change.pop("interval")
+    explained["notes"].append("nothing is left out here")
+    check("diff --explain", explained, printed(folder, "diff", "1", "2", "--explain", "--seeds", "1"))
+
+
 def test_predict_and_show(folder: Path) -> None:
     train = str(SAMPLE_FOLDER / "train.csv.gz")
     check("predict", printed(folder, "predict", train))

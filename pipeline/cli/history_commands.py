@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import json_option, project_options
+from pipeline.cli.options import execution_options, json_option, option_group, project_options
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
+    from pipeline.planning.project import Project
+    from pipeline.store.run_log import Run
+    from pipeline.workers.backends import Execution
 
 LAST_RUNS = 100
+SEEDS, MOST_SEEDS = 3, 10
 
 
 @click.command()
@@ -36,19 +42,81 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
         notify(f"{len(log.runs) - len(shown):,} earlier runs are not shown: pipeline runs --all")
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainOptions:
+    """Whether the metric's movement is explained, with how many seeds, or only what that costs."""
+
+    explain: bool
+    seeds: int | None
+    dry_run: bool
+
+    def __post_init__(self) -> None:
+        if not self.explain and (self.seeds is not None or self.dry_run):
+            raise ConfigError("--seeds and --dry-run go with --explain", hint="pipeline diff RUN RUN --explain")
+
+
+explain_options = option_group(
+    "options",
+    ExplainOptions,
+    click.option("--explain", is_flag=True, help="Make the runs between the two, and tell which change did how much."),
+    click.option(
+        "--seeds",
+        type=click.IntRange(1, MOST_SEEDS),
+        metavar="N",
+        help=f"Make each of these runs with N seeds, to tell chance from causes.  [default: {SEEDS}]",
+    ),
+    click.option("--dry-run", is_flag=True, help="With --explain: say what it costs, and run nothing."),
+)
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="RUN")
+@explain_options
+@execution_options
 @json_option
 @project_options
-def diff(place: ProjectOptions, first: str, second: str, *, as_json: bool) -> None:
-    """Show how two runs differ. A RUN is a number, or -1 for the last."""
+def diff(
+    place: ProjectOptions, first: str, second: str, options: ExplainOptions, execution: Execution, *, as_json: bool
+) -> None:
+    """Show how two runs differ. A RUN is a number, or -1 for the last.
+
+    --explain tells which of their settings moved the accuracy. The runs between the two are made, or found among the
+    stored results, one change at a time. Nothing current is touched, and what is made is kept.
+    """
     from pipeline.history.diff import compare
     from pipeline.store.run_log import find_run, read_runs
     from pipeline.terminal.history_view import differences_data, print_differences
     from pipeline.terminal.output import print_json
 
-    store = place.load().store
-    found = read_runs(store.root)
-    differences = compare(find_run(found, first), find_run(found, second), store.code_of)
+    project = replace(place.load(), execution=execution)
+    found = read_runs(project.store.root)
+    runs = find_run(found, first), find_run(found, second)
+    if options.explain:
+        explain_difference(project, runs, options, as_json=as_json)
+        return
+    differences = compare(*runs, project.store.code_of)
     print_json(differences_data(differences)) if as_json else print_differences(differences)
+
+
+def explain_difference(project: Project, runs: tuple[Run, Run], options: ExplainOptions, *, as_json: bool) -> None:
+    """Say what an explanation costs; then make its runs, and show the share of each change."""
+    from pipeline.sweep.explain import cost_of, explain, plan_experiment
+    from pipeline.terminal.explain_view import cost_data, explanation_data, print_cost, print_explanation
+    from pipeline.terminal.output import print_json
+    from pipeline.terminal.sweep_view import SweepTerminal
+    from stages import OBJECTIVE
+
+    experiment = plan_experiment(project, OBJECTIVE, runs, options.seeds or SEEDS)
+    cost = cost_of(project, experiment)
+    if options.dry_run and as_json:
+        print_json(cost_data(experiment, cost))
+        return
+    print_cost(experiment, cost)
+    if options.dry_run:
+        return
+    explanation = explain(project, experiment, SweepTerminal(quiet=as_json))
+    if as_json:
+        print_json(explanation_data(experiment, explanation))
+    else:
+        print_explanation(experiment, explanation)

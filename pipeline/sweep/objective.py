@@ -1,4 +1,4 @@
-"""The objective of a sweep, which a project defines: the metrics that trials are compared by, and two settings."""
+"""The objective of a sweep, which a project defines: the metrics that trials are compared by, and some settings."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ class Objective:
     """How a sweep compares trials: the first metric decides unless another is asked for, and the others break ties.
 
     ``budget`` names the setting that successive halving divides, a whole number (``train.epochs``). ``folds`` names
-    the setting for the number of folds, if there is one.
+    the setting for the number of folds, and ``seed`` that for the seed of what is random, if there are any.
     """
 
     metrics: tuple[Metric, ...]
     budget: str
     folds: str | None = None
+    seed: str | None = None

@@ -1,0 +1,134 @@
+"""The changes of settings between two runs, and the settings when some of them have been made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from pipeline.config import Config, EarlierSettings, load_config, plain
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.planning.current_work import find_sources, source_digests
+from pipeline.planning.project import Project
+from pipeline.stage import Stage
+from pipeline.store.receipt import LOCATION
+from pipeline.store.run_log import Run
+from pipeline.sweep.shares import Made, corners, orders_of
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Settings of a stage that change together, by full name; as a rule it is one."""
+
+    stage: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+def find_changes(project: Project, runs: tuple[Run, Run]) -> tuple[list[Change], list[str]]:
+    """Return the changes from the first run to the second, stage by stage, and what to say of raw files.
+
+    Settings that say where raw files lie are one change. It is left out if a run's files are no longer there.
+    """
+    changes: list[Change] = []
+    notes: list[str] = []
+    for stage in project.stages:
+        if stage.sources:
+            defaults = plain(stage.parameters())
+            names = {f"{stage.name}.{key}": defaults[key] for key in stage.not_in_key}
+            places = _between(stage, *({name: run.changed.get(name, names[name]) for name in names} for run in runs))
+            gone = [f"run {run.id}" for run in runs if not _has_its_files(project, stage, run)]
+            if gone and (places or _digests(runs[0]) != _digests(runs[1])):
+                whose = " and ".join(gone)
+                notes.append(f"the raw files of {whose} are no longer there: what the data did is not told")
+            elif places:
+                changes.append(places)
+        settings = ({k: v for k, v in run.parameters.items() if k.partition(".")[0] == stage.name} for run in runs)
+        together = _between(stage, *settings)
+        changes += divided(together) if together else []
+    return changes, notes
+
+
+def _between(stage: Stage, first: Mapping[str, Any], second: Mapping[str, Any]) -> Change | None:
+    """Return all differences of a stage's settings as one change, None if there are none."""
+    names = [name for name in first if name in second and first[name] != second[name]]
+    return Change(stage.name, {n: first[n] for n in names}, {n: second[n] for n in names}) if names else None
+
+
+def divided(change: Change) -> list[Change]:
+    """Return each setting of a change as a change of its own."""
+    return [Change(change.stage, {name: change.before[name]}, {name: change.after[name]}) for name in change.after]
+
+
+def _digests(run: Run) -> dict[str, str]:
+    return {name: value for name, value in run.sources.items() if name != LOCATION}
+
+
+def _has_its_files(project: Project, stage: Stage, run: Run) -> bool:
+    """Whether the raw files that a run has read still lie where it found them."""
+    try:
+        config = Base(project, run).config({})
+        found = source_digests(find_sources(replace(project, config=config), stage))
+    except PipelineError:
+        return False
+    return {name: value for name, value in found.items() if name != LOCATION} == _digests(run)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The settings of a run, on which changes are made."""
+
+    project: Project
+    run: Run
+
+    def config(self, settings: Mapping[str, Any]) -> Config:
+        """Resolve the settings of the run with others in their place; raises ConfigError if they do not fit."""
+        run, stages = self.run, self.project.stages
+        parameters = {**run.parameters, **settings}
+        changed = {name: value for name, value in run.changed.items() if name not in parameters}
+        like = EarlierSettings(f"run {run.id}", None, changed, parameters)
+        return load_config(stages, {}, self.project.folder, environment={}, like=like)
+
+    def settings(self, changes: Sequence[Change], made: Made, seed: str | None, offset: int) -> dict[str, Any]:
+        """Return every setting that changes, as it is when the changes of these numbers are ``made``.
+
+        The ``offset`` is added to the setting ``seed``.
+        """
+        states = (change.after if number in made else change.before for number, change in enumerate(changes))
+        settings = {name: value for state in states for name, value in state.items()}
+        if seed:
+            settings[seed] = settings.get(seed, self.run.parameters[seed]) + offset
+        return settings
+
+
+def joined(base: Base, changes: Sequence[Change]) -> list[Change]:
+    """Return the changes so that they can be made one at a time.
+
+    Where some settings of a stage do not fit together on the way, as a list of filters and a shorter list of their
+    kernels, all that changes in the stage is one change. Raises ConfigError if even that does not help.
+    """
+    if _fit(base, changes):
+        return list(changes)
+    by_stage = [_together(list(group)) for _, group in groupby(changes, key=lambda change: change.stage)]
+    if _fit(base, by_stage):
+        return by_stage
+    names = ", ".join(name for change in changes for name in change.after)
+    what = f"the settings in which run {base.run.id} and the other differ cannot be changed one stage at a time"
+    raise ConfigError(what, where=names, hint="compare runs that differ in fewer settings")
+
+
+def _fit(base: Base, changes: Sequence[Change]) -> bool:
+    try:
+        for made in corners(orders_of(len(changes))):
+            base.config(base.settings(changes, made, None, 0))
+    except ConfigError:
+        return False
+    return True
+
+
+def _together(changes: Iterable[Change]) -> Change:
+    changes = list(changes)
+    before = {name: value for change in changes for name, value in change.before.items()}
+    after = {name: value for change in changes for name, value in change.after.items()}
+    return Change(changes[0].stage, before, after)

@@ -1,0 +1,167 @@
+"""Which of the changes between two runs moved the metric: the runs between them are made, one change at a time.
+
+They are trials of a sweep, so nothing current is touched, and what was made is kept. Every run is made with several
+seeds, so that chance is not taken for a cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import mean
+
+import msgspec
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, StageError
+from pipeline.planning.project import Project
+from pipeline.planning.selection import ancestors
+from pipeline.store.run_log import Run, read_runs
+from pipeline.sweep.changes import Base, Change, find_changes, joined
+from pipeline.sweep.objective import Metric, Objective
+from pipeline.sweep.run_sweep import Screen, find_done, find_results, run_sweep
+from pipeline.sweep.search_space import settings_text
+from pipeline.sweep.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
+from pipeline.sweep.trials import Sweep, make_sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """The runs that explain a difference, as a sweep.
+
+    Attributes
+    ----------
+    changes : those that may move the metric, stage by stage
+    without_bearing : those that cannot
+    orders : in which the changes are made
+    trials : for each seed, the number of the trial with these changes
+    notes : what the explanation leaves out
+    """
+
+    runs: tuple[Run, Run]
+    changes: tuple[Change, ...]
+    without_bearing: tuple[Change, ...]
+    orders: tuple[Order, ...]
+    sweep: Sweep
+    trials: tuple[Mapping[Made, int], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def metric(self) -> Metric:
+        return self.sweep.metrics[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How many runs there are, how many of them are stored, and the seconds that one took before, if that is known."""
+
+    n_runs: int
+    n_stored: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The share of each change, the whole movement, and the metric before and after: means over the seeds."""
+
+    shares: tuple[Share, ...]
+    movement: Share
+    before: float
+    after: float
+    notes: tuple[str, ...]
+
+
+def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run], n_seeds: int) -> Experiment:
+    """Find the changes between two runs, and the runs that tell what each of them did; nothing runs.
+
+    Raises ConfigError if a run has no metric, or if they differ in no setting that has a bearing on it.
+    """
+    metric = objective.metrics[0]
+    for run in runs:
+        if metric.stage not in run.results:
+            raise ConfigError(
+                f"run {run.id} has no {metric.name}, so nothing of it can be explained",
+                hint=f"pipeline runs shows what each run did; take runs that did {metric.stage}",
+            )
+    concerned = {metric.stage, *ancestors(metric.stage, project.stages)}
+    found, notes = find_changes(project, runs)
+    changes = [change for change in found if change.stage in concerned]
+    if not changes:
+        raise ConfigError(
+            f"runs {runs[0].id} and {runs[1].id} differ in no setting that has a bearing on {metric.name}",
+            where="; ".join(notes),
+            hint=f"pipeline diff {runs[0].id} {runs[1].id} shows what else differs",
+        )
+    base = Base(project, runs[0])
+    changes = joined(base, changes)
+    orders = orders_of(len(changes))
+    settings = [
+        {made: base.settings(changes, made, objective.seed, offset) for made in corners(orders)}
+        for offset in range(n_seeds if objective.seed else 1)
+    ]
+    sweep = make_sweep(project, objective, [each for of_seed in settings for each in of_seed.values()], base.config)
+    number_of = {_in_full(trial.config): trial.number for trial in sweep.trials if trial.config}
+    return Experiment(
+        runs=runs,
+        changes=tuple(changes),
+        without_bearing=tuple(change for change in found if change.stage not in concerned),
+        orders=orders,
+        sweep=sweep,
+        trials=tuple(
+            {made: number_of[_in_full(base.config(each))] for made, each in of_seed.items()} for of_seed in settings
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _in_full(config: Config) -> bytes:
+    """All settings as bytes: the same settings are tried once."""
+    return msgspec.json.encode(config.parameters)
+
+
+def cost_of(project: Project, experiment: Experiment) -> Cost:
+    """Say beforehand what the explanation costs; nothing runs."""
+    done = find_done(project, experiment.sweep)
+    stage = experiment.metric.stage
+    wanted = {run.results[stage] for run in experiment.runs}
+    seconds = {
+        run.results[stage]: run.seconds
+        for run in read_runs(project.store.root)
+        if run.stages.get(stage) == "run" and run.results.get(stage) in wanted
+    }
+    return Cost(len(done), sum(done.values()), mean(seconds.values()) if seconds else None)
+
+
+def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: bool = True) -> Explanation:
+    """Make the runs that are missing, and return each change's share; raises PipelineError if one fails."""
+    results = {result.trial.number: result for result in run_sweep(project, experiment.sweep, screen, wait=wait)}
+    for result in results.values():
+        if result.problem:
+            where = settings_text(result.trial.settings)
+            hint = f"pipeline run all --like {experiment.runs[0].id}, with these settings, shows more"
+            raise StageError(f"a run between the two failed: {result.problem}", where=where, hint=hint)
+    values = [
+        {made: results[number].values[experiment.metric.name] for made, number in of_seed.items()}
+        for of_seed in experiment.trials
+    ]
+    none, every = frozenset[int](), frozenset(range(len(experiment.changes)))
+    by_seed = [shares(of_seed, experiment.orders) for of_seed in values]
+    return Explanation(
+        shares=tuple(over_seeds(of_change) for of_change in zip(*by_seed, strict=True)),
+        movement=over_seeds([of_seed[every] - of_seed[none] for of_seed in values]),
+        before=mean(of_seed[none] for of_seed in values),
+        after=mean(of_seed[every] for of_seed in values),
+        notes=(*experiment.notes, *_made_anew(project, experiment, (none, every))),
+    )
+
+
+def _made_anew(project: Project, experiment: Experiment, ends: tuple[Made, Made]) -> list[str]:
+    """Say which of the two runs is not what the explanation found for its settings."""
+    stage, notes = experiment.metric.stage, []
+    for run, made in zip(experiment.runs, ends, strict=True):
+        trial = experiment.sweep.trials[experiment.trials[0][made] - 1]
+        assert trial.config is not None  # noqa: S101 - it has just been run
+        found = find_results(replace(project, closures={}), experiment.sweep, trial.config, set())
+        if found and found.last.generation != run.results[stage]:
+            notes.append(f"run {run.id} was made with other code, libraries or data, so it was made again")
+    return notes
