@@ -105,10 +105,15 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a stage reports when it is done: a few figures to show, and warnings to repeat."""
+    """What a stage reports when it is done: a few figures to show, and warnings to repeat.
+
+    The ``notice`` of a stage that reads raw files says what must not be overlooked of them. It goes into the receipts
+    of all that is made from them.
+    """
 
     figures: Mapping[str, AnyFigure] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notice: str = ""
 
 
 class PartialResults(Protocol):

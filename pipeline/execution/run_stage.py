@@ -102,7 +102,7 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
             figures=dict(outcome.figures),
             warnings=tuple(outcome.warnings),
             origin=run.origin,
-            notice=run.notice,
+            notice="\n".join(filter(None, [run.notice, outcome.notice])),
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
             environment=loaded_environment(),

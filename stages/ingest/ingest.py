@@ -38,8 +38,10 @@ from stages.ingest.csv.layout import (
 )
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.documents import DataSource
+from stages.ingest.mnist_labels import is_mnist
 from stages.ingest.profile import Profile, Submission
 from stages.ingest.sources.find import SAMPLE_ORIGIN
+from stages.ingest.sources.leakage import NOTICE
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted, readable, shortened
 from stages.shared.parquet import write_table
@@ -93,7 +95,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     source = DataSource(
         source=readable(task.origin),
         is_sample=task.origin == SAMPLE_ORIGIN,
-        holds_test_images=task.sources.get("test_images") is not None,
+        holds_test_images=task.sources.get("test_images") is not None or is_mnist(train.summary),
     )
     outputs["ingest/source.json"].write_bytes(encode_document(source))
     figures: dict[str, AnyFigure] = {
@@ -109,7 +111,8 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *classes_without_rows(train, parameters),
         *profile.suspicions(),
     )
-    return Outcome(figures, warnings)
+    is_told = NOTICE in task.sources.notice  # by the note beside the file, before the run began
+    return Outcome(figures, warnings, notice=NOTICE if source.holds_test_images and not is_told else "")
 
 
 def prepare_checks() -> None:

@@ -28,6 +28,7 @@ CHUNK_BYTES = 2**16
 CONNECTING = 10.0  # seconds until a mirror must have answered a connection
 WAITING = 30.0  # seconds until the next bytes must have come
 ROUNDS = 2  # so often a mirror is asked, if what failed may pass
+PARTIAL_CONTENT = 206  # the status of an answer with a range of a file
 PASSING = {408, 425, 429}  # answers of a server which may be another the next time, as those from 500 on
 MOST_SHOWN = 5  # mirrors in a message
 MORE_ROOM = "free some space, or set XDG_CACHE_HOME to a folder that has room"
@@ -216,9 +217,8 @@ def receive_rest(file: IO[bytes], url: str, wanted: Wanted) -> None:
 
 def is_rest(answer: requests.Response, there: int) -> bool:
     """Whether an answer is the part of a file from byte ``there`` on, and not the whole of it."""
-    return answer.status_code == requests.codes.partial and answer.headers.get("Content-Range", "").startswith(
-        f"bytes {there}-"
-    )
+    begins = answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
+    return answer.status_code == PARTIAL_CONTENT and begins
 
 
 def require_length(answer: requests.Response, expected: int) -> None:

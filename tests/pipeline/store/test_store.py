@@ -221,6 +221,18 @@ def test_a_sample_never_passes_for_real_data_of_the_same_bytes(toy: Toy) -> None
     assert done[0].receipt.notice == ""
 
 
+def test_a_notice_of_a_stage_that_reads_raw_files_is_in_all_receipts_and_told_at_the_end(toy: Toy) -> None:
+    toy.edit("load.py", "Outcome(figures", 'Outcome(notice="PRIMES, and all are known.", figures')
+    told = "PRIMES, and all are known."
+    for _ in range(2):
+        result = toy.run("all")
+        assert {done.receipt.notice for done in result.stages if done.receipt} == {told}
+        assert result.notices == [told]
+    toy.raw.unlink()
+    both = f"No data found: this is the SAMPLE.\n{told}"
+    assert {done.receipt.notice for done in toy.run("all").stages if done.receipt} == {both}
+
+
 # how much is read ----------------------------------------------------------------------------------
 
 

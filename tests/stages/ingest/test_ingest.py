@@ -392,3 +392,4 @@ def test_kaggles_zip_is_read_as_it_comes(run_stage: Callable[..., Outcome], tmp_
     )
     np.testing.assert_array_equal(written(tmp_path, "train"), expected.drop(columns="label"))
     assert ids(tmp_path) == ("ImageId", list(range(1, 28_001)))
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is False

@@ -1,0 +1,68 @@
+"""MNIST is known by its labels, whatever its file is called; nothing else is taken for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.ingest.csv.parse import Rows, hash_images
+from stages.ingest.mnist_labels import COUNTS, PARTS, is_mnist
+from stages.ingest.sources.leakage import NOTE, NOTICE
+from stages.ingest.summary import Summary
+
+TEST_CSV = "pixel0,pixel1,pixel2,pixel3\n9,9,9,9\n"
+RANDOM = np.random.default_rng(18).integers(0, 10, 3000).tolist()
+MNIST = [int(digit) for digit in PARTS[0]]  # the first labels of its training set
+
+
+def summary(labels: Sequence[Any], block: int = 700) -> Summary:
+    """The summary of a set with these labels, taken in block by block."""
+    found = Summary(1)
+    for start in range(0, len(labels), block):
+        part = list(labels[start : start + block])
+        pixels = np.zeros((1, len(part)), np.uint8)
+        found.add(Rows(pixels, hash_images(pixels), labels=part, ids=[]))
+    return found
+
+
+def test_the_parts_begin_as_the_set_does() -> None:
+    assert MNIST[:10] == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert (len(PARTS), len(set(PARTS)), {len(part) for part in PARTS}) == (70, 70, {20})
+    assert [sum(counts) for counts in COUNTS] == [60_000, 70_000]
+
+
+@pytest.mark.parametrize("at", [0, 690, 1500, 3000], ids=["at first", "over two blocks", "within", "at last"])
+def test_a_part_of_it_in_its_order_is_known_among_other_rows(at: int) -> None:
+    assert is_mnist(summary([*RANDOM[:at], *MNIST, *RANDOM[at:]]))
+
+
+@pytest.mark.parametrize("counts", COUNTS, ids=["training", "all"])
+def test_the_whole_of_it_is_known_in_any_order(counts: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(10), counts)
+    np.random.default_rng(1).shuffle(labels)
+    assert is_mnist(summary(labels.tolist(), block=4096))
+    assert not is_mnist(summary(labels[1:].tolist(), block=4096))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [RANDOM, [*RANDOM, *MNIST[:-1]], list(range(10)) * 300, sorted(RANDOM), list(map(str, MNIST)), [*MNIST, 10], []],
+    ids=["random", "too short a part", "in turn", "sorted", "texts", "another class", "none"],
+)
+def test_another_set_is_not(labels: list[Any]) -> None:
+    assert not is_mnist(summary(labels))
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "renamed"])
+def test_ingest_marks_it_and_gives_notice_once(ingest: Any, tmp_path: Path, *, noted: bool) -> None:
+    labels = [*MNIST, *RANDOM[:100]]
+    lines = [f"{label},{row},{row % 7},0,255\n" for row, label in enumerate(labels)]
+    files = {"train.csv": "".join(["label,pixel0,pixel1,pixel2,pixel3\n", *lines]), "test.csv": TEST_CSV}
+    outcome = ingest(files | ({NOTE: NOTICE} if noted else {}))
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is True
+    assert outcome.notice == ("" if noted else NOTICE)
