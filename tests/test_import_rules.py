@@ -67,7 +67,16 @@ BESIDE = {
     "submit": ("shared", "sample"),
     "estimator": ("mlp", "train"),
 }
-OF_COMMANDS = {*OF_STAGES, "exit_codes", "cli", "terminal", "planning.current_result", "safe_files", "leftovers"}
+OF_COMMANDS = {
+    *OF_STAGES,
+    "exit_codes",
+    "cli",
+    "terminal",
+    "planning.current_result",
+    "history.scores",
+    "safe_files",
+    "leftovers",
+}
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 EXTRAS = {"sklearn": "stages.estimator"}  # the only room that imports it
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
@@ -165,7 +174,7 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         "pipeline.terminal.streams",  # /dev/null
     }  # where --output says so, below sweeps/, in temporary folders
     store = {"pipeline.store.store", "pipeline.store.generations"}
-    assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.run_log", *elsewhere}
+    assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.line_log", *elsewhere}
     users = {
         name for name, source in modules(ENGINE, "pipeline").items() if "pipeline.store.disk" in imports(name, source)
     }

@@ -25,19 +25,21 @@ SEEDS, MOST_SEEDS = 3, 10
 @json_option
 @project_options
 def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
-    """List the last runs, with their settings and figures; --json has all of them."""
+    """List the last runs, with their settings, figures and scores; --json has all of them."""
+    from pipeline.history.scores import by_run
     from pipeline.store.run_log import read_log
+    from pipeline.store.scores import read_scores
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import notify, print_json
 
-    log = read_log(place.artifacts)
-    if log.warning:
-        notify(log.warning)
+    log, scored = read_log(place.artifacts), read_scores(place.artifacts)
+    notify(*filter(None, [log.warning, scored.warning]))
+    shown = log.runs if show_all or as_json else log.runs[-LAST_RUNS:]
+    scores = by_run(shown, scored.scores)
     if as_json:
-        print_json(runs_data(log.runs))
+        print_json(runs_data(shown, scores))
         return
-    shown = log.runs if show_all else log.runs[-LAST_RUNS:]
-    print_runs(shown)
+    print_runs(shown, scores)
     if len(shown) < len(log.runs):
         notify(f"{len(log.runs) - len(shown):,} earlier runs are not shown: pipeline runs --all")
 
@@ -86,6 +88,7 @@ def diff(
     """
     from pipeline.history.diff import compare
     from pipeline.store.run_log import find_run, read_runs
+    from pipeline.store.scores import read_scores
     from pipeline.terminal.history_view import differences_data, print_differences
     from pipeline.terminal.output import print_json
 
@@ -95,7 +98,7 @@ def diff(
     if options.explain:
         explain_difference(project, runs, options, as_json=as_json)
         return
-    differences = compare(*runs, project.store.code_of)
+    differences = compare(*runs, project.store.code_of, read_scores(project.store.root).scores)
     print_json(differences_data(differences)) if as_json else print_differences(differences)
 
 

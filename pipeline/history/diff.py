@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.history.scores import scores_of
 from pipeline.store.run_log import Run
+from pipeline.store.scores import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,19 @@ class Difference:
     after: Any
 
 
-def compare(first: Run, second: Run, code_of: Callable[[str, str], Mapping[str, str] | None]) -> list[Difference]:
-    """Return which stages, parameters, raw files, inputs, code and libraries differ, and then how the figures moved.
+def compare(
+    first: Run,
+    second: Run,
+    code_of: Callable[[str, str], Mapping[str, str] | None],
+    scores: Sequence[Score] = (),
+) -> list[Difference]:
+    """Return which stages, parameters, raw files, inputs, code and libraries differ, and how figures and scores moved.
 
-    If only one of the runs has a result of a stage, nothing else is compared for that stage.
+    If only one of the runs has a result of a stage, nothing else is compared for that stage. ``scores`` is the log.
     ``code_of(stage, generation)`` gives the digests of a result's functions, so that changed ones can be named, or
     None where the result is no longer stored.
     """
+    scored = [{f"{each.name}, {each.how}": each.figure for each in scores_of(run, scores)} for run in (first, second)]
     found = _differences("stage", *({name: run.stages[name] for name in run.results} for run in (first, second)))
     found = [item for item in found if item.before is None or item.after is None]
     if found:
@@ -41,7 +49,7 @@ def compare(first: Run, second: Run, code_of: Callable[[str, str], Mapping[str, 
         functions |= {item.name: item for item in named}
     found += functions.values()
     found += _differences("library", first.libraries, second.libraries)
-    return found + _differences("figure", first.figures, second.figures)
+    return found + _differences("figure", first.figures, second.figures) + _differences("score", *scored)
 
 
 def _known_to_both(run: Run, other: Run) -> Run:

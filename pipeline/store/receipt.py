@@ -96,6 +96,11 @@ class Receipt:
         return output.content if output else None
 
 
+def bytes_part(generation: str) -> str:
+    """Return the part of a generation's name that is equal for equal bytes, whatever work made them."""
+    return generation.rpartition("-")[2]
+
+
 def to_json(receipt: Receipt) -> bytes:
     """Write a receipt as JSON that a person can read, closed with a seal."""
     body = {"format": FORMAT, **asdict(receipt)}

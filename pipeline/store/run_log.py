@@ -1,24 +1,18 @@
-"""The log of runs, one line of JSON each.
-
-A line is written with one call and forced to disk. A line torn by a crash is passed over when reading.
-"""
+"""The log of runs: what each was asked for, what it did, and what came out."""
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
-from pipeline.errors import ConfigError, StoreError
+from pipeline.errors import ConfigError
 from pipeline.figures import AnyFigure
-from pipeline.safe_files import replacing
+from pipeline.store.line_log import LineLog, open_log
 
 FILE_NAME = "runs.jsonl"
 BLOCK = 1 << 16  # bytes read from the end of the log to find the last run
@@ -68,25 +62,12 @@ class RunLog:
     @property
     def warning(self) -> str:
         """A warning about the lines that were skipped; empty if there are none."""
-        if not self.passed_over:
-            return ""
-        lines = "1 line is" if self.passed_over == 1 else f"{self.passed_over:,} lines are"
-        return f"{lines} not a run and passed over in {FILE_NAME}: torn by a crash, or damaged"
+        return LOG.warning(self.passed_over)
 
 
 def read_log(folder: Path) -> RunLog:
     """Read the log of runs; lines that are torn, or not what this software writes, are passed over and counted."""
-    path = folder / FILE_NAME
-    try:
-        with _opened(path) as file:
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        lines = []
-    except OSError as error:
-        raise _cannot_read(path, error) from error
-    found = [_parse(line) for line in lines if line.strip()]
-    runs = tuple(run for run in found if run is not None)
-    return RunLog(runs, len(found) - len(runs))
+    return RunLog(*LOG.read(folder))
 
 
 def read_runs(folder: Path) -> tuple[Run, ...]:
@@ -98,7 +79,7 @@ def next_id(folder: Path) -> int:
     """Return the number of the next run. Only the end of the log is read: it may be long."""
     path = folder / FILE_NAME
     try:
-        with _opened(path) as file:
+        with open_log(path) as file:
             end = start = file.seek(0, os.SEEK_END)
             while start > 0:
                 start = max(0, start - max(BLOCK, end - start))  # twice as much as before
@@ -111,7 +92,7 @@ def next_id(folder: Path) -> int:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _cannot_read(path, error) from error
+        raise LOG.cannot("read", path, error) from error
     return 1
 
 
@@ -133,45 +114,12 @@ def _is_shallow(value: object, levels: int) -> bool:
     return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """Open the log to be read; raises OSError for a pipe or a device, of which there may be no end."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
-    return file
-
-
-def _cannot_read(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot read the log of runs: {error.strerror}", where=str(path), hint="make it readable")
+LOG = LineLog(FILE_NAME, "run", _parse)
 
 
 def append_run(folder: Path, run: Run) -> None:
     """Add a run to the log; the caller holds the writer's lock."""
-    data = json.dumps(asdict(run), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-    path = folder / FILE_NAME
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EINVAL, "it is not a plain file")
-            if found.st_nlink > 1:  # its other name is a backup's, or somebody's: only this one gets the new line
-                with replacing(path) as file:
-                    file.write(path.read_bytes())
-                append_run(folder, run)
-                return
-            size = found.st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # the last writer was killed in mid-line
-                data = b"\n" + data
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write the log of runs: {error.strerror}", where=str(path), hint="make it writable"
-        ) from error
+    LOG.append(folder, asdict(run))
 
 
 def find_run(runs: Sequence[Run], number: str) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pipeline.history.verify import Finding
     from pipeline.history.why import Step
     from pipeline.store.run_log import Run
+    from pipeline.store.scores import Score
 
 
-def print_runs(runs: Sequence[Run]) -> None:
-    """Print the log of runs, the newest last."""
+def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> None:
+    """Print the log of runs, the newest last; with a column for ``scores``, by run, if any of these runs has one."""
+    scored = any(run.id in scores for run in runs)
     rows = [
         (
             str(run.id),
@@ -30,14 +32,23 @@ def print_runs(runs: Sequence[Run]) -> None:
             run.outcome,
             f"{run.seconds:.1f}",
             _span([name for name, action in run.stages.items() if action == "run"]) or "nothing",
-            _settings(run),
+            settings_of(run),
             ", ".join(_headlines(run)),
+            *([_scores(scores.get(run.id, ()))] if scored else []),
         )
         for run in runs
     ]
-    print_table(
-        ("run", "started (UTC)", "outcome", "seconds", "ran", "settings", "figures"), rows, numbers=("seconds",)
-    )
+    columns = [
+        "run",
+        "started (UTC)",
+        "outcome",
+        "seconds",
+        "ran",
+        "settings",
+        "figures",
+        *(["score"] if scored else []),
+    ]
+    print_table(columns, rows, numbers=("seconds",))
 
 
 def _span(stages: Sequence[str]) -> str:
@@ -45,7 +56,8 @@ def _span(stages: Sequence[str]) -> str:
     return ", ".join(stages) if len(stages) < 3 else f"{stages[0]} ... {stages[-1]}"
 
 
-def _settings(run: Run) -> str:
+def settings_of(run: Run) -> str:
+    """Write what a run was asked for: its preset, and what was changed besides."""
     text = settings_text(run.preset, run.changed)
     number = f", trial {run.trial['number']}" if "number" in run.trial else ""
     return f"sweep {run.trial['sweep']}{number}: {text}" if run.trial else text
@@ -57,9 +69,17 @@ def _headlines(run: Run) -> list[str]:
     return sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline})
 
 
-def runs_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return the log of runs as plain data; figures are their values."""
-    return [asdict(run) | {"figures": values_of(run.figures)} for run in runs]
+def _scores(scores: Sequence[Score]) -> str:
+    """Write the scores of a run: the last one of each name."""
+    return ", ".join({score.name: f"{score.name} {score.figure.text}" for score in scores}.values())
+
+
+def runs_data(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> list[dict[str, Any]]:
+    """Return the log of runs, and their scores, as plain data; figures are their values."""
+    return [
+        asdict(run) | {"figures": values_of(run.figures), "scores": [asdict(each) for each in scores.get(run.id, ())]}
+        for run in runs
+    ]
 
 
 def print_differences(differences: Sequence[Difference]) -> None:
@@ -87,7 +107,7 @@ def _cell(difference: Difference, value: Any) -> str:
     """Write a value briefly: digests by their first digits."""
     if value is None:
         return "-"
-    if difference.kind == "figure":
+    if difference.kind in {"figure", "score"}:
         return as_figure(value).text
     text = setting_text(value)
     return text[:12] if difference.kind in {"source", "input", "code"} else text

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_run import make_run
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.history.diff import Difference, compare
 from pipeline.store import run_log
-from pipeline.store.run_log import FILE_NAME, Run, append_run, find_run, next_id, read_log, read_runs
-
-
-def make_run(number: int, **changes: object) -> Run:
-    run = Run(
-        id=number,
-        started="2026-11-01T00:00:00+00:00",
-        seconds=1.0,
-        command="pipeline run all",
-        outcome="done",
-        error="",
-        preset="",
-        changed={},
-        stages={"power": "run"},
-        figures={"power: largest": 25},
-        results={"power": "one"},
-        parameters={"power.exponent": 2},
-        sources={},
-        inputs={"load/numbers.json": "aa"},
-        code={"power": "cc"},
-        libraries={"numpy": "2.0"},
-    )
-    return replace(run, **changes)
+from pipeline.store.run_log import FILE_NAME, append_run, find_run, next_id, read_log, read_runs
 
 
 def test_runs_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:

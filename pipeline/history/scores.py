@@ -1,0 +1,74 @@
+"""Scores beside the runs: which run made a file, and which scores the results of a run have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.store.receipt import bytes_part
+from pipeline.store.run_log import Run, read_runs
+from pipeline.store.scores import Score, append_score
+from pipeline.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What made a file: the name of the stored result, and the run, None if the log no longer has it."""
+
+    result: str
+    run: Run | None
+
+
+def find_maker(store: Store, artifact: str, digest: str) -> Maker | None:
+    """Return what made the file whose bytes have a ``digest``; None if it is not an ``artifact`` that is stored here.
+
+    The current result comes before others that have the same bytes. If several runs had a result, it is the first one
+    that ran the stage.
+    """
+    stage, _, name = artifact.partition("/")
+    current = store.current(stage)
+    found = [item.receipt for item in (*([current] if current else []), *store.stored(stage)) if item.receipt]
+    outputs = {receipt.generation: receipt.outputs.get(name) for receipt in found}
+    made = [result for result, output in outputs.items() if output and output.bytes == digest]
+    if not made:
+        return None
+    having = [run for run in read_runs(store.root) if run.results.get(stage) in made]
+    having.sort(key=lambda run: (run.results[stage] != made[0], run.stages.get(stage) != "run"))
+    return Maker(having[0].results[stage], having[0]) if having else Maker(made[0], None)
+
+
+def record_score(
+    store: Store,
+    maker: Maker | None,
+    *,
+    digest: str,
+    name: str,
+    value: float | None,
+    how: str,
+    interval: tuple[float, float] | None = None,
+    rows: int | None = None,
+) -> Score:
+    """Write a score of the file whose bytes have a ``digest`` into the log. Raises StoreError where that cannot be."""
+    run = maker.run.id if maker and maker.run else None
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    score = Score(digest, name, value, interval, rows, how, now, run, maker.result if maker else "")
+    store.prepare()
+    append_score(store.root, score)
+    return score
+
+
+def scores_of(run: Run, scores: Iterable[Score]) -> list[Score]:
+    """Return the known scores of a run's results, the last one of each name and each way of scoring.
+
+    Another run's result with the same bytes has the same scores.
+    """
+    parts = {bytes_part(result) for result in run.results.values()}
+    mine = (score for score in scores if score.value is not None and score.result)
+    return list({(score.name, score.how): score for score in mine if bytes_part(score.result) in parts}.values())
+
+
+def by_run(runs: Sequence[Run], scores: Sequence[Score]) -> dict[int, list[Score]]:
+    """Return the known scores of runs, by their numbers; a run without any is left out."""
+    found = {run.id: scores_of(run, scores) for run in runs} if scores else {}
+    return {number: mine for number, mine in found.items() if mine}

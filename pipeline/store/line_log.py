@@ -1,0 +1,108 @@
+"""Logs of one line of JSON for each entry.
+
+A line is forced to disk. One that was torn by a crash is passed over when reading, and the next one begins anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Generic, TypeVar
+
+from pipeline.errors import StoreError
+from pipeline.safe_files import replacing
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LineLog(Generic[T]):
+    """A log: its file's name, what an entry is called, and what ``parse`` makes of a line, None if it is no entry."""
+
+    file_name: str
+    entry: str
+    parse: Callable[[bytes], T | None]
+
+    def read(self, folder: Path) -> tuple[tuple[T, ...], int]:
+        """Return the entries, oldest first, and how many lines were passed over; raises StoreError."""
+        path = folder / self.file_name
+        try:
+            with open_log(path) as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            lines = []
+        except OSError as error:
+            raise self.cannot("read", path, error) from error
+        found = [self.parse(line) for line in lines if line.strip()]
+        entries = tuple(entry for entry in found if entry is not None)
+        return entries, len(found) - len(entries)
+
+    def warning(self, passed_over: int) -> str:
+        """Return a warning about lines that were passed over; an empty text if there are none."""
+        if not passed_over:
+            return ""
+        lines = "1 line is" if passed_over == 1 else f"{passed_over:,} lines are"
+        return f"{lines} not a {self.entry} and passed over in {self.file_name}: torn by a crash, or damaged"
+
+    def append(self, folder: Path, entry: Mapping[str, Any]) -> None:
+        """Add an entry, with one call, under the kernel's lock on the file; raises StoreError."""
+        path = folder / self.file_name
+        data = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        try:
+            while not _append(path, data):
+                pass
+        except OSError as error:
+            raise self.cannot("write", path, error) from error
+
+    def cannot(self, do: str, path: Path, error: OSError) -> StoreError:
+        """Return the error to raise where the log cannot be read, or be written."""
+        what = f"cannot {do} the log of {self.entry}s: {error.strerror}"
+        return StoreError(what, where=str(path), hint="make it readable" if do == "read" else "make it writable")
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Open a log to be read; raises OSError for a pipe or a device, of which there may be no end."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    return file
+
+
+def _append(path: Path, data: bytes) -> bool:
+    """Append to a file and force it to disk; False if it became another file meanwhile. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a plain file")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        found = os.fstat(descriptor)
+        if not _is_at(path, found):
+            return False
+        if found.st_nlink > 1:  # its other name is a backup's, or somebody's: only this one gets the new line
+            with replacing(path) as file:
+                file.write(path.read_bytes())
+            return False
+        if found.st_size and os.pread(descriptor, 1, found.st_size - 1) != b"\n":  # the last writer was killed
+            data = b"\n" + data
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _is_at(path: Path, found: os.stat_result) -> bool:
+    """Whether an open file still is the one at ``path``."""
+    try:
+        return os.path.samestat(found, path.lstat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,85 @@
+"""The log of scores: how well a file did by answers that no stage knows. A score belongs to the bytes of its file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from pipeline.figures import SHARE, Figure
+from pipeline.store.line_log import LineLog
+
+FILE_NAME = "scores.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One score of one file.
+
+    Attributes
+    ----------
+    digest : the SHA-256 of the file's bytes
+    name : what was measured, such as accuracy
+    value : None as long as it is not known: the file was sent to be scored
+    interval : of 95 %, where it can be told
+    rows : how many rows were scored, where it can be told
+    how : by which answers, or by whom
+    when : in UTC
+    run, result : the run that made the file, and the name of the stored result; None and "" for any other file
+    """
+
+    digest: str
+    name: str
+    value: float | None
+    interval: tuple[float, float] | None
+    rows: int | None
+    how: str
+    when: str
+    run: int | None
+    result: str
+
+    @property
+    def figure(self) -> Figure:
+        """The value as a person reads it: a share in percent."""
+        return Figure(self.value, SHARE if self.value is not None and 0 <= self.value <= 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLog:
+    """The scores of a log, oldest first, and how many of its lines are none."""
+
+    scores: tuple[Score, ...]
+    passed_over: int
+
+    @property
+    def warning(self) -> str:
+        """A warning about the lines that were skipped; empty if there are none."""
+        return LOG.warning(self.passed_over)
+
+
+_DECODER = msgspec.json.Decoder(Score)
+
+
+def _parse(line: bytes) -> Score | None:
+    """Return the score of a line, None if it is none."""
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+LOG = LineLog(FILE_NAME, "score", _parse)
+
+
+def read_scores(folder: Path) -> ScoreLog:
+    """Read the log of scores; lines that are torn, or not what this software writes, are passed over and counted."""
+    return ScoreLog(*LOG.read(folder))
+
+
+def append_score(folder: Path, score: Score) -> None:
+    """Add a score to the log. Raises StoreError if it cannot be written, ValueError for a value that is no number."""
+    if score.value is not None and not math.isfinite(score.value):
+        raise ValueError(f"a score cannot be {score.value}")
+    LOG.append(folder, asdict(score))

@@ -1,0 +1,169 @@
+"""The log of scores survives crashes, and its scores are found beside every run whose result has the same bytes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from dataclasses import asdict, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from made_run import make_run
+from rigging import killed_at
+from toy_project import Toy
+
+from pipeline.errors import StoreError
+from pipeline.fingerprint.files import file_digest
+from pipeline.history.diff import Difference, compare
+from pipeline.history.scores import Maker, by_run, find_maker, record_score, scores_of
+from pipeline.store import line_log
+from pipeline.store.run_log import read_runs
+from pipeline.store.scores import FILE_NAME, Score, append_score, read_scores
+
+SCORE = Score(
+    digest="d" * 64,
+    name="accuracy",
+    value=0.98,
+    interval=(0.97, 0.99),
+    rows=1000,
+    how="answers a.csv",
+    when="2026-11-27T06:00:00+00:00",
+    run=3,
+    result="aaaa-eeee",
+)
+SENT = replace(SCORE, name="public score", value=None, interval=None, rows=None, how="kaggle digits")
+
+
+def test_scores_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    assert read_scores(tmp_path).scores == ()
+    append_score(tmp_path, SCORE)
+    append_score(tmp_path, SENT)
+    assert read_scores(tmp_path).scores == (SCORE, SENT)
+    assert read_scores(tmp_path).warning == ""
+
+
+def test_a_kill_while_a_score_is_written_loses_that_one_and_no_other(tmp_path: Path) -> None:
+    for point in count():
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        append_score(folder, SCORE)
+        is_killed = killed_at(point, lambda folder=folder: append_score(folder, SENT))
+        append_score(folder, replace(SCORE, value=0.5))
+        kept = read_scores(folder).scores
+        assert kept in {(SCORE, replace(SCORE, value=0.5)), (SCORE, SENT, replace(SCORE, value=0.5))}
+        if not is_killed:
+            break
+    assert point >= 3  # it is opened, written and forced to disk
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"[]", b"\xff", *(json.dumps({**asdict(SCORE), key: {}}).encode() for key in asdict(SCORE))],
+)
+def test_a_line_that_is_no_score_is_passed_over_and_counted(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(line + b"\n")
+    append_score(tmp_path, SCORE)
+    found = read_scores(tmp_path)
+    assert found.scores == (SCORE,)
+    assert found.warning == (
+        "1 line is not a score and passed over in scores.jsonl: torn by a crash, or damaged" * bool(line)
+    )
+
+
+def test_no_score_is_written_that_could_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nan"):
+        append_score(tmp_path, replace(SCORE, value=float("nan")))
+    assert read_scores(tmp_path).scores == ()
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_the_log_is_never_written_through_a_link(tmp_path: Path, kind: str) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    (tmp_path / FILE_NAME).symlink_to(outside) if kind == "link" else (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(StoreError, match="cannot write the log of scores"):
+        append_score(tmp_path, SCORE)
+    assert outside.read_text() == "precious"
+
+
+def test_another_name_of_the_log_keeps_what_it_has(tmp_path: Path) -> None:
+    append_score(tmp_path, SCORE)
+    (tmp_path / "backup").hardlink_to(tmp_path / FILE_NAME)
+    before = (tmp_path / "backup").read_bytes()
+    append_score(tmp_path, SENT)
+    assert (tmp_path / "backup").read_bytes() == before
+    assert read_scores(tmp_path).scores == (SCORE, SENT)
+
+
+def test_who_waited_for_the_lock_writes_into_the_log_that_is_there_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_score(tmp_path, SCORE)
+    (tmp_path / "backup").hardlink_to(tmp_path / FILE_NAME)
+    waits = iter([True])
+
+    def replaced_meanwhile(descriptor: int, how: int) -> None:
+        if next(waits, False):
+            append_score(tmp_path, SENT)  # which makes the log another file
+        fcntl.flock(descriptor, how)
+
+    monkeypatch.setattr(line_log, "fcntl", type("", (), {"flock": replaced_meanwhile, "LOCK_EX": fcntl.LOCK_EX}))
+    append_score(tmp_path, replace(SCORE, value=0.5))
+    assert read_scores(tmp_path).scores == (SCORE, SENT, replace(SCORE, value=0.5))
+
+
+def test_a_run_has_the_last_known_score_of_each_way_and_those_of_equal_bytes() -> None:
+    run = make_run(1, results={"load": "cccc-ffff", "power": "bbbb-eeee"})  # other work with the bytes of aaaa-eeee
+    later, other = replace(SCORE, value=0.99), replace(SCORE, how="answers b.csv")
+    elsewhere, by_hand = replace(SCORE, result="aaaa-0000"), replace(SCORE, result="")
+    log = [SCORE, SENT, later, other, elsewhere, by_hand]
+    assert scores_of(run, log) == [later, other]
+    assert by_run([run, make_run(2)], log) == {1: [later, other]}
+
+
+def test_what_made_a_file_is_found_by_its_bytes(toy: Toy) -> None:
+    toy.run("all")
+    toy.settings = {"total.start": 7}
+    toy.run("all")
+    store, artifact = toy.store, "total/total.csv"
+    digest = file_digest(store.root / artifact)
+    made = find_maker(store, artifact, digest)
+    assert made == Maker(store.current("total").receipt.generation, read_runs(store.root)[1])
+    toy.settings = {}
+    toy.run("all")  # restores the first result
+    digest = file_digest(store.root / artifact)
+    made = find_maker(store, artifact, digest)
+    assert made is not None
+    assert made.run is not None
+    assert made.run.id == 1
+    assert find_maker(store, "total/summary.json", digest) is None
+    (store.root / "runs.jsonl").unlink()
+    assert find_maker(store, artifact, digest) == Maker(made.result, None)
+
+
+def test_a_score_is_recorded_with_the_run_or_without_one(toy: Toy) -> None:
+    record_score(toy.store, None, digest="0" * 64, name="accuracy", value=0.5, how="answers a.csv")
+    toy.run("all")
+    digest = file_digest(toy.store.root / "total/total.csv")
+    maker = find_maker(toy.store, "total/total.csv", digest)
+    record_score(toy.store, maker, digest=digest, name="accuracy", value=0.75, how="answers a.csv", rows=4)
+    first, second = read_scores(toy.store.root).scores
+    assert (first.run, first.result) == (None, "")
+    assert (second.run, second.value, second.rows) == (1, 0.75, 4)
+    (run,) = read_runs(toy.store.root)
+    assert scores_of(run, [first, second]) == [second]
+
+
+def test_a_difference_of_scores_is_told_after_the_figures() -> None:
+    first = make_run(1, results={"power": "aaaa-eeee"})
+    second = make_run(2, results={"power": "bbbb-dddd"}, figures={"power: largest": 26})
+    better = replace(SCORE, value=0.99, result="bbbb-dddd")
+    found = compare(first, second, lambda *_: None, [SCORE, better, replace(better, how="answers b.csv")])
+    assert found == [
+        Difference("figure", "power: largest", 25, 26),
+        Difference("score", "accuracy, answers a.csv", SCORE.figure, better.figure),
+        Difference("score", "accuracy, answers b.csv", None, better.figure),
+    ]
+    assert (SCORE.figure.text, SENT.figure.text) == ("98.00 %", "None")
+    assert replace(SCORE, value=1.7).figure.text == "1.7"
