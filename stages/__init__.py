@@ -130,6 +130,7 @@ COMMANDS = {
     "model": "stages.commands.model.model:model",
     "predict": "stages.commands.predict.predict:predict",
     "report": "stages.commands.report.report:report",
+    "score": "stages.commands.score.score:score",
     "show": "stages.commands.show.show:show",
     "suspects": "stages.commands.suspects.suspects:suspects",
 }

@@ -79,11 +79,12 @@ def test_dag_and_config(folder: Path) -> None:
     check("config", printed(folder, "config"))
 
 
-def test_why_verify_runs_diff_and_clean(folder: Path) -> None:
+def test_why_verify_score_runs_diff_and_clean(folder: Path) -> None:
     steps = printed(folder, "why", "submit")
     steps[0]["damage"].append("nothing is damaged here")
     check("why", steps)
     check("verify", printed(folder, "verify"))
+    check("score", printed(folder, "score", "--answers", str(SAMPLE_FOLDER / "answers.csv.gz")))
     runs = printed(folder, "runs")
     runs[0]["trial"]["sweep"] = "none of these is a trial"
     check("runs", runs)

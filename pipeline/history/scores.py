@@ -5,57 +5,68 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from pipeline.fingerprint.files import file_digest
 from pipeline.store.receipt import bytes_part
 from pipeline.store.run_log import Run, read_runs
-from pipeline.store.scores import Score, append_score
+from pipeline.store.scores import Score, append_score, read_scores
 from pipeline.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
-    """What made a file: the name of the stored result, and the run, None if the log no longer has it."""
+class KnownFile:
+    """A file by the SHA-256 of its bytes, and what made it: the name of the stored result, and the run.
 
+    ``result`` is empty for a file that was not made here, and ``run`` is None where the log does not have it.
+    """
+
+    digest: str
     result: str
     run: Run | None
 
 
-def find_maker(store: Store, artifact: str, digest: str) -> Maker | None:
-    """Return what made the file whose bytes have a ``digest``; None if it is not an ``artifact`` that is stored here.
+def identify(store: Store, artifact: str, path: Path) -> KnownFile:
+    """Find out what made the file at ``path``, which may be a copy of an ``artifact`` that is stored here.
 
     The current result comes before others that have the same bytes. If several runs had a result, it is the first one
     that ran the stage.
     """
+    digest = file_digest(path)
     stage, _, name = artifact.partition("/")
     current = store.current(stage)
     found = [item.receipt for item in (*([current] if current else []), *store.stored(stage)) if item.receipt]
     outputs = {receipt.generation: receipt.outputs.get(name) for receipt in found}
     made = [result for result, output in outputs.items() if output and output.bytes == digest]
     if not made:
-        return None
+        return KnownFile(digest, "", None)
     having = [run for run in read_runs(store.root) if run.results.get(stage) in made]
     having.sort(key=lambda run: (run.results[stage] != made[0], run.stages.get(stage) != "run"))
-    return Maker(having[0].results[stage], having[0]) if having else Maker(made[0], None)
+    return KnownFile(digest, having[0].results[stage], having[0]) if having else KnownFile(digest, made[0], None)
 
 
 def record_score(
     store: Store,
-    maker: Maker | None,
+    file: KnownFile,
     *,
-    digest: str,
     name: str,
     value: float | None,
     how: str,
     interval: tuple[float, float] | None = None,
     rows: int | None = None,
 ) -> Score:
-    """Write a score of the file whose bytes have a ``digest`` into the log. Raises StoreError where that cannot be."""
-    run = maker.run.id if maker and maker.run else None
+    """Write a score of a file into the log. Raises StoreError where that cannot be."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    score = Score(digest, name, value, interval, rows, how, now, run, maker.result if maker else "")
+    run = file.run.id if file.run else None
+    score = Score(file.digest, name, value, interval, rows, how, now, run, file.result)
     store.prepare()
     append_score(store.root, score)
     return score
+
+
+def scores_by(store: Store, file: KnownFile, how: str) -> list[Score]:
+    """Return what the log has of a file and one way of scoring, oldest first; also where the value is not known yet."""
+    return [score for score in read_scores(store.root).scores if (score.digest, score.how) == (file.digest, how)]
 
 
 def scores_of(run: Run, scores: Iterable[Score]) -> list[Score]:

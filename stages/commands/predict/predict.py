@@ -47,7 +47,8 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
     from stages.commands.current_model import require_model, tell_if_stale
-    from stages.commands.predict.predict_files import find_file, looks_like_picture, predict_csv, predict_picture
+    from stages.commands.find_file import find_file
+    from stages.commands.predict.predict_files import looks_like_picture, predict_csv, predict_picture
     from stages.commands.predict.training_images import find_training_images
     from stages.commands.predict.write_predictions import require_output, write_predictions
     from stages.shared.messages import counted

@@ -6,7 +6,6 @@ Pixels pass through in blocks; what is kept is the predictions, a few numbers a 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import DataError
 from pipeline.stage import Source
 from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
@@ -29,8 +28,6 @@ from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.profile import differences
-from stages.ingest.sources.find import from_home
-from stages.ingest.sources.zip_files import require_readable
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels, Probabilities
 from stages.shared.documents import Label
@@ -43,18 +40,6 @@ BLOCK_ROWS = 4096
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
 
 Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n_classes)
-
-
-def find_file(name: str, folder: Path) -> Path:
-    """The file called ``name``, relative to ``folder``; ConfigError if there is none, DataError if unreadable."""
-    path = from_home(name, folder, "the file")
-    if not os.path.lexists(path):
-        raise ConfigError(f"there is no file '{name}'", where=str(path), hint="check the path")
-    if path.is_dir():
-        hint = f"name a file, or several: {name.rstrip('/')}/*.png"
-        raise ConfigError(f"'{name}' is a folder, not a file", where=str(path), hint=hint)
-    require_readable(path)
-    return path
 
 
 def looks_like_picture(path: Path) -> bool:

@@ -29,19 +29,19 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     others, 2021). Without folds, only the validation rows are judged. After a run with folds, as with --set
     train.folds=5, every row is.
     """
-    from dataclasses import asdict
+    from dataclasses import asdict, astuple, fields
 
     from pipeline.planning.current_result import require_current
     from pipeline.terminal.output import print_json
-    from stages.commands.suspects.find_in_results import find_in_results
-    from stages.commands.suspects.write_suspects import require_csv, write_suspects
+    from stages.commands.csv_output import require_csv, write_csv
+    from stages.commands.suspects.find_in_results import Suspect, find_in_results
 
     project = place.load()
     target = require_csv(output, place.base, place.artifacts) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
     found = find_in_results(ingest, encode, evaluate)
     if target:
-        write_suspects(target, found.suspects)
+        write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))
     if as_json:
         print_json(
             {

@@ -14,9 +14,8 @@ from rigging import killed_at
 from toy_project import Toy
 
 from pipeline.errors import StoreError
-from pipeline.fingerprint.files import file_digest
 from pipeline.history.diff import Difference, compare
-from pipeline.history.scores import Maker, by_run, find_maker, record_score, scores_of
+from pipeline.history.scores import KnownFile, by_run, identify, record_score, scores_by, scores_of
 from pipeline.store import line_log
 from pipeline.store.run_log import read_runs
 from pipeline.store.scores import FILE_NAME, Score, append_score, read_scores
@@ -122,37 +121,40 @@ def test_a_run_has_the_last_known_score_of_each_way_and_those_of_equal_bytes() -
     assert by_run([run, make_run(2)], log) == {1: [later, other]}
 
 
-def test_what_made_a_file_is_found_by_its_bytes(toy: Toy) -> None:
-    toy.run("all")
-    toy.settings = {"total.start": 7}
-    toy.run("all")
+def test_what_made_a_file_is_found_by_its_bytes(toy: Toy, tmp_path: Path) -> None:
     store, artifact = toy.store, "total/total.csv"
-    digest = file_digest(store.root / artifact)
-    made = find_maker(store, artifact, digest)
-    assert made == Maker(store.current("total").receipt.generation, read_runs(store.root)[1])
-    toy.settings = {}
-    toy.run("all")  # restores the first result
-    digest = file_digest(store.root / artifact)
-    made = find_maker(store, artifact, digest)
-    assert made is not None
-    assert made.run is not None
-    assert made.run.id == 1
-    assert find_maker(store, "total/summary.json", digest) is None
-    (store.root / "runs.jsonl").unlink()
-    assert find_maker(store, artifact, digest) == Maker(made.result, None)
-
-
-def test_a_score_is_recorded_with_the_run_or_without_one(toy: Toy) -> None:
-    record_score(toy.store, None, digest="0" * 64, name="accuracy", value=0.5, how="answers a.csv")
     toy.run("all")
-    digest = file_digest(toy.store.root / "total/total.csv")
-    maker = find_maker(toy.store, "total/total.csv", digest)
-    record_score(toy.store, maker, digest=digest, name="accuracy", value=0.75, how="answers a.csv", rows=4)
-    first, second = read_scores(toy.store.root).scores
+    path = store.root / artifact
+    for settings, number in (({"total.start": 7}, 2), ({}, 1)):  # of equal bytes; the first result is restored
+        toy.settings = settings
+        toy.run("all")
+        made = identify(store, artifact, path)
+        assert made.result == store.current("total").receipt.generation
+        assert made.run == read_runs(store.root)[number - 1]
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(path.read_bytes())
+    assert identify(store, artifact, copy) == made
+    assert identify(store, "total/summary.json", copy) == KnownFile(made.digest, "", None)
+    (store.root / "runs.jsonl").unlink()
+    assert identify(store, artifact, path) == replace(made, run=None)
+    path.write_text("edited")
+    assert identify(store, artifact, path).result == ""
+
+
+def test_a_score_is_recorded_with_the_run_or_without_one(toy: Toy, tmp_path: Path) -> None:
+    by_hand, artifact = tmp_path / "by_hand.csv", "total/total.csv"
+    by_hand.write_text("made by hand")
+    record_score(toy.store, identify(toy.store, artifact, by_hand), name="accuracy", value=0.5, how="answers a.csv")
+    toy.run("all")
+    made = identify(toy.store, artifact, toy.store.root / artifact)
+    record_score(toy.store, made, name="accuracy", value=0.75, how="answers a.csv", rows=4)
+    record_score(toy.store, made, name="public score", value=None, how="kaggle digits")
+    first, second, sent = read_scores(toy.store.root).scores
     assert (first.run, first.result) == (None, "")
     assert (second.run, second.value, second.rows) == (1, 0.75, 4)
     (run,) = read_runs(toy.store.root)
-    assert scores_of(run, [first, second]) == [second]
+    assert scores_of(run, [first, second, sent]) == [second]
+    assert scores_by(toy.store, made, "kaggle digits") == [sent]
 
 
 def test_a_difference_of_scores_is_told_after_the_figures() -> None:

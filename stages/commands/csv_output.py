@@ -1,16 +1,15 @@
-"""Write suspects to a CSV file that the person names: all of it or nothing."""
+"""Write rows to a CSV file that the person names by --output: all of them or nothing."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import astuple, fields
+from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
 from pipeline.safe_files import replacing, require_output
-from stages.commands.suspects.find_in_results import Suspect
 
 
 def require_csv(name: str, folder: Path, artifacts: Path) -> Path:
@@ -23,13 +22,13 @@ def require_csv(name: str, folder: Path, artifacts: Path) -> Path:
     """
     path = folder / Path(name).expanduser()
     if path.suffix.lower() != ".csv":
-        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {path.stem or 'suspects'}.csv")
+        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {path.stem or 'rows'}.csv")
     require_output(name, path, artifacts)
     return path
 
 
-def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
-    """Write a header and a line for each suspect, as UTF-8 with line feeds. An older file is replaced.
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a header and a line for each row, as UTF-8 with line feeds. An older file is replaced.
 
     Raises
     ------
@@ -40,8 +39,8 @@ def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
         with replacing(path) as file:
             text = TextIOWrapper(file, encoding="utf-8", newline="")
             writer = csv.writer(text, lineterminator="\n")
-            writer.writerow([field.name for field in fields(Suspect)])
-            writer.writerows(map(astuple, suspects))
+            writer.writerow(columns)
+            writer.writerows(rows)
             text.detach()  # what it holds is written, and the file stays open
     except OSError as error:
         _, hint = disk_full(error) or ("", "name another file with --output")

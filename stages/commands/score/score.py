@@ -1,0 +1,131 @@
+"""`pipeline score [SUBMISSION] --answers FILE`: how well a submission does by answers that are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import json_option, project_options
+from pipeline.figures import percent
+
+if TYPE_CHECKING:
+    from pipeline.cli.project import ProjectOptions
+    from stages.commands.score.compare import Answers, Result
+
+SUBMISSION = "submit/submission.csv"
+SHOWN = 20  # wrong rows in the table; --json and --output have them all
+CLASSES = 12  # of which a table has a column each
+CONFUSIONS = 12  # the most frequent ones, where there are more classes
+
+
+@click.command()
+@click.argument("submission", required=False, type=click.Path())
+@click.option(
+    "--answers", required=True, type=click.Path(), metavar="FILE", help="A CSV or .csv.gz with the right labels."
+)
+@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Write all wrong rows to this .csv file.")
+@json_option
+@project_options
+def score(place: ProjectOptions, submission: str | None, answers: str, output: str | None, *, as_json: bool) -> None:
+    """Compare a submission with the right answers.
+
+    SUBMISSION is artifacts/submit/submission.csv, if none is given. The answers have an id and a label in each row,
+    or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
+    """
+    from dataclasses import asdict, astuple, fields
+
+    from pipeline.history.scores import identify, record_score
+    from pipeline.planning.current_result import require_current
+    from pipeline.terminal.output import print_json
+    from stages.commands.csv_output import require_csv, write_csv
+    from stages.commands.find_file import find_file
+    from stages.commands.id_and_label import read_submission
+    from stages.commands.score.compare import Wrong, compare, read_answers
+    from stages.shared.messages import readable
+
+    project = place.load()
+    target = require_csv(output, place.base, place.artifacts) if output else None
+    answers_path = find_file(answers, place.base)
+    if submission:
+        path, name = find_file(submission, place.base), readable(submission)
+    else:
+        path, name = require_current(project, "submit").folder / "submission.csv", f"artifacts/{SUBMISSION}"
+    given = read_submission(path)
+    right = read_answers(answers_path, given)
+    result, file = compare(given, right), identify(project.store, SUBMISSION, path)
+    run = file.run.id if file.run else None
+    if target:
+        write_csv(target, [field.name for field in fields(Wrong)], map(astuple, result.wrong))
+    if as_json:
+        print_json(
+            {
+                "submission": name,
+                "digest": file.digest,
+                "run": run,
+                "answers": readable(answers),
+                "matched_by": right.id_name,
+                "rows": result.n_rows,
+                "errors": len(result.wrong),
+                "accuracy": result.accuracy,
+                "accuracy_interval": result.interval,
+                "classes": result.classes,
+                "confusion": result.confusion.tolist(),
+                "wrong": [asdict(each) for each in result.wrong],
+            }
+        )
+    else:
+        print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
+    record_score(
+        project.store,
+        file,
+        name="accuracy",
+        value=result.accuracy,
+        interval=result.interval,
+        rows=result.n_rows,
+        how=f"answers {readable(answers)}",
+    )
+
+
+def print_result(result: Result, answers: Answers, name: str, output: str | None) -> None:
+    """Print the accuracy, the confusion of classes, and the first wrong rows, or how many were written to a file."""
+    from pipeline.terminal.output import echo, print_table
+    from stages.shared.messages import counted, readable
+
+    low, high = result.interval
+    matched = f"matched by {answers.id_name}" if answers.id_name else "in the order of the rows"
+    n_wrong = len(result.wrong)
+    echo(
+        f"{name}: {counted(result.n_rows, 'row')}, {matched}",
+        f"accuracy {percent(result.accuracy)} (95 % interval {percent(low)} to {percent(high)}), {n_wrong:,} wrong",
+    )
+    if not n_wrong:
+        return
+    echo("")
+    print_confusion(result)
+    echo("")
+    if output:
+        echo(f"{counted(n_wrong, 'wrong row')} written to {readable(output)}")
+        return
+    rows = [(f"{each.row:,}", each.id, each.label, each.predicted) for each in result.wrong[:SHOWN]]
+    print_table(("wrong row", "id", "label", "predicted"), rows, numbers=("wrong row",))
+    if n_wrong > SHOWN:
+        echo(f"and {counted(n_wrong - SHOWN, 'more wrong row')}: --output FILE writes all, --json prints them")
+
+
+def print_confusion(result: Result) -> None:
+    """Print a line for each label and a column for each predicted one; of many classes the most frequent confusions."""
+    from pipeline.terminal.output import print_table
+    from stages.evaluate.report.confusion import frequent_confusions
+
+    if len(result.classes) <= CLASSES:
+        columns = ("label", *(f"as {each}" for each in result.classes))
+        counts = [[f"{count:,}" if count else "·" for count in line] for line in result.confusion.tolist()]
+        rows = [(label, *line) for label, line in zip(result.classes, counts, strict=True)]
+        print_table(columns, rows, numbers=columns[1:])
+        return
+    table = [
+        (result.classes[each.actual], result.classes[each.predicted], f"{each.n_rows:,}", percent(each.share))
+        for each in frequent_confusions(result.confusion, CONFUSIONS)
+    ]
+    print_table(("label", "predicted", "rows", "of the class"), table, numbers=("rows", "of the class"))

@@ -1,0 +1,177 @@
+"""`pipeline score`: a submission beside the right answers, whatever their layout, and what is kept of it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from stages.evaluate.metrics import wilson_interval
+from stages.sample import SAMPLE_FOLDER
+
+SUBMISSION = "ImageId,Label\n1,7\n2,1\n3,7\n4,2\n"
+RIGHT = "ImageId,Label\n1,7\n2,7\n3,7\n4,1\n"
+
+
+def score(folder: Path, *words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["score", *words, "-C", str(folder)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def scored(folder: Path, answers: str | bytes, submission: str = SUBMISSION, *words: str) -> dict[str, object]:
+    write(folder, answers, submission)
+    document: dict[str, object] = json.loads(
+        score(folder, "mine.csv", "--answers", "right.csv", "--json", *words).stdout
+    )
+    return document
+
+
+def write(folder: Path, answers: str | bytes, submission: str = SUBMISSION) -> None:
+    (folder / "mine.csv").write_text(submission)
+    (folder / "right.csv").write_bytes(answers.encode() if isinstance(answers, str) else answers)
+
+
+def test_accuracy_confusion_and_wrong_rows_are_counted_as_by_hand(tmp_path: Path) -> None:
+    document = scored(tmp_path, RIGHT)
+    assert document["accuracy"] == 0.5
+    assert document["accuracy_interval"] == list(wilson_interval(2, 4))
+    assert (document["rows"], document["errors"], document["matched_by"]) == (4, 2, "ImageId")
+    assert document["classes"] == ["1", "2", "7"]
+    assert document["confusion"] == [[0, 1, 0], [0, 0, 0], [1, 0, 2]]  # actual 1, 2, 7; predicted 1, 2, 7
+    assert document["wrong"] == [
+        {"row": 1, "id": "2", "label": "7", "predicted": "1"},
+        {"row": 3, "id": "4", "label": "1", "predicted": "2"},
+    ]
+
+
+LAYOUTS: dict[str, tuple[str | bytes, str | None]] = {
+    "gzipped": (gzip.compress(RIGHT.encode()), "ImageId"),
+    "in another order": ("ImageId,Label\n4,1\n3,7\n2,7\n1,7\n", "ImageId"),
+    "with other names": ("number,answer\n4,1\n1,7\n2,7\n3,7\n", "number"),
+    "with other capitals, label first": ("LABEL,imageid\n1,4\n7,1\n7,2\n7,3\n", "imageid"),
+    "with more columns": ("x,Label,ImageId,y\n,1,4,\n,7,1,\n,7,2,\n,7,3,\n", "ImageId"),
+    "as MNIST's own test set": ("label,1x1,1x2\n7,0,0\n7,0,0\n7,0,0\n1,0,0\n", None),
+    "as labels alone": ("label\n7\n7\n7\n1\n", None),
+    "as labels alone under another name": ("answer\n7\n7\n7\n1\n", None),
+    "with blanks, CR LF and a byte-order mark": ("\ufeffImageId, Label\r\n1, 7\r\n2, 7\r\n3, 7\r\n4, 1\r\n", "ImageId"),
+    "in quotes": ('"ImageId","Label"\n"1","7"\n"2","7"\n"3","7"\n"4","1"\n', "ImageId"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_answers_are_matched_whatever_their_layout(tmp_path: Path, layout: str) -> None:
+    answers, matched_by = LAYOUTS[layout]
+    document = scored(tmp_path, answers)
+    assert document["matched_by"] == matched_by
+    assert [row["row"] for row in document["wrong"]] == [1, 3]
+
+
+def test_labels_that_are_texts_are_compared_as_texts(tmp_path: Path) -> None:
+    document = scored(tmp_path, "id,label\n1,b\n2,a\n", "id,label\n1,b\n2,b\n")
+    assert document["classes"] == ["a", "b"]
+    assert document["confusion"] == [[0, 1], [0, 1]]
+
+
+REFUSED: dict[str, tuple[str, str, list[str]]] = {
+    "other ids": (
+        "ImageId,Label\n1,7\n2,7\n3,7\n9,1\n8,1\n",
+        SUBMISSION,
+        ["the ids of right.csv are not those of mine.csv", "1 id only in", ": 4\n", "2 ids only in", ": 9, 8"],
+    ),
+    "an id twice": ("ImageId,Label\n1,7\n2,7\n2,7\n4,1\n", SUBMISSION, ["1 id that stands more than once, e.g. '2'"]),
+    "too few labels": ("label\n7\n7\n7\n", SUBMISSION, ["has 3 rows, and mine.csv has 4"]),
+    "labels without a header": ("7\n7\n7\n1\n", SUBMISSION, ["has 3 rows", "below a line with the column's name"]),
+    "no label column": ("a,b,c\n1,2,3\n", SUBMISSION, ["no column 'Label' or 'label'", "a, b, c"]),
+    "no rows": ("ImageId,Label\n", SUBMISSION, ["has a header, but no rows"]),
+    "a row that is too short": ("ImageId,Label\n1,7\n2\n", SUBMISSION, ["has 1 cell, and the header has 2", "line 3"]),
+    "labels written otherwise": (
+        RIGHT.replace(",7", ",7.0").replace(",1\n", ",1.0\n"),
+        SUBMISSION,
+        ["the labels in right.csv are written otherwise", "1.0, 7.0", "1, 2, 7"],
+    ),
+    "a web page": ("<html>", SUBMISSION, ["right.csv is a web page"]),
+    "a submission of three columns": (RIGHT, "a,b,c\n1,2,3\n", ["mine.csv has 3 columns, and a submission has two"]),
+    "a submission with an id twice": (RIGHT, "id,label\n1,2\n1,2\n", ["mine.csv has 1 id that stands more than once"]),
+    "semicolons": (RIGHT.replace(",", ";"), SUBMISSION, ["separated by semicolons"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_compared_is_refused_with_examples_and_nothing_is_kept(tmp_path: Path, case: str) -> None:
+    answers, submission, told = REFUSED[case]
+    write(tmp_path, answers, submission)
+    stderr = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1).stderr
+    for part in (*told, "hint:"):
+        assert part in stderr
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_ids_that_differ_are_told_in_bounds(tmp_path: Path) -> None:
+    many = "".join(f"{number},7\n" for number in range(5, 10_000))
+    write(tmp_path, f"ImageId,Label\n{many}")
+    stderr = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1).stderr
+    assert "and 9,990 more" in stderr
+    assert len(stderr) < 1000
+
+
+def test_a_file_made_by_hand_is_scored_and_kept_without_a_run(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    result = score(tmp_path, "mine.csv", "--answers", "right.csv")
+    assert "mine.csv, made by hand: 4 rows, matched by ImageId" in result.stdout
+    assert "accuracy 50.00 % (95 % interval 15.00 % to 85.00 %), 2 wrong" in result.stdout
+    (line,) = (tmp_path / "artifacts/scores.jsonl").read_text().splitlines()
+    kept = json.loads(line)
+    assert (kept["value"], kept["rows"], kept["run"], kept["how"]) == (0.5, 4, None, "answers right.csv")
+
+
+def test_all_wrong_rows_are_written_and_few_are_shown(tmp_path: Path) -> None:
+    n = 30
+    submission = "id,label\n" + "".join(f"{row},1\n" for row in range(n))
+    write(tmp_path, submission.replace(",1\n", ",2\n"), submission)
+    shown = score(tmp_path, "mine.csv", "--answers", "right.csv").stdout
+    assert "and 10 more wrong rows: --output FILE writes all" in shown
+    result = score(tmp_path, "mine.csv", "--answers", "right.csv", "-o", "wrong.csv")
+    assert "30 wrong rows written to wrong.csv" in result.stdout
+    rows = list(csv.reader((tmp_path / "wrong.csv").open()))
+    assert rows[0] == ["row", "id", "label", "predicted"]
+    assert rows[1:] == [[str(row), str(row), "2", "1"] for row in range(n)]
+
+
+def test_of_many_classes_the_most_frequent_confusions_are_shown(tmp_path: Path) -> None:
+    submission = "id,label\n" + "".join(f"{row},{row % 20}\n" for row in range(100))
+    write(tmp_path, submission.replace(",7\n", ",3\n"), submission)
+    shown = score(tmp_path, "mine.csv", "--answers", "right.csv").stdout
+    assert "as 7" not in shown
+    (line,) = [line for line in shown.splitlines() if line.split()[:2] == ["3", "7"]]
+    assert line.split() == ["3", "7", "5", "50.00", "%"]
+
+
+def test_the_submission_of_a_run_is_scored_and_the_run_has_the_score(sample_copy: Path) -> None:
+    answers = str(SAMPLE_FOLDER / "answers.csv.gz")
+    before = CliRunner().invoke(main, ["runs", "-C", str(sample_copy)]).stdout
+    assert "score" not in before
+    result = score(sample_copy, "--answers", answers)
+    assert "artifacts/submit/submission.csv, of run 1: 359 rows" in result.stdout
+    runs = json.loads(CliRunner().invoke(main, ["runs", "--json", "-C", str(sample_copy)]).stdout)
+    (kept,) = runs[0]["scores"]
+    assert kept["value"] == runs[0]["figures"]["submit: sample test score"]
+    assert (kept["name"], kept["rows"], kept["run"]) == ("accuracy", 359, 1)
+    assert "score" in CliRunner().invoke(main, ["runs", "-C", str(sample_copy)]).stdout
+    copy = sample_copy / "copy.csv"
+    shutil.copy(sample_copy / "artifacts/submit/submission.csv", copy)
+    assert "copy.csv, of run 1: 359 rows" in score(sample_copy, "copy.csv", "--answers", answers).stdout
+
+
+def test_without_a_submission_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    assert "pipeline run submit" in score(tmp_path, "--answers", "right.csv", code=1).stderr
+    assert "there is no file 'other.csv'" in score(tmp_path, "mine.csv", "--answers", "other.csv", code=2).stderr
+    assert "missing option '--answers'" in score(tmp_path, "mine.csv", code=2).stderr
