@@ -20,9 +20,9 @@ from pipeline.store.run_log import Run, read_runs
 from pipeline.sweep.changes import Base, Change, find_changes, joined
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import Screen, find_done, find_results, run_sweep
-from pipeline.sweep.search_space import settings_text
 from pipeline.sweep.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
 from pipeline.sweep.trials import Sweep, make_sweep
+from pipeline.toml_text import setting_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: b
     results = {result.trial.number: result for result in run_sweep(project, experiment.sweep, screen, wait=wait)}
     for result in results.values():
         if result.problem:
-            where = settings_text(result.trial.settings)
+            where = " ".join(setting_texts(result.trial.settings))
             hint = f"pipeline run all --like {experiment.runs[0].id}, with these settings, shows more"
             raise StageError(f"a run between the two failed: {result.problem}", where=where, hint=hint)
     values = [

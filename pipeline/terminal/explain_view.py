@@ -10,7 +10,7 @@ from pipeline.sweep.explain import Cost, Experiment, Explanation
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.shares import Share
 from pipeline.terminal.output import echo, notify, print_table
-from pipeline.toml import toml_text
+from pipeline.toml_text import toml_text
 
 
 def print_cost(experiment: Experiment, cost: Cost) -> None:
