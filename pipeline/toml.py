@@ -56,6 +56,21 @@ def parse_document(text: str) -> dict[str, Any]:
         raise TomlError("it holds a number of thousands of digits") from error
 
 
+def line_of(document: str, name: str) -> int | None:
+    """Return the line, from 1, where a key or table (``train.epochs``) begins; None if no line by itself tells."""
+    table = ""
+    for number, line in enumerate(map(str.strip, document.split("\n")), 1):
+        header, _, after = line.lstrip("[").partition("]")
+        if line.startswith("[") and after.lstrip("] ")[:1] in {"", "#"}:
+            table = found = _plain_key(header)
+        else:
+            key, equals, _ = line.partition("=")
+            found = f"{table}.{_plain_key(key)}".lstrip(".") if equals else ""
+        if f"{found}.".startswith(f"{name}."):
+            return number
+    return None
+
+
 def parse_value(text: str) -> Any:
     """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out.
 
@@ -92,6 +107,11 @@ def unfit(value: Any) -> str:
         elif isinstance(each, str) and not _is_unicode(each):
             return "is not written in UTF-8"
     return ""
+
+
+def _plain_key(written: str) -> str:
+    """Return a dotted key without its quotes and spaces."""
+    return re.sub("[\\s\"']", "", written)
 
 
 def _longest_key(text: str) -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.names import find_setting
 from pipeline.errors import ConfigError, nearest, shortened
 from pipeline.stage import Stage
-from pipeline.toml import SIMPLER, TomlError, parse_document, parse_value, read_text
+from pipeline.toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
@@ -31,19 +31,33 @@ class Setting:
     value: Any
     origin: str
     written: str | None = None  # the value as a person wrote it, in the environment or after --set
+    document: str = ""  # the file's text, if it stands in a file
 
     @property
     def name(self) -> str:
         return f"{self.stage}.{self.key}"
 
+    @property
+    def place(self) -> str:
+        """Where it is written, with the line if that is in a file."""
+        return place_in_file(self.document, self.name) if self.document else self.origin
 
-def read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, Any]], str | None]:
-    """Return the tables of pipeline.toml and the preset that it chooses, both empty where there is no file."""
+
+def place_in_file(document: str, name: str) -> str:
+    """Return where a key or table stands in pipeline.toml: ``pipeline.toml, line 3``."""
+    line = line_of(document, name)
+    return f"{FILE_NAME}, line {line}" if line else FILE_NAME
+
+
+def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str | None, str]:
+    """Return the settings of pipeline.toml, the preset that it chooses, and where it does; nothing without a file."""
+    document = ""
     try:
-        content = parse_document(read_text(path))
+        document = read_text(path)
+        content = parse_document(document)
     except FileNotFoundError as error:
         if not path.is_symlink():
-            return {}, None
+            return [], None, ""
         raise ConfigError(
             f"{FILE_NAME} is a link to nothing", where=str(path), hint="remove the link, or make what it leads to"
         ) from error
@@ -55,31 +69,36 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[dict[str, dict[str, 
         raise ConfigError(
             f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
         ) from error
-    preset = content.pop("preset", None)
+    preset, place = content.pop("preset", None), place_in_file(document, "preset")
     if preset is not None and not isinstance(preset, str):
-        raise ConfigError("preset must be a text", where=FILE_NAME, hint='write preset = "fast"')
+        raise ConfigError("preset must be a text", where=place, hint='write preset = "fast"')
     names = [stage.name for stage in stages]
     for name, table in content.items():
         if name not in names:
             is_table, shown = isinstance(table, dict), shortened(name)
             raise ConfigError(
                 f"there is no stage '{shown}'" if is_table else f"the key '{shown}' stands outside every table",
-                where=f"[{shown}] in {FILE_NAME}" if is_table else f"{shown} in {FILE_NAME}",
+                where=f"{f'[{shown}]' if is_table else shown} in {place_in_file(document, name)}",
                 hint=nearest(name, [*names, "preset"], "tables")
                 if is_table or difflib.get_close_matches(name, ["preset"])
                 else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
             )
         if not isinstance(table, dict):
-            raise ConfigError(f"'{name}' must be a table", where=FILE_NAME, hint=f"write [{name}] and its keys below")
-    return content, preset
+            where, hint = place_in_file(document, name), f"write [{name}] and its keys below"
+            raise ConfigError(f"'{name}' must be a table", where=where, hint=hint)
+    return [replace(each, document=document) for each in from_tables(content, FILE_NAME)], preset, place
 
 
-def from_preset(presets: Presets, name: str | None) -> list[Setting]:
-    """Return the settings of a preset, none without a name; raises ConfigError if there is no such preset."""
+def from_preset(presets: Presets, name: str | None, place: str) -> list[Setting]:
+    """Return the settings of a preset that is chosen at ``place``, none without a name.
+
+    Raises ConfigError if there is no such preset.
+    """
     if name is None:
         return []
     if name not in presets:
-        raise ConfigError(f"there is no preset '{shortened(name)}'", hint=nearest(name, presets, "presets"))
+        hint = nearest(name, presets, "presets")
+        raise ConfigError(f"there is no preset '{shortened(name)}'", where=place, hint=hint)
     return list(from_tables(presets[name], f"preset {name}"))
 
 

@@ -53,7 +53,8 @@ def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
         if stage.name == stage_name:
             keys = stage.parameters.__struct_fields__
             if key not in keys:
-                raise ConfigError(f"{stage_name} has no setting '{shortened(key)}'", hint=nearest_setting(key, stage))
+                what, hint = f"{stage_name} has no setting '{shortened(key)}'", nearest_setting(key, stage)
+                raise ConfigError(what, where=shortened(name), hint=hint)
             return stage, key
     raise ConfigError(
         f"there is no stage '{shortened(stage_name)}'",

@@ -25,7 +25,6 @@ from pipeline.config.layers import (
     from_environment,
     from_names,
     from_preset,
-    from_tables,
     near_misses,
     parse_set,
     read_file,
@@ -103,10 +102,15 @@ def load_config(
             what = f"--preset and --like exclude each other: {like.origin} brings its own preset"
             raise ConfigError(what, hint="leave one of them out")
         return _resolve_like(stages, presets, like, [parse_set(text, stages) for text in sets])
-    tables, file_preset = read_file(folder / FILE_NAME, stages)
-    chosen = preset or environment.get(f"{PREFIX}PRESET") or file_preset
-    layers = from_preset(presets, chosen)
-    layers += from_tables(tables, FILE_NAME)
+    of_file, file_preset, place = read_file(folder / FILE_NAME, stages)
+    variable = f"{PREFIX}PRESET"
+    choices_of_preset = (
+        (preset, "--preset"),
+        (environment.get(variable), f"environment {variable}"),
+        (file_preset, place),
+    )
+    chosen, place = next((choice for choice in choices_of_preset if choice[0]), (None, ""))
+    layers = from_preset(presets, chosen, place) + of_file
     layers += from_environment(environment, stages)
     layers += [parse_set(text, stages) for text in sets]
     return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)))
@@ -117,7 +121,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
 
     A default, or the preset, may have been another one then. So the run's own parameters win over what these are now.
     """
-    layers = [*from_preset(presets, like.preset), *from_names(like.changed, like.origin, stages)]
+    layers = [*from_preset(presets, like.preset, like.origin), *from_names(like.changed, like.origin, stages)]
     config = _resolve(stages, layers, like.preset)
     now = {f"{stage.name}.{key}": value for stage in stages for key, value in config.values(stage.name).items()}
     other = {name: value for name, value in like.parameters.items() if name in now and value != now[name]}
@@ -136,7 +140,7 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
         if setting.key not in keys:
             raise ConfigError(
                 f"{setting.stage} has no setting '{shortened(setting.key)}'",
-                where=f"{shortened(setting.name)} in {setting.origin}",
+                where=f"{shortened(setting.name)} in {setting.place}",
                 hint=nearest_setting(setting.key, stage),
             )
         winners[setting.name] = setting
@@ -155,7 +159,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
     for item in given.values():
         if problem := unfit(item.value):
-            raise ConfigError(f"{item.name} {problem}", where=item.origin, hint=_advice(stage, item.key))
+            raise ConfigError(f"{item.name} {problem}", where=item.place, hint=_advice(stage, item.key))
     try:
         parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:
@@ -164,7 +168,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         setting = given.get(key)
         if setting is None:  # a rule that concerns several keys at once
             named = [item for item in given.values() if item.key in reason] or list(given.values())
-            names = ", ".join(f"{item.name} in {item.origin}" for item in named)
+            names = ", ".join(f"{item.name} in {item.place}" for item in named)
             raise ConfigError(
                 f"the settings of {stage.name} do not fit together: {shortened(reason, 300)}",
                 where=names,
@@ -175,7 +179,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             raise _no_such_choice(stage, setting, unknown[1], known) from error
         raise ConfigError(
             f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(_plain_reason(reason), 300)}",
-            where=setting.origin,
+            where=setting.place,
             hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
     for item in given.values():
@@ -203,7 +207,7 @@ def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequenc
     close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
     return ConfigError(
         f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
-        where=setting.origin,
+        where=setting.place,
         hint=(f"did you mean '{close[0]}'? " if close else "") + _advice(stage, setting.key),
     )
 

@@ -106,7 +106,7 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("run", "all", "--from", "total", "--to", "load"), "no stage is left to run"),
         (("run", "all", "--set", "power.exponent=9"), "power.exponent cannot be 9"),
         (("run", "all", "--set", "power.exponnet=1"), "did you mean 'exponent'?"),
-        (("run", "all", "--preset", "cube"), "did you mean 'cubes'?"),
+        (("run", "all", "--preset", "cube"), "  where: --preset\n  hint:  did you mean 'cubes'?"),
         (("run", "all", "--set", "load.path=gone.txt"), "there is no such file"),
         (
             ("run",),

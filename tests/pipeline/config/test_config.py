@@ -163,7 +163,7 @@ def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, 
 def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="do not fit together: it cannot both fail and wait") as caught:
         load(tmp_path, "[total]\nfails = true", sets=("total.waits=true",))
-    assert caught.value.where == "total.fails in pipeline.toml, total.waits in --set"
+    assert caught.value.where == "total.fails in pipeline.toml, line 2, total.waits in --set"
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,37 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
             (),
             {},
             "power has no setting 'exponnet'",
-            "power.exponnet in pipeline.toml",
+            "power.exponnet in pipeline.toml, line 2",
             "'exponent'",
         ),
-        ("[powr]\n", (), {}, "there is no stage 'powr'", "[powr] in pipeline.toml", "'power'"),
+        ("[powr]\n", (), {}, "there is no stage 'powr'", "[powr] in pipeline.toml, line 1", "'power'"),
         ("[zzz]\n", (), {}, "there is no stage 'zzz'", "[zzz]", "load, power, parity, total"),
-        ("power = 3", (), {}, "'power' must be a table", "pipeline.toml", "[power]"),
-        ("preset = 3", (), {}, "preset must be a text", "pipeline.toml", "preset ="),
-        ('preset = "cube"', (), {}, "there is no preset 'cube'", "", "'cubes'"),
+        ("power = 3", (), {}, "'power' must be a table", "pipeline.toml, line 1", "[power]"),
+        ("preset = 3", (), {}, "preset must be a text", "pipeline.toml, line 1", "preset ="),
+        ('\npreset = "cube"', (), {}, "there is no preset 'cube'", "pipeline.toml, line 2", "'cubes'"),
+        ("", (), {"PIPELINE_PRESET": "cube"}, "there is no preset 'cube'", "environment PIPELINE_PRESET", "'cubes'"),
+        (
+            "# x = 1\n\nexponent = 3",
+            (),
+            {},
+            "stands outside every table",
+            "exponent in pipeline.toml, line 3",
+            "[power]",
+        ),
+        ("[power]\nexponent = 99", (), {}, "power.exponent cannot be 99", "pipeline.toml, line 2", "it means"),
+        ("power.exponent = 99", (), {}, "power.exponent cannot be 99", "pipeline.toml, line 1", "it means"),
+        ("[ 'power' ]\r\n 'exponent' = 99", (), {}, "power.exponent cannot be 99", "pipeline.toml, line 2", "it means"),
+        ("power = {exponent = 99}", (), {}, "power.exponent cannot be 99", "pipeline.toml", "it means"),
+        ("[total]\nstart = 1\n[power]\nstart = 1", (), {}, "power has no setting 'start'", "pipeline.toml, line 4", ""),
+        (
+            "load.path = [\n[1],\n[\"# a=1\"],\n]\nload.limit = 'x'",
+            (),
+            {},
+            "load.path cannot be",
+            "pipeline.toml, line 1",
+            "",
+        ),
+        ("[load]\n[load]", (), {}, "(at line 2, column 6)", "pipeline.toml", ""),
         ("[power\n", (), {}, "not valid TOML", "pipeline.toml", "[train], below it epochs = 5"),
         ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "--set powr.exponent=1", "'power'"),
         ("", ("power.exponnet=1",), {}, "power has no setting 'exponnet'", "power.exponnet in --set", "'exponent'"),
