@@ -17,8 +17,8 @@ from pipeline.leftovers import open_draft
 NOT_FOR_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def require_output(name: str | Path, path: Path, artifacts: Path) -> None:
-    """See that the file which the user names by --output can be written.
+def require_output(name: str | Path, path: Path, artifacts: Path, option: str = "--output") -> None:
+    """See that the file which the user names by an option can be written.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def require_output(name: str | Path, path: Path, artifacts: Path) -> None:
     except OSError as error:  # a name that is too long, or a folder above that may not be entered
         problem, hint = f"cannot be written: {error.strerror}", "name another"
     if problem:
-        raise ConfigError(f"--output {name} {problem}", where=str(path), hint=hint)
+        raise ConfigError(f"{option} {name} {problem}", where=str(path), hint=hint)
 
 
 def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:

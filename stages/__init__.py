@@ -16,7 +16,7 @@ STAGES = (
         function="stages.ingest.ingest:ingest",
         parameters=IngestParameters,
         sources="stages.ingest.sources.find:find_sources",
-        not_in_key=("train", "test", "archive", "sample_submission"),
+        not_in_key=("train", "test", "archive", "sample_submission", "kaggle_input"),
         inputs=(),
         outputs=(
             Artifact("ingest/train.parquet", check="stages.ingest.checks:check_train_table"),
@@ -123,6 +123,8 @@ STAGES = (
         outputs=(Artifact("submit/submission.csv", check="stages.submit.checks:check_submission"),),
     ),
 )
+
+SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies
 
 # name -> what runs it; the summaries that --help shows are the commands' own
 COMMANDS = {

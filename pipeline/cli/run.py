@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -58,13 +59,27 @@ selection_options = option_group(
 
 @click.command()
 @selection_options
+@click.option(
+    "--submission",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Copy the submission to this file too.",
+)
 @settings_options
 @execution_options
 @output_options(dry_run="Show what would run and why, and run nothing.", quiet="Show nothing but warnings and errors.")
 @project_options
-def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, output: OutputOptions) -> None:
+def run(
+    place: ProjectOptions,
+    chosen: SelectionOptions,
+    execution: Execution,
+    output: OutputOptions,
+    *,
+    submission: Path | None,
+) -> None:
     """Bring stages up to date. Stages that they depend on come first."""
     from pipeline.cli.project import ARTIFACTS
+    from pipeline.execution.copy_result import copy_result, plan_copy
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan
     from pipeline.planning.selection import select
@@ -72,10 +87,16 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
     from pipeline.terminal.output import print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
+    from stages import SUBMISSION
 
     project = replace(place.load(), execution=execution)
     selection = select(
         project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
+    )
+    copy = (
+        plan_copy(SUBMISSION, submission, place.base, place.artifacts, selection, option="--submission")
+        if submission
+        else None
     )
     if output.dry_run:
         plan = make_plan(take_snapshot(project, selection), selection)
@@ -83,7 +104,9 @@ def run(place: ProjectOptions, chosen: SelectionOptions, execution: Execution, o
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)
+    if copy:
+        copy_result(project, result, copy)
     if output.as_json:
-        print_json(result_data(result, ARTIFACTS))
+        print_json(result_data(result, ARTIFACTS, copy))
     else:
-        print_result(result, project.stages, str(place.artifacts), quiet=output.quiet)
+        print_result(result, project.stages, str(place.artifacts), copy, quiet=output.quiet)

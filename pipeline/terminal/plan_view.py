@@ -16,6 +16,7 @@ from pipeline.terminal.table import draw_table
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
+    from pipeline.execution.copy_result import Copy
     from pipeline.execution.run import RunResult
 
 SHARE_FOR_REASONS = 4  # reasons are a column of their own if they take no more than a quarter of the width
@@ -60,12 +61,13 @@ def reason_data(reason: Reason) -> dict[str, Any]:
     }
 
 
-def print_result(result: RunResult, stages: Sequence[Stage], folder: str, *, quiet: bool) -> None:
-    """Print the table at the end of a run, what was noticed, and where the results lie."""
+def print_result(
+    result: RunResult, stages: Sequence[Stage], folder: str, copy: Copy | None = None, *, quiet: bool
+) -> None:
+    """Print the table at the end of a run, what was noticed, and where the results and a copy of one lie."""
     if not quiet:
         _print_stages(result)
-        for path in result_paths(result, stages, folder):
-            echo(path)
+        echo(*result_paths(result, stages, folder), *([str(copy.path)] if copy else []))
     for done in result.stages:
         for warning in done.receipt.warnings if done.receipt else ():
             notify(f"warning: {warning}")
@@ -106,7 +108,7 @@ def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> lis
     ]
 
 
-def result_data(result: RunResult, folder: str) -> dict[str, Any]:
+def result_data(result: RunResult, folder: str, copy: Copy | None = None) -> dict[str, Any]:
     """Return what became of a run as plain data."""
     return {
         "stages": [
@@ -123,6 +125,7 @@ def result_data(result: RunResult, folder: str) -> dict[str, Any]:
             for done in result.stages
         ],
         "notices": result.notices,
+        "submission": str(copy.path) if copy else None,
     }
 
 

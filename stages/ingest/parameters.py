@@ -24,6 +24,13 @@ class IngestParameters(Parameters, frozen=True):
             '"auto": the one that lies beside the test set; "none": none.'
         ),
     ] = "auto"
+    kaggle_input: Annotated[
+        str | None,
+        Meta(
+            description="Folder below which the files are looked for if data/ holds none, as in Kaggle's notebooks; "
+            '"none": nowhere.'
+        ),
+    ] = "/kaggle/input"
     has_header: Annotated[bool, Meta(description="Whether the first line names the columns.")] = True
     label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
     id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"

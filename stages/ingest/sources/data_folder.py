@@ -90,13 +90,13 @@ def zip_in(data: Path) -> dict[str, Source]:
         return holding[0]
     if not holding:
         raise DataError(
-            f"none of the {len(zips)} zips in data/ holds both train.csv and test.csv: {listed(zips, data)}",
+            f"none of the {len(zips)} zips in {data.name}/ holds both train.csv and test.csv: {listed(zips, data)}",
             where=str(data),
             hint="name one for each file train.csv.zip and test.csv.zip, or unzip them, and set ingest.train and "
             "ingest.test to the two CSV files",
         )
     raise DataError(
-        f"of the {len(zips)} zips in data/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
+        f"of {len(zips)} zips in {data.name}/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
         where=str(data),
         hint="leave one of them, or set ingest.archive to the one that is meant",
     )

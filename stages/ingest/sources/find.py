@@ -6,9 +6,11 @@ Each of train, test and sample_submission is looked for in this order:
 2. the zip in ``ingest.archive``, if that is set; otherwise
 3. ``data/train.csv`` and ``data/test.csv``, each also as ``.csv.gz``; they win over a zip beside them;
 4. ``data/train.csv.zip`` and ``data/test.csv.zip``, a zip for each file;
-5. the one zip in ``data/`` that holds both.
+5. the one zip in ``data/`` that holds both;
+6. the one folder below ``ingest.kaggle_input`` that holds both: there Kaggle's notebooks have a competition's files.
 
-Without any of these, the bundled sample is taken. But if ``data/`` holds anything that may be data, that is an error.
+Without any of these, the bundled sample is taken. But if ``data/``, or that folder, holds anything that may be data,
+that is an error.
 
 The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
 nothing heavy and reads no data: a zip's directory at most.
@@ -37,6 +39,7 @@ from stages.ingest.sources.data_folder import (
     source_in_zip,
     unread_zips,
 )
+from stages.ingest.sources.kaggle_input import files_below
 from stages.ingest.sources.leakage import NOTICE, note_beside
 from stages.ingest.sources.zip_files import require_readable
 from stages.sample import SAMPLE_FOLDER
@@ -66,12 +69,12 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     files = {name: configured_file(name, path, folder) for name, path in configured.items()}
     data = folder / "data"
     found = {} if set(PAIR) <= files.keys() and parameters.archive is None else in_archive_or_data(parameters, folder)
+    notices = []
     if not files.keys() & set(PAIR) and not found:
-        if files:
-            what = "ingest.sample_submission is set, but there is no data that it belongs to"
-            raise ConfigError(what, where=str(data), hint=PUT_FILES)
         require_nothing_meant(data)
-        return sample()
+        if not (found := in_kaggle_input(parameters, folder)):
+            return sample_instead_of(files, data)
+        notices.append(f"Nothing lies in data/, so the files are read where they are:\n{shown(found, folder)}")
     for name in PAIR:
         if name in found:
             files.setdefault(name, found[name])
@@ -82,7 +85,7 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     note = note_beside(files["train"])
     for source in (*files.values(), *([note] if note else [])):
         require_readable(source.path)
-    notices = [NOTICE] if note else []
+    notices += [NOTICE] if note else []
     if all(files[name] is found.get(name) for name in PAIR) and (unread := unread_zips(found, data)):
         notices.append(f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it.")
     sources = (*(files[name] for name in FILE_NAMES if name in files), *([note] if note else []))
@@ -96,6 +99,15 @@ def in_archive_or_data(parameters: IngestParameters, folder: Path) -> dict[str, 
         return require_pair(members_of(archive), archive)
     require_folder(folder / "data")
     return files_in(folder / "data")
+
+
+def in_kaggle_input(parameters: IngestParameters, folder: Path) -> dict[str, Source]:
+    """The files below ``ingest.kaggle_input``. Only a place that is not the default one must be there."""
+    place = parameters.kaggle_input
+    if place is None or place in LEFT_OUT:
+        return {}
+    is_default = place == type(parameters)().kaggle_input
+    return files_below(Path(place) if is_default else configured_path("kaggle_input", place, folder))
 
 
 def configured_file(name: str, path: str, folder: Path) -> Source:
@@ -175,8 +187,17 @@ def shown(files: dict[str, Source], folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def sample() -> Sources:
-    """The bundled sample, and the words that say so."""
+def sample_instead_of(files: dict[str, Source], data: Path) -> Sources:
+    """The bundled sample, and the words that say so, unless a path that is set shows that other data is meant.
+
+    Raises
+    ------
+    ConfigError
+        A sample submission is set, and no data.
+    """
+    if files:
+        what = "ingest.sample_submission is set, but there is no data that it belongs to"
+        raise ConfigError(what, where=str(data), hint=PUT_FILES)
     return Sources(
         files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
         origin=SAMPLE_ORIGIN,

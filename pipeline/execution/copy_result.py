@@ -1,0 +1,68 @@
+"""A copy of one artifact at a place that the user names, such as a notebook's folder of results.
+
+What is copied is the result that the run has certified, and the copy is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError, StageError, StoreError, disk_full
+from pipeline.execution.run import RunResult
+from pipeline.planning.current_result import require_current
+from pipeline.planning.project import Project
+from pipeline.planning.selection import Selection
+from pipeline.safe_files import replacing, require_output
+from pipeline.stage import maker_of
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Which artifact (``submit/submission.csv``) is copied, and where to."""
+
+    artifact: str
+    path: Path
+
+
+def plan_copy(artifact: str, name: Path, base: Path, artifacts: Path, selection: Selection, *, option: str) -> Copy:
+    """Return the copy that the user asks for by ``option``; its ``name`` is seen from ``base``.
+
+    Raises ConfigError, before anything runs, where no file can be written, or the selected stages do not make it.
+    """
+    maker = maker_of(artifact)
+    if maker not in selection.stages:
+        raise ConfigError(
+            f"{option} copies {artifact}, and {maker} is not among the stages to run",
+            hint=f"name {maker} too, as in pipeline run all {option} {name}",
+        )
+    require_output(name, base / name, artifacts, option)
+    return Copy(artifact, base / name)
+
+
+def copy_result(project: Project, result: RunResult, copy: Copy) -> None:
+    """Write the copy of what a run has made or found fresh; an earlier file stays as it is until the new one is whole.
+
+    Raises
+    ------
+    StageError
+        Another run has made another result meanwhile, or the file is not what its receipt certifies.
+    StoreError
+        It cannot be written.
+    """
+    maker, name = maker_of(copy.artifact), Path(copy.artifact).name
+    current = require_current(project, maker)
+    if current.receipt not in [done.receipt for done in result.stages]:
+        raise StageError(
+            f"another run has replaced the result of {maker}", hint="run it again, to copy what is there now"
+        )
+    try:
+        content = (current.folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != current.receipt.outputs[name].bytes:
+            raise StageError(f"{copy.artifact} has changed while it was copied", hint=f"pipeline run {maker}")
+        with replacing(copy.path) as file:
+            file.write(content)
+    except OSError as error:
+        what, hint = disk_full(error) or (error.strerror or str(error), "name another place, and run again")
+        raise StoreError(f"{copy.artifact} cannot be copied: {what}", where=str(copy.path), hint=hint) from error

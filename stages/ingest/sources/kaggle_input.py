@@ -1,0 +1,112 @@
+"""A competition's files where Kaggle's notebooks have them: below /kaggle/input, in one folder or deeper."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import DataError
+from pipeline.stage import Source
+from stages.ingest.sources.data_folder import (
+    FILE_NAMES,
+    MOST_ENTRIES,
+    PAIR,
+    SET_PATHS,
+    advice,
+    files_in,
+    listed,
+    members_of,
+    possible_data,
+    require_folder,
+)
+
+DEEPEST = 4  # folders in folders that are looked into: /kaggle/input/datasets/OWNER/NAME/FOLDER
+ENDINGS = ("", ".gz", ".zip")  # of train.csv and test.csv
+
+
+def files_below(place: Path) -> dict[str, Source]:
+    """The training and the test set in the one folder below ``place``, or ``place`` itself, that holds both.
+
+    Nothing if ``place`` is not there, or holds nothing that may be data.
+
+    Raises
+    ------
+    DataError
+        Several folders hold both, no folder does and something else may be meant, or a zip cannot be trusted.
+    """
+    require_folder(place)
+    problems: list[DataError] = []
+    holding = list(folders_with_both(place, problems))
+    if len(holding) == 1:
+        return files_in(holding[0])
+    if holding:
+        raise DataError(
+            f"{len(holding)} folders below {place} hold train.csv and test.csv: {listed(holding, place)}",
+            where=str(place),
+            hint=f"name the one that is meant: --set ingest.kaggle_input={holding[0]}",
+        )
+    if problems:
+        raise problems[0]
+    if others := sorted(possible_data(place)):
+        raise DataError(
+            f"no folder below {place} holds train.csv and test.csv; there is {listed(others, place)}",
+            where=str(place),
+            hint=f"{advice(others)}{SET_PATHS}; --set ingest.kaggle_input=none leaves that folder alone",
+        )
+    return {}
+
+
+def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
+    """The folders that hold a training and a test set, the ones less deep first; none within such a folder.
+
+    ``problems`` is given what is wrong with zips that cannot be looked into.
+
+    Raises
+    ------
+    DataError
+        There are more files and folders than can be looked through.
+    """
+    level, n_entries = [place], 0
+    seen: set[tuple[int, int]] = set()
+    for _ in range(DEEPEST + 1):
+        below: list[Path] = []
+        for folder in level:
+            entries = new_entries(folder, seen)
+            n_entries += len(entries)
+            if n_entries > MOST_ENTRIES:
+                what, hint = (
+                    f"there are over {MOST_ENTRIES:,} files below {place}",
+                    "set ingest.kaggle_input to one folder",
+                )
+                raise DataError(what, where=str(place), hint=f"{hint}, or {SET_PATHS}")
+            if holds_both(folder, {entry.name for entry in entries}, problems):
+                yield folder
+            else:
+                below += [folder / entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
+        level = below
+
+
+def new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What lies in a folder; nothing if it may not be read, or was ``seen`` already, as by way of a link."""
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return []
+        seen.add((status.st_dev, status.st_ino))
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def holds_both(folder: Path, names: set[str], problems: list[DataError]) -> bool:
+    """Whether a folder of the files ``names`` holds a training and a test set: as tables, or in a zip."""
+    if all(any(FILE_NAMES[each] + ending in names for ending in ENDINGS) for each in PAIR):
+        return True
+    for name in sorted(name for name in names if name.endswith(".zip")):
+        try:
+            if set(PAIR) <= members_of(folder / name).keys():
+                return True
+        except DataError as error:
+            problems.append(error)
+    return False

@@ -1,0 +1,127 @@
+"""`run --submission FILE`: a copy of what was certified, whole or not at all, and no part of any key."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from toy_project import Toy, commands
+
+import pipeline.cli
+from pipeline.execution import copy_result
+from pipeline.planning.current_result import Current, require_current
+from pipeline.planning.project import Project
+
+ARTIFACT = "artifacts/total/total.csv"
+
+
+@pytest.fixture
+def work(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a toy project whose submission is total.csv."""
+    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
+    monkeypatch.setattr("stages.SUBMISSION", "total/total.csv")
+    monkeypatch.chdir(toy.work)
+    return toy.work
+
+
+def run(*words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(pipeline.cli.main, ["run", *words], env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_the_submission_is_copied_and_a_run_with_nothing_to_do_copies_it_too(work: Path) -> None:
+    assert run("all", "--submission", "here.csv").stdout.splitlines()[-1] == "here.csv"
+    assert (work / "here.csv").read_bytes() == (work / ARTIFACT).read_bytes()
+    result = run("all", "--submission", "there.csv", "--json")
+    found = json.loads(result.stdout)
+    assert found["submission"] == "there.csv"
+    assert {stage["action"] for stage in found["stages"]} == {"fresh"}
+    assert (work / "there.csv").read_bytes() == (work / ARTIFACT).read_bytes()
+    assert json.loads(run("all", "--json").stdout)["submission"] is None
+
+
+def test_an_earlier_copy_is_replaced_and_a_link_is_not_written_through(work: Path) -> None:
+    (work / "mine.csv").write_text("mine")
+    (work / "link.csv").symlink_to("mine.csv")
+    run("all", "--submission", "link.csv")
+    first = (work / "link.csv").read_bytes()
+    run("all", "--submission", "link.csv", "--set", "power.exponent=3")
+    assert (work / "mine.csv").read_text() == "mine"
+    assert not (work / "link.csv").is_symlink()
+    assert (work / "link.csv").read_bytes() == (work / ARTIFACT).read_bytes() != first
+
+
+def test_a_failed_run_leaves_the_earlier_copy_as_it_was(work: Path) -> None:
+    (work / "here.csv").write_text("earlier")
+    run("all", "--submission", "here.csv", "--set", "total.fails=true", code=1)
+    assert (work / "here.csv").read_text() == "earlier"
+
+
+def test_a_dry_run_copies_nothing(work: Path) -> None:
+    run("all", "--submission", "here.csv", "--dry-run")
+    assert not (work / "here.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (
+            ("power", "--submission", "here.csv"),
+            "--submission copies total/total.csv, and total is not among the stages",
+        ),
+        (("all", "--to", "parity", "--submission", "here.csv"), "total is not among the stages to run"),
+        (("all", "--submission", "gone/here.csv"), "--submission gone/here.csv lies in a folder that is not there"),
+        (("all", "--submission", "artifacts/total/here.csv"), "lies in artifacts/, where only stages write"),
+        (("all", "--submission", "."), "is a folder"),
+    ],
+)
+def test_what_cannot_be_copied_is_refused_before_anything_runs(work: Path, words: tuple[str, ...], what: str) -> None:
+    (work / "artifacts/total").mkdir(parents=True, exist_ok=True)
+    assert what in run(*words, code=2).stderr
+    assert not (work / "artifacts/runs.jsonl").exists()
+
+
+def test_what_another_run_has_put_there_meanwhile_is_not_taken_for_this_ones(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_another_run(project: Project, stage: str) -> Current:
+        run("all", "--set", "total.start=9")
+        return require_current(project, stage)
+
+    monkeypatch.setattr(copy_result, "require_current", after_another_run)
+    assert "another run has replaced the result of total" in run("all", "--submission", "here.csv", code=1).stderr
+    assert not (work / "here.csv").exists()
+
+
+def test_bytes_that_are_not_certified_are_not_copied(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def before_an_edit(project: Project, stage: str) -> Current:
+        current = require_current(project, stage)
+        (current.folder / "total.csv").chmod(0o644)
+        (current.folder / "total.csv").write_text("edited")
+        return current
+
+    monkeypatch.setattr(copy_result, "require_current", before_an_edit)
+    assert "total/total.csv has changed while it was copied" in run("all", "--submission", "here.csv", code=1).stderr
+    assert not (work / "here.csv").exists()
+
+
+def test_on_a_full_disk_the_earlier_copy_stays_and_it_is_one_message(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("all")
+    (work / "here.csv").write_text("earlier")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    stderr = run("all", "--submission", "here.csv", code=1).stderr
+    assert "error: total/total.csv cannot be copied: the disk is full" in stderr
+    assert (work / "here.csv").read_text() == "earlier"
+    assert sorted(path.name for path in work.iterdir() if path.name.startswith(".")) == []
