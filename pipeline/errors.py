@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.exit_codes import ExitCode
 
 ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
-NO_MEMORY = re.compile("(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc")
+NO_MEMORY = "(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc"
 MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
 SHOW_WHERE = "run it again with --debug to see where"
 LONGEST = 1_000  # letters of a line that is shown
@@ -103,7 +103,7 @@ def shortage(error: BaseException) -> PipelineError | None:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         number, file = (link.errno, link.filename) if isinstance(link, OSError) else (None, None)
-        if isinstance(link, MemoryError) or number == errno.ENOMEM or NO_MEMORY.search(str(link)):
+        if isinstance(link, MemoryError) or number == errno.ENOMEM or re.search(NO_MEMORY, str(link)):
             return PipelineError("memory ran out", hint=MORE_MEMORY)
         if "can't start new thread" in str(link) or (number == errno.EAGAIN and not file):
             what = "no further thread or process can be started: their number, or memory, is limited"
@@ -127,10 +127,15 @@ def first_few(texts: Sequence[str], most: int = 5, separator: str = ", ") -> str
     return separator.join([*texts[:most], *more])
 
 
-def nearest(word: str, known: Iterable[str], what: str, most: int = 20) -> str:
-    """Name the known word that is nearest to a mistyped one, or else all of them, or the first if they are many."""
+def close_matches(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.5) -> list[str]:
+    """Return the known words that are most like a mistyped one; ``cutoff`` says how like, from 0 to 1."""
     from difflib import get_close_matches
 
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
+
+
+def nearest(word: str, known: Iterable[str], what: str, most: int = 20) -> str:
+    """Name the known word that is nearest to a mistyped one, or else all of them, or the first if they are many."""
     known = list(known)
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    close = close_matches(word, known)
     return f"did you mean '{close[0]}'?" if close else f"{what}: {first_few(known, most)}"

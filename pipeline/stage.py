@@ -22,6 +22,9 @@ from pipeline.figures import AnyFigure
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of every stage's settings: strict, immutable, and refusing unknown keys.
 
+    A module of settings does without ``from __future__ import annotations``: each type would be kept as text, and be
+    compiled again by every command.
+
     ``renamed`` maps a setting's earlier name to the present one, for the hint.
     """
 

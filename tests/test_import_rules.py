@@ -256,6 +256,12 @@ def within(name: str, rooms: set[str]) -> bool:
     return any(name == room or name.startswith(f"{room}.") for room in rooms)
 
 
+@pytest.mark.parametrize("stage", STAGES_IN_ORDER, ids=lambda stage: stage.name)
+def test_the_types_of_settings_are_not_kept_as_text(stage: Stage) -> None:
+    """Every command would compile them again."""
+    assert not [name for name, kind in stage.parameters.__annotations__.items() if isinstance(kind, str)]
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, pipeline.cli\ntry: pipeline.cli.main(['--help'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

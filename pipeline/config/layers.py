@@ -5,14 +5,13 @@ Each yields a ``Setting`` for each key that it names, before values are checked.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.names import find_setting
-from pipeline.errors import ConfigError, nearest, shortened
+from pipeline.errors import ConfigError, close_matches, nearest, shortened
 from pipeline.stage import Stage
 from pipeline.toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 
@@ -80,7 +79,7 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
                 f"there is no stage '{shown}'" if is_table else f"the key '{shown}' stands outside every table",
                 where=f"{f'[{shown}]' if is_table else shown} in {place_in_file(document, name)}",
                 hint=nearest(name, [*names, "preset"], "tables")
-                if is_table or difflib.get_close_matches(name, ["preset"])
+                if is_table or close_matches(name, ["preset"], cutoff=0.6)
                 else f"put it below the table of its stage: {', '.join(f'[{stage}]' for stage in names)}",
             )
         if not isinstance(table, dict):
@@ -135,7 +134,7 @@ def near_misses(environment: Mapping[str, str], stages: Sequence[Stage]) -> Iter
     for variable in sorted(environment):
         if not variable.startswith(PREFIX) or variable.upper() in names:
             continue
-        if meant := difflib.get_close_matches(variable.removeprefix(PREFIX).upper(), keys, n=1, cutoff=NEAR_MISS):
+        if meant := close_matches(variable.removeprefix(PREFIX).upper(), keys, cutoff=NEAR_MISS):
             yield f"the variable {shortened(variable)} sets nothing; did you mean {PREFIX}{meant[0]}?"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import msgspec
 
-from pipeline.errors import ConfigError, first_few, nearest, shortened
+from pipeline.errors import ConfigError, close_matches, first_few, nearest, shortened
 from pipeline.stage import Parameters, Stage
 
 
@@ -40,7 +39,7 @@ def nearest_setting(key: str, stage: Stage) -> str:
     if key in stage.parameters.renamed:
         return f"it is called '{stage.parameters.renamed[key]}' now"
     meant = [name for name in keys if key == "".join(word[0] for word in name.split("_"))]
-    close = meant or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    close = meant or close_matches(key, keys, most=3)
     if close:
         return f"did you mean {' or '.join(repr(name) for name in close)}?"
     return f"settings of {stage.name}: {first_few(keys)}; pipeline config shows them all"

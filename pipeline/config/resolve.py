@@ -7,7 +7,6 @@ With --like RUN, the settings of an earlier run take the place of all layers but
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
-from pipeline.errors import ConfigError, first_few, shortened
+from pipeline.errors import ConfigError, close_matches, first_few, shortened
 from pipeline.stage import Parameters, Stage
 from pipeline.toml import TomlError, parse_value, unfit
 from pipeline.toml_text import setting_texts, toml_text
@@ -204,7 +203,7 @@ def _as_text(setting: Setting, stage: Stage) -> Any:
 
 def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
     """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
-    close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    close = close_matches(unknown, names)
     return ConfigError(
         f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
         where=setting.place,

@@ -24,8 +24,11 @@ COLUMNS = 256  # of a table, read at a time
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    values = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK):  # hashlib.file_digest clears a buffer for each file, however small
+            values.update(block)
+    return values.hexdigest()
 
 
 def file_digests(paths: Iterable[Path]) -> dict[Path, str]:

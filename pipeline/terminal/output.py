@@ -6,7 +6,6 @@ Every line passes through ``visible``: a name from outside can neither control t
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import re
 import sys
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.errors import PipelineError
 
 MARKS = {"error:": "1;31", "warning:": "1;33"}  # bold red, bold yellow
-UNSAFE_IN_JSON = re.compile("[\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")  # C1 and bidi controls
+UNSAFE_IN_JSON = "[\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]"  # C1 and bidi controls
 
 
 def echo(*lines: str) -> None:
@@ -54,9 +53,11 @@ def notify_banner(text: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON document on standard output; control characters are written as escapes of JSON."""
+    import json  # most commands print none
+
     is_unicode = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=not is_unicode)
-    print(UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201 - JSON is of several lines
+    print(re.sub(UNSAFE_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201 - JSON is of several lines
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:

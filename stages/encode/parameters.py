@@ -1,6 +1,5 @@
 """The settings of encode."""
 
-from __future__ import annotations
 
 from pipeline.stage import Parameters
 

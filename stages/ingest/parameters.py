@@ -1,6 +1,5 @@
 """The settings of ingest: type, bounds, default and meaning of each."""
 
-from __future__ import annotations
 
 from typing import Annotated, Literal
 

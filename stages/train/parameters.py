@@ -1,6 +1,5 @@
 """The settings of train: type, bounds, default and meaning of each."""
 
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
