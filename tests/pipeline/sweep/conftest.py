@@ -1,8 +1,9 @@
-"""The command `pipeline sweep`, called on a toy project."""
+"""Commands called on a toy project."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,19 +14,26 @@ import pipeline.cli
 
 
 @pytest.fixture
-def invoke(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def call(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Calls a command on the toy project, and wants its exit code."""
     load_project = commands(toy)
     remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
     monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
     monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
-    monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
     monkeypatch.chdir(toy.work)
 
     def run(*words: str, code: int = 0) -> Result:
         toy.forget_modules()
-        result = CliRunner().invoke(pipeline.cli.main, ["sweep", *words])
+        result = CliRunner().invoke(pipeline.cli.main, [*words])
         assert "Traceback" not in result.output
         assert result.exit_code == code, result.output
         return result
 
     return run
+
+
+@pytest.fixture
+def invoke(call: Invoke, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Calls `pipeline sweep` on the toy project."""
+    monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
+    return partial(call, "sweep")

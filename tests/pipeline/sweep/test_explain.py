@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from toy_project import Toy, commands, oracle
+from toy_project import Toy, oracle
 from toy_sweeps import OBJECTIVE, Invoke
 
-import pipeline.cli
 from pipeline.store.run_log import read_runs
 
 
 @pytest.fixture
-def diff(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    load_project = commands(toy)
-    remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
-    monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
-    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
-    monkeypatch.chdir(toy.work)
-
-    def call(*words: str, code: int = 0) -> Any:
-        toy.forget_modules()
-        result = CliRunner().invoke(pipeline.cli.main, ["diff", "1", "2", "--explain", *words])
-        assert "Traceback" not in result.output
-        assert result.exit_code == code, result.output
-        return result
-
-    return call
+def diff(call: Invoke) -> Invoke:
+    return partial(call, "diff", "1", "2", "--explain")
 
 
 def run(toy: Toy, **settings: object) -> None:
@@ -145,9 +131,6 @@ def test_a_run_without_the_metric_is_not_explained(toy: Toy, diff: Invoke) -> No
     assert "hint:" in error
 
 
-@pytest.mark.usefixtures("diff")
-def test_the_options_of_an_explanation_want_one(toy: Toy) -> None:
+def test_the_options_of_an_explanation_want_one(toy: Toy, call: Invoke) -> None:
     run(toy)
-    result = CliRunner().invoke(pipeline.cli.main, ["diff", "1", "1", "--seeds", "2"])
-    assert result.exit_code == 2
-    assert "go with --explain" in result.output
+    assert "go with --explain" in call("diff", "1", "1", "--seeds", "2", code=2).stderr
