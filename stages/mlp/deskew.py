@@ -35,8 +35,7 @@ def deskewed(X: Floats, height: int, width: int, deskew: str) -> Floats:
 
 def without_slant(images: Floats) -> Floats:
     """Shear the images (m, height, width) until the ink's columns and rows are uncorrelated."""
-    height, width = images.shape[1:]
-    y, x = np.arange(height, dtype=images.dtype), np.arange(width, dtype=images.dtype)
+    y, x = (from_middle(side, images) for side in images.shape[1:])
     total, middle_y, middle_x = middle(images)
     rows = images.sum(axis=2)  # (m, height), the ink in each
     variance = rows @ (y * y) / total - middle_y**2
@@ -52,27 +51,39 @@ def without_slant_and_of_like_width(images: Floats) -> Floats:
     """
     images = without_slant(images)
     width = images.shape[2]
-    x = np.arange(width, dtype=images.dtype)
+    x = from_middle(width, images)
     total, _, middle_x = middle(images)
     columns = images.sum(axis=1)  # (m, width), the ink in each
     spread = np.sqrt(np.maximum(columns @ (x * x) / total - middle_x**2, 0))
     factor = np.clip(np.sqrt(spread / (USUAL_SPREAD * width)), NARROWEST, WIDEST)
-    places = middle_x[:, None] + (x - (width - 1) / 2) * factor[:, None]  # (m, width)
+    places = middle_x[:, None] + x * factor[:, None]  # (m, width)
     return at_columns(images, np.broadcast_to(places[:, None], images.shape))
 
 
 def middle(images: Floats) -> tuple[Floats, Floats, Floats]:
-    """How much ink there is in each image, and its centre's row and column, each (m,)."""
-    height, width = images.shape[1:]
+    """How much ink there is in each image, and its centre's row and column from the image's middle, each (m,)."""
+    y, x = (from_middle(side, images) for side in images.shape[1:])
     rows, columns = images.sum(axis=2), images.sum(axis=1)
     total = np.maximum(rows.sum(axis=1), FAINT)
-    y, x = np.arange(height, dtype=images.dtype), np.arange(width, dtype=images.dtype)
     return total, rows @ y / total, columns @ x / total
 
 
+def from_middle(side: int, images: Floats) -> Floats:
+    """Where the rows or the columns of an image lie, counted from its middle: (side,).
+
+    Most ink is near the middle. Counted from there, the squares are small, and their differences are not lost in
+    rounding.
+    """
+    return np.arange(side, dtype=images.dtype) - (side - 1) / 2
+
+
 def at_columns(images: Floats, places: Floats) -> Floats:
-    """Each pixel's value at the column ``places``, (m, height, width), of its row, between two pixels linearly."""
+    """Each pixel's value at the column ``places`` of its row, between two pixels linearly.
+
+    Both are (m, height, width). ``places`` are counted from the middle.
+    """
     width = images.shape[2]
+    places = places + (width - 1) / 2
     before = np.floor(places)
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1)))
     first = before.astype(np.intp) + 1  # places in a padded row
