@@ -1,4 +1,4 @@
-"""`pipeline model`: the trained network as a table of its layers."""
+"""`pipeline model`: the trained network as a table of its layers, or as an ONNX file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,38 @@ SHOWN = 20  # members in the table; --json has them all
 
 
 @click.command()
+@click.option(
+    "--export", type=click.Path(), metavar="FILE.onnx", help="Write it as ONNX, which other programs can run."
+)
 @settings_options
 @json_option
 @project_options
-def model(place: ProjectOptions, *, as_json: bool) -> None:
+def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     """Show the trained network: its layers, and what each of them costs.
 
-    A multiply-add is one product that is added to a sum. Of an ensemble, every member is a line.
+    A multiply-add is one product that is added to a sum. Of an ensemble, every member is a line. With --export, the
+    whole model is written to a file: it takes raw pixels and gives the probability of every class, and the label.
     """
     from pipeline.terminal import output
     from stages.commands.current_model import require_model, tell_if_stale
+    from stages.commands.model.write_onnx import require_output, write_onnx
+    from stages.shared.messages import readable
 
-    found = require_model(place.load())
+    project = place.load()
+    path = require_output(export, place.base, place.artifacts) if export else None
+    found = require_model(project)
     tell_if_stale(found)
+    n_bytes = write_onnx(path, found) if path else None
     if as_json:
-        output.print_json(document_of(found))
+        output.print_json({**document_of(found), "exported": export and readable(export), "bytes": n_bytes})
+    elif export:
+        images = found.predictor.images
+        size = f"{images.height} x {images.width} = {images.height * images.width:,}"
+        output.echo(
+            f"{n_bytes:,} bytes written to {readable(export)}",
+            f"input:   pixels, float32 (rows, {size}), as in the training file",
+            f"outputs: probabilities, float32 (rows, {len(found.classes)}); label (rows)",
+        )
     else:
         print_model(found)
 

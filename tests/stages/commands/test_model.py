@@ -1,17 +1,21 @@
-"""`pipeline model`: the current network as a table, alone or as an ensemble, and what it says where there is none."""
+"""`pipeline model`: the current network as a table, or exported; and what it says where there is none."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from stages.mlp import layer_table, load, load_members
+from stages.mlp import layer_table, load, load_members, model_file
+from stages.sample import SAMPLE_FOLDER
 
 SETTINGS = """
 [train]
@@ -81,3 +85,62 @@ def test_without_a_network_or_with_a_damaged_one_the_error_says_what_helps(sampl
     said = model(sample_copy, code=1).stderr
     assert "damaged" in said
     assert "hint:  pipeline run train" in said
+
+
+def test_a_model_of_another_version_is_named(sample_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_file, "VERSION", model_file.VERSION + 1)
+    said = model(sample_run, code=1).stderr
+    assert f"version {model_file.VERSION - 1}; this reads" in said
+    assert "hint:  pipeline run train --force" in said
+
+
+def test_the_exported_model_says_what_predict_says(ensemble: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    text = model(ensemble, "--export", "digits.onnx").stdout
+    assert "input:   pixels, float32 (rows, 8 x 8 = 64)" in text
+    train = SAMPLE_FOLDER / "train.csv.gz"
+    result = CliRunner().invoke(main, ["predict", str(train), "--json", "-C", str(ensemble)])
+    rows = json.loads(result.stdout)["rows"]
+    with gzip.open(train) as file:
+        pixels = np.loadtxt(file, np.float32, delimiter=",", skiprows=1)[:, 1:]
+    session = onnxruntime.InferenceSession(str(ensemble / "digits.onnx"))
+    probabilities, label = session.run(None, {"pixels": pixels})
+    expected = [list(row["probabilities"].values()) for row in rows]
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
+    assert label.tolist() == [row["predicted"] for row in rows]
+
+
+def test_an_export_replaces_the_earlier_file_whole_or_not_at_all(
+    ensemble: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    export = pytest.importorskip("stages.onnx_export.export")
+    path = tmp_path / "digits.onnx"
+    path.write_bytes(b"an earlier model")
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "MOST_BYTES", 0)
+        said = model(ensemble, "--export", str(path), code=1).stderr
+    assert "this model cannot be exported: an ONNX file holds at most 2 GiB" in said
+    assert "hint:" in said
+    assert path.read_bytes() == b"an earlier model"
+    found = json.loads(model(ensemble, "--export", str(path), "--json").stdout)
+    assert found["exported"] == str(path)
+    assert found["bytes"] == path.stat().st_size > 1000
+    assert [each.name for each in tmp_path.iterdir()] == ["digits.onnx"]
+
+
+@pytest.mark.parametrize("name", ["digits.pb", "artifacts/digits.onnx", "nowhere/digits.onnx"])
+def test_a_place_where_no_model_can_be_written_is_refused_at_once(ensemble: Path, name: str) -> None:
+    said = model(ensemble, "--export", name, code=2).stderr
+    assert f"--export {name} " in said
+    assert "hint:" in said
+
+
+def test_without_the_package_onnx_the_error_says_what_to_install(
+    ensemble: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [each for each in sys.modules if each.startswith("stages.onnx_export")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    said = model(ensemble, "--export", "digits.onnx", code=2).stderr
+    assert "--export needs the package onnx" in said
+    assert "hint:  pip install onnx" in said

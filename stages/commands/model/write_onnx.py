@@ -1,0 +1,59 @@
+"""Write the model as an ONNX file that the person names: all of it or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import ConfigError, DataError, StageError, disk_full
+from pipeline.safe_files import replacing
+from pipeline.safe_files import require_output as require_place
+from stages.commands.current_model import Model
+
+SUFFIX = ".onnx"
+
+
+def require_output(name: str, folder: Path, artifacts: Path) -> Path:
+    """The file to write, relative to ``folder``; ConfigError if it is no place for an ONNX file."""
+    path = folder / Path(name).expanduser()
+    if path.suffix.lower() != SUFFIX:
+        raise ConfigError(
+            f"--export {name} does not end in {SUFFIX}",
+            where=str(path),
+            hint=f"--export {path.stem or 'model'}{SUFFIX}",
+        )
+    require_place(name, path, artifacts, "--export")
+    return path
+
+
+def write_onnx(path: Path, model: Model) -> int:
+    """Write the model, and give the file's size in bytes. An older file is replaced as a whole.
+
+    Raises
+    ------
+    ConfigError
+        The package onnx is not installed.
+    StageError
+        A part of the model cannot be said in ONNX.
+    DataError
+        The file cannot be written.
+    """
+    try:
+        from stages.onnx_export.export import as_onnx
+        from stages.onnx_export.layers import NoOnnxFormError
+    except ImportError as error:
+        raise ConfigError(f"--export needs the package onnx: {error}", hint="pip install onnx") from error
+    try:
+        content = as_onnx(model.predictor.networks)
+    except NoOnnxFormError as error:
+        raise StageError(
+            f"this model cannot be exported: {error}",
+            where="artifacts/train/model.npz",
+            hint="train fewer or smaller networks; Python reads this file with stages.mlp.load_members",
+        ) from error
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        _, hint = disk_full(error) or ("", "")
+        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
+    return len(content)

@@ -1,0 +1,101 @@
+"""Deskewing as nodes of ONNX: line by line what stages/mlp/deskew.py does, and under the same names.
+
+A function takes the graph, the name of images (rows, height, width), their height and their width, and gives the name
+of the deskewed images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from stages.mlp.deskew import FAINT, NARROWEST, STEEPEST, USUAL_SPREAD, WIDEST
+from stages.onnx_export.graph import Graph
+from stages.onnx_export.layers import NoOnnxFormError
+
+
+def add_deskewing(graph: Graph, X: str, height: int, width: int, deskew: str) -> str:
+    """Rows (rows, height * width) deskewed as ``deskew`` says; NoOnnxFormError if it is not in ``DESKEWS``."""
+    if deskew not in DESKEWS:
+        raise NoOnnxFormError(f"the deskewing {deskew!r} has no form in ONNX")
+    images = graph.node("Reshape", X, [-1, height, width])
+    return graph.node("Flatten", DESKEWS[deskew](graph, images, height, width))
+
+
+def without_slant(graph: Graph, images: str, height: int, width: int) -> str:
+    """Shear the images until the ink's columns and rows are uncorrelated."""
+    y, x = from_middle(height), from_middle(width)
+    total, middle_y, middle_x = middle(graph, images, height, width)
+    variance = less_product(graph, mean(graph, ink(graph, images, axis=2), y * y, total), middle_y, middle_y)
+    moments = graph.node("MatMul", images, x)  # (rows, height)
+    covariance = less_product(graph, mean(graph, moments, y, total), middle_y, middle_x)
+    slant = graph.node("Div", covariance, graph.node("Max", variance, FAINT))
+    slant = graph.node("Clip", slant, -STEEPEST, STEEPEST)  # (rows, 1)
+    shift = graph.node("Mul", slant, graph.node("Sub", y, middle_y))  # (rows, height)
+    return at_columns(graph, images, graph.node("Add", x, graph.node("Reshape", shift, [-1, height, 1])), width)
+
+
+def without_slant_and_of_like_width(graph: Graph, images: str, height: int, width: int) -> str:
+    """Then stretch or squeeze the columns, and move the centre of the ink to the middle."""
+    images = without_slant(graph, images, height, width)
+    x = from_middle(width)
+    total, _, middle_x = middle(graph, images, height, width)
+    variance = less_product(graph, mean(graph, ink(graph, images, axis=1), x * x, total), middle_x, middle_x)
+    spread = graph.node("Sqrt", graph.node("Max", variance, 0.0))
+    factor = graph.node("Sqrt", graph.node("Div", spread, USUAL_SPREAD * width))
+    factor = graph.node("Clip", factor, NARROWEST, WIDEST)  # (rows, 1)
+    places = graph.node("Add", middle_x, graph.node("Mul", x, factor))  # (rows, width)
+    places = graph.node("Reshape", places, [-1, 1, width])
+    everywhere = graph.node("Add", places, np.zeros((height, 1)))  # the same in every row of an image
+    return at_columns(graph, images, everywhere, width)
+
+
+def middle(graph: Graph, images: str, height: int, width: int) -> tuple[str, str, str]:
+    """How much ink there is in each image, and its centre's row and column from the middle, each (rows, 1)."""
+    rows, columns = ink(graph, images, axis=2), ink(graph, images, axis=1)
+    total = graph.node("Max", graph.node("ReduceSum", rows, [1], keepdims=1), FAINT)
+    return total, mean(graph, rows, from_middle(height), total), mean(graph, columns, from_middle(width), total)
+
+
+def from_middle(side: int) -> NDArray[np.float32]:
+    """Where rows or columns lie, counted from the middle: (side,)."""
+    return np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
+
+
+def ink(graph: Graph, images: str, *, axis: int) -> str:
+    """How much ink there is in each row or column of each image, (rows, height) or (rows, width)."""
+    return graph.node("ReduceSum", images, [axis], keepdims=0)
+
+
+def mean(graph: Graph, amounts: str, values: NDArray[np.float32], total: str) -> str:
+    """The mean of ``values`` (n,), weighted by ``amounts`` (rows, n), which sum to ``total`` (rows, 1): (rows, 1)."""
+    return graph.node("Div", graph.node("MatMul", amounts, values[:, None]), total)
+
+
+def less_product(graph: Graph, value: str, first: str, second: str) -> str:
+    """A value less the product of two others."""
+    return graph.node("Sub", value, graph.node("Mul", first, second))
+
+
+def at_columns(graph: Graph, images: str, places: str, width: int) -> str:
+    """Each pixel's value at the column ``places``, (rows, height, width), of its row, between two pixels linearly."""
+    places = graph.node("Add", places, (width - 1) / 2)
+    before = graph.node("Floor", places)
+    padded = graph.node("Pad", images, [0, 0, 1, 0, 0, 1])
+    first = graph.node("Add", graph.node("Cast", before, to=onnx.TensorProto.INT64), 1)
+    left, right = (
+        graph.node("GatherElements", padded, graph.node("Clip", index, 0, width + 1), axis=2)
+        for index in (first, graph.node("Add", first, 1))
+    )
+    way = graph.node("Mul", graph.node("Sub", right, left), graph.node("Sub", places, before))
+    return graph.node("Add", left, way)
+
+
+DESKEWS: Mapping[str, Callable[[Graph, str, int, int], str]] = {
+    "none": lambda graph, images, height, width: images,  # noqa: ARG005 - one signature for all
+    "slant": without_slant,
+    "slant_and_width": without_slant_and_of_like_width,
+}

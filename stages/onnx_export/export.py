@@ -1,0 +1,108 @@
+"""A trained model as one graph of ONNX: from raw pixels to the probabilities and the label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+
+from stages.mlp import Images, Network
+from stages.mlp.layer_list import Vectors, make_layers
+from stages.onnx_export.deskew import add_deskewing
+from stages.onnx_export.graph import Graph
+from stages.onnx_export.layers import NoOnnxFormError, add_layer
+
+OPSET = 17  # old enough for programs of 2022, and it has all that is needed
+FORMAT_VERSION = 8  # of the file, which goes with that
+MOST_BYTES = 2**31 - 2**20  # of a file of this format, less some room for what is no weight
+INPUT, PROBABILITIES, LABEL = "pixels", "probabilities", "label"
+TEXT = """Input: pixels, float32 (rows, {n_pixels}), each row an image of {height} x {width} pixels, line by line, as in
+the training file (0 to 255). Outputs: probabilities, float32 (rows, {n_classes}), and label, {kind} (rows). All
+arithmetic is in float32."""
+
+
+def as_onnx(networks: Sequence[Network]) -> bytes:
+    """The bytes of an ONNX file for a network, or an ensemble, that knows its images. Any number of rows goes in.
+
+    Raises
+    ------
+    NoOnnxFormError
+        A layer or a deskewing has no form in ONNX, the networks do not know their images, or they are too large for
+        one file.
+    """
+    images = networks[0].images
+    if images is None:
+        raise NoOnnxFormError("the model does not say what its inputs are")
+    if 4 * sum(network.parameters.size + network.statistics.size for network in networks) > MOST_BYTES:
+        raise NoOnnxFormError("an ONNX file holds at most 2 GiB, and the model is larger")
+    graph = Graph()
+    scaled = add_scaling(graph, images)
+    deskewed = {
+        deskew: scaled if deskew == "none" else add_deskewing(graph, scaled, images.height, images.width, deskew)
+        for deskew in dict.fromkeys(deskew_of(network) for network in networks)
+    }
+    each = [add_network(graph, network, deskewed[deskew_of(network)]) for network in networks]
+    graph.node("Mean", *each, name=PROBABILITIES)
+    best = graph.node("ArgMax", PROBABILITIES, axis=1, keepdims=0)
+    is_text = isinstance(images.classes[0], str)
+    graph.node("Gather", images.classes, best, name=LABEL)
+    content: bytes = model_of(graph, images, is_text=is_text).SerializeToString(deterministic=True)
+    return content
+
+
+def deskew_of(network: Network) -> str:
+    """The name of the network's deskewing."""
+    return network.images.deskew if network.images else "none"
+
+
+def add_scaling(graph: Graph, images: Images) -> str:
+    """Pixels as inputs: (pixel - offset) / scale, clipped to [0, 1]."""
+    scaled = graph.node("Div", graph.node("Sub", INPUT, float(images.offset)), float(images.scale))
+    return graph.node("Clip", scaled, 0.0, 1.0)
+
+
+def add_network(graph: Graph, network: Network, X: str) -> str:
+    """The probabilities that one network gives, (rows, n_classes), from its inputs (rows, n_inputs)."""
+    vectors = Vectors(network.weights, network.weights, network.averages)
+    for layer in make_layers(network.architecture, vectors, np.random.default_rng(0)):
+        X = add_layer(graph, layer, X)
+    if network.architecture.n_classes > 2:
+        return graph.node("Softmax", X, axis=1)
+    # One output, the logit of the second class.
+    first, second = graph.node("Sigmoid", graph.node("Neg", X)), graph.node("Sigmoid", X)
+    return graph.node("Concat", first, second, axis=1)
+
+
+def model_of(graph: Graph, images: Images, *, is_text: bool) -> onnx.ModelProto:
+    """The graph with its inputs and outputs described, and checked by ONNX's own rules."""
+    tensor, kinds = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    n_pixels, n_classes = images.height * images.width, len(images.classes)
+    made = onnx.helper.make_graph(
+        graph.nodes,
+        "digit-pipeline",
+        [tensor(INPUT, kinds.FLOAT, ["rows", n_pixels])],
+        [
+            tensor(PROBABILITIES, kinds.FLOAT, ["rows", n_classes]),
+            tensor(LABEL, kinds.STRING if is_text else kinds.INT64, ["rows"]),
+        ],
+        graph.constants,
+    )
+    model = onnx.helper.make_model(
+        made,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=FORMAT_VERSION,
+        producer_name="digit-pipeline",
+        doc_string=TEXT.format(
+            n_pixels=n_pixels,
+            height=images.height,
+            width=images.width,
+            n_classes=n_classes,
+            kind="string" if is_text else "int64",
+        ).replace("\n", " "),
+    )
+    known = {"classes": list(images.classes), "height": images.height, "width": images.width}
+    onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in known.items()})
+    onnx.checker.check_model(model, full_check=True)
+    return model

@@ -1,0 +1,158 @@
+"""Exported models: every part of a network has its form in ONNX, and onnxruntime finds our own probabilities."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zipfile
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+import pytest
+from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, layer_classes, made_network
+from numpy.typing import NDArray
+
+from pipeline.stage import JobContext
+from stages.mlp import Architecture, Images, Network
+from stages.presets import PRESETS
+from stages.sample import SAMPLE_FOLDER
+from stages.train.member import make_member, train_member
+from stages.train.parameters import TrainParameters
+from stages.train.predictor import Predictor
+
+onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'digit-pipeline[onnx]'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra dev")
+
+from stages.onnx_export import deskew, export, layers
+
+TOLERANCE = 1e-5
+BATCHES = (1, 257)
+
+
+def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Show no progress."""
+
+
+def assert_agrees(networks: list[Network], pixels: NDArray[np.uint8]) -> None:
+    """What onnxruntime says of raw pixels is what the pipeline says of them, whatever the size of a batch."""
+    images = networks[0].images
+    assert images is not None
+    session = onnxruntime.InferenceSession(export.as_onnx(networks), providers=["CPUExecutionProvider"])
+    X = np.clip((pixels - np.float32(images.offset)) / np.float32(images.scale), 0, 1)
+    ours = Predictor(tuple(networks), images.classes).probabilities(X, silent)
+    labels = np.array(images.classes)[ours.argmax(axis=1)]
+    raw = pixels.astype(np.float32)
+    for rows in (*(slice(size) for size in BATCHES), slice(None)):
+        probabilities, label = session.run(["probabilities", "label"], {"pixels": raw[rows]})
+        assert probabilities.dtype == np.float32
+        np.testing.assert_allclose(probabilities, ours[rows], rtol=0, atol=TOLERANCE)
+        lead = np.diff(np.sort(ours[rows], axis=1))[:, -1]  # of the likeliest class before the next
+        assert ((label == labels[rows]) | (lead < TOLERANCE)).all()
+
+
+def test_every_layer_and_every_deskewing_has_its_form() -> None:
+    """A new layer, activation, pooling or deskewing fails here until it can be exported."""
+    assert layer_classes() - layers.LAYERS.keys() == set()
+    assert deskew.DESKEWS.keys() == DESKEWS.keys()
+
+
+@pytest.mark.parametrize("deskewing", DESKEWS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_it_agrees_for_every_architecture(architecture: Architecture, deskewing: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (300, HEIGHT * WIDTH)).astype(np.uint8)
+    pixels[0] = 0  # an empty image has no middle
+    assert_agrees([made_network(architecture, deskew=deskewing)], pixels)
+
+
+def test_an_ensemble_is_averaged_and_its_labels_may_be_texts() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, HEIGHT * WIDTH)).astype(np.uint8)
+    alike = [ARCHITECTURES[name] for name in ("relu", "gelu", "relu")]
+    members = [made_network(each, deskew=how, labels="str") for each, how in zip(alike, DESKEWS, strict=True)]
+    members[2].parameters[...] *= 1.5
+    assert_agrees(members, pixels)
+
+
+def test_pixels_are_scaled_as_the_model_says() -> None:
+    network = made_network(ARCHITECTURES["relu"])
+    network.images = Images((0, 1, 2, 3), HEIGHT, WIDTH, offset=200, scale=-150)  # dark on light, and narrow
+    assert_agrees([network], np.random.default_rng(0).integers(0, 256, (300, HEIGHT * WIDTH)).astype(np.uint8))
+
+
+def table_of(file: IO[bytes], n_rows: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pixels and labels of a training file."""
+    values = np.loadtxt(file, np.int64, delimiter=",", skiprows=1, max_rows=n_rows)
+    return values[:, 1:].astype(np.uint8), values[:, 0]
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    with gzip.open(SAMPLE_FOLDER / "train.csv.gz") as file:
+        return table_of(file)
+
+
+@pytest.fixture(scope="module")
+def real() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    with zipfile.ZipFile(os.environ["DIGIT_RECOGNIZER_ZIP"]) as archive:
+        return table_of(io.BytesIO(archive.read("train.csv")), 1000)
+
+
+def trained(preset: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], side: int) -> list[Network]:
+    """The networks of a preset after one epoch: of every variant one member."""
+    settings: dict[str, Any] = {**PRESETS.get(preset, {}).get("train", {}), "epochs": 1}
+    parameters = msgspec.convert({**settings, "folds": max(1, len(settings.get("variants", ())))}, TrainParameters)
+    images = Images(tuple(range(10)), side, side)
+    rows = {"split/X_train.npy": pixels.astype(np.float32) / np.float32(255), "encode/Y_train.npy": np.eye(10)[labels]}
+    networks = []
+    for fold in range(parameters.folds):
+        member = make_member(parameters, images, fold, 0)
+        network, outcome = member.empty_network(), train_member(member, JobContext(rows, None, silent, print))
+        network.parameters[...], network.statistics[...] = outcome.parameters, outcome.statistics
+        networks.append(network)
+    return networks
+
+
+@pytest.mark.parametrize("preset", ["default", *PRESETS])
+def test_every_preset_agrees_on_the_whole_sample(
+    sample: tuple[NDArray[np.uint8], NDArray[np.int64]], preset: str
+) -> None:
+    with gzip.open(SAMPLE_FOLDER / "test.csv.gz") as file:
+        test = np.loadtxt(file, np.int64, delimiter=",", skiprows=1).astype(np.uint8)
+    assert_agrees(trained(preset, *sample, 8), np.concatenate([sample[0], test]))
+
+
+@pytest.mark.skipif("DIGIT_RECOGNIZER_ZIP" not in os.environ, reason="DIGIT_RECOGNIZER_ZIP does not name the zip")
+@pytest.mark.parametrize("preset", ["default", *PRESETS])
+def test_every_preset_agrees_on_real_rows(real: tuple[NDArray[np.uint8], NDArray[np.int64]], preset: str) -> None:
+    pixels, labels = real
+    assert_agrees(trained(preset, pixels[:300], labels[:300], 28), pixels)
+
+
+def test_equal_models_give_equal_bytes_that_say_what_goes_in_and_out() -> None:
+    content = export.as_onnx([made_network(ARCHITECTURES["relu"])])
+    assert content == export.as_onnx([made_network(ARCHITECTURES["relu"])])
+    model = onnx.load_model_from_string(content)
+    assert [each.name for each in model.graph.input] == ["pixels"]
+    assert [each.name for each in model.graph.output] == ["probabilities", "label"]
+    assert f"float32 (rows, {HEIGHT * WIDTH})" in model.doc_string
+    assert {each.key: each.value for each in model.metadata_props}["classes"] == "[3, 4, 5, 6]"
+
+
+def test_what_onnx_cannot_say_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = made_network(ARCHITECTURES["max pooling"], deskew="slant")
+    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="layer MaxPooling has no form"):
+        patch.setattr(
+            layers, "LAYERS", {kind: add for kind, add in layers.LAYERS.items() if "Max" not in kind.__name__}
+        )
+        export.as_onnx([network])
+    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="deskewing 'slant' has no form"):
+        patch.setattr(deskew, "DESKEWS", {})
+        export.as_onnx([network])
+    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="at most 2 GiB"):
+        patch.setattr(export, "MOST_BYTES", 4 * network.parameters.size - 1)
+        export.as_onnx([network])
+    network.images = None
+    with pytest.raises(layers.NoOnnxFormError, match="does not say what its inputs are"):
+        export.as_onnx([network])
