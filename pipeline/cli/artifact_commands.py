@@ -66,12 +66,12 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
     A current result is never among them.
     """
     from pipeline.store.clean import clean as remove
-    from pipeline.terminal.history_view import print_disposable
+    from pipeline.terminal.history_view import disposable_data, print_disposable
     from pipeline.terminal.output import notify, print_json
 
     project = place.load()
     found = remove(project.store, project.stages, keep, remove=yes, notify=notify)
     if as_json:
-        print_json([{"path": str(path), "bytes": size, "removed": yes} for path, size in found])
+        print_json(disposable_data(found, removed=yes))
     else:
         print_disposable(found, keep, done=yes)

@@ -109,4 +109,5 @@ def run(
     if output.as_json:
         print_json(result_data(result, ARTIFACTS, copy))
     else:
-        print_result(result, project.stages, str(place.artifacts), copy, quiet=output.quiet)
+        folder = str(place.artifacts)
+        print_result(result, project.stages, folder, copy, quiet=output.quiet, noticed=terminal.notices)

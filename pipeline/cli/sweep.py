@@ -150,6 +150,6 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     if output.as_json:
         print_json(results_data(planned, results, files))
     else:
-        print_results(planned, results, files, screen.notices)
+        print_results(planned, results, files, () if output.quiet else screen.notices)
     if best_of(results) is None:
         raise click.exceptions.Exit(ExitCode.FAILED)

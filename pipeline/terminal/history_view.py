@@ -13,11 +13,10 @@ from pipeline.terminal.output import echo, notify, print_table
 from pipeline.toml_text import setting_text, setting_texts
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.history.diff import Difference
     from pipeline.history.verify import Finding
     from pipeline.history.why import Step
+    from pipeline.store.clean import Disposable
     from pipeline.store.run_log import Run
     from pipeline.store.scores import Score
 
@@ -28,7 +27,7 @@ def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> No
     rows = [
         (
             str(run.id),
-            run.started.replace("T", " ").partition("+")[0],
+            _moment(run.started),
             run.outcome,
             f"{run.seconds:.1f}",
             _span([name for name, action in run.stages.items() if action == "run"]) or "nothing",
@@ -110,7 +109,7 @@ def _cell(difference: Difference, value: Any) -> str:
     if difference.kind in {"figure", "score"}:
         return as_figure(value).text
     text = setting_text(value)
-    return text[:12] if difference.kind in {"source", "input", "code"} else text
+    return f"digest {text[:12]}" if difference.kind in {"source", "input", "code"} else text
 
 
 def print_steps(steps: Sequence[Step]) -> None:
@@ -137,18 +136,44 @@ def print_steps(steps: Sequence[Step]) -> None:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print what was verified."""
-    rows = [(item.stage, item.generation, str(item.files), item.problem or "ok") for item in findings]
+    rows = [(item.stage, _title(item.generation), str(item.files), item.problem or "ok") for item in findings]
     print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
 
 
-def print_disposable(found: Sequence[tuple[Path, int]], keep: int, *, done: bool) -> None:
+def _title(generation: str) -> str:
+    """Say what was verified: a folder's name alone says nothing."""
+    return generation if generation in {"current", "rerun"} or " " in generation else f"earlier result {generation}"
+
+
+def print_disposable(found: Sequence[Disposable], keep: int, *, done: bool) -> None:
     """Print what a clean-up removes, or would remove."""
-    for path, size in found:
-        echo(f"{size / 1e6:10.1f} MB  {path}")
-    total = sum(size for _, size in found) / 1e6
     if not found:
         echo(f"Nothing to remove with --keep {keep}.")
-    elif done:
+        return
+    rows = [(item.stage, item.what, _moment(item.finished), f"{item.size / 1e6:.1f}", str(item.path)) for item in found]
+    print_table(("stage", "what", "finished (UTC)", "MB", "folder"), rows, numbers=("MB",))
+    total = sum(item.size for item in found) / 1e6
+    if done:
         echo(f"Removed {total:.1f} MB.")
     else:
         echo(f"{total:.1f} MB would be removed; pipeline clean --keep {keep} --yes does it.")
+
+
+def disposable_data(found: Sequence[Disposable], *, removed: bool) -> list[dict[str, Any]]:
+    """Return what a clean-up removes, or would remove, as plain data."""
+    return [
+        {
+            "stage": item.stage,
+            "what": item.what,
+            "finished": item.finished,
+            "path": str(item.path),
+            "bytes": item.size,
+            "removed": removed,
+        }
+        for item in found
+    ]
+
+
+def _moment(written: str) -> str:
+    """Write a time in UTC as a person reads it, in whole seconds."""
+    return written.replace("T", " ").partition("+")[0].partition(".")[0]

@@ -44,6 +44,12 @@ def notify_error(error: PipelineError) -> None:
     notify(f"error: {first}", *others)
 
 
+def notify_stale(what: str, why: str, hint: str) -> None:
+    """Warn that a result is not what a run would make now, if there is a reason ``why`` it is not."""
+    if why:
+        notify(f"warning: {what} is not up to date", f"  why:   {why}", f"  hint:  {hint}")
+
+
 def notify_banner(text: str) -> None:
     """Print an important notice on standard error, in a frame."""
     lines = text.split("\n")

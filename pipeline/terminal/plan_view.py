@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.figures import as_figure, values_of
@@ -62,9 +62,18 @@ def reason_data(reason: Reason) -> dict[str, Any]:
 
 
 def print_result(
-    result: RunResult, stages: Sequence[Stage], folder: str, copy: Copy | None = None, *, quiet: bool
+    result: RunResult,
+    stages: Sequence[Stage],
+    folder: str,
+    copy: Copy | None = None,
+    *,
+    quiet: bool,
+    noticed: Collection[str],
 ) -> None:
-    """Print the table at the end of a run, what was noticed, and where the results and a copy of one lie."""
+    """Print the table at the end of a run, what was noticed, and where the results and a copy of one lie.
+
+    If ``quiet``, the notices that were shown before it ran, ``noticed``, are not shown again.
+    """
     if not quiet:
         _print_stages(result)
         echo(*result_paths(result, stages, folder), *([str(copy.path)] if copy else []))
@@ -72,7 +81,8 @@ def print_result(
         for warning in done.receipt.warnings if done.receipt else ():
             notify(f"warning: {warning}")
     for notice in result.notices:
-        notify_banner(notice)
+        if not (quiet and notice in noticed):
+            notify_banner(notice)
 
 
 def _print_stages(result: RunResult) -> None:

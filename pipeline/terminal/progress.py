@@ -136,6 +136,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool = False, transient: bool = False) -> None:
         self.quiet = quiet
+        self.notices: list[str] = []
         self.live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
         self._transient = transient
         self._lines = Lines()
@@ -162,6 +163,7 @@ class Terminal:
 
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, even if quiet."""
+        self.notices.append(text)
         notify_banner(text)
 
     def started(self, decision: Decision) -> Progress:

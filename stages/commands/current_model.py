@@ -65,8 +65,7 @@ def require_model(project: Project) -> Model:
 
 def tell_if_stale(model: Model) -> None:
     """Warn on standard error if a run with these settings would train another network."""
-    if model.stale:
-        output.notify(f"warning: the model is not up to date ({model.stale}); a run with these settings replaces it")
+    output.notify_stale("the model", model.stale, "pipeline run train makes it anew with the settings of now")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 EXAMPLES = 5
+LIST_CLASSES = "to have a label of no class told as a wrong cell, list the classes in ingest.classes; "
 
 
 def ingest(task: Task[IngestParameters]) -> Outcome:
@@ -246,5 +247,6 @@ def require_classes(train: Found, parameters: IngestParameters) -> None:
             "too few for training and validation",
             where=[f"{file.path}, column {shortened(train.layout.label or '')}", *shown],
             hint="correct the label if it is wrong, or else add rows of the class or remove its rows; "
+            f"{LIST_CLASSES if parameters.classes is None else ''}"
             f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
         )

@@ -30,8 +30,7 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
     require_current(project, MAKER)
     path = (place.artifacts / MAKER / FILE).absolute()  # not the folder behind the link: the next run leads that away
     stale = why_stale(project, MAKER)
-    if stale:
-        output.notify(f"warning: the report is not up to date ({stale}); pipeline run {MAKER} makes it anew")
+    output.notify_stale("the report", stale, f"pipeline run {MAKER} makes it anew")
     if not only_path:
         open_page(path)
     if as_json:

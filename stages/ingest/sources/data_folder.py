@@ -25,11 +25,13 @@ TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")
 EXAMPLES = 5
 MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
 
-# Endings of files that may be data, of downloads that are not finished, and of files that are neither.
+# Endings of files that are packed in a way that is not read, of all that may be data, of downloads that are not
+# finished, and of files that are neither.
+PACKED = re.compile("xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?")
 DATA = re.compile(
     "csv|tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
     "pkl|pickle|pt|pth|arff|data?|tra|tes|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav|"
-    "zip|gz|xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?"
+    f"zip|gz|{PACKED.pattern}"
 )
 UNFINISHED = re.compile("part|partial|crdownload|download|opdownload|filepart|te?mp|aria2")
 NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|png|jpe?g|gif|bmp|webp|svg|toml|ya?ml|log")
@@ -167,8 +169,10 @@ def require_nothing_meant(data: Path) -> None:
 
 def advice(others: Sequence[Path]) -> str:
     """What to do about files that cannot be read as they are, and which can."""
-    unfinished = any(UNFINISHED.fullmatch(end) for path in others for end in endings(path)[-1:])
-    return f"{'let the download finish, or repeat it; ' if unfinished else ''}{READABLE}: "
+    last = {path: end for path in others for end in endings(path)[-1:]}
+    packed = [visible(path.name) for path, end in last.items() if PACKED.fullmatch(end)]
+    unfinished = "let the download finish, or repeat it; " if any(map(UNFINISHED.fullmatch, last.values())) else ""
+    return f"{unfinished}{f'unpack {first_few(packed, EXAMPLES)}; ' if packed else ''}{READABLE}: "
 
 
 def possible_data(data: Path) -> Iterator[Path]:

@@ -25,7 +25,7 @@ READERS: dict[str, Callable[[Toy], list[str]]] = {
     "why": lambda toy: [text for step in trace(toy.project(), Path("total/total.csv")) for text in step.damage],
     "predict": lambda toy: [name for name in NAMES if require_current(toy.project(), name).receipt is None],
     "clean": lambda toy: [
-        str(path) for path, size in clean(toy.store, toy.stages, 0, remove=False, notify=str) if size < 0
+        str(item.path) for item in clean(toy.store, toy.stages, 0, remove=False, notify=str) if item.size < 0
     ],
 }
 MOMENTS: dict[str, tuple[Any, str]] = {

@@ -172,7 +172,7 @@ def test_clean_removes_pieces_of_no_result_that_it_keeps(project: Toy) -> None:
     run(project, count=2)
     run(project, count=3, base=5)
     found = clean(project.project().store, project.project().stages, 1, remove=True, notify=print)
-    assert len([path for path, _ in found if path.parent.name == "pieces"]) == 2
+    assert len([item for item in found if item.what == "partial result"]) == 2
     assert len(pieces(project)) == 3
     assert run(project, count=3, base=5, shown=1) == []
 

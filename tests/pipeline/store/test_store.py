@@ -309,5 +309,5 @@ def test_cleaning_never_looks_behind_a_link(toy: Toy, tmp_path: Path) -> None:
     (toy.artifacts / ".scratch/power").mkdir(exist_ok=True)
     (toy.artifacts / ".scratch/power/link").symlink_to(outside)
     found = clean(toy.store, toy.stages, 3, remove=True, notify=print)
-    assert [(path.name, size < 1_000) for path, size in found] == [("link", True)]
+    assert [(item.path.name, item.size < 1_000, item.what) for item in found] == [("link", True, "checkpoint")]
     assert (outside / "large").exists()

@@ -56,7 +56,7 @@ def test_its_place_alone_opens_nothing(sample_run: Path, browser: Browser, monke
 def test_a_report_that_is_not_up_to_date_opens_with_a_warning(sample_run: Path, browser: Browser) -> None:
     words = ("--set", "train.epochs=21", "--json")
     result = report(sample_run, *words)
-    assert "warning: the report is not up to date (train: train.epochs 50 -> 21" in result.stderr
+    assert "warning: the report is not up to date\n  why:   train: train.epochs 50 -> 21" in result.stderr
     found = json.loads(result.stdout)
     assert found["opened"]
     assert found["stale"].startswith("train: train.epochs")

@@ -108,7 +108,7 @@ def test_half_of_the_files_names_what_lies_there_in_place_of_the_other(tmp_path:
     put(tmp_path / "data", "test.csv", "train.csv.xz")
     with pytest.raises(DataError, match=r"there is test\.csv, but no train\.csv, only train\.csv\.xz") as error:
         find(tmp_path)
-    assert error.value.hint.startswith("a run reads .csv, .csv.gz, .csv.zip, and")
+    assert error.value.hint.startswith("unpack train.csv.xz; a run reads .csv, .csv.gz, .csv.zip, and")
 
 
 def test_folders_that_link_to_each_other_are_looked_through_once(tmp_path: Path) -> None:
