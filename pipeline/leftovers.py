@@ -17,6 +17,7 @@ from uuid import uuid4
 
 VERIFY = "pipeline-verify-"  # the beginnings of their names: a folder in which stages are repeated,
 FETCH = ".fetch-"  # one into which a zip is downloaded,
+UPLOAD = "pipeline-upload-"  # one with a copy of what is sent,
 DRAFT = ".pipeline-"  # and a file that will take another's place
 
 

@@ -135,6 +135,7 @@ COMMANDS = {
     "score": "stages.commands.score.score:score",
     "show": "stages.commands.show.show:show",
     "suspects": "stages.commands.suspects.suspects:suspects",
+    "upload": "stages.commands.upload.upload:upload",
 }
 
 # what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why

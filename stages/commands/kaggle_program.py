@@ -20,6 +20,7 @@ INSTALL = "pip install kaggle six"  # it imports six, and its package does not s
 SHOWN = 3  # lines of what Kaggle's program said
 LONGEST = 200  # letters of such a line
 HIDDEN = "[hidden]"
+TRY_AGAIN = f"see whether {SITE} opens, and try again"
 
 # What its versions 1.6 to 2.2 print, its traceback without a network among it, which names access tokens too.
 BROKEN = re.compile(r"^(?:ModuleNotFoundError|ImportError): (.*)", re.MULTILINE)
@@ -91,7 +92,7 @@ def find_program(without_it: str) -> str:
     return program
 
 
-def call(program: str, words: Sequence[str], *, seconds: float | None = None) -> Answer:
+def call(program: str, words: Sequence[str], *, seconds: float | None = None, hint: str = TRY_AGAIN) -> Answer:
     """Let Kaggle's program do what ``words`` say, for at most so many ``seconds``. It can ask nothing.
 
     Raises
@@ -112,7 +113,7 @@ def call(program: str, words: Sequence[str], *, seconds: float | None = None) ->
     except subprocess.TimeoutExpired:
         raise StageError(
             f"Kaggle's program did not end within {seconds:g} seconds, and was stopped",
-            hint="see whether the site can be reached, try again",
+            hint=hint,
         ) from None
     except OSError as error:
         raise StageError(
@@ -121,8 +122,11 @@ def call(program: str, words: Sequence[str], *, seconds: float | None = None) ->
     return Answer(done.returncode, done.stdout, f"{done.stdout}\n{done.stderr}")
 
 
-def refusal(name: str, answer: Answer, *, asked: str, did: str) -> PipelineError:
-    """The error for an answer that is none: ``asked`` is the download, say, and ``did`` is downloaded nothing."""
+def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_AGAIN) -> PipelineError:
+    """The error for an answer that is none: ``asked`` is the download, say, and ``did`` is downloaded nothing.
+
+    ``hint`` is for where it is not known what was done.
+    """
     said = answer.said
     if broken := BROKEN.search(said):
         return StageError(
@@ -130,9 +134,7 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str) -> PipelineError
             hint=f"install what it lacks: {INSTALL}",
         )
     if UNREACHABLE.search(said):
-        return StageError(
-            "Kaggle cannot be reached", where=what_it_said(said, 1), hint=f"see whether {SITE} opens, and try again"
-        )
+        return StageError("Kaggle cannot be reached", where=what_it_said(said, 1), hint=hint)
     if USED_UP.search(said):
         return StageError(
             "Kaggle takes no more submissions today",
@@ -151,9 +153,7 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str) -> PipelineError
         return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
     end = f"exit code {answer.code}" if answer.code >= 0 else f"killed by signal {-answer.code}"
     what = "Kaggle's program failed" if answer.code else f"Kaggle's program {did}"
-    return StageError(
-        f"{what} ({end})", where=what_it_said(said), hint="see whether the site can be reached, try again"
-    )
+    return StageError(f"{what} ({end})", where=what_it_said(said), hint=hint)
 
 
 def what_it_said(said: str, most: int = SHOWN) -> tuple[str, ...]:

@@ -1,0 +1,177 @@
+"""The submission as it may be sent: up to date, intact, of this test set, and honest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from pipeline.errors import StageError, first_few
+from pipeline.figures import percent
+from pipeline.history.scores import KnownFile, identify
+from pipeline.leftovers import UPLOAD, temporary_folder
+from pipeline.planning.current_result import Current, find_current, require_current, why_stale
+from stages.commands.id_and_label import read_submission
+from stages.evaluate.documents import Metrics
+from stages.ingest.documents import DataSource
+from stages.shared.documents import read_document
+from stages.shared.messages import counted, shortened
+from stages.shared.parquet import open_table
+
+if TYPE_CHECKING:
+    from pipeline.planning.project import Project
+    from stages.submit.parameters import SubmitParameters
+
+MAKER, FILE = "submit", "submission.csv"
+ARTIFACT = f"{MAKER}/{FILE}"
+MODEL = "train/model.npz"
+EXAMPLES = 5
+DIGITS = 12  # of the digest, in the name under which Kaggle lists the file
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The accuracy of the network that made a submission, on rows that it has not seen, and its 95 % interval."""
+
+    accuracy: float
+    interval: tuple[float, float]
+    n_rows: int
+
+    @property
+    def interval_text(self) -> str:
+        low, high = self.interval
+        return f"95 % interval {percent(low)} to {percent(high)}"
+
+    def place_of(self, score: float) -> str | None:
+        """Where a score lies: ``below`` the interval, ``within`` it or ``above``; None if it can be no accuracy."""
+        low, high = self.interval
+        return None if not 0 <= score <= 1 else "below" if score < low else "above" if score > high else "within"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A copy of the submission that passed all checks: nobody can change it any more.
+
+    Its name holds the digest of its bytes, so that Kaggle's list says which submission a score belongs to.
+    """
+
+    path: Path
+    file: KnownFile
+    n_rows: int
+    validation: Validation | None
+
+
+@contextmanager
+def checked_copy(project: Project) -> Iterator[Checked]:
+    """Copy the submission into a temporary folder, and check the copy.
+
+    Raises
+    ------
+    StageError
+        It has not been made, is damaged or not up to date, must not be sent, or cannot be copied.
+    DataError
+        A file that it is compared with cannot be read.
+    """
+    place = Path(tempfile.gettempdir())
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder(place, UPLOAD))
+            checked = check(project, folder)
+        except OSError as error:
+            hint = "make room or make it writable, or name another folder by the variable TMPDIR"
+            what = f"the submission cannot be copied: {error.strerror}"
+            raise StageError(what, where=str(place), hint=hint) from error
+        yield checked
+
+
+def check(project: Project, folder: Path) -> Checked:
+    """Copy the submission into ``folder``, and check the copy; raises as ``checked_copy`` does, and OSError."""
+    submit = require_current(project, MAKER)
+    if stale := why_stale(project, MAKER):
+        raise StageError(
+            f"the submission is not up to date ({stale})",
+            where=f"artifacts/{ARTIFACT}",
+            hint="pipeline run all makes it anew; to send this one, repeat the settings that it was made with",
+        )
+    ingest = require_current(project, "ingest")
+    require_honest(read_document(ingest.folder / "source.json", DataSource, stage="ingest"))
+    data = (submit.folder / FILE).read_bytes()
+    path = folder / FILE
+    path.write_bytes(data)
+    file = identify(project.store, ARTIFACT, path)
+    if file.digest != submit.receipt.outputs[FILE].bytes:  # it was intact a moment ago
+        raise StageError(
+            "the submission was changed meanwhile", where=f"artifacts/{ARTIFACT}", hint=f"pipeline run {MAKER}"
+        )
+    submission = read_submission(path)
+    parameters = cast("SubmitParameters", project.config.parameters[MAKER])
+    require_ids(submission.ids, ids_of_test_set(ingest, parameters.first_id))
+    path = path.rename(folder / f"submission-{file.digest[:DIGITS]}.csv")
+    return Checked(path, file, len(submission.ids), find_validation(project, submit))
+
+
+def require_honest(source: DataSource) -> None:
+    """The data is the person's own, and its test images were not trained on.
+
+    Raises
+    ------
+    StageError
+        It is the bundled sample, or the training set holds Kaggle's test images.
+    """
+    if source.is_sample:
+        raise StageError(
+            "this is the submission of the bundled sample, which no competition is about",
+            where=source.source,
+            hint="pipeline fetch puts Kaggle's files into data/; then pipeline run all",
+        )
+    if source.holds_test_images:
+        raise StageError(
+            "the network was trained on Kaggle's own test images, so its score would say nothing",
+            where=source.source,
+            hint="train on Kaggle's files: pipeline fetch; then pipeline run all",
+        )
+
+
+def ids_of_test_set(ingest: Current, first_id: int | None) -> list[str]:
+    """The ids of all test rows, in their order; numbered from ``first_id`` if that is set."""
+    with open_table(ingest.folder / "ids.parquet", stage="ingest") as file:
+        ids = file.read().column(0).to_pylist()
+    return [str(each) for each in (ids if first_id is None else range(first_id, first_id + len(ids)))]
+
+
+def require_ids(ids: list[str], expected: list[str]) -> None:
+    """The submission's ids are those of the test set, in its order.
+
+    Raises
+    ------
+    StageError
+        They are not.
+    """
+    if ids == expected:
+        return
+    what = f"it has {counted(len(ids), 'row')}, and the test set has {len(expected):,}"
+    if len(ids) == len(expected):
+        pairs = [(row, own, known) for row, (own, known) in enumerate(zip(ids, expected, strict=True)) if own != known]
+        shown = first_few(
+            [f"row {row:,} has {shortened(own)} for {shortened(known)}" for row, own, known in pairs], EXAMPLES
+        )
+        what = f"its ids are others: {shown}"
+    raise StageError(
+        f"the submission is not for this test set: {what}", where=f"artifacts/{ARTIFACT}", hint="pipeline run all"
+    )
+
+
+def find_validation(project: Project, submit: Current) -> Validation | None:
+    """The accuracy of the network that made the submission, None if evaluate has not measured it.
+
+    Of an ensemble with folds it is that of all members together, if there are validation rows.
+    """
+    evaluate = find_current(project, "evaluate")
+    if evaluate is None or evaluate.receipt.work.inputs.get(MODEL) != submit.receipt.work.inputs.get(MODEL):
+        return None
+    metrics = read_document(evaluate.folder / "metrics.json", Metrics, stage="evaluate")
+    measured = metrics.ensemble or metrics
+    return Validation(measured.accuracy, measured.accuracy_interval, measured.n_rows)

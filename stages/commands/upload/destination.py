@@ -1,0 +1,69 @@
+"""A competition at Kaggle, to which Kaggle's own program sends a submission, and from which it lists all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError, PipelineError
+from stages.commands.kaggle_program import SITE, Answer, call, refusal, require_competition
+
+UPLOAD_SECONDS, LIST_SECONDS = 300.0, 60.0  # that Kaggle's program may take
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A competition, by its name in the address, and where Kaggle's program is."""
+
+    name: str
+    program: str
+
+    @property
+    def page(self) -> str:
+        """The address of the person's submissions."""
+        return f"{SITE}/competitions/{self.name}/submissions"
+
+    def send(self, path: Path, message: str) -> None:
+        """Let Kaggle's program send a file.
+
+        Raises
+        ------
+        StageError
+            It refuses, or it did not say whether it has sent the file.
+        """
+        hint = f"see whether it has arrived, {self.page}, before you try again"
+        words = ["competitions", "submit", self.name, "-f", str(path), "-m", message]
+        answer = call(self.program, words, seconds=UPLOAD_SECONDS, hint=hint)
+        if not answer.is_done:
+            raise refusal(self.name, answer, asked="the submission", did="did not send it", hint=hint)
+
+    def list(self) -> Answer:
+        """Ask Kaggle's program for the list of submissions as CSV; raises StageError if that takes too long."""
+        return call(self.program, ["competitions", "submissions", self.name, "--csv"], seconds=LIST_SECONDS)
+
+    def refused(self, answer: Answer) -> PipelineError:
+        """The error for an answer of ``list`` that has no list."""
+        return refusal(self.name, answer, asked="the list of submissions", did="listed nothing")
+
+
+def how_sent(competition: str) -> str:
+    """By what a score of this competition is known in the log of scores."""
+    return f"kaggle {competition}"
+
+
+def require_words(competition: str, message: str) -> None:
+    """``competition`` may be a competition's name, and Kaggle's program takes ``message`` for a message.
+
+    Raises
+    ------
+    ConfigError
+        They are not.
+    """
+    require_competition(competition)
+    if not message.strip():
+        raise ConfigError("the message is empty", hint="say what is new in this submission: -m 'more epochs'")
+    if message.startswith("-"):
+        raise ConfigError(
+            f"the message begins with '-', and Kaggle's program would take it for an option: {message}",
+            hint="begin it with a letter",
+        )

@@ -1,0 +1,115 @@
+"""The public score of a submission: found in the list that Kaggle's program prints, once Kaggle has it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from pipeline.errors import PipelineError
+from stages.commands.kaggle_program import Answer
+
+# Seconds before each look at the list, five minutes in all. Most competitions score within one.
+DELAYS = (3, 5, 7, 10, 15, 20, 30, 30, 60, 60, 60)
+NOTHING_YET = "No submissions found"
+NOT_A_LETTER = re.compile("[^a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the list says of a submission: its score if there is one, and whether Kaggle is done with it."""
+
+    score: float | None
+    is_done: bool
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The public score, or why there is none; ``has_failed`` where Kaggle could not score the submission."""
+
+    score: float | None
+    problem: str = ""
+    has_failed: bool = False
+
+
+class UnknownFormatError(Exception):
+    """The list is written otherwise than it ever was."""
+
+
+def wait_for_score(
+    look: Callable[[], Answer],
+    refused: Callable[[Answer], PipelineError],
+    name: str,
+    delays: Sequence[float],
+    pause: Callable[[float], None],
+) -> Outcome:
+    """Look for the score of the file called ``name``, after each of some delays in seconds, until Kaggle has it.
+
+    ``look`` asks for the list, and ``refused`` says what an answer means that has none. Never raises for what Kaggle
+    does: by then the submission is sent.
+    """
+    problem = "Kaggle has not scored it yet"
+    for delay in delays:
+        pause(delay)
+        try:
+            answer = look()
+            if not answer.is_done:
+                raise refused(answer)
+            listed = find_listed(answer.text, name)
+        except PipelineError as error:  # the network may be back at the next look
+            problem = error.what
+            continue
+        except UnknownFormatError as error:
+            return Outcome(None, f"the list of submissions cannot be read: {error}")
+        problem = "Kaggle has not scored it yet"
+        if listed and listed.has_failed:
+            return Outcome(None, "Kaggle could not score it", has_failed=True)
+        if listed and (listed.score is not None or listed.is_done):
+            return Outcome(listed.score, "" if listed.score is not None else "Kaggle shows no public score of it")
+    return Outcome(None, problem)
+
+
+def find_listed(text: str, name: str) -> Listed | None:
+    """Find the newest submission of the file called ``name`` in a list, which is CSV; None if it is not there yet.
+
+    Versions 1.6 to 2.2 print ``fileName,date,description,status,publicScore,privateScore``, since 2.0 with ``ref``
+    before it. Other columns, their order, and lines before the header make no difference.
+
+    Raises
+    ------
+    UnknownFormatError
+        There is no such header, or a score is no number.
+    """
+    if NOTHING_YET in text:
+        return None
+    rows = iter(list(csv.reader(StringIO(text))))
+    for cells in rows:
+        columns = {NOT_A_LETTER.sub("", cell.casefold()): index for index, cell in enumerate(cells)}
+        if {"filename", "publicscore"} <= columns.keys():
+            break
+    else:
+        raise UnknownFormatError("it has no columns fileName and publicScore")
+    for cells in rows:
+        row = {column: cells[index].strip() for column, index in columns.items() if index < len(cells)}
+        if row.get("filename") == name:
+            status = row.get("status", "").casefold().rpartition(".")[2]  # complete, or SubmissionStatus.COMPLETE
+            score = _number(row.get("publicscore", ""))
+            return Listed(score, is_done=status == "complete", has_failed=status == "error")
+    return None
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a cell holds, None if it is empty; raises UnknownFormatError if it is none."""
+    if text.casefold() in {"", "none", "null", "nan"}:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UnknownFormatError(f"the score is {text[:40]!r}")
+    return value

@@ -1,0 +1,122 @@
+"""The public score is found in whatever list Kaggle's program prints, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import PipelineError, StageError
+from stages.commands.kaggle_program import Answer
+from stages.commands.upload.public_score import (
+    DELAYS,
+    Listed,
+    Outcome,
+    UnknownFormatError,
+    find_listed,
+    wait_for_score,
+)
+
+NAME = "submission-0123456789ab.csv"
+HEADER = "ref,fileName,date,description,status,publicScore,privateScore\n"  # of version 2.2
+
+
+def row(status: str = "SubmissionStatus.COMPLETE", score: str = "0.98932", name: str = NAME) -> str:
+    return f'5,{name},2026-11-27 06:00:00,"a, ""b""\nand c",{status},{score},\n'
+
+
+FOUND: dict[str, tuple[str, Listed | None]] = {
+    "of version 2.2": (HEADER + row(), Listed(0.98932, is_done=True)),
+    "of version 1.7": (
+        f"fileName,date,description,status,publicScore,privateScore\n{NAME},2026-11-27,x,complete,0.98932,\n",
+        Listed(0.98932, is_done=True),
+    ),
+    "after warnings": (
+        f"Warning: Looks like you're using an outdated `kaggle` version\nUsing competition: x\n{HEADER}{row()}",
+        Listed(0.98932, is_done=True),
+    ),
+    "with names in another style": (
+        f"Public Score,file_name,extra,Status\n0.98932,{NAME},?,Complete\n",
+        Listed(0.98932, is_done=True),
+    ),
+    "without a status": (f"fileName,publicScore\n{NAME},0.98932\n", Listed(0.98932, is_done=False)),
+    "with another one before it": (
+        HEADER + row(score="0.1", name="submission.csv") + row(),
+        Listed(0.98932, is_done=True),
+    ),
+    "the newest of several": (HEADER + row(score="0.9") + row(score="0.8"), Listed(0.9, is_done=True)),
+    "still pending": (HEADER + row("SubmissionStatus.PENDING", ""), Listed(None, is_done=False)),
+    "without a public score": (HEADER + row(score="None"), Listed(None, is_done=True)),
+    "not scored by Kaggle": (HEADER + row("error", ""), Listed(None, is_done=False, has_failed=True)),
+    "not there yet": (HEADER + row(name="submission.csv"), None),
+    "none at all": ("No submissions found\n", None),
+    "with a row that is too short": (HEADER + "5,x\n" + row(), Listed(0.98932, is_done=True)),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_the_score_is_found_in_the_list(case: str) -> None:
+    text, listed = FOUND[case]
+    assert find_listed(text, NAME) == listed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "file,score\nx,1\n",
+        HEADER.replace("publicScore", "scorePublic") + row(),
+        f'[{{"fileName": "{NAME}", "publicScore": "0.98932"}}]\n',
+        HEADER + row(score="98.9 %"),
+        HEADER + row(score="inf"),
+    ],
+)
+def test_a_format_that_is_not_known_is_told(text: str) -> None:
+    with pytest.raises(UnknownFormatError):
+        find_listed(text, NAME)
+
+
+def waited(*answers: Answer | StageError, delays: tuple[float, ...] = (1, 2, 4)) -> tuple[Outcome, list[float]]:
+    """What came of waiting, and for how long it was waited each time."""
+    paused: list[float] = []
+    coming = iter(answers)
+
+    def look() -> Answer:
+        answer = next(coming)
+        if isinstance(answer, StageError):
+            raise answer
+        return answer
+
+    def refused(answer: Answer) -> PipelineError:
+        return StageError(f"refused: {answer.said}", hint="")
+
+    return wait_for_score(look, refused, NAME, delays, paused.append), paused
+
+
+def listing(text: str) -> Answer:
+    return Answer(0, HEADER + text, "")
+
+
+def test_it_is_looked_for_until_it_is_there() -> None:
+    outcome = waited(listing(""), listing(row("pending", "")), listing(row()))
+    assert outcome == (Outcome(0.98932), [1, 2, 4])
+    assert waited(listing(row())) == (Outcome(0.98932), [1])
+
+
+def test_a_look_that_fails_is_not_the_end_of_the_waiting() -> None:
+    no_network = StageError("Kaggle cannot be reached", hint="")
+    assert waited(no_network, Answer(1, "", "too many requests"), listing(row())) == (Outcome(0.98932), [1, 2, 4])
+    assert waited(no_network, no_network, no_network) == (Outcome(None, "Kaggle cannot be reached"), [1, 2, 4])
+    assert waited(listing(""), listing(""), Answer(1, "", "429"))[0] == Outcome(None, "refused: 429")
+
+
+def test_nobody_waits_for_ever() -> None:
+    assert waited(*[listing(row("pending", ""))] * 3) == (Outcome(None, "Kaggle has not scored it yet"), [1, 2, 4])
+    assert sum(DELAYS) == 300
+
+
+def test_waiting_ends_at_once_where_it_is_of_no_use() -> None:
+    assert waited(listing(row(score=""))) == (Outcome(None, "Kaggle shows no public score of it"), [1])
+    assert waited(listing(row("error", ""))) == (Outcome(None, "Kaggle could not score it", has_failed=True), [1])
+    outcome, paused = waited(Answer(0, "a new format", ""))
+    assert outcome.score is None
+    assert "cannot be read" in outcome.problem
+    assert paused == [1]

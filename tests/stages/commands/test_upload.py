@@ -1,0 +1,347 @@
+"""`pipeline upload`, with a program in Kaggle's place that does what it is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from made_kaggle import Kaggle, answer
+
+from pipeline.cli import main
+from pipeline.errors import StageError
+from pipeline.fingerprint.files import file_digest
+from pipeline.store.generations import Generations
+from stages.commands.upload import destination, public_score, upload
+from stages.commands.upload.checked import Validation, require_ids
+from stages.ingest.sources.leakage import NOTE
+from stages.sample import SAMPLE_FOLDER
+
+QUICK = ("--set", "train.epochs=2", "--set", "train.hidden=[16]")
+SENT = answer("Submission ref: 12345\n4 submissions remaining today.\nSuccessfully submitted to Digit Recognizer")
+HEADER = "ref,fileName,date,description,status,publicScore,privateScore\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a person's own files, which are those of the sample under another name."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "data").mkdir()
+    for name in ("train", "test"):
+        shutil.copy(SAMPLE_FOLDER / f"{name}.csv.gz", folder / "data")
+    (folder / "pipeline.toml").write_text("[train]\nepochs = 2\nhidden = [16]\n")
+    result = CliRunner().invoke(main, ["run", "all", "--quiet", "-C", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, from which a score is looked for twice, at once."""
+    monkeypatch.setattr(public_score, "DELAYS", (0, 0))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    return tmp_path / "project"
+
+
+def run_upload(project: Path, *words: str, code: int = 0, message: str = "more epochs", yes: bool = True) -> Result:
+    options = ["--yes"] if yes else []
+    result = CliRunner().invoke(main, ["upload", "-m", message, *options, *words, "-C", str(project)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def sent_name(project: Path) -> str:
+    return f"submission-{file_digest(project / 'artifacts/submit/submission.csv')[:12]}.csv"
+
+
+def listing(project: Path, score: str = "0.98932", status: str = "SubmissionStatus.COMPLETE") -> dict[str, object]:
+    return answer(f"{HEADER}12345,{sent_name(project)},2026-11-27 06:00:00,more epochs,{status},{score},\n")
+
+
+def logged(project: Path) -> list[dict[str, object]]:
+    path = project / "artifacts/scores.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_the_submission_is_sent_and_its_score_is_kept_beside_the_run(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project, "", "SubmissionStatus.PENDING"), listing(project))
+    result = run_upload(project)
+    submit, *looks = kaggle.calls
+    assert submit[:4] == ["competitions", "submit", "digit-recognizer", "-f"]
+    assert Path(submit[4]).name == sent_name(project)
+    assert submit[5:] == ["-m", "more epochs"]
+    assert looks == [["competitions", "submissions", "digit-recognizer", "--csv"]] * 2
+    assert kaggle.sent == (project / "artifacts/submit/submission.csv").read_bytes()
+    assert "public score 0.98932: above the validation accuracy's 95 % interval" in result.stdout
+    sent, scored = logged(project)
+    assert (sent["value"], scored["value"]) == (None, 0.98932)
+    assert scored["digest"] == file_digest(project / "artifacts/submit/submission.csv")
+    assert (scored["run"], scored["how"]) == (1, "kaggle digit-recognizer")
+    runs = CliRunner().invoke(main, ["runs", "--json", "-C", str(project)]).stdout
+    assert [score["value"] for score in json.loads(runs)[0]["scores"]] == [0.98932]
+    assert not list(project.parent.glob("pipeline-upload-*"))
+
+
+def test_what_will_be_sent_is_shown_and_sent_only_if_the_person_agrees(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = json.loads((project / "artifacts/evaluate/metrics.json").read_text())
+    shown = run_upload(project, code=2, yes=False).stderr
+    assert "there is no terminal to ask on" in shown
+    assert "--yes" in shown
+    assert f"validation: {100 * metrics['accuracy']:.2f} %, 95 % interval " in shown
+    assert "made by:    run 1 of " in shown
+    assert "359 rows, sha256 " in shown
+    monkeypatch.setattr(upload, "has_terminal", lambda: True)
+    words = ["upload", "-m", "more epochs", "--no-wait", "-C", str(project)]
+    refused = CliRunner().invoke(main, words, input="n\n")
+    assert (refused.exit_code, kaggle.calls) == (1, [])
+    assert "nothing was sent" in refused.stderr
+    kaggle.will("submit", SENT)
+    assert CliRunner().invoke(main, words, input="y\n").exit_code == 0
+    assert len(kaggle.calls) == 1
+
+
+def test_the_same_bytes_are_not_sent_twice_unless_they_are_forced(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project))
+    run_upload(project)
+    told = run_upload(project, code=1).stderr
+    assert "the same bytes were sent on " in told
+    assert "their public score is 0.98932" in told
+    assert "--force" in told
+    assert [words[1] for words in kaggle.calls] == ["submit", "submissions"]
+    run_upload(project, "--force")
+    assert [words[1] for words in kaggle.calls] == ["submit", "submissions"] * 2
+    run_upload(project, "--competition", "another")  # which has not seen them
+    assert kaggle.calls[-2][1:3] == ["submit", "another"]
+
+
+def test_a_score_that_was_not_waited_for_is_looked_for_later_and_nothing_is_sent(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", answer("No submissions found"), listing(project))
+    result = run_upload(project, "--no-wait")
+    assert "https://www.kaggle.com/competitions/digit-recognizer/submissions" in result.stderr
+    assert result.stdout == ""
+    assert [words[1] for words in kaggle.calls] == ["submit"]
+    assert "Kaggle has not scored it yet" in run_upload(project, "--no-wait").stderr
+    assert "public score 0.98932" in run_upload(project, "--no-wait", yes=False).stdout
+    assert [words[1] for words in kaggle.calls] == ["submit", "submissions", "submissions"]
+
+
+def test_json_has_it_all(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project))
+    document = json.loads(run_upload(project, "--json").stdout)
+    metrics = json.loads((project / "artifacts/evaluate/metrics.json").read_text())
+    assert document == {
+        "competition": "digit-recognizer",
+        "submission": "artifacts/submit/submission.csv",
+        "digest": file_digest(project / "artifacts/submit/submission.csv"),
+        "rows": 359,
+        "run": 1,
+        "message": "more epochs",
+        "sent": True,
+        "validation_accuracy": metrics["accuracy"],
+        "validation_interval": metrics["accuracy_interval"],
+        "public_score": 0.98932,
+        "place": "above",
+        "problem": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("score", "place"),
+    [(0.97, "below"), (0.98, "within"), (0.985, "within"), (0.99, "within"), (0.995, "above"), (1.5, None)],
+)
+def test_a_score_is_placed_in_the_interval(score: float, place: str | None) -> None:
+    assert Validation(0.985, (0.98, 0.99), 1000).place_of(score) == place
+
+
+REFUSALS = {
+    "no credentials": (
+        answer("Authentication required to call the Kaggle API.\n", code=1),
+        "does not know who you are",
+    ),
+    "rules": (answer(says="403 - Forbidden - Permission 'competitions.participate' was denied", code=1), "rules"),
+    "quota": (
+        answer(says="Submission not allowed: Your team has used its submission allowance (5 of 5).", code=1),
+        "no more submissions today",
+    ),
+    "no network": (
+        answer(says="ConnectionError: Max retries exceeded with url: /v1 (Failed to resolve 'api.kaggle.com')", code=1),
+        "Kaggle cannot be reached",
+    ),
+    "not sent, with exit code 0": (answer("Could not submit to competition"), "Kaggle's program did not send it"),
+    "interrupted, with exit code 0": (answer("User cancelled operation\n"), "User cancelled operation"),
+    "killed": (answer("  0%|", code=-9), "killed by signal 9"),
+    "something new": (answer(says="\x1b[31mno\x1b[0m", code=3), "\\x1b[31mno\\x1b[0m"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_says_what_to_do_and_nothing_counts_as_sent(kaggle: Kaggle, project: Path, case: str) -> None:
+    refusal, message = REFUSALS[case]
+    kaggle.will("submit", refusal)
+    stderr = run_upload(project, code=1).stderr
+    assert message in stderr
+    assert stderr.count("error:") == 1
+    assert "hint:" in stderr
+    assert logged(project) == []
+    assert len(kaggle.calls) == 1
+
+
+def test_a_client_that_hangs_is_stopped_and_the_person_is_told_to_look(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "UPLOAD_SECONDS", 0.05)
+    kaggle.will("submit", answer(hangs=True))
+    stderr = run_upload(project, code=1).stderr
+    assert "did not end within 0.05 seconds" in stderr
+    assert "see whether it has arrived, https://www.kaggle.com/competitions/digit-recognizer/submissions" in stderr
+    assert logged(project) == []
+
+
+def test_a_list_that_hangs_or_cannot_be_read_fails_nothing_since_it_was_sent(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "LIST_SECONDS", 0.05)
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", answer(hangs=True))
+    assert "did not end within 0.05 seconds" in run_upload(project).stderr
+    monkeypatch.setattr(destination, "LIST_SECONDS", 60.0)
+    kaggle.will("submissions", answer("id;score\n5;0.98932\n"))
+    stderr = run_upload(project).stderr
+    assert "the list of submissions cannot be read" in stderr
+    assert "https://www.kaggle.com/competitions/digit-recognizer/submissions" in stderr
+    assert [entry["value"] for entry in logged(project)] == [None]
+
+
+def test_a_submission_that_kaggle_cannot_score_is_an_error(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project, "", "SubmissionStatus.ERROR"))
+    assert "Kaggle could not score the submission" in run_upload(project, code=1).stderr
+
+
+def test_no_secret_is_shown(kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "not-for-your-eyes")
+    says = (
+        "Unknown: token not-for-your-eyes, KGAT_0123abcd, {'key': 'fedcba98'}, https://up.example/x?signature=fedcba98"
+    )
+    kaggle.will("submit", answer(says=says, code=1))
+    stderr = run_upload(project, code=1).stderr
+    assert "Unknown: token [hidden]" in stderr
+    for secret in ("not-for-your-eyes", "0123abcd", "fedcba98"):
+        assert secret not in stderr
+
+
+def test_without_the_program_the_ways_to_get_it_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    monkeypatch.setattr(sys, "executable", str(project / "python"))
+    stderr = run_upload(project, code=2).stderr
+    assert "pip install kaggle" in stderr
+    assert "artifacts/submit/submission.csv in a browser" in stderr
+
+
+def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    stderr = run_upload(project, "--set", "train.epochs=3", code=1).stderr
+    assert "the submission is not up to date (train: " in stderr
+    assert "train.epochs" in stderr
+    (project / "pipeline.toml").unlink()
+    assert "not up to date" in run_upload(project, code=1).stderr
+    kaggle.will("submit", SENT)
+    run_upload(project, "--no-wait", *QUICK)  # the settings that it was made with
+    assert len(kaggle.calls) == 1
+
+
+def test_what_is_damaged_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    path = (project / "artifacts/submit/submission.csv").resolve()
+    path.write_bytes(path.read_bytes().replace(b"\n1,", b"\n1,", 1)[:-2] + b"0\n")
+    stderr = run_upload(project, code=1).stderr
+    assert "the result of submit is damaged" in stderr
+    assert "pipeline run submit" in stderr
+    assert kaggle.calls == []
+
+
+def test_without_a_submission_the_command_that_makes_one_is_named(kaggle: Kaggle, tmp_path: Path) -> None:
+    assert "pipeline run submit" in run_upload(tmp_path, code=1).stderr
+    assert kaggle.calls == []
+
+
+def test_what_was_changed_after_it_was_checked_is_not_sent(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    observe = Generations.observe_current
+
+    def observe_and_edit(store: Generations, stage: str) -> object:
+        seen = observe(store, stage)
+        if stage == "submit" and not looks:
+            looks.append(stage)
+            path = (project / "artifacts/submit/submission.csv").resolve()
+            path.write_bytes(path.read_bytes()[:-2] + b"0\n")
+        return seen
+
+    monkeypatch.setattr(Generations, "observe_current", observe_and_edit)
+    run_upload(project, code=1)
+    assert kaggle.calls == []
+
+
+def test_the_samples_submission_is_not_sent(kaggle: Kaggle, sample_copy: Path) -> None:
+    stderr = run_upload(sample_copy, code=1).stderr
+    assert "the submission of the bundled sample" in stderr
+    assert "pipeline fetch" in stderr
+    assert kaggle.calls == []
+
+
+def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    (project / "data" / NOTE).write_text("as MNIST does")
+    assert "not up to date" in run_upload(project, code=1).stderr
+    assert CliRunner().invoke(main, ["run", "submit", "--quiet", "-C", str(project)]).exit_code == 0
+    stderr = run_upload(project, code=1).stderr
+    assert "was trained on Kaggle's own test images" in stderr
+    assert "hint:" in stderr
+    run_upload(project, "--force", code=1)  # there is no way around it
+    assert kaggle.calls == []
+
+
+def test_ids_are_those_of_the_test_set(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    renumbered = ("--set", "submit.first_id=0")
+    assert CliRunner().invoke(main, ["run", "submit", "--quiet", *renumbered, "-C", str(project)]).exit_code == 0
+    run_upload(project, "--no-wait", *renumbered)
+    assert kaggle.sent is not None
+    assert kaggle.sent.splitlines()[1].startswith(b"0,")
+    expected = [str(number) for number in range(1, 1001)]
+    require_ids(expected, expected)
+    with pytest.raises(StageError, match=r"it has 999 rows, and the test set has 1,000"):
+        require_ids(expected[1:], expected)
+    with pytest.raises(StageError) as told:
+        require_ids(expected[::-1], expected)
+    assert "row 0 has 1000 for 1, row 1 has 999 for 2, " in told.value.what
+    assert "and 995 more" in told.value.what
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "told"),
+    [
+        (("--competition", "../x"), "m", "not the name of a competition"),
+        ((), "", "the message is empty"),
+        ((), "-f", "begins with '-'"),
+    ],
+)
+def test_words_that_kaggles_program_would_not_understand_are_refused(
+    kaggle: Kaggle, tmp_path: Path, words: tuple[str, ...], message: str, told: str
+) -> None:
+    result = CliRunner().invoke(main, ["upload", f"--message={message}", *words, "-C", str(tmp_path)])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert kaggle.calls == []
