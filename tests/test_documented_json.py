@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from made_kaggle import Kaggle
 
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
@@ -120,6 +121,14 @@ def test_report(folder: Path) -> None:
 
 def test_model(folder: Path) -> None:
     check("model", printed(folder, "model"))
+
+
+def test_upload(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kaggle = Kaggle(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(kaggle.folder))
+    monkeypatch.setattr("stages.commands.upload.checked.require_honest", lambda _: None)  # it is the sample's
+    printed(folder, "run", "all")
+    check("upload", printed(folder, "upload", "-m", "new", "--yes", "--no-wait"))
 
 
 def test_fetch(tmp_path: Path) -> None:

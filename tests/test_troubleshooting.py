@@ -20,6 +20,9 @@ from PIL import Image
 from pipeline.cli import main
 from pipeline.history.verify import _rerun_problem
 from pipeline.store.store import Store
+from stages.commands.kaggle_program import Answer
+from stages.commands.upload.destination import Destination
+from stages.commands.upload.public_score import wait_for_score
 from stages.sample import SAMPLE_FOLDER
 
 PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -108,6 +111,18 @@ def not_installed(folder: Path, patch: pytest.MonkeyPatch) -> str:
     return run(folder, "fetch")
 
 
+def other_answers(folder: Path) -> str:
+    (folder / "mine.csv").write_text("ImageId,Label\n1,7\n")
+    (folder / "answers.csv").write_text("ImageId,Label\n2,7\n")
+    return run(folder, "score", "mine.csv", "--answers", "answers.csv")
+
+
+def listed_otherwise() -> str:
+    """What is told where Kaggle's program prints its list in a new form."""
+    there = Destination("digit-recognizer", "kaggle")
+    return wait_for_score(lambda: Answer(0, "new", ""), there.refused, "mine.csv", (0,), print).problem
+
+
 def unreadable(folder: Path) -> str:
     (folder / "pipeline.toml").mkdir()
     return run(folder, "status")
@@ -161,6 +176,9 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "train has not been run": lambda folder, _: picture(folder, "photo.png", blank=False),
     "Kaggle's program": not_installed,
     "Kaggle does not know": lambda folder, patch: kaggle_says(folder, "401 Client Error: Unauthorized", patch),
+    "Kaggle cannot": lambda folder, patch: kaggle_says(folder, "Max retries exceeded with url: /v1", patch),
+    "the ids of answers": lambda folder, _: other_answers(folder),
+    "the list of submissions": lambda *_: listed_otherwise(),
     "Kaggle refuses": lambda folder, patch: kaggle_says(folder, "403 Client Error: Forbidden", patch),
 }
 FINISHED: dict[str, Callable[[Path], str]] = {
@@ -169,6 +187,8 @@ FINISHED: dict[str, Callable[[Path], str]] = {
     "--output ... lies": lambda folder: run(
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--output", "artifacts/answers.csv"
     ),
+    "the submission is not up to date": lambda folder: run(folder, "upload", "-m", "new", "--set", "train.epochs=3"),
+    "this is the submission of": lambda folder: run(folder, "upload", "-m", "new"),
     "the model is not up to date": lambda folder: run(
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--set", "train.epochs=3"
     ),
