@@ -6,6 +6,7 @@ Run it as: python benchmarks/augmentation.py
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from functools import partial
 from statistics import median
@@ -66,6 +67,7 @@ def share_of_a_step(X: np.ndarray, hidden: tuple[int, ...], batch_size: int) -> 
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     X = np.random.default_rng(0).random((12_800, 784), dtype=np.float32)
     against_dense_product(X)
     share_of_a_step(X, (256, 64), 128)

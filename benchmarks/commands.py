@@ -7,7 +7,6 @@ The zip is Kaggle's digit-recognizer.zip, or DIGIT_RECOGNIZER_ZIP. Medians of al
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import statistics
@@ -17,6 +16,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from arguments import parser_with_zip
 
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 HERE = Path(__file__).parent
@@ -53,7 +54,7 @@ def tutorial_training(archive: str) -> float:
 
 
 def main() -> None:
-    archive = str(Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["DIGIT_RECOGNIZER_ZIP"]).resolve())
+    archive = str(Path(parser_with_zip(__doc__).parse_args().zip).resolve())
     python = sys.executable
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data").mkdir()

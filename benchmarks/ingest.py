@@ -27,21 +27,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from arguments import parser_with_zip
+
 NAMES = ("train", "test")
 MEGABYTE = 2**20
 COMMAND = "whole command"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure ingest beside polars and pandas with pandera.")
-    parser.add_argument("archive", type=Path, help="the competition's zip")
+    parser = parser_with_zip(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contestant:
-        print(json.dumps(run_here(arguments.contestant, arguments.archive)))
+        print(json.dumps(run_here(arguments.contestant, Path(arguments.zip))))
     else:
-        compare(arguments.archive, arguments.rounds)
+        compare(Path(arguments.zip), arguments.rounds)
 
 
 def compare(archive: Path, n_rounds: int) -> None:

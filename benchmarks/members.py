@@ -9,7 +9,6 @@ one core is busy, with two processes two: train.replicas = 1, and one thread of 
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import subprocess
@@ -17,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from arguments import parser_with_zip
 
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 MEMBERS, EPOCHS, RUNS = 4, 15, 3
@@ -31,7 +32,7 @@ def seconds(folder: Path, epochs: int, processes: int) -> float:
 
 
 def main() -> None:
-    archive = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["DIGIT_RECOGNIZER_ZIP"])
+    archive = Path(parser_with_zip(__doc__).parse_args().zip)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data").mkdir()

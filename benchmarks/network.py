@@ -8,8 +8,6 @@ is done once, as starting processes, counts for a third too. A peer that is not 
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import time
 import tracemalloc
@@ -25,6 +23,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tutorial
+from arguments import parser_with_zip
 
 from stages.mlp import Architecture, Augmentation, Network, Recipe, Warp, fit
 from stages.mlp.training.data.shuffling import generator
@@ -244,12 +243,9 @@ def compare_convolutions(X: np.ndarray, Y: np.ndarray, batch_size: int = 128) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("zip", nargs="?", default=os.environ.get("DIGIT_RECOGNIZER_ZIP"))
+    parser = parser_with_zip(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    if not options.zip:
-        parser.error("say where Kaggle's zip is")
     X, Y = load(options.zip)
     found = {f"{each['internal_api']} {each.get('architecture', '')}" for each in threadpool_info()}
     print(f"kernels: {', '.join(sorted(found))}")

@@ -9,13 +9,14 @@ report needs (jinja2, matplotlib, pillow) is part of its price.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from arguments import parser_with_zip
 
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 TIMED = """
@@ -38,7 +39,7 @@ main(["run", "evaluate", "--force", "--only", "--json"], standalone_mode=False)
 
 
 def main() -> None:
-    archive = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["DIGIT_RECOGNIZER_ZIP"]).resolve()
+    archive = Path(parser_with_zip(__doc__).parse_args().zip).resolve()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data").mkdir()
         shutil.copy(archive, Path(folder) / "data")

@@ -9,7 +9,6 @@ one process held. Needs some 12 GB of disk for a million rows.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from arguments import parser_with_zip
 from pyarrow import csv
 
 from stages.mlp import Augmentation, Warp
@@ -36,14 +36,11 @@ MEASURED = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("zip", nargs="?", default=os.environ.get("DIGIT_RECOGNIZER_ZIP"))
+    parser = parser_with_zip(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="handed to both runs")
     options = parser.parse_args()
-    if not options.zip:
-        parser.error("say where Kaggle's zip is")
     settings = [f"train.epochs={options.epochs}", *options.set]
     with tempfile.TemporaryDirectory() as below:
         small, large = Path(below, "small"), Path(below, "large")

@@ -8,14 +8,13 @@ what 1,000 held-out rows say. It needs NumPy and pandas.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 import zipfile
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from arguments import parser_with_zip
 
 Parameters = dict[str, Any]
 
@@ -116,10 +115,7 @@ def load_data(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
 
 
 def main() -> None:
-    path = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("DIGIT_RECOGNIZER_ZIP")
-    if not path:
-        sys.exit("say where Kaggle's zip is: python benchmarks/tutorial.py ZIP")
-    X, Y, X_validation, Y_validation = load_data(path)
+    X, Y, X_validation, Y_validation = load_data(parser_with_zip(__doc__).parse_args().zip)
     rng = np.random.default_rng(0)
     parameters = initialise(rng)
     orders = [rng.permutation(X.shape[1]) for _ in range(3)]
