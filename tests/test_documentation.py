@@ -14,7 +14,7 @@ from stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 FILE_ENDINGS = (".md", ".py", ".json", ".parquet", ".npy", ".npz", ".csv", ".html")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "PACKAGE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_page_of_settings_is_current() -> None:

@@ -1,4 +1,4 @@
-"""A small real data set, so that a fresh clone runs: see README.md beside this file.
+"""A small real data set, so that a first run needs no files: see README.md beside this file.
 
 May import: the standard library.
 """
