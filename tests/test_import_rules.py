@@ -67,6 +67,7 @@ BESIDE = {
     "submit": ("shared", "sample"),
     "estimator": ("mlp", "train"),
     "onnx_export": ("mlp",),
+    "notebook": ("mlp",),
 }
 OF_COMMANDS = {
     *OF_STAGES,

@@ -52,13 +52,13 @@ class History:
         --------
         >>> print(History((Epoch(1, 3e-3, 0.9, 0.71, 0.4, 0.88), Epoch(2, 1e-3, 0.5, 0.84)), best=1, stopped="epochs"))
         epoch   learning rate  train loss  train accuracy  validation loss  validation accuracy
-        1 kept          0.003      0.9000         71.00 %           0.4000              88.00 %
-        2               0.001      0.5000         84.00 %
+        1 kept       3.00e-03      0.9000         71.00 %           0.4000              88.00 %
+        2            1.00e-03      0.5000         84.00 %
         """
         lines = [
             (
                 f"{each.epoch} kept" if each.epoch == self.best else str(each.epoch),
-                f"{each.learning_rate:.3g}",
+                f"{each.learning_rate:.2e}",
                 *shown(each.train_loss, each.train_accuracy),
                 *shown(each.validation_loss, each.validation_accuracy),
             )

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
@@ -16,14 +17,18 @@ from numpy.typing import NDArray
 
 from pipeline.stage import JobContext
 from stages.mlp import Architecture, Images, Network
+from stages.mlp.layers.pooling import MaxPooling
 from stages.presets import PRESETS
 from stages.sample import SAMPLE_FOLDER
 from stages.train.member import make_member, train_member
 from stages.train.parameters import TrainParameters
 from stages.train.predictor import Predictor
 
-onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'digit-pipeline[onnx]'")
-onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra dev")
+pytest.importorskip("onnx", reason="onnx is an extra: pip install 'digit-pipeline[onnx]'")
+pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra dev")
+
+import onnx
+import onnxruntime
 
 from stages.onnx_export import deskew, export, layers
 
@@ -140,19 +145,35 @@ def test_equal_models_give_equal_bytes_that_say_what_goes_in_and_out() -> None:
     assert {each.key: each.value for each in model.metadata_props}["classes"] == "[3, 4, 5, 6]"
 
 
-def test_what_onnx_cannot_say_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_max_pooling(patch: pytest.MonkeyPatch, network: Network) -> None:  # noqa: ARG001 - one signature for all
+    patch.setattr(layers, "LAYERS", {kind: add for kind, add in layers.LAYERS.items() if kind is not MaxPooling})
+
+
+def without_deskewing(patch: pytest.MonkeyPatch, network: Network) -> None:  # noqa: ARG001 - one signature for all
+    patch.setattr(deskew, "DESKEWS", {})
+
+
+def with_less_room(patch: pytest.MonkeyPatch, network: Network) -> None:
+    patch.setattr(export, "MOST_BYTES", 4 * network.parameters.size - 1)
+
+
+def without_images(patch: pytest.MonkeyPatch, network: Network) -> None:
+    patch.setattr(network, "images", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without_max_pooling, "the layer MaxPooling has no form in ONNX"),
+        (without_deskewing, "the deskewing 'slant' has no form in ONNX"),
+        (with_less_room, "at most 2 GiB"),
+        (without_images, "does not say what its inputs are"),
+    ],
+)
+def test_what_onnx_cannot_say_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch, Network], None], said: str
+) -> None:
     network = made_network(ARCHITECTURES["max pooling"], deskew="slant")
-    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="layer MaxPooling has no form"):
-        patch.setattr(
-            layers, "LAYERS", {kind: add for kind, add in layers.LAYERS.items() if "Max" not in kind.__name__}
-        )
-        export.as_onnx([network])
-    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="deskewing 'slant' has no form"):
-        patch.setattr(deskew, "DESKEWS", {})
-        export.as_onnx([network])
-    with monkeypatch.context() as patch, pytest.raises(layers.NoOnnxFormError, match="at most 2 GiB"):
-        patch.setattr(export, "MOST_BYTES", 4 * network.parameters.size - 1)
-        export.as_onnx([network])
-    network.images = None
-    with pytest.raises(layers.NoOnnxFormError, match="does not say what its inputs are"):
+    change(monkeypatch, network)
+    with pytest.raises(layers.NoOnnxFormError, match=said):
         export.as_onnx([network])
