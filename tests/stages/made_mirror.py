@@ -124,6 +124,12 @@ def well(handler: Handler, content: bytes) -> None:
         handler.answer(200, content)
 
 
+def for_browsers(handler: Handler, content: bytes) -> None:
+    """Serve it as something that is to be unpacked on arrival, to a client that offers to do so."""
+    is_unpacked = "gzip" in handler.headers.get("Accept-Encoding", "")
+    handler.answer(200, content, Content_Encoding="gzip" if is_unpacked else None)
+
+
 def whole(handler: Handler, content: bytes) -> None:
     """Serve all of it, whatever is wanted."""
     handler.answer(200, content)

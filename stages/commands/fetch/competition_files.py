@@ -53,6 +53,8 @@ def fetch_data_set(
     files = download(
         data_set.files, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, waiting=waiting
     )
+    n_megabytes = sum(file.size for file in data_set.files) / 1e6
+    progress(n_megabytes, n_megabytes, unit="MB", note=f"all files are there; writing {path.name}")
     images, labels = read_pair(files[data_set.train_images.name], files[data_set.train_labels.name])
     test_images, test_labels = read_pair(files[data_set.test_images.name], files[data_set.test_labels.name])
     with written_to(data, f"{ANSWERS}/{answers.name}"):

@@ -55,7 +55,7 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
     did = "downloaded" if found.downloaded else "is there already (--force replaces it)"
     output.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.answers:
-        output.echo(f"{found.answers}: the right labels of its test set")
+        output.echo(f"{found.answers}: the right labels of its test set, for pipeline score --answers")
     if found.is_usable:
         try:
             parameters = cast("IngestParameters", place.load().config.parameters["ingest"])

@@ -225,6 +225,12 @@ def test_a_redirection_is_followed(mirror: Mirror, work: Path) -> None:
     assert names(work) == PUT
 
 
+def test_the_files_are_asked_for_as_they_are_and_not_unpacked(mirror: Mirror, work: Path) -> None:
+    mirror.ask(ways.for_browsers)
+    fetched(work, mirror)
+    assert names(work) == PUT
+
+
 # --- cut off, and gone on with ---------------------------------------------------------------------------------------
 
 
@@ -439,7 +445,7 @@ def invoke(folder: Path, *words: str, code: int = 0) -> Result:
 def test_the_command_tells_what_it_made_and_what_it_is_not_for(mirror: Mirror, work: Path) -> None:
     told = invoke(work, "MNIST", "--mirror", UNREACHABLE, "--mirror", mirror.url)
     assert "mnist.zip: downloaded, " in told.stdout
-    assert "answers/mnist.csv: the right labels of its test set" in told.stdout
+    assert "answers/mnist.csv: the right labels of its test set, for pipeline score --answers" in told.stdout
     assert told.stdout.endswith("next: pipeline run all\n")
     assert "warning: The training set holds TEST IMAGES of Kaggle's Digit Recognizer" in told.stderr
     assert names(work) == PUT
@@ -490,7 +496,7 @@ def test_another_zip_in_data_is_told(mirror: Mirror, work: Path) -> None:
         archive.writestr("train.csv", "label,pixel0\n1,2\n")
         archive.writestr("test.csv", "pixel0\n1\n")
     told = invoke(work, "mnist", "--mirror", mirror.url)
-    assert "warning: of the 2 zips in data/, 2 hold both train.csv and test.csv" in told.stderr
+    assert "2 zips in data/, 2 hold both train.csv and test.csv" in told.stderr
     assert "next: pipeline run all" not in told.stdout
 
 

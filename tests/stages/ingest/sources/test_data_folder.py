@@ -121,6 +121,14 @@ def test_folders_that_link_to_each_other_are_looked_through_once(tmp_path: Path)
         find(tmp_path)
 
 
+def test_answers_are_no_data_and_what_lies_elsewhere_under_that_name_may_be(tmp_path: Path) -> None:
+    put(tmp_path / "data/answers", "mnist.csv")
+    assert find(tmp_path).origin == SAMPLE_ORIGIN
+    put(tmp_path / "data/other/answers", "mnist.csv")
+    with pytest.raises(DataError, match=r"but other/answers/mnist\.csv"):
+        find(tmp_path)
+
+
 def test_a_folder_of_too_many_files_is_no_reason_to_take_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
