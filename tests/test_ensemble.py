@@ -39,8 +39,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pieces(folder: Path) -> set[str]:
-    return {path.name for path in (folder / "artifacts/.store/train/pieces").iterdir()}
+def partial_results(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "artifacts/.store/train/partial_results").iterdir()}
 
 
 @pytest.mark.dask
@@ -53,12 +53,12 @@ def test_a_cluster_trains_the_ensemble_that_this_machine_trains_to_the_bit(here:
     finally:
         cluster.end(cluster.processes)
     assert written(tmp_path / "there") == written(here)
-    assert pieces(tmp_path / "there") == pieces(here)
+    assert partial_results(tmp_path / "there") == partial_results(here)
 
 
 def test_another_number_of_processes_reruns_nothing_and_more_members_train_what_is_new(here: Path) -> None:
     assert [stage["action"] for stage in run(here, "--set", "train.processes=2")["stages"]] == ["fresh"] * 4
-    before = pieces(here)
+    before = partial_results(here)
     run(here, "--set", "train.members=3", "--set", "train.processes=2")
-    assert len(pieces(here) - before) == 2
-    assert before < pieces(here)
+    assert len(partial_results(here) - before) == 2
+    assert before < partial_results(here)

@@ -29,7 +29,7 @@ def invoke(folder: Path, *words: str) -> dict[str, Any]:
 
 
 def generations(folder: Path, stage: str) -> set[str]:
-    return {path.name for path in (folder / "artifacts/.store" / stage).iterdir()} - {"pieces"}
+    return {path.name for path in (folder / "artifacts/.store" / stage).iterdir()} - {"partial_results"}
 
 
 @pytest.fixture(scope="module")

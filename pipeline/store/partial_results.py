@@ -2,7 +2,7 @@
 
 A stage whose work has independent parts, like the members of an ensemble, keeps each part as soon as it is done.
 A killed run then loses only what was being made. A run with other settings finds the parts that
-do not depend on these settings. docs/decisions/pieces.md says why.
+do not depend on these settings. docs/decisions/partial-results.md says why.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     artifacts/train               -> .store/train/<generation>      the current result, a link
     artifacts/.store/train/<generation>/                            files and receipt.json, never changed again
-    artifacts/.store/train/pieces/<key>/                            partial results, each with its receipt
+    artifacts/.store/train/partial_results/<key>/                   partial results, each with its receipt
 
 A generation's name begins with the first digits of its work's key, so a result of known work is found by name.
 """
@@ -23,7 +23,7 @@ from pipeline.store.disk import exists, explained, is_folder, regular_size, stat
 from pipeline.store.receipt import KEY_DIGITS, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
-PARTIAL = "pieces"  # the folder of a stage's partial results
+PARTIAL = "partial_results"  # the folder of a stage's partial results
 
 Damages = Mapping[Path, tuple[Damage, ...]]  # what is wrong with each result, by its folder
 

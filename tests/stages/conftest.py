@@ -47,9 +47,9 @@ def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> 
 
 
 @pytest.fixture
-def pieces(tmp_path: Path) -> FolderPartialResults:
+def partial_results(tmp_path: Path) -> FolderPartialResults:
     """A place for partial results that outlives a run."""
-    return FolderPartialResults(tmp_path / "pieces")
+    return FolderPartialResults(tmp_path / "partial_results")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             report=folder / "report" / name,
             progress=silent,
             log=lambda line: None,  # noqa: ARG005 - the protocol's name
-            partial_results=partial_results or FolderPartialResults(folder / "pieces" / uuid4().hex),
+            partial_results=partial_results or FolderPartialResults(folder / "partial_results" / uuid4().hex),
             workers=LocalWorkers(None, silent, lambda line: None),  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)

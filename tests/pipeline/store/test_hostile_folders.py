@@ -25,8 +25,8 @@ FOLDERS = (
     ".store",
     ".store/power",
     ".store/power/0000",
-    ".store/power/pieces",
-    ".store/power/pieces/0000",
+    ".store/power/partial_results",
+    ".store/power/partial_results/0000",
     ".store/tmp",
     ".store/tmp/0000",
 )
@@ -35,7 +35,7 @@ FOLDERS = (
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A tree that fits wherever a link to it may stand."""
-    for name in ("power/pieces/0000", "power/0000", "tmp/0000", "0000"):
+    for name in ("power/partial_results/0000", "power/0000", "tmp/0000", "0000"):
         (tmp_path / "outside" / name).mkdir(parents=True)
         (tmp_path / "outside" / name / "precious").write_text("precious")
     return tmp_path / "outside"

@@ -199,27 +199,31 @@ def weights(path: Path) -> list[bytes]:
 
 
 def test_the_first_member_is_the_single_network_and_more_members_train_only_what_is_new(
-    rows: Path, run_stage, pieces
+    rows: Path, run_stage, partial_results
 ) -> None:
-    run_stage("train", TrainParameters(**ONE_PROCESS), partial_results=pieces)
+    run_stage("train", TrainParameters(**ONE_PROCESS), partial_results=partial_results)
     single = weights(rows / "train/model.npz")
-    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), partial_results=pieces)
+    run_stage("train", TrainParameters(**ONE_PROCESS, members=3), partial_results=partial_results)
     three = weights(rows / "train/model.npz")
     assert three[:1] == single
     assert len(set(three)) == 3
-    assert len(pieces.made) == 3
-    outcome = run_stage("train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), partial_results=pieces)
+    assert len(partial_results.made) == 3
+    outcome = run_stage(
+        "train", TrainParameters(**ONE_PROCESS, members=5, report_steps=7), partial_results=partial_results
+    )
     assert weights(rows / "train/model.npz")[:3] == three
-    assert len(pieces.made) == 5
+    assert len(partial_results.made) == 5
     assert values_of(outcome.figures)["members"] == 5
     history = pd.read_parquet(rows / "train/history.parquet")
     assert history["member"].tolist() == [member for member in range(5) for _ in range(3)]
-    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), partial_results=pieces)
-    assert len(pieces.made) == 7
+    run_stage("train", TrainParameters(**{**ONE_PROCESS, "epochs": 2}, members=2), partial_results=partial_results)
+    assert len(partial_results.made) == 7
 
 
-def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(rows: Path, run_stage, pieces) -> None:
-    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), partial_results=pieces)
+def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(
+    rows: Path, run_stage, partial_results
+) -> None:
+    run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, members=2), partial_results=partial_results)
     fold_of_row = np.load(rows / "train/folds.npy")
     assert np.bincount(fold_of_row).tolist() == [84, 83, 83]
     history = pd.read_parquet(rows / "train/history.parquet")
@@ -354,7 +358,7 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
     assert ended == [True], caught  # which still holds the frames, and would keep a generator alive
 
 
-def test_a_piece_is_known_by_every_setting_that_a_member_is_trained_by() -> None:
+def test_a_partial_result_is_known_by_every_setting_that_a_member_is_trained_by() -> None:
     parameters = TrainParameters()
     usual = make_member(parameters, DIGITS, 0, 0).description
     names = set(TrainParameters.__struct_fields__) - {"folds", "variants"}  # which members a training has
