@@ -51,7 +51,7 @@ def test_the_readme_names_every_command_and_every_page() -> None:
 
 def test_the_index_of_decisions_has_them_all() -> None:
     folder = ROOT / "docs/decisions"
-    listed = re.findall(r"\]\(([a-z]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    listed = re.findall(r"\]\(([a-z-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
 
 
