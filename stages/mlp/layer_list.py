@@ -12,7 +12,7 @@ from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
-from stages.mlp.layers.convolution import Convolution
+from stages.mlp.layers.convolution import Convolution, PatchGrid
 from stages.mlp.layers.dense import Dense
 from stages.mlp.layers.dropout import Dropout
 from stages.mlp.layers.feature_maps import MapsToRows, RowsToMaps
@@ -55,8 +55,7 @@ def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> 
         shape = (after.height, after.channels, after.width, m)
         if i == 1:
             yield RowsToMaps(before, m, dtype)
-        own = vectors.weights_of(i)
-        yield Convolution(*own, maps=before, kernel=kernel, stride=stride, m=m, first=i == 1)
+        yield Convolution(*vectors.weights_of(i), PatchGrid(before, kernel, stride), m, first=i == 1)
         if architecture.batch_norm:
             yield vectors.batch_norm(i, shape)
         yield activation(shape, dtype)

@@ -117,8 +117,9 @@ def row_of(layer: Layer, before: tuple[int, ...]) -> LayerRow:
             return LayerRow("maps to rows", (maps.size,))
         case Dense(W=W, b=b):
             return LayerRow("dense", b.shape, W.size + b.size, W.size)
-        case Convolution(W=W, b=b, kernel=kernel, stride=stride, maps_out=maps):
-            name = f"convolution {kernel} x {kernel}" + (f", stride {stride}" if stride > 1 else "")
+        case Convolution(W=W, b=b, grid=grid):
+            maps = grid.maps_out(len(b))
+            name = f"convolution {grid.kernel} x {grid.kernel}" + (f", stride {grid.stride}" if grid.stride > 1 else "")
             return LayerRow(name, shape_of(maps), W.size + b.size, W.size * maps.height * maps.width)
         case BatchNorm(gamma=gamma, beta=beta):
             return LayerRow("batch normalisation", before, gamma.size + beta.size, prod(before))

@@ -51,11 +51,11 @@ def dense(graph: Graph, layer: Dense, X: str) -> str:
 
 def convolution(graph: Graph, layer: Convolution, X: str) -> str:
     """A convolution with a border of zeros; ONNX wants the filters first, and the border's width on each side."""
-    kernel, stride, before = layer.kernel, layer.stride, (layer.kernel - 1) // 2
-    by_place = layer.W.reshape(kernel, kernel, layer.maps.channels, -1)
+    grid, kernel, stride, before = layer.grid, layer.grid.kernel, layer.grid.stride, layer.grid.border
+    by_place = layer.W.reshape(kernel, kernel, grid.maps.channels, -1)
     behind = [
         max(0, stride * (n_places - 1) + kernel - before - side)
-        for n_places, side in zip(sides(layer.maps_out), sides(layer.maps), strict=True)
+        for n_places, side in zip(sides(grid.maps_out(len(layer.b))), sides(grid.maps), strict=True)
     ]
     return graph.node(
         "Conv",

@@ -11,6 +11,9 @@ lie one after the other in memory.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
@@ -19,40 +22,61 @@ from stages.mlp.arrays import Floats
 from stages.mlp.layers.feature_maps import FeatureMaps
 
 
+@dataclass(frozen=True, slots=True)
+class PatchGrid:
+    """Where the patches of ``maps`` lie: of ``kernel`` x ``kernel`` places, and ``stride`` places from one to the next.
+
+    Around the maps lies a border of zeros, so that a kernel's centre can be at every place.
+    """
+
+    maps: FeatureMaps
+    kernel: int
+    stride: int
+
+    @property
+    def border(self) -> int:
+        """Width of the border above and on the left."""
+        return (self.kernel - 1) // 2
+
+    def maps_out(self, n_filters: int) -> FeatureMaps:
+        """What ``n_filters`` filters make of the maps."""
+        return self.maps.convolved(n_filters, self.stride)
+
+    def seen(self) -> list[tuple[slice, slice]]:
+        """For each column of the kernel: the places of a line at which it does not lie on the border, and its pixels.
+
+        At place p column j lies on pixel stride * p + j - border.
+        """
+        width, n_places, found = self.maps.width, self.maps_out(1).width, []
+        for offset in range(-self.border, self.kernel - self.border):
+            first = max(0, -(offset // self.stride))
+            stop = max(first, min(n_places, -((offset - width) // self.stride)))
+            pixel = self.stride * first + offset
+            found.append((slice(first, stop), slice(pixel, pixel + self.stride * (stop - first), self.stride)))
+        return found
+
+
 class Convolution:
-    """Y = W.T patch + b, at every place of the output.
+    """Y = W.T patches + b.
 
     Parameters
     ----------
     W, b : weights (kernel * kernel * channels, n_filters) and biases (n_filters,); a patch's values lie line by line,
         in a line column by column, and at each place channel by channel
     dW, db : where their gradients are written, of the same shapes
-    maps : what its input holds
-    kernel, stride : side of the kernel, and by how many places it moves on
+    grid : where the patches lie
     m : rows of a batch
     first : no layer with parameters stands before this one, so nobody asks for dX
     """
 
     def __init__(
-        self,
-        W: Floats,
-        b: Floats,
-        dW: Floats,
-        db: Floats,
-        *,
-        maps: FeatureMaps,
-        kernel: int,
-        stride: int,
-        m: int,
-        first: bool = False,
+        self, W: Floats, b: Floats, dW: Floats, db: Floats, grid: PatchGrid, m: int, *, first: bool = False
     ) -> None:
-        self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
-        self.maps, self.kernel, self.stride = maps, kernel, stride
-        self.maps_out = maps.convolved(len(b), stride)
-        self.patches = Patches(maps, kernel, stride, m, W.dtype)
-        self.Y = self.maps_out.batch(m, W.dtype)
-        self.dWs = np.empty((self.maps_out.height, *W.shape), W.dtype)  # what each line adds to dW
-        self.scatter = None if first else Scatter(self.maps_out, maps, kernel, stride, m, W.dtype)
+        self.W, self.b, self.dW, self.db, self.grid = W, b, dW, db, grid
+        self.patches = Patches(grid, m, W.dtype)
+        self.Y = grid.maps_out(len(b)).batch(m, W.dtype)
+        self.dWs = np.empty((len(self.Y), *W.shape), W.dtype)  # what each line adds to dW
+        self.transposed = None if first else TransposedConvolution(grid, len(b), m, W.dtype)
 
     def forward(self, X: Floats) -> Floats:
         self.patches.fill(X)
@@ -64,13 +88,12 @@ class Convolution:
         np.matmul(self.patches.lines, by_line(dY).transpose(0, 2, 1), out=self.dWs)
         np.add.reduce(self.dWs, axis=0, out=self.dW)
         np.add.reduce(dY, axis=(0, 2, 3), out=self.db)
-        return dY if self.scatter is None else self.scatter.back(dY, self.W)
+        return dY if self.transposed is None else self.transposed.apply(dY, self.W)
 
     def predict(self, X: Floats) -> Floats:
         m = X.shape[-1]
-        patches = Patches(self.maps, self.kernel, self.stride, m, X.dtype)
+        patches, Y = Patches(self.grid, m, X.dtype), self.grid.maps_out(len(self.b)).batch(m, X.dtype)
         patches.fill(X)
-        Y = self.maps_out.batch(m, X.dtype)
         np.matmul(self.W.T, patches.lines, out=by_line(Y))
         Y += self.b[:, None, None]
         return Y
@@ -84,91 +107,77 @@ def by_line(Y: Floats) -> Floats:
 class Patches:
     """Every patch of a batch of maps.
 
-    Around the maps lies a border of zeros, so that a kernel's centre can be at every place.
-
     Attributes
     ----------
-    columns : (lines with border, kernel, channels, places, m); at each place the values of the kernel's columns
+    columns : (lines with border, kernel, channels, places, m); at each place the values under each column of the kernel
     lines : (lines of the output, kernel * kernel * channels, places * m), a view of ``columns``
     """
 
-    def __init__(self, maps: FeatureMaps, kernel: int, stride: int, m: int, dtype: npt.DTypeLike) -> None:
-        out = maps.convolved(1, stride)
-        before = (kernel - 1) // 2
-        n_lines = max(before + maps.height, stride * (out.height - 1) + kernel)
-        self.columns = np.zeros((n_lines, kernel, maps.channels, out.width, m), dtype)
-        self._inside = self.columns[before : before + maps.height]
-        self._reach = [Reach(column - before, maps.width, out.width, stride) for column in range(kernel)]
-        line, value = self.columns.strides[0], m * out.width * self.columns.itemsize
-        self.lines = as_strided(
-            self.columns,
-            (out.height, kernel * kernel * maps.channels, out.width * m),
-            (stride * line, value, self.columns.itemsize),
-        )
+    def __init__(self, grid: PatchGrid, m: int, dtype: npt.DTypeLike) -> None:
+        maps, out = grid.maps, grid.maps_out(1)
+        n_lines = max(grid.border + maps.height, grid.stride * (out.height - 1) + grid.kernel)
+        self.columns = np.zeros((n_lines, grid.kernel, maps.channels, out.width, m), dtype)
+        self.lines = stacks_of(grid.kernel, self.columns)[: grid.stride * out.height : grid.stride]
+        self._inside = self.columns[grid.border : grid.border + maps.height]
+        self._seen = grid.seen()
 
     def fill(self, X: Floats) -> None:
         """Take in the maps ``X``, (height, channels, width, m)."""
-        for column, reach in enumerate(self._reach):
-            np.copyto(self._inside[:, column, :, reach.places], X[:, :, reach.pixels])
+        for column, (places, pixels) in enumerate(self._seen):
+            np.copyto(self._inside[:, column, :, places], X[:, :, pixels])
 
 
-class Reach:
-    """Which places of the output see which pixels of a line through one column of the kernel: two slices.
+def stacks_of(n: int, lines: Floats) -> Floats:
+    """All ``n`` lines that follow each other, one below the other in a matrix: a view, since they lie so in memory.
 
-    ``offset`` is the kernel's column less the border's width on the left; ``width`` and ``n_places`` are those of the
-    input and of the output.
+    (lines, ..., places, m) -> (lines - n + 1, n * ..., places * m)
+    """
+    a_line = lines.strides[0]  # in bytes: so far apart are both two matrices and two lines of a matrix
+    stacks = as_strided(lines, (len(lines) - n + 1, n, *lines.shape[1:]), (a_line, *lines.strides))
+    return stacks.reshape(len(stacks), prod(stacks.shape[1:-2]), prod(stacks.shape[-2:]))
+
+
+class TransposedConvolution:
+    """The way back: each value of dY goes to all pixels of its patch, times the weights through which it saw them.
+
+    Line t of the output sees line stride * t + i of the image, border included, through line i of the kernel. So line
+    stride * t + phase of dX is
+
+        W[phase] dY[t] + W[phase + stride] dY[t - 1] + W[phase + 2 * stride] dY[t - 2] + ...
+
+    This is one matrix product: these lines of the kernel side by side, the last one first, times lines of dY that lie
+    one after the other. It holds a copy of the line of dX for each column of the kernel, as ``Patches.columns`` does.
+    The copies are moved back and added up.
     """
 
-    def __init__(self, offset: int, width: int, n_places: int, stride: int) -> None:
-        first = max(0, -(offset // stride))  # the first place whose pixel, stride * place + offset, is in the image
-        last = min(n_places - 1, (width - 1 - offset) // stride)
-        self.places = slice(first, max(last + 1, first))
-        start = stride * first + offset
-        self.pixels = slice(start, max(stride * last + offset + 1, start), stride)
-
-
-class Scatter:
-    """The way back: from the gradient by the output to that by the input.
-
-    Line p of the input, border included, was seen by line t of the output through line p - stride * t of the kernel.
-    So p = stride * t + phase gets W[phase] dY[t] + W[phase + stride] dY[t - 1] + ...: again one matrix product a line,
-    whose right side is lines of dY that lie one after the other.
-    """
-
-    def __init__(
-        self, maps_out: FeatureMaps, maps: FeatureMaps, kernel: int, stride: int, m: int, dtype: npt.DTypeLike
-    ) -> None:
-        before = (kernel - 1) // 2
-        self.kernel, self.stride = kernel, stride
-        most = -(-kernel // stride)  # lines of dY that a line of dX needs
-        n_lines = most - 1 + max(maps_out.height, (before + maps.height - 1) // stride + 1)
-        padded = np.zeros((n_lines, maps_out.channels, maps_out.width, m), dtype)
-        self._dY = padded[most - 1 : most - 1 + maps_out.height]
+    def __init__(self, grid: PatchGrid, n_filters: int, m: int, dtype: npt.DTypeLike) -> None:
+        maps, out, kernel, stride = grid.maps, grid.maps_out(n_filters), grid.kernel, grid.stride
+        self.grid, self._seen = grid, grid.seen()
         self.dX = maps.batch(m, dtype)
-        # The gradient by ``Patches.columns``, without the border; lines that no kernel saw stay 0.
-        self._dcolumns = np.zeros((maps.height, kernel, maps.channels, maps_out.width, m), dtype)
-        self._reach = [Reach(column - before, maps.width, maps_out.width, stride) for column in range(kernel)]
-        self._phases = []
-        for phase in range(min(stride, kernel)):
-            first = (phase - before) % stride  # the first line of dX of this phase
-            n_needed = -(-(kernel - phase) // stride)
-            start, count = (before + first) // stride - n_needed + most, -(-(maps.height - first) // stride)
-            if count > 0:
-                shape = (count, n_needed * maps_out.channels, maps_out.width * m)
-                strides = (padded.strides[0], maps_out.width * m * padded.itemsize, padded.itemsize)
-                seen = as_strided(padded[start:], shape, strides)
-                W = np.empty((kernel * maps.channels, n_needed, maps_out.channels), dtype)
-                dlines = self._dcolumns[first::stride].reshape(count, kernel * maps.channels, -1)
-                self._phases.append((phase, W, seen, dlines))
+        self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
+        # dY between lines of zeros, so that the first and the last lines of dX are no exceptions.
+        above, last = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
+        padded = np.zeros((above + last + 1, n_filters, out.width, m), dtype)
+        self.dY = padded[above : above + out.height]
+        # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of dX.
+        self.products: dict[int, tuple[Floats, Floats, Floats]] = {}
+        for first in range(min(stride, maps.height)):
+            t, phase = divmod(grid.border + first, stride)
+            n = len(range(phase, kernel, stride))
+            if n > 0:  # else no patch reaches these lines
+                flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
+                columns = self.columns[first::stride]
+                seen_by = stacks_of(n, padded)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
+                self.products[phase] = flipped, seen_by, columns.reshape(len(columns), kernel * maps.channels, -1)
 
-    def back(self, dY: Floats, W: Floats) -> Floats:
+    def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
-        np.copyto(self._dY, dY)
-        by_kernel_line = W.reshape(self.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
-        for phase, own, seen, dlines in self._phases:
-            np.copyto(own, by_kernel_line[phase :: self.stride][::-1].transpose(1, 0, 2))
-            np.matmul(own.reshape(len(own), -1), seen, out=dlines)
+        np.copyto(self.dY, dY)
+        kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
+        for phase, (flipped, seen_by, columns) in self.products.items():
+            np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))
+            np.matmul(flipped.reshape(len(flipped), -1), seen_by, out=columns)
         self.dX.fill(0)
-        for column, reach in enumerate(self._reach):
-            self.dX[:, :, reach.pixels] += self._dcolumns[:, column, :, reach.places]
+        for column, (places, pixels) in enumerate(self._seen):
+            self.dX[:, :, pixels] += self.columns[:, column, :, places]
         return self.dX

@@ -12,7 +12,7 @@ from stages.mlp.gradient_descent.losses import LOSSES, BinaryCrossEntropy, Loss,
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
-from stages.mlp.layers.convolution import Convolution
+from stages.mlp.layers.convolution import Convolution, PatchGrid
 from stages.mlp.layers.dense import Dense
 from stages.mlp.layers.dropout import Dropout
 from stages.mlp.layers.feature_maps import FeatureMaps
@@ -86,8 +86,7 @@ def test_dense(m: int, n_in: int, n_out: int) -> None:
 @pytest.mark.parametrize(("m", "maps", "size", "stride"), CONVOLUTIONS)
 def test_convolution(m: int, maps: FeatureMaps, size: int, stride: int) -> None:
     parameters = make_parameters(W=(maps.channels * size**2, 4), b=(4,))
-    gradients = gradients_like(parameters)
-    layer = Convolution(*parameters.values(), *gradients, maps=maps, kernel=size, stride=stride, m=m)
+    layer = Convolution(*parameters.values(), *gradients_like(parameters), PatchGrid(maps, size, stride), m)
     assert_gradients_agree(layer, inputs(maps.height, maps.channels, maps.width, m), parameters)
 
 

@@ -82,7 +82,7 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Convolution.forward",
         "Patches.fill",
         "Convolution.backward",
-        "Scatter.back",
+        "TransposedConvolution.apply",
         "MaxPooling.pool",
         "MaxPooling.backward",
         "AveragePooling.backward",

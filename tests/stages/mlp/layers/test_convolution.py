@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stages.mlp import Architecture, ModelFileError, Network, Recipe, fit, load, predict_proba, save
 from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layers.batch_norm import BatchNorm
-from stages.mlp.layers.convolution import Convolution
+from stages.mlp.layers.convolution import Convolution, PatchGrid
 from stages.mlp.layers.feature_maps import FeatureMaps, MapsToRows, RowsToMaps
 from stages.mlp.network import views
 from stages.mlp.predict import chunks_of
@@ -34,7 +34,7 @@ def by_loops(X: np.ndarray, maps: FeatureMaps, size: int, stride: int, W: np.nda
 def make_convolution(m: int, maps: FeatureMaps, size: int, stride: int) -> Convolution:
     rng = np.random.default_rng(0)
     W, b = rng.standard_normal((maps.channels * size**2, 3)), rng.standard_normal(3)
-    return Convolution(W, b, np.empty_like(W), np.empty_like(b), maps=maps, kernel=size, stride=stride, m=m)
+    return Convolution(W, b, np.empty_like(W), np.empty_like(b), PatchGrid(maps, size, stride), m)
 
 
 @given(st.integers(1, 4), st.integers(1, 3), sides, sides, st.integers(1, 5), st.integers(1, 3))
