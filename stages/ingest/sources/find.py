@@ -204,8 +204,7 @@ def sample_instead_of(files: dict[str, Source], data: Path) -> Sources:
         # The same words whatever else lies there: they are part of what the engine fingerprints.
         notice=(
             "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
-            "To use your own, put train.csv and test.csv,\n"
-            "or the competition's zip, into data/.\n"
-            "pipeline fetch mnist puts real digits there, without an account."
+            "To use your own, put train.csv and test.csv, or the zip, into data/.\n"
+            "For 70,000 real digits without an account: pipeline fetch mnist"
         ),
     )
