@@ -16,7 +16,7 @@ from pipeline.store.stored_results import Generation
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TracedStage:
     """One stage of a chain: the files of it that were used, and its receipt.
 
     ``receipt`` is None where the result that was used is no longer stored; ``current`` says whether it
@@ -30,7 +30,7 @@ class Step:
     damage: tuple[str, ...] = ()
 
 
-def trace(project: Project, path: Path, base: Path | None = None) -> tuple[Step, ...]:
+def trace(project: Project, path: Path, base: Path | None = None) -> tuple[TracedStage, ...]:
     """Follow an artifact, or all artifacts of a stage, back to the raw files; the artifact's own stage comes first.
 
     ``path`` is relative to ``base``, or else to the project's folder.
@@ -57,7 +57,7 @@ def trace(project: Project, path: Path, base: Path | None = None) -> tuple[Step,
     return tuple(_chain(project, {stage: made}))
 
 
-def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
+def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[TracedStage]:
     """Yield the stages in reverse order, collecting what each read; ``used`` maps stage -> path -> content."""
     for stage in reversed(project.stages):
         files = used.get(stage.name)
@@ -67,7 +67,7 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Step]:
         found = _find(project, stage.name, current, files)
         is_current = bool(current and found and current.receipt == found)
         problems = tuple(str(reason) for reason in damage) if is_current else ()
-        yield Step(stage.name, tuple(sorted(files)), found, is_current, problems)
+        yield TracedStage(stage.name, tuple(sorted(files)), found, is_current, problems)
         for path, content in found.work.inputs.items() if found else ():
             used.setdefault(maker_of(path), {})[path] = content
 
@@ -82,7 +82,7 @@ def _find(project: Project, stage: str, current: Generation | None, files: dict[
     return None
 
 
-def step_data(step: Step) -> dict[str, Any]:
+def step_data(step: TracedStage) -> dict[str, Any]:
     """Return a step as plain data."""
     receipt = step.receipt
     if receipt is None:

@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError, StoreError, disk_full, shortened
 from pipeline.safe_files import replacing, require_output
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.results import Result, best_of, metrics_text, result_data
+from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
 from pipeline.toml_text import setting_text, toml_text
 from pipeline.visible import visible
@@ -53,7 +53,7 @@ def own_folder(folder: Path, sweep: Sweep) -> Path:
 
 
 def write_files(
-    folder: Path, stages: Sequence[Stage], sweep: Sweep, results: Sequence[Result], output: Path | None
+    folder: Path, stages: Sequence[Stage], sweep: Sweep, results: Sequence[TrialResult], output: Path | None
 ) -> dict[str, Path]:
     """Write the table, and if any trial succeeded the picture and the best settings; return the files by their kind.
 
@@ -107,7 +107,7 @@ def settings_toml(config: Config, stages: Sequence[Stage], tried: Collection[str
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
-def table(sweep: Sweep, results: Sequence[Result]) -> str:
+def table(sweep: Sweep, results: Sequence[TrialResult]) -> str:
     """Return all trials as CSV, the best first."""
     best = best_of(results)
     metrics = [metric.name for metric in sweep.metrics]
@@ -134,7 +134,7 @@ def table(sweep: Sweep, results: Sequence[Result]) -> str:
     return text.getvalue()
 
 
-def picture(sweep: Sweep, results: Sequence[Result]) -> str:
+def picture(sweep: Sweep, results: Sequence[TrialResult]) -> str:
     """Draw the objective against each setting that was tried, as SVG; trials that were stopped are hollow."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -164,7 +164,7 @@ def picture(sweep: Sweep, results: Sequence[Result]) -> str:
     return text.getvalue()
 
 
-def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[Result], metric: Metric) -> None:
+def _draw_panel(axes: Axes, name: str, values: Sequence[Any], results: Sequence[TrialResult], metric: Metric) -> None:
     """Draw one setting: numbers along an axis, other values side by side. The best trial, the first, stands out."""
     is_numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if is_numeric:

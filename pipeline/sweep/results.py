@@ -10,7 +10,7 @@ from pipeline.sweep.trials import Sweep, Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TrialResult:
     """What came of a trial: the metrics and the interval of one of them, or the ``problem`` that it met.
 
     ``rung`` counts from 0; ``is_final`` is whether the trial had the whole budget, and ``is_new`` whether anything
@@ -28,10 +28,10 @@ class Result:
     problem: str = ""
 
 
-def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
+def ranked(sweep: Sweep, results: Iterable[TrialResult]) -> tuple[TrialResult, ...]:
     """Sort the best to the front: those that had the largest budget, among them by the metrics, failed ones last."""
 
-    def place(result: Result) -> tuple[Any, ...]:
+    def place(result: TrialResult) -> tuple[Any, ...]:
         values = (
             -result.values[metric.name] if metric.highest_is_best else result.values[metric.name]
             for metric in sweep.metrics
@@ -42,24 +42,24 @@ def ranked(sweep: Sweep, results: Iterable[Result]) -> tuple[Result, ...]:
     return tuple(sorted(results, key=place))
 
 
-def best_of(results: Sequence[Result]) -> Result | None:
+def best_of(results: Sequence[TrialResult]) -> TrialResult | None:
     """Return the best trial of ranked results, None if all have failed."""
     return next((result for result in results if not result.problem), None)
 
 
-def is_within_noise(result: Result, best: Result) -> bool:
+def is_within_noise(result: TrialResult, best: TrialResult) -> bool:
     """Whether the rows are too few to tell a result from the best: their intervals overlap."""
     if result.interval is None or best.interval is None or result.rung != best.rung:
         return False
     return result.interval[0] <= best.interval[1] and best.interval[0] <= result.interval[1]
 
 
-def metrics_text(sweep: Sweep, result: Result) -> str:
+def metrics_text(sweep: Sweep, result: TrialResult) -> str:
     """Write the metrics of a trial that succeeded."""
     return ", ".join(f"{metric.name} {metric.text(result.values[metric.name])}" for metric in sweep.metrics)
 
 
-def result_data(sweep: Sweep, result: Result, best: Result | None) -> dict[str, Any]:
+def result_data(sweep: Sweep, result: TrialResult, best: TrialResult | None) -> dict[str, Any]:
     """Return what came of a trial as plain data."""
     return {
         "number": result.trial.number,

@@ -24,7 +24,7 @@ from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
 from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.results import Result, ranked
+from pipeline.sweep.results import TrialResult, ranked
 from pipeline.sweep.trials import Sweep, Trial, common_stages, stages_to_run
 
 SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps the result, whatever happens later
@@ -39,7 +39,7 @@ class Screen(Protocol):
     def notice(self, text: str) -> None:
         """Show what must not be overlooked, once."""
 
-    def finished(self, result: Result, sweep: Sweep) -> None:
+    def finished(self, result: TrialResult, sweep: Sweep) -> None:
         """Show what came of a trial."""
 
 
@@ -55,7 +55,7 @@ def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredResults:
+class StoredTrial:
     """The stored results of a trial: the store that has chosen them, and the work of each stage."""
 
     store: TrialStore
@@ -63,7 +63,7 @@ class StoredResults:
     last: Receipt
 
 
-def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Path]) -> StoredResults | None:
+def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Path]) -> StoredTrial | None:
     """Return the results of a trial's settings if all of them are stored; nothing is run or written."""
     store = TrialStore(project.store.root, intact)
     selection = select(project.stages, stages_to_run(sweep))
@@ -77,10 +77,10 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
     works = tuple(item.work for item in snapshot if item.stage.name in selection.stages)
     last = decisions[-1].receipt
     assert last is not None  # noqa: S101 - a result that is used has one
-    return StoredResults(store, works, last)
+    return StoredTrial(store, works, last)
 
 
-def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[Result, ...]:
+def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[TrialResult, ...]:
     """Run all trials and return what came of them, the best first; a trial that fails does not end the sweep.
 
     Raises PipelineError if what all trials have in common fails, if code or raw files change meanwhile, or if the
@@ -90,7 +90,7 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
     going.run_common()
     trials = [trial for trial in sweep.trials if trial.config]
     results = {
-        trial.number: Result(trial, 0, None, is_final=False, values={}, problem=trial.problem)
+        trial.number: TrialResult(trial, 0, None, is_final=False, values={}, problem=trial.problem)
         for trial in sweep.trials
         if not trial.config
     }
@@ -144,13 +144,13 @@ class SweepRun:
             for notice in found.notices:
                 self.screen.notice(notice)
 
-    def run_rung(self, trials: Sequence[Trial], number: int) -> list[Result]:
+    def run_rung(self, trials: Sequence[Trial], number: int) -> list[TrialResult]:
         """Run trials at rung ``number``, from 0: first each as far as it gets, then all their jobs in one batch.
 
         A trial goes on once all of its jobs are done. It goes on at once if one has failed, or took so long that its
         result must not be lost.
         """
-        done: dict[int, Result] = {}
+        done: dict[int, TrialResult] = {}
         requests: dict[int, JobsRequest] = {}
         finished: dict[int, dict[JobKey, JobResult]] = {trial.number: {} for trial in trials}
         by_number = {trial.number: trial for trial in trials}
@@ -184,7 +184,9 @@ class SweepRun:
                             go_on(by_number[owner])
         return list(done.values())
 
-    def run_trial(self, trial: Trial, number: int, finished: Mapping[JobKey, JobResult], watcher: Watcher) -> Result:
+    def run_trial(
+        self, trial: Trial, number: int, finished: Mapping[JobKey, JobResult], watcher: Watcher
+    ) -> TrialResult:
         """Run one trial with the results of its finished jobs, and read its metrics.
 
         Raises JobsPending if a stage needs other jobs.
@@ -201,14 +203,16 @@ class SweepRun:
                 about.require_expected(stored.works)
                 values, interval = read_metrics(stored.store, sweep.metrics)
                 seconds_then = self.seconds.get(stored.last.generation)
-                return Result(trial, number, budget, is_final, values, interval, seconds_then)
+                return TrialResult(trial, number, budget, is_final, values, interval, seconds_then)
             found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
         except (SweepError, StoreError, LockError):  # the next trial would fail in the same way
             raise
         except PipelineError as error:
-            return Result(trial, number, budget, is_final, {}, is_new=True, problem=error.what)
+            return TrialResult(trial, number, budget, is_final, {}, is_new=True, problem=error.what)
         values, interval = read_metrics(store, sweep.metrics)
-        return Result(trial, number, budget, is_final, values, interval, self._seconds(found), found.has_run_anything)
+        return TrialResult(
+            trial, number, budget, is_final, values, interval, self._seconds(found), found.has_run_anything
+        )
 
     def _run(
         self,

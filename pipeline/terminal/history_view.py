@@ -15,7 +15,7 @@ from pipeline.toml_text import setting_text, setting_texts
 if TYPE_CHECKING:
     from pipeline.history.diff import Difference
     from pipeline.history.verify import Finding
-    from pipeline.history.why import Step
+    from pipeline.history.why import TracedStage
     from pipeline.store.clean import Disposable
     from pipeline.store.run_log import Run
     from pipeline.store.scores import Score
@@ -112,7 +112,7 @@ def _cell(difference: Difference, value: Any) -> str:
     return f"digest {text[:12]}" if difference.kind in {"source", "input", "code"} else text
 
 
-def print_steps(steps: Sequence[Step]) -> None:
+def print_steps(steps: Sequence[TracedStage]) -> None:
     """Print the chain from an artifact down to the raw files, a block a stage."""
     for step in steps:
         receipt = step.receipt

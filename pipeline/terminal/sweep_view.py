@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
 from pipeline.planning.staleness import Decision
-from pipeline.sweep.results import Result, best_of, is_within_noise, metrics_text, result_data
+from pipeline.sweep.results import TrialResult, best_of, is_within_noise, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
@@ -52,7 +52,7 @@ class SweepTerminal:
             self.notices.append(text)
             notify_banner(text)
 
-    def finished(self, result: Result, sweep: Sweep) -> None:
+    def finished(self, result: TrialResult, sweep: Sweep) -> None:
         self.n_finished += 1
         if self.quiet:
             return
@@ -120,7 +120,7 @@ def trials_data(sweep: Sweep, done: Mapping[int, bool]) -> dict[str, Any]:
     return {"sweep": sweep.id, "trials": trials, "rungs": rungs}
 
 
-def results_data(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Path]) -> dict[str, Any]:
+def results_data(sweep: Sweep, results: Sequence[TrialResult], files: Mapping[str, Path]) -> dict[str, Any]:
     """Return what came of a sweep as plain data, the best trial first."""
     best = best_of(results)
     return {
@@ -132,7 +132,9 @@ def results_data(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Pa
     }
 
 
-def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, Path], notices: Sequence[str]) -> None:
+def print_results(
+    sweep: Sweep, results: Sequence[TrialResult], files: Mapping[str, Path], notices: Sequence[str]
+) -> None:
     """Print the table, the best trial first, what it is worth, and where the files are."""
     best = best_of(results)
     metrics = [metric.name for metric in sweep.metrics]
@@ -173,7 +175,7 @@ def print_results(sweep: Sweep, results: Sequence[Result], files: Mapping[str, P
         notify_banner(notice)
 
 
-def remark(sweep: Sweep, result: Result, best: Result | None) -> str:
+def remark(sweep: Sweep, result: TrialResult, best: TrialResult | None) -> str:
     """Return the remark on a trial in the table."""
     if result.problem:
         return "failed"
@@ -188,7 +190,7 @@ def _figure(metric: Metric, value: float | None) -> str:
     return "" if value is None else metric.text(value)
 
 
-def _interval(metric: Metric, result: Result) -> str:
+def _interval(metric: Metric, result: TrialResult) -> str:
     return " - ".join(metric.text(bound).removesuffix(" %") for bound in result.interval or ())
 
 

@@ -1,6 +1,5 @@
 """The settings of encode."""
 
-
 from pipeline.stage import Parameters
 
 

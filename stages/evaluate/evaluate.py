@@ -21,7 +21,7 @@ from pipeline.stage import Outcome, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
 from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, measure_members
-from stages.evaluate.out_of_fold import Predictions, Rows, find_disagreements, predict_rows
+from stages.evaluate.out_of_fold import Predictions, RowsToPredict, find_disagreements, predict_rows
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.evaluate.report.receipts import read_receipts, settings_of
@@ -118,7 +118,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     return Outcome(figures_of(metrics, with_folds=with_folds), warnings_of(confusion, classes))
 
 
-def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np.int16] | None = None) -> Rows:
+def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np.int16] | None = None) -> RowsToPredict:
     """The training or the validation rows; without ``fold_of_row`` they are in no fold.
 
     Raises
@@ -137,7 +137,7 @@ def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np
             where=f"split/X_{name}.npy, encode/Y_{name}.npy, split/rows_{name}.npy",
             hint="pipeline run split encode train --force",
         )
-    return Rows(X, Y.argmax(axis=1), numbers, folds)
+    return RowsToPredict(X, Y.argmax(axis=1), numbers, folds)
 
 
 def figures_of(metrics: Metrics, *, with_folds: bool) -> dict[str, AnyFigure]:
@@ -177,7 +177,7 @@ def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def write_predictions(
-    path: Path, parts: Sequence[Rows], predictions: Sequence[Predictions], classes: tuple[Label, ...]
+    path: Path, parts: Sequence[RowsToPredict], predictions: Sequence[Predictions], classes: tuple[Label, ...]
 ) -> None:
     """One line a row: its number in train.parquet, its label, what is predicted by whom, and the probabilities."""
     labels = np.array(classes)  # (n_classes,)

@@ -74,7 +74,7 @@ def measure_ensemble(P: Probabilities, actual: Indices) -> EnsembleMetrics:
 
 
 @dataclass(slots=True)
-class Score:
+class MemberScore:
     """How one member does on some rows, counted block by block."""
 
     n_rows: int = 0
@@ -93,7 +93,11 @@ class Score:
 
 
 def measure_members(
-    folds: Sequence[int], scores: Mapping[int, Score], validation: Mapping[int, Score] | None, *, with_folds: bool
+    folds: Sequence[int],
+    scores: Mapping[int, MemberScore],
+    validation: Mapping[int, MemberScore] | None,
+    *,
+    with_folds: bool,
 ) -> tuple[MemberMetrics, ...]:
     """The metrics of each member alone.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.metrics import Score
+from stages.evaluate.metrics import MemberScore
 from stages.mlp import forget_pages
 from stages.shared.arrays import Indices, Inputs, Probabilities
 from stages.train.folds import IN_NO_FOLD
@@ -20,7 +20,7 @@ from stages.train.predictor import BLOCK_ROWS, Predictor
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowsToPredict:
     """Rows to be predicted.
 
     Attributes
@@ -50,11 +50,11 @@ class Predictions:
 
     P: Probabilities
     disagreements: Indices
-    scores: Mapping[int, Score]
+    scores: Mapping[int, MemberScore]
 
 
 def predict_rows(
-    predictor: Predictor, rows: Rows, fold_of_member: Sequence[int], count: Callable[[int], None]
+    predictor: Predictor, rows: RowsToPredict, fold_of_member: Sequence[int], count: Callable[[int], None]
 ) -> Predictions:
     """Predict each row by the members of its fold, or by all if it is in none.
 
@@ -62,7 +62,7 @@ def predict_rows(
     """
     P = np.empty((len(rows.X), len(predictor.classes)), np.float32)
     disagreements = np.zeros(len(rows.X), np.int64)
-    scores = {member: Score() for member in range(len(fold_of_member))}
+    scores = {member: MemberScore() for member in range(len(fold_of_member))}
     for fold in np.unique(rows.folds).tolist():
         members = members_for(fold, fold_of_member)
         in_fold = np.flatnonzero(rows.folds == fold)
@@ -103,7 +103,7 @@ class Disagreement:
 
 
 def find_disagreements(
-    predictor: Predictor, rows: Rows, predictions: Predictions, fold_of_member: Sequence[int], most: int
+    predictor: Predictor, rows: RowsToPredict, predictions: Predictions, fold_of_member: Sequence[int], most: int
 ) -> tuple[Disagreement, ...]:
     """At most ``most`` rows that the members disagree on.
 

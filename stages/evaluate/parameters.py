@@ -1,6 +1,5 @@
 """The settings of evaluate: type, bounds, default and meaning of each."""
 
-
 from typing import Annotated
 
 from msgspec import Meta

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.figures import percent
 from pipeline.stage import Task
-from stages.ingest.convert import Found
+from stages.ingest.convert import FileContents
 from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, EXAMPLES, bad_rows_error, explain, quarantine, text_labels
-from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.sift import BYTES_KEPT, ROWS_KEPT
 from stages.shared.messages import counted, is_or_are, shortened
 from stages.shared.parquet import write_table
@@ -29,7 +29,7 @@ OTHER_LAYOUT = (
 )
 
 
-def require_good_test_rows(test: Found, labels: Labels, task: Task[IngestParameters]) -> None:
+def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
     """Every row of the test set is valid.
 
     Raises
@@ -43,7 +43,7 @@ def require_good_test_rows(test: Found, labels: Labels, task: Task[IngestParamet
     require_no_bad_rows(test, labels, task.report, hint)
 
 
-def require_no_bad_rows(found: Found, labels: Labels, report: Path, hint: str, more: str = "") -> None:
+def require_no_bad_rows(found: FileContents, labels: ClassSet, report: Path, hint: str, more: str = "") -> None:
     """Every row of a file is valid; if not, its faults are left in failures.parquet.
 
     Raises
@@ -60,7 +60,7 @@ def require_no_bad_rows(found: Found, labels: Labels, report: Path, hint: str, m
         raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, hint=hint, more=more)
 
 
-def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters]) -> tuple[str, ...]:
+def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> tuple[str, ...]:
     """Write the bad training rows to quarantine.parquet, if that is wanted and they are few; warn of them.
 
     Raises
@@ -88,7 +88,7 @@ def set_aside_bad_rows(train: Found, labels: Labels, task: Task[IngestParameters
     )
 
 
-def hint_for_bad_rows(train: Found, parameters: IngestParameters) -> str:
+def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
     texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
     share = train.bad.n / train.n_rows

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from pipeline.errors import DataError
-from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRow, BadRows, sift_block
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class Found:
+class FileContents:
     """What one file turned out to hold."""
 
     layout: Layout
@@ -57,13 +57,15 @@ class Found:
         return lines
 
 
-def table_for(layout: Layout, labels: Labels, path: Path) -> ImageTable:
+def table_for(layout: Layout, labels: ClassSet, path: Path) -> ImageTable:
     """The image table that a file of this layout becomes; to be entered before rows are added."""
     types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
     return ImageTable(path, {name: types[name] for name in layout.names if name in types}, layout.pixels)
 
 
-def convert(raw: RawCsv, layout: Layout, labels: Labels, table: ImageTable, show_progress: Callable[[], None]) -> Found:
+def convert(
+    raw: RawCsv, layout: Layout, labels: ClassSet, table: ImageTable, show_progress: Callable[[], None]
+) -> FileContents:
     """Hand the valid rows of ``raw`` to ``table`` and gather what they are; the others are only noted.
 
     Raises
@@ -71,7 +73,7 @@ def convert(raw: RawCsv, layout: Layout, labels: Labels, table: ImageTable, show
     DataError
         The file is damaged, or holds no row at all.
     """
-    found = Found(layout, Summary(len(layout.pixels)), raw.first_line)
+    found = FileContents(layout, Summary(len(layout.pixels)), raw.first_line)
     for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
         rows = parsed
         bad_rows: list[BadRow] = []

@@ -18,7 +18,7 @@ from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
 from pipeline.stage import Outcome, Task
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
-from stages.ingest.convert import Found, convert, table_for
+from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout
 from stages.ingest.csv.ids import (
     KAGGLE,
@@ -28,7 +28,7 @@ from stages.ingest.csv.ids import (
     require_distinct,
     submission_ids,
 )
-from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import (
     Layout,
     image_shape,
@@ -39,7 +39,7 @@ from stages.ingest.csv.layout import (
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
-from stages.ingest.profile import Profile, Submission
+from stages.ingest.profile import Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 from stages.ingest.sources.leakage import NOTICE
 from stages.shared.documents import encode_document
@@ -64,7 +64,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         The configured image size or classes cannot be.
     """
     parameters, outputs = task.parameters, task.outputs
-    labels = Labels(parameters.classes)
+    labels = ClassSet(parameters.classes)
     with ExitStack() as stack:
         stack.enter_context(ThreadPoolExecutor(1)).submit(prepare_checks)  # half a second, while blocks are parsed
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
@@ -75,7 +75,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         def show_progress() -> None:
             task.progress(sum(each.n_read() for each in raw.values()) / 1e6, total / 1e6, unit="MB")
 
-        def converted(name: str, layout: Layout) -> Found:
+        def converted(name: str, layout: Layout) -> FileContents:
             """The table is still being written when this returns, and is whole once the stack is left."""
             table = stack.enter_context(table_for(layout, labels, outputs[f"ingest/{name}.parquet"]))
             return convert(raw[name], layout, labels, table, show_progress)
@@ -138,7 +138,7 @@ def prepare_checks() -> None:
             gc.enable()
 
 
-def unchecked_ids(sample: SampleSubmission | None, submission: Submission, *, are_known: bool) -> Iterator[str]:
+def unchecked_ids(sample: SampleSubmission | None, submission: SubmissionHeader, *, are_known: bool) -> Iterator[str]:
     """The header and ids are the sample submission's, and nothing else confirms them."""
     if sample is not None and not are_known:
         names = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
@@ -155,7 +155,7 @@ def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
         yield f"{test.file} has labels, in column {shortened(test.label)!r}: they are used for nothing"
 
 
-def classes_without_rows(train: Found, parameters: IngestParameters) -> Iterator[str]:
+def classes_without_rows(train: FileContents, parameters: IngestParameters) -> Iterator[str]:
     """A configured class without a training row cannot be learned."""
     if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
         shown = ", ".join(shortened(label) for label in sorted(map(repr, unseen))[:EXAMPLES])
@@ -164,7 +164,11 @@ def classes_without_rows(train: Found, parameters: IngestParameters) -> Iterator
 
 
 def make_profile(
-    train: Found, test: Found, shape: tuple[int, int], submission: Submission, task: Task[IngestParameters]
+    train: FileContents,
+    test: FileContents,
+    shape: tuple[int, int],
+    submission: SubmissionHeader,
+    task: Task[IngestParameters],
 ) -> Profile:
     """The profile of both sets, whose images have ``shape`` (height, width)."""
     height, width = shape
@@ -212,7 +216,7 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
     return layouts
 
 
-def require_classes(train: Found, parameters: IngestParameters) -> None:
+def require_classes(train: FileContents, parameters: IngestParameters) -> None:
     """There are two classes or more, and each has as many rows as it must have.
 
     Raises

@@ -1,13 +1,11 @@
 """The settings of ingest: type, bounds, default and meaning of each."""
 
-
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from pipeline.stage import Parameters
-
-Count = Annotated[int, Meta(ge=1)]
+from stages.shared.documents import Positive
 
 
 class IngestParameters(Parameters, frozen=True):
@@ -40,8 +38,8 @@ class IngestParameters(Parameters, frozen=True):
         tuple[int | str, ...] | None,
         Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
     ] = None
-    height: Annotated[Count | None, Meta(description="Image height in pixels, if not square.")] = None
-    width: Annotated[Count | None, Meta(description="Image width in pixels, if not square.")] = None
+    height: Annotated[Positive | None, Meta(description="Image height in pixels, if not square.")] = None
+    width: Annotated[Positive | None, Meta(description="Image width in pixels, if not square.")] = None
     on_error: Annotated[
         Literal["stop", "quarantine"],
         Meta(description="What bad training rows do: stop the run, or be set aside in quarantine.parquet."),

@@ -19,7 +19,7 @@ class ClassCount(Document, frozen=True):
     rows: Positive
 
 
-class Submission(Document, frozen=True):
+class SubmissionHeader(Document, frozen=True):
     """The header of a submission: as the sample submission has it, or else as Kaggle has it."""
 
     id_name: str
@@ -97,7 +97,7 @@ class Profile(Document, frozen=True):
     test: ImageSet
     conflicting_labels: Count
     shared_rows: Count
-    submission: Submission
+    submission: SubmissionHeader
 
     def __post_init__(self) -> None:
         if self.height * self.width != self.n_pixels:

@@ -17,7 +17,7 @@ from stages.shared.arrays import border
 from stages.shared.documents import Label
 
 if TYPE_CHECKING:
-    from stages.ingest.csv.parse import Rows
+    from stages.ingest.csv.parse import ParsedRows
 
 DARK = 0.6  # of the pixel range: a border that is lighter than this in the mean is a light background
 SUMMED_ROWS = 64  # of each block; enough to see which of ink and background is darker
@@ -37,7 +37,7 @@ class Summary:
         self.hashes: list[NDArray[np.uint64]] = []
         self.codes: list[NDArray[np.uint64]] = []  # each row's label, as the number of labels seen before it
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: ParsedRows) -> None:
         """Take in a block of rows."""
         pixels = rows.pixels  # (n_pixels, m)
         np.minimum(self.smallest, pixels.min(axis=1, initial=255), out=self.smallest)

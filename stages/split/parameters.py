@@ -1,14 +1,12 @@
 """The settings of split: type, bounds, default and meaning of each."""
 
-
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from pipeline.stage import ChoicesOf, Parameters
+from stages.shared.documents import Positive
 from stages.split.documents import Scaling
-
-Count = Annotated[int, Meta(ge=1)]
 
 
 class SplitParameters(Parameters, frozen=True):
@@ -20,9 +18,9 @@ class SplitParameters(Parameters, frozen=True):
     ] = 0.1
     seed: Annotated[int, Meta(description="Seed of the random division.", ge=0, le=2**32 - 1)] = 42
     stratify: Annotated[bool, Meta(description="Keep every class's share equal in both parts.")] = True
-    train_rows: Annotated[Count | None, Meta(description="Use only so many of the training rows, at random.")] = None
+    train_rows: Annotated[Positive | None, Meta(description="Use only so many of the training rows, at random.")] = None
     validation_rows: Annotated[
-        Count | None, Meta(description="Use only so many of the validation rows, at random.")
+        Positive | None, Meta(description="Use only so many of the validation rows, at random.")
     ] = None
     normalise: Annotated[
         Literal["auto", Scaling],

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 1024
 
 
-class TrainingImages(msgspec.Struct, frozen=True):
+class TrainingPixels(msgspec.Struct, frozen=True):
     """What split needs to know of the training images."""
 
     pixel_range: tuple[int, int]
@@ -48,7 +48,7 @@ class ProfileForSplit(msgspec.Struct, frozen=True):
     width: int
     label_name: str
     n_test: int
-    train: TrainingImages
+    train: TrainingPixels
 
 
 def split(task: Task[SplitParameters]) -> Outcome:

@@ -1,19 +1,18 @@
 """The settings of train: type, bounds, default and meaning of each."""
 
-
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from pipeline.stage import ChoicesOf, Parameters
+from stages.shared.documents import Positive
 
 MOST_NETWORKS = 10_000  # of all folds
-Count = Annotated[int, Meta(ge=1)]
 Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
-Activation = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
+ActivationName = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
 Deskew = Annotated[str, ChoicesOf("stages.mlp.deskew:DESKEWS")]
 Strength = Annotated[float, Meta(ge=0.0)]
 
@@ -25,13 +24,13 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
     filters: Sizes | None = None
     kernel: Sides | None = None
     stride: Sides | None = None
-    activation: Activation | None = None
+    activation: ActivationName | None = None
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     batch_norm: bool | None = None
     pool: Sides | None = None
     deskew: Deskew | None = None
     learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
-    epochs: Count | None = None
+    epochs: Positive | None = None
     label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
     rotation: Strength | None = None
     scale: Strength | None = None
@@ -71,7 +70,7 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="What each window becomes: its largest value or its mean."),
     ] = "max"
     activation: Annotated[
-        Activation,
+        ActivationName,
         Meta(description="What follows each convolution and each hidden layer."),
     ] = "relu"
     dropout: Annotated[
@@ -126,7 +125,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = 0.0
 
     batch_size: Annotated[
-        Count | None,
+        Positive | None,
         Meta(description="Rows per step; none: 128, or fewer, but at least 16, so that an epoch has 40 steps."),
     ] = None
     epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 50
@@ -179,7 +178,7 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="Settings in which members differ, taken in turns; any of those in [[train.variants]]."),
     ] = ()
     processes: Annotated[
-        Count | None,
+        Positive | None,
         Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),
     ] = None
     window_mib: Annotated[

@@ -13,7 +13,7 @@ from stages.evaluate.metrics import count_confusion, measure
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.receipts import Receipt
 from stages.ingest.documents import DataSource
-from stages.ingest.profile import ClassCount, ImageSet, Profile, Submission
+from stages.ingest.profile import ClassCount, ImageSet, Profile, SubmissionHeader
 from stages.mlp import Architecture, Network
 from stages.mlp import Images as NetworkImages
 from stages.shared.documents import Label
@@ -101,7 +101,7 @@ def make_profile(classes: tuple[Label, ...], height: int, width: int) -> Profile
         **sets,
         conflicting_labels=0,
         shared_rows=3,
-        submission=Submission(id_name="ImageId", label_name="Label"),
+        submission=SubmissionHeader(id_name="ImageId", label_name="Label"),
     )
 
 

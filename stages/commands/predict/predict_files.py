@@ -22,7 +22,7 @@ from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
 from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, bad_rows_error, explain
 from stages.ingest.csv.header import cell_of, header_cells, read_layout
-from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
@@ -78,7 +78,7 @@ def predict_csv(
     DataError
         It is no such table, or a row is not valid: then nothing is predicted.
     """
-    labels = Labels(tuple(classes) if isinstance(classes[0], str) else None)
+    labels = ClassSet(tuple(classes) if isinstance(classes[0], str) else None)
     found = FilePredictions(readable(name), is_picture=False, P=np.empty((0, len(classes)), np.float32))
     bad, probabilities, summary = BadRows(), [], Summary(math.prod(training.size))
     waiting: list[Pixels] = []  # blocks (m, n_pixels)

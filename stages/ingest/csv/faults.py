@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from stages.ingest.csv.labels import ID_RULE, Labels, is_id
+from stages.ingest.csv.labels import ID_RULE, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.sift import PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
@@ -27,7 +27,7 @@ COPY_AGAIN = "copy or download it again"
 NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
-def bad_cells(cells: list[str], layout: Layout, labels: Labels) -> Iterator[int]:
+def bad_cells(cells: list[str], layout: Layout, labels: ClassSet) -> Iterator[int]:
     """The columns, counted from 0, of a row's cells that are not valid."""
     texts = set(layout.text_columns)
     for column, (name, cell) in enumerate(zip(layout.names, cells, strict=True)):
@@ -41,7 +41,7 @@ def bad_cells(cells: list[str], layout: Layout, labels: Labels) -> Iterator[int]
             yield column
 
 
-def cell_schemas(layout: Layout, labels: Labels) -> dict[str | None, pa.SeriesSchema]:
+def cell_schemas(layout: Layout, labels: ClassSet) -> dict[str | None, pa.SeriesSchema]:
     """What the cells must be, as the text that stands in the file: the label, the id, and (None) every pixel."""
     import pandera.pandas as pa  # a second; most runs meet no bad row
 
@@ -69,7 +69,7 @@ class Faults:
     n_whole: int
 
 
-def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: Labels) -> Faults:
+def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: ClassSet) -> Faults:
     """Every fault of ``bad_rows``; from the ``FAULTS_KEPT``-th on, the first of each row.
 
     Only the bad cells go through pandera: a frame of whole rows takes it minutes.

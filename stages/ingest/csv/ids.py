@@ -14,10 +14,10 @@ from pipeline.stage import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
 from stages.ingest.csv.streams import open_raw
-from stages.ingest.profile import Submission
+from stages.ingest.profile import SubmissionHeader
 from stages.shared.messages import FileName, counted, shortened
 
-KAGGLE = Submission(id_name="ImageId", label_name="Label")
+KAGGLE = SubmissionHeader(id_name="ImageId", label_name="Label")
 
 LEAVE_OUT = 'or set ingest.sample_submission = "none" to leave it out'
 PUT_SAMPLE = f"put the sample_submission.csv that came with this test set there, {LEAVE_OUT}"
@@ -28,7 +28,7 @@ class SampleSubmission:
     """A competition's sample submission: its header, and its ids as they are written, in its order."""
 
     file: FileName
-    header: Submission
+    header: SubmissionHeader
     ids: list[str]
 
 
@@ -56,7 +56,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
             raw.name, f"it has {at_least}{counted(len(ids), 'row')}, and the test set has {n_test:,}"
         )
     require_distinct(ids, raw.name, PUT_SAMPLE)
-    return SampleSubmission(raw.name, Submission(id_name=header[0], label_name=header[1]), ids)
+    return SampleSubmission(raw.name, SubmissionHeader(id_name=header[0], label_name=header[1]), ids)
 
 
 def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
@@ -77,7 +77,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
 
 def submission_ids(
     id_name: str | None, test_ids: list[str] | None, sample: SampleSubmission | None, n_test: int
-) -> tuple[Submission, pa.Array]:
+) -> tuple[SubmissionHeader, pa.Array]:
     """The header of a submission, and the id (n_test,) of every test row: int64 if all are whole numbers, else text.
 
     The header is the sample submission's; without one, ``id_name`` and ``label`` if the test set has ids of
@@ -92,7 +92,7 @@ def submission_ids(
         example = shortened(min(differing))
         n_differing = counted(len(differing), "id stands", "ids stand")
         raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!a}")
-    header = KAGGLE if id_name is None else Submission(id_name=id_name, label_name="label")
+    header = KAGGLE if id_name is None else SubmissionHeader(id_name=id_name, label_name="label")
     if sample is not None:
         header = sample.header
     ids = test_ids or (sample.ids if sample is not None else None)

@@ -13,7 +13,7 @@ CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ID_RULE = "not an id: it is empty, or has a control character in it"
 
 
-class Labels:
+class ClassSet:
     """Which texts are labels, and what they mean: whole numbers, or the configured classes.
 
     Raises

@@ -14,7 +14,7 @@ from functools import cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.ingest.csv.labels import Labels, is_id
+from stages.ingest.csv.labels import ClassSet, is_id
 from stages.ingest.csv.layout import Layout
 from stages.shared.arrays import Pixels
 from stages.shared.documents import Label
@@ -27,7 +27,7 @@ MEANT = {COMMA_WITHIN: ",", QUOTE_WITHIN: '"'}
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ParsedRows:
     """Rows of a CSV whose every cell is valid.
 
     Attributes
@@ -47,7 +47,7 @@ class Rows:
         return len(self.pixels.T)
 
 
-def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
+def parse_block(text: bytes, layout: Layout, labels: ClassSet) -> ParsedRows | None:
     """The rows of ``text``, whole lines with line ends; None if any of it is not plainly right."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
@@ -87,7 +87,7 @@ def parse_block(text: bytes, layout: Layout, labels: Labels) -> Rows | None:
     if len(meanings) < len(set(written)) or (layout.requires_ids and not all(map(is_id, ids))):
         return None
     pixels = np.ascontiguousarray(values.astype(np.uint8).T)
-    return Rows(pixels, hash_images(pixels), labels=[meanings[cell] for cell in written], ids=ids)
+    return ParsedRows(pixels, hash_images(pixels), labels=[meanings[cell] for cell in written], ids=ids)
 
 
 def text_cells(text: bytes, ends: NDArray[np.int64], column: int) -> bytes:

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import groupby
 
 from pipeline.errors import StageError
-from stages.ingest.csv.labels import Labels, is_id
+from stages.ingest.csv.labels import ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.parse import Rows, cut, parse_block, without_quotes
+from stages.ingest.csv.parse import ParsedRows, cut, parse_block, without_quotes
 from stages.ingest.csv.streams import is_utf8
 from stages.shared.messages import counted
 
@@ -68,7 +68,7 @@ class BadRows:
         return text.endswith(",") or text.count(",") + 1 < len(layout.names)
 
 
-def sift_block(block: bytes, first_line: int, layout: Layout, labels: Labels) -> tuple[Rows, list[BadRow]]:
+def sift_block(block: bytes, first_line: int, layout: Layout, labels: ClassSet) -> tuple[ParsedRows, list[BadRow]]:
     """The good rows of ``block`` and the bad ones, both in file order.
 
     ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
@@ -99,7 +99,7 @@ def disagreement(where: str) -> StageError:
     return StageError(what, where=where, hint="report this with the file")
 
 
-def sift_line(text: bytes, line: int, layout: Layout, labels: Labels) -> BadRow | None:
+def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRow | None:
     """What is wrong with a line, which comes without its end; None if it is a valid row."""
 
     def bad_row(problem: str = "") -> BadRow:

@@ -104,7 +104,7 @@ def test_an_interrupted_sweep_keeps_its_trials_and_goes_on(
 ) -> None:
     run_trial = SweepRun.run_trial
 
-    def interrupted(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.Result:
+    def interrupted(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.TrialResult:
         if trial.number == 3:
             raise KeyboardInterrupt
         return run_trial(going, trial, *rest)
@@ -333,7 +333,7 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 
     finished = sweep_view.SweepTerminal.finished
 
-    def meddle(screen: sweep_view.SweepTerminal, result: results.Result, sweep: sweeps.Sweep) -> None:
+    def meddle(screen: sweep_view.SweepTerminal, result: results.TrialResult, sweep: sweeps.Sweep) -> None:
         finished(screen, result, sweep)
         next(edits)()
 
@@ -353,7 +353,7 @@ def test_a_sweep_ends_when_code_changes_since_this_process_has_imported_it(toy: 
 def test_a_sweep_ends_when_the_raw_files_change_since_figures_could_not_be_compared(toy: Toy, invoke: Invoke) -> None:
     run_trial = SweepRun.run_trial
 
-    def meddle(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.Result:
+    def meddle(going: SweepRun, trial: sweeps.Trial, *rest: Any) -> results.TrialResult:
         if trial.number == 2:
             toy.raw.write_text("7\n")
         return run_trial(going, trial, *rest)
@@ -382,20 +382,20 @@ def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end(toy: To
 
 def trials_of_four_jobs(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[tuple[int, int]], list[results.Result]]:
+) -> tuple[list[tuple[int, int]], list[results.TrialResult]]:
     """Run two trials whose stage asks for four jobs each; return each run's trial and how many results it was given."""
     numbers = toy.work / "numbers.npy"
     np.save(numbers, np.arange(10))
     runs: list[tuple[int, int]] = []
 
-    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> results.Result:
+    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> results.TrialResult:
         runs.append((trial.number, len(finished)))
         jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
         scratch = toy.work / f"trial-{trial.number}"
         asked = FinishedJobs(finished).run(
             f"{toy.package}.jobs:work", jobs, arrays={"numbers": numbers}, scratch=scratch, cores=1, most=1
         )
-        return results.Result(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
+        return results.TrialResult(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
 
     monkeypatch.setattr(SweepRun, "run_trial", run_trial)
     project = toy.project()

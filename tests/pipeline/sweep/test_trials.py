@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.sweep.results import Result, is_within_noise
+from pipeline.sweep.results import TrialResult, is_within_noise
 from pipeline.sweep.trials import Rung, Trial, halving_rungs
 
 
@@ -14,12 +14,12 @@ def test_halving_divides_as_often_as_trials_and_effort_allow() -> None:
 
 
 def test_trials_whose_intervals_overlap_are_not_told_apart() -> None:
-    def result(low: float, high: float, rung: int = 0) -> Result:
+    def result(low: float, high: float, rung: int = 0) -> TrialResult:
         trial = Trial(1, {}, None)
-        return Result(trial, rung, 1, is_final=True, values={"accuracy": 0.9}, interval=(low, high))
+        return TrialResult(trial, rung, 1, is_final=True, values={"accuracy": 0.9}, interval=(low, high))
 
     best = result(0.90, 0.94)
     assert is_within_noise(result(0.80, 0.90), best)
     assert not is_within_noise(result(0.80, 0.89), best)
     assert not is_within_noise(result(0.90, 0.94, rung=1), best)
-    assert not is_within_noise(Result(best.trial, 0, 1, is_final=True, values={}), best)
+    assert not is_within_noise(TrialResult(best.trial, 0, 1, is_final=True, values={}), best)

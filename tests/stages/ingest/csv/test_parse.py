@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.ingest.csv.labels import Labels
+from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import sift_block
@@ -26,7 +26,7 @@ def layout_of(*leading: str, n_pixels: int) -> Layout:
 
 
 def test_of_all_short_texts_just_the_256_plain_numbers_are_pixels() -> None:
-    layout, labels = layout_of(n_pixels=1), Labels(None)
+    layout, labels = layout_of(n_pixels=1), ClassSet(None)
     accepted = {}
     for length in range(5):
         for characters in product("0123456789 +-.xJ:/", repeat=length) if length < 4 else product("0123", repeat=4):
@@ -48,7 +48,9 @@ def test_values_are_those_that_pythons_own_reader_finds(leading: tuple[str, ...]
     }
     lines = [[*(cells[name][row] for name in leading), *map(str, pixels[row])] for row in range(30)]
     rows = parse_block(
-        "".join(",".join(line) + "\n" for line in lines).encode(), layout_of(*leading, n_pixels=n_pixels), Labels(None)
+        "".join(",".join(line) + "\n" for line in lines).encode(),
+        layout_of(*leading, n_pixels=n_pixels),
+        ClassSet(None),
     )
     assert rows is not None
     np.testing.assert_array_equal(rows.pixels, pixels.T)
@@ -68,7 +70,7 @@ def test_values_are_those_that_pythons_own_reader_finds(leading: tuple[str, ...]
     ],
 )
 def test_rows_that_are_no_rows_are_refused_even_where_the_number_of_cells_is_right(text: str) -> None:
-    assert parse_block(text.encode(), layout_of("label", n_pixels=2), Labels(None)) is None
+    assert parse_block(text.encode(), layout_of("label", n_pixels=2), ClassSet(None)) is None
 
 
 @given(
@@ -78,7 +80,7 @@ def test_rows_that_are_no_rows_are_refused_even_where_the_number_of_cells_is_rig
 def test_labels_with_commas_and_quotation_marks_are_read_as_csv_writes_them(labels: list[str], quoting: int) -> None:
     text = io.StringIO()
     csv.writer(text, quoting=quoting, lineterminator="\n").writerows([label, 7] for label in labels)
-    rows = parse_block(text.getvalue().encode(), layout_of("label", n_pixels=1), Labels(tuple(labels)))
+    rows = parse_block(text.getvalue().encode(), layout_of("label", n_pixels=1), ClassSet(tuple(labels)))
     assert rows is not None
     assert rows.labels == labels
 
@@ -101,13 +103,13 @@ def test_labels_with_commas_and_quotation_marks_are_read_as_csv_writes_them(labe
     ],
 )
 def test_quotation_marks_and_what_stands_for_them_are_taken_nowhere_else(text: str) -> None:
-    labels = Labels(("0", "a", "a,", 'a"', "0a", "a0"))
+    labels = ClassSet(("0", "a", "a,", 'a"', "0a", "a0"))
     assert parse_block(text.encode(), layout_of("label", n_pixels=1), labels) is None
 
 
 @given(st.lists(st.text('a,"01\r\x1e\x1f'), min_size=1, max_size=4))
 def test_whatever_is_accepted_is_what_pythons_own_reader_finds(lines: list[str]) -> None:
-    layout, labels = layout_of("label", n_pixels=1), Labels(("a", ",", '"', 'a,"', "01"))
+    layout, labels = layout_of("label", n_pixels=1), ClassSet(("a", ",", '"', 'a,"', "01"))
     block = "".join(line + "\n" for line in lines).encode()
     rows, bad = sift_block(block, 1, layout, labels)
     at_once = parse_block(block, layout, labels)
