@@ -52,6 +52,14 @@ def ingest(folder: Path, *words: str, train: str = TRAIN, test: str = without_la
     return run(folder, "run", "ingest", *words)
 
 
+def two_inputs(folder: Path) -> str:
+    for name in ("digit-recognizer", "mnist"):
+        (folder / "input" / name).mkdir(parents=True)
+        for file in ("train.csv", "test.csv"):
+            (folder / "input" / name / file).write_text(TRAIN)
+    return run(folder, "run", "ingest", "--set", "ingest.kaggle_input=input")
+
+
 def kaggle_says(folder: Path, text: str, patch: pytest.MonkeyPatch) -> str:
     program = folder / "kaggle"
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit({text!r})\n")
@@ -152,6 +160,7 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "No data found": lambda folder, _: run(folder, "run", "ingest"),
     "data/ holds no train.csv": lambda folder, _: ingest(folder, train="", test="", digits_csv=TRAIN),
     "there are both": lambda folder, _: ingest(folder, train_csv_gz=TRAIN),
+    "2 folders below": lambda folder, _: two_inputs(folder),
     "ingest.train is set": lambda folder, _: ingest(folder, "--set", "ingest.train=missing.csv"),
     "train.csv is a web page": lambda folder, _: ingest(folder, train="<html><body>Sign in</body></html>"),
     "... of the ... rows": lambda folder, _: ingest(folder, train=TRAIN.replace("0,0,1,", "0,256,1,", 1)),

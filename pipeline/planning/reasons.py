@@ -106,6 +106,6 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     if not changed or is_more:
         return ""
     if len(changed) > KEPT:
-        return "with the preset and the settings that pipeline runs shows, what is there stays"
+        return "--like and the number of its run, which pipeline runs shows, keeps what is there"
     sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
     return f"{' '.join(sets)} keeps what is there"

@@ -11,6 +11,7 @@ from toy_project import PRESETS, Toy, commands, make_stages
 import pipeline.cli
 from pipeline.config import Config, EarlierSettings, load_config
 from pipeline.errors import ConfigError
+from pipeline.planning import reasons
 from pipeline.store.run_log import read_runs
 
 STAGES = make_stages("toy_never_imported")
@@ -111,3 +112,14 @@ def test_a_run_that_is_not_there_is_an_error(in_toy: Toy, number: str) -> None:
     stderr = invoke(in_toy, "run", "all", "--like", number, code=2).stderr
     assert f"there is no run {number}" in stderr
     assert "hint:  pipeline runs lists them" in stderr
+
+
+def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
+    in_toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reasons, "KEPT", 1)  # a toy has few settings
+    one, two = ("--set", "total.start=1"), ("--set", "power.exponent=3")
+    told = "--like and the number of its run, which pipeline runs shows, keeps what is there"
+    assert told not in invoke(in_toy, "status", *one).stdout
+    assert told in invoke(in_toy, "status", *one, *two).stdout
+    assert invoke(in_toy, "status", "--like", "2", "--check").exit_code == 0
