@@ -374,10 +374,12 @@ def test_the_report_of_an_earlier_failure_stays_where_it_is(toy: Toy, invoke: In
     assert "total/report.txt" in toy.files()
 
 
-def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end(toy: Toy, invoke: Invoke) -> None:
+def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end_and_once_if_quiet(
+    toy: Toy, invoke: Invoke
+) -> None:
     toy.raw.unlink()
-    for words in (GRID, (*GRID, "--quiet")):  # the second time nothing is left to do
-        assert invoke(*words).stderr.count("this is the SAMPLE") == 2
+    for words, times in (((), 2), ((), 2), (("--quiet",), 1)):  # from the second time on nothing is left to do
+        assert invoke(*GRID, *words).stderr.count("this is the SAMPLE") == times
 
 
 def trials_of_four_jobs(
