@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from stages.mlp.text_table import text_table
 
@@ -44,6 +46,14 @@ class History:
     @property
     def best_epoch(self) -> Epoch:
         return self.epochs[self.best - 1]
+
+    def plot(self) -> Any:
+        """Draw loss and accuracy, epoch by epoch, with matplotlib; gives both ``Axes``, (2,).
+
+        What draws is named and not imported: as an import it would be code of this package, and each new matplotlib
+        would train every network of the pipeline again.
+        """
+        return import_module("stages.notebook.plot_history").plot_history(self)
 
     def __str__(self) -> str:
         """A line for each epoch, as ``print`` shows it; the kept one is marked.
