@@ -150,8 +150,9 @@ def print_disposable(found: Sequence[Disposable], keep: int, *, done: bool) -> N
     if not found:
         echo(f"Nothing to remove with --keep {keep}.")
         return
-    rows = [(item.stage, item.what, _moment(item.finished), f"{item.size / 1e6:.1f}", str(item.path)) for item in found]
-    print_table(("stage", "what", "finished (UTC)", "MB", "folder"), rows, numbers=("MB",))
+    for item in found:  # no table: the folders' names are long
+        what = f"{item.what} of {item.stage}"
+        echo(f"{item.size / 1e6:10.1f} MB  {_moment(item.finished):<19}  {what:<26}  {item.path}")
     total = sum(item.size for item in found) / 1e6
     if done:
         echo(f"Removed {total:.1f} MB.")

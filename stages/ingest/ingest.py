@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 EXAMPLES = 5
-LIST_CLASSES = "to have a label of no class told as a wrong cell, list the classes in ingest.classes; "
+LIST_CLASSES = "list the right labels in ingest.classes, and every other one is found; "
 
 
 def ingest(task: Task[IngestParameters]) -> Outcome:

@@ -378,6 +378,7 @@ def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invo
     of_power = [item["finished"] for item in shown if item["stage"] == "power"]
     assert (of_power, len(of_power)) == (sorted(of_power), 3)
     assert {item["what"] for item in shown} == {"result"}
+    assert "  result of power" in invoke("clean", "--keep", "1").stdout
     assert "earlier result " in invoke("verify").stdout
     assert "pipeline clean --keep 0 --yes does it" in invoke("clean", "--keep", "0").stdout
     assert invoke("clean", "--keep", "0", "--yes").exit_code == 0

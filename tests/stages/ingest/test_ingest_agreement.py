@@ -40,7 +40,7 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
         ingest({"train.csv": "\n".join(lines) + "\n", "test.csv": TEST}, on_error="quarantine", max_quarantined=0.2)
     assert "label 7 in line 10" in error.value.where
     assert error.value.hint.startswith("correct the label")
-    assert "list the classes in ingest.classes; " in error.value.hint
+    assert "list the right labels in ingest.classes, and every other one is found; " in error.value.hint
     assert error.value.hint.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
 
 
