@@ -12,6 +12,7 @@ from pipeline.exit_codes import ExitCode
 
 ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
 NO_MEMORY = "(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc"
+NO_THREADS = "(?i)can't start new thread|failed to launch worker thread"
 MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
 SHOW_WHERE = "run it again with --debug to see where"
 LONGEST = 1_000  # letters of a line that is shown
@@ -96,6 +97,11 @@ def disk_full(error: OSError) -> tuple[str, str] | None:
     return FULL.get(error.errno or 0)
 
 
+def lacks_threads(error: BaseException) -> bool:
+    """Whether Python or a library was not allowed to start a thread."""
+    return re.search(NO_THREADS, str(error)) is not None
+
+
 def shortage(error: BaseException) -> PipelineError | None:
     """Return what to tell if an error, or one that led to it, comes from too little memory, or too few processes."""
     seen: set[int] = set()
@@ -105,7 +111,7 @@ def shortage(error: BaseException) -> PipelineError | None:
         number, file = (link.errno, link.filename) if isinstance(link, OSError) else (None, None)
         if isinstance(link, MemoryError) or number == errno.ENOMEM or re.search(NO_MEMORY, str(link)):
             return PipelineError("memory ran out", hint=MORE_MEMORY)
-        if "can't start new thread" in str(link) or (number == errno.EAGAIN and not file):
+        if lacks_threads(link) or (number == errno.EAGAIN and not file):
             what = "no further thread or process can be started: their number, or memory, is limited"
             return PipelineError(what, hint=f"{MORE_MEMORY}; ulimit -u shows the limit of processes")
         if number in {errno.EMFILE, errno.ENFILE}:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import PipelineError, StoreError, SweepError
+from pipeline.execution.memory_limit import memory_notice
 from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
@@ -124,7 +125,7 @@ def run(
         snapshot = _look(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
-            for notice in sorted({item.notice for item in snapshot if item.notice}):
+            for notice in sorted({memory_notice(), *(item.notice for item in snapshot)} - {""}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
         result = RunResult()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
 from pipeline.stage import maker_of
-from pipeline.store.damage import Damage
-from pipeline.store.receipt import LOCATION
+from pipeline.store.receipt import LOCATION, Damage
 from pipeline.toml_text import setting_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The receipt of a finished stage: what went in, what came out, and a seal over everything.
+"""The receipt of a finished stage: what went in, what came out, and a seal over everything; and what may be damaged.
 
 Its format is documented in docs/receipts.md. Paths are relative, keys are sorted, and no time is part of
 anything that is hashed, so that a finished artifacts folder is as good in another place.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -55,6 +56,25 @@ class Output:
     size: int
     bytes: str
     content: str
+
+
+class DamageKind(Enum):
+    """What can be wrong with a finished stage's files."""
+
+    OUTPUT_MISSING = "output missing"
+    OUTPUT_DAMAGED = "output damaged"
+    RECEIPT_UNREADABLE = "receipt unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is wrong; ``subject`` is the file (``split/X_train.npy``), or why a receipt is unreadable."""
+
+    kind: DamageKind
+    subject: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.subject}" if self.subject else self.kind.value
 
 
 @dataclass(frozen=True, slots=True)

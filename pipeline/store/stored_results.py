@@ -18,9 +18,8 @@ from pathlib import Path
 from pipeline.errors import StoreError
 from pipeline.fingerprint.files import file_digests
 from pipeline.store import receipt as receipts
-from pipeline.store.damage import Damage, DamageKind
 from pipeline.store.disk import exists, explained, is_folder, regular_size, status
-from pipeline.store.receipt import KEY_DIGITS, Receipt
+from pipeline.store.receipt import KEY_DIGITS, Damage, DamageKind, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
 PARTIAL = "partial_results"  # the folder of a stage's partial results

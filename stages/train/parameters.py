@@ -9,6 +9,7 @@ from pipeline.stage import ChoicesOf, Parameters
 from stages.shared.documents import Positive
 
 MOST_NETWORKS = 10_000  # of all folds
+MOST_PROCESSES = 256  # each imports NumPy anew, and takes 100 MB at least
 Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
@@ -178,7 +179,7 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="Settings in which members differ, taken in turns; any of those in [[train.variants]]."),
     ] = ()
     processes: Annotated[
-        Positive | None,
+        Annotated[int, Meta(ge=1, le=MOST_PROCESSES)] | None,
         Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),
     ] = None
     window_mib: Annotated[

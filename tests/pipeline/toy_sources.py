@@ -240,7 +240,7 @@ def work(task):
 
 def check(path):
     if not isinstance(json.loads(path.read_text()), int):
-        raise DataError("this is no number", where=str(path))
+        raise DataError("this is no number", where=str(path), hint="run it again")
 ''',
     "checks.py": """
 import json
@@ -255,32 +255,32 @@ LEAST = 0
 def check_numbers(path):
     numbers = json.loads(path.read_text())
     if not numbers or not all(isinstance(number, int) and number >= LEAST for number in numbers):
-        raise DataError("these are not numbers", where=str(path))
+        raise DataError("these are not numbers", where=str(path), hint="run it again")
 
 
 def check_words(path):
     if not path.read_text():
-        raise DataError("there is no word", where=str(path))
+        raise DataError("there is no word", where=str(path), hint="run it again")
 
 
 def check_powers(path):
     powers = np.load(path, allow_pickle=False)
     if powers.dtype != np.int64 or powers.ndim != 1:
-        raise DataError("these are not powers", where=str(path))
+        raise DataError("these are not powers", where=str(path), hint="run it again")
 
 
 def check_parity(path):
     if not set(json.loads(path.read_text())) <= {"odd", "even"}:
-        raise DataError("neither odd nor even", where=str(path))
+        raise DataError("neither odd nor even", where=str(path), hint="run it again")
 
 
 def check_total(path):
     if not path.read_text().startswith("word,power"):
-        raise DataError("the header is wrong", where=str(path))
+        raise DataError("the header is wrong", where=str(path), hint="run it again")
 
 
 def check_summary(path):
     if "total" not in json.loads(path.read_text()):
-        raise DataError("there is no total", where=str(path))
+        raise DataError("there is no total", where=str(path), hint="run it again")
 """,
 }

@@ -177,6 +177,12 @@ def test_files_are_checked_side_by_side_and_of_several_wrong_ones_the_first_decl
         (
             "parity.py",
             "    return Outcome()",
+            "    raise OSError('Failed to launch worker thread')",
+            "parity failed: no further thread or process can be started: their number, or memory, is limited",
+        ),
+        (
+            "parity.py",
+            "    return Outcome()",
             "    open('/nowhere/at/all')",
             "parity failed: No such file or directory",
         ),

@@ -13,8 +13,7 @@ from toy_project import NAMES, RAW, Toy, actions, oracle, ran, why
 from pipeline.fingerprint.files import content_digest, file_digest
 from pipeline.store import generations, stored_results, trial_store
 from pipeline.store.clean import clean
-from pipeline.store.damage import DamageKind
-from pipeline.store.receipt import Output, Receipt, Work
+from pipeline.store.receipt import DamageKind, Output, Receipt, Work
 from pipeline.store.store import Store
 from pipeline.store.stored_results import Generation
 

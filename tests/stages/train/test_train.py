@@ -358,6 +358,12 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
     assert ended == [True], caught  # which still holds the frames, and would keep a generator alive
 
 
+def test_no_more_processes_are_asked_for_than_a_machine_can_hold() -> None:
+    assert msgspec.convert({"processes": 256}, TrainParameters).processes == 256
+    with pytest.raises(msgspec.ValidationError, match="<= 256"):
+        msgspec.convert({"processes": 257}, TrainParameters)
+
+
 def test_a_partial_result_is_known_by_every_setting_that_a_member_is_trained_by() -> None:
     parameters = TrainParameters()
     usual = make_member(parameters, DIGITS, 0, 0).description
