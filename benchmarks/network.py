@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tutorial
 from arguments import parser_with_zip
 
-from stages.mlp import Architecture, Augmentation, Network, Recipe, Warp, fit
+from stages.mlp import Architecture, Augmentation, Dataset, Network, Recipe, RunOptions, Warp, fit
 from stages.mlp.training.data.shuffling import generator
 from stages.presets import PRESETS
 
@@ -68,7 +68,7 @@ def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augm
         replicas=THREADS,
     )
     start = time.perf_counter()
-    history = fit(network, X, Y, recipe, augment=augment)
+    history = fit(network, Dataset(X, Y), recipe, augment=augment)
     return (time.perf_counter() - start) / EPOCHS, history.epochs[-1].train_loss
 
 
@@ -158,7 +158,7 @@ def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool, weights: lis
         return seconds, float("nan")
     recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
     start = time.perf_counter()
-    history = fit(network, X, Y, recipe)
+    history = fit(network, Dataset(X, Y), recipe)
     seconds = time.perf_counter() - start
     weights.append(network.weights)
     return seconds, history.best_epoch.train_loss
@@ -176,7 +176,7 @@ def bytes_per_step(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int)
 
     network = make_network(X, Y, {"hidden": hidden})
     tracemalloc.start()
-    fit(network, X, Y, Recipe(epochs=1, batch_size=batch_size), on_step=measure)
+    fit(network, Dataset(X, Y), Recipe(epochs=1, batch_size=batch_size), options=RunOptions(on_step=measure))
     tracemalloc.stop()
     return max(most[2:])
 

@@ -13,13 +13,15 @@ from stages.mlp.model_file import ModelFileError, load, load_members, save, save
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba
 from stages.mlp.training.data.augmentation import Augmentation, Warp, warped_copies
+from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.fit import fit
 from stages.mlp.training.history import Epoch, History
-from stages.mlp.training.recipe import DivergedError, Recipe
+from stages.mlp.training.recipe import DivergedError, Recipe, RunOptions
 
 __all__ = [
     "Architecture",
     "Augmentation",
+    "Dataset",
     "DivergedError",
     "Epoch",
     "History",
@@ -29,6 +31,7 @@ __all__ = [
     "ModelFileError",
     "Network",
     "Recipe",
+    "RunOptions",
     "Warp",
     "deskewed",
     "fit",

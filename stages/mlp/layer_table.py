@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layers.activations import ACTIVATIONS, Activation
 from stages.mlp.layers.batch_norm import BatchNorm
 from stages.mlp.layers.convolution import Convolution
@@ -99,11 +96,10 @@ def layer_table(network: Network) -> LayerTable:
     dense       10         330            320
     sum                  2,410          2,368
     """
-    vectors = Vectors(network.weights, network.weights, network.averages)
     rows = [LayerRow("inputs", (network.architecture.n_inputs,))]
     if network.images is not None and network.images.deskew != "none":
         rows.append(LayerRow(f"deskewing, {network.images.deskew}", rows[0].output))
-    for layer in make_layers(network.architecture, vectors, np.random.default_rng(0)):
+    for layer in network.layers():
         rows.append(row_of(layer, rows[-1].output))
     return LayerTable(tuple(rows))
 

@@ -17,6 +17,7 @@ from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
 from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layer_table import layer_table
+from stages.mlp.layers.layer import Layer
 
 
 class Network:
@@ -81,12 +82,18 @@ class Network:
     def logits(self, X: Floats) -> Floats:
         """Prepared rows (m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
         Z = np.asarray(X, self.architecture.dtype)
-        # Prediction writes no gradient and draws no number.
-        rng = np.random.default_rng(0)
-        vectors = Vectors(self.weights, self.weights, self.averages)
-        for layer in make_layers(self.architecture, vectors, rng):
+        for layer in self.layers():
             Z = layer.predict(Z)
         return Z
+
+    def layers(self) -> list[Layer]:
+        """The layers for prediction: none of them writes a gradient or draws a number."""
+        return make_layers(self.architecture, self.vectors(self.parameters), np.random.default_rng(0))
+
+    def vectors(self, gradient: Floats, statistics: Floats | None = None) -> Vectors:
+        """What layers compute with, where they write the ``gradient``, and ``statistics`` unless the network's own."""
+        averages = self.averages if statistics is None else views(statistics, self.architecture.statistics_shapes)
+        return Vectors(self.weights, views(gradient, self.architecture.shapes), averages)
 
 
 def he(layer: int, n_layers: int, n_in: int) -> float:

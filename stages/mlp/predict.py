@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.mlp.architecture import Architecture
-from stages.mlp.arrays import Floats, forget_pages
+from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.network import Network
 from stages.mlp.parallel.threads import Threads
 
@@ -60,12 +60,14 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     return probabilities
 
 
-def logits_by_chunk(network: Network, X: Floats, index: int, count: int) -> Iterator[tuple[int, slice, Floats]]:
-    """Part ``index`` of ``count`` of the chunks of ``X``: the number of each, its rows, and their logits."""
-    chunks = chunks_of(network.architecture, len(X))
+def logits_by_chunk(
+    network: Network, X: Floats, index: int, count: int, rows: Rows | None = None
+) -> Iterator[tuple[int, slice, Floats]]:
+    """Part ``index`` of ``count`` of the chunks of ``X``, or of its ``rows``: number, place and logits of each."""
+    chunks = chunks_of(network.architecture, len(X if rows is None else rows))
     for k in range(index, len(chunks), count):
-        yield k, chunks[k], network.logits(network.prepare(X[chunks[k]]))
-        if k % KEPT_CHUNKS < count:
+        yield k, chunks[k], network.logits(network.prepare(X[chunks[k] if rows is None else rows[chunks[k]]]))
+        if rows is not None or k % KEPT_CHUNKS < count:  # single rows bring their neighbours with them
             forget_pages(X)
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import numpy as np
 import onnx
 
 from stages.mlp import Images, Network
-from stages.mlp.layer_list import Vectors, make_layers
 from stages.onnx_export.deskew import add_deskewing
 from stages.onnx_export.graph import Graph
 from stages.onnx_export.layers import NoOnnxFormError, add_layer
@@ -65,8 +63,7 @@ def add_scaling(graph: Graph, images: Images) -> str:
 
 def add_network(graph: Graph, network: Network, X: str) -> str:
     """The probabilities that one network gives, (rows, n_classes), from its inputs (rows, n_inputs)."""
-    vectors = Vectors(network.weights, network.weights, network.averages)
-    for layer in make_layers(network.architecture, vectors, np.random.default_rng(0)):
+    for layer in network.layers():
         X = add_layer(graph, layer, X)
     if network.architecture.n_classes > 2:
         return graph.node("Softmax", X, axis=1)

@@ -25,12 +25,14 @@ from pipeline.stage import JobContext, Progress
 from stages.mlp import (
     Architecture,
     Augmentation,
+    Dataset,
     DivergedError,
     Epoch,
     History,
     Images,
     Network,
     Recipe,
+    RunOptions,
     Warp,
     fit,
     forget_pages,
@@ -151,39 +153,24 @@ def train_member(member: Member, place: JobContext) -> Trained:
         The training diverged.
     """
     parameters = member.parameters
-    X, Y = place.arrays["split/X_train.npy"], place.arrays["encode/Y_train.npy"]
-    X_validation, Y_validation = map(place.arrays.get, ("split/X_validation.npy", "encode/Y_validation.npy"))
-    rows = None
-    if parameters.folds > 1:
-        fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
-        rows, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
-        X_validation, Y_validation = ChosenRows(X, unseen), Y[unseen]
-    n_rows = len(X if rows is None else rows)
-    recipe = member.recipe(n_rows)
     network = member.empty_network()
-    if parameters.deskew != "none":
-        check_finite(place)
-        X = all_deskewed(X, network, place.scratch)
-        X_validation = None if X_validation is None else all_deskewed(X_validation, network, place.scratch)
+    data, validation = datasets(member, network, place)
+    recipe = member.recipe(len(data))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
     who = "train" if parameters.folds * parameters.members == 1 else member.name
-    watcher = TrainingProgress(who, place.progress, place.log, n_rows, recipe.batch_size, parameters.report_steps)
+    watcher = TrainingProgress(who, place.progress, place.log, len(data), recipe.batch_size, parameters.report_steps)
+    checkpoint = None if place.scratch is None else place_of_checkpoint(place.scratch, member.name)
     try:
         history = fit(
             network,
-            X,
-            Y,
+            data,
             recipe,
-            rows=rows,
-            X_validation=X_validation,
-            Y_validation=Y_validation,
+            validation=validation,
             augment=warp if augmentation.is_active else None,
-            checkpoint=None if place.scratch is None else place_of_checkpoint(place.scratch, member.name),
-            on_step=watcher.step,
-            on_epoch=watcher.epoch,
+            options=RunOptions(checkpoint=checkpoint, on_step=watcher.step, on_epoch=watcher.epoch),
         )
     except DivergedError as error:
         check_finite(place)
@@ -192,6 +179,25 @@ def train_member(member: Member, place: JobContext) -> Trained:
             hint=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
         ) from error
     return Trained(network.parameters, network.statistics, history)
+
+
+def datasets(member: Member, network: Network, place: JobContext) -> tuple[Dataset, Dataset | None]:
+    """The rows that a member is trained on, and those that it is only measured by, if there are any; both deskewed."""
+    parameters, arrays = member.parameters, place.arrays
+
+    def prepared(X: NDArray[Any]) -> NDArray[Any]:
+        return X if parameters.deskew == "none" else all_deskewed(X, network, place.scratch)
+
+    if parameters.deskew != "none":
+        check_finite(place)
+    X, Y = prepared(arrays["split/X_train.npy"]), arrays["encode/Y_train.npy"]
+    if parameters.folds > 1:
+        fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
+        seen, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
+        return Dataset(X, Y, seen), Dataset(X, Y, unseen)
+    if "split/X_validation.npy" not in arrays:
+        return Dataset(X, Y), None
+    return Dataset(X, Y), Dataset(prepared(arrays["split/X_validation.npy"]), arrays["encode/Y_validation.npy"])
 
 
 def check_finite(place: JobContext) -> None:
@@ -232,22 +238,6 @@ def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]
             forget_pages(X)
         file.flush()
         return np.memmap(file, X.dtype, "r", shape=X.shape)
-
-
-class ChosenRows:
-    """Some rows of an array, (m, n_inputs), in place of a copy of them: read slice by slice."""
-
-    def __init__(self, X: NDArray[Any], rows: NDArray[np.int64]) -> None:
-        self.X, self.rows = X, rows
-        self.shape, self.ndim, self.dtype = (len(rows), *X.shape[1:]), X.ndim, X.dtype
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, part: slice) -> NDArray[Any]:
-        rows = self.X[self.rows[part]]
-        forget_pages(self.X)
-        return rows
 
 
 def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import numpy as np
 import stages.mlp.layers
 from stages.mlp import Architecture, Images, Network
 from stages.mlp.deskew import DESKEWS
-from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
@@ -67,9 +66,7 @@ def used_classes() -> set[type]:
     """The classes of the layers in ``ARCHITECTURES``."""
     found = set()
     for architecture in ARCHITECTURES.values():
-        network = Network(architecture)
-        vectors = Vectors(network.weights, network.weights, network.averages)
-        found |= {type(layer) for layer in make_layers(architecture, vectors, np.random.default_rng(0))}
+        found |= {type(layer) for layer in Network(architecture).layers()}
     return found
 
 

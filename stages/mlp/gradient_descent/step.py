@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.layer_list import Vectors, make_layers
-from stages.mlp.network import Network, views
 
 
 class Warper(Protocol):
@@ -29,9 +29,9 @@ class Step:
     Parameters
     ----------
     m : rows
-    network : whose gradient is wanted; a step does not change its parameters
-    gradient : where that is written, flat, of the parameters' length
-    statistics : the running averages of batch normalisation, flat; forward moves them
+    architecture : of the network whose gradient is wanted
+    vectors : its parameters, which a step does not change; where their gradient is written; and the running averages of
+        batch normalisation, which forward moves
     rng : what dropout and the warper draw from
     label_smoothing : of the loss
     warper : warps the rows first, if there is one
@@ -41,20 +41,17 @@ class Step:
     def __init__(
         self,
         m: int,
-        network: Network,
-        gradient: Floats,
-        statistics: Floats,
+        architecture: Architecture,
+        vectors: Vectors,
         rng: np.random.Generator,
         *,
         label_smoothing: float = 0.0,
         warper: Warper | None = None,
         x_dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        architecture, dtype = network.architecture, network.parameters.dtype
-        self.gradient, self.rng, self.warper = gradient, rng, warper
-        averages = views(statistics, architecture.statistics_shapes)
-        gradients = views(gradient, architecture.shapes)
-        self.layers = make_layers(architecture, Vectors(network.weights, gradients, averages), rng, m)
+        dtype = np.dtype(architecture.dtype)
+        self.rng, self.warper = rng, warper
+        self.layers = make_layers(architecture, vectors, rng, m)
         self.loss = make_loss(m, architecture.n_classes, label_smoothing, dtype)
         self.taken = np.empty((m, architecture.n_inputs), x_dtype)
         self.X = self.taken if x_dtype == dtype else np.empty(self.taken.shape, dtype)

@@ -7,7 +7,6 @@ the layers are: one for the others' gradients, one for the others' updates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from math import sqrt
 
@@ -26,13 +25,15 @@ class Shared:
 
     Attributes
     ----------
+    network, state, update : what is trained, and how
     gradients : each replica's, (count, n_parameters)
     statistics : each replica's running averages of batch normalisation, (count, n_statistics)
     measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
     squares : of each replica's share of the gradient the sum of squares, (count,)
     """
 
-    def __init__(self, network: Network, count: int) -> None:
+    def __init__(self, network: Network, state: State, update: Update, count: int) -> None:
+        self.network, self.state, self.update = network, state, update
         dtype = network.parameters.dtype
         self.gradients = shared_zeros((count, network.parameters.size), dtype)
         self.statistics = shared_zeros((count, network.statistics.size), dtype)
@@ -52,32 +53,34 @@ class Replica:
 
     Parameters
     ----------
-    network, state, update : what is trained, and how
-    shared : what all replicas share
     group : who waits for whom
-    label_smoothing, x_dtype : as of ``Step``
-    augment : makes what warps the rows, if anything does
+    shared : what all replicas share
+    warper, label_smoothing, x_dtype : as of ``Step``
     """
 
     def __init__(
         self,
         index: int,
-        network: Network,
-        state: State,
-        update: Update,
-        *,
-        shared: Shared,
         group: Group,
+        shared: Shared,
+        *,
+        warper: Warper | None = None,
         label_smoothing: float = 0.0,
-        augment: Callable[[], Warper] | None = None,
         x_dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        self.index, self.group, self.shared = index, group, shared
-        self.network, self.state, self.update = network, state, update
+        network = shared.network
+        self.index, self.group, self.shared, self.warper = index, group, shared, warper
         self.rng = np.random.default_rng(0)
-        self.warper = augment() if augment else None
         self.loss, self.n_correct = 0.0, 0  # of the last batch, over all replicas
-        self._make_step = partial(Step, label_smoothing=label_smoothing, warper=self.warper, x_dtype=x_dtype)
+        self._make_step = partial(
+            Step,
+            architecture=network.architecture,
+            vectors=network.vectors(shared.gradients[index], shared.statistics[index]),
+            rng=self.rng,
+            warper=warper,
+            label_smoothing=label_smoothing,
+            x_dtype=x_dtype,
+        )
         self._steps: dict[int, Step] = {}  # by number of rows
         share = part_of(network.parameters.size, index, group.count)
         self._pieces = pieces_of(share.start, share.stop, network.architecture.n_weights)
@@ -104,20 +107,20 @@ class Replica:
 
     def find_gradient(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> None:
         """Write the gradient of this replica's rows, and how they did, to where all replicas see it."""
-        gradient, m = self.shared.gradients[self.index], len(rows)
+        m = len(rows)
         if m == 0:  # the batch has fewer rows than there are replicas
-            gradient.fill(0)
+            self.shared.gradients[self.index] = 0
             self.shared.measured[self.index] = 0
             return
         if m not in self._steps:
-            statistics = self.shared.statistics[self.index]
-            self._steps[m] = self._make_step(m, self.network, gradient, statistics, self.rng)
+            self._steps[m] = self._make_step(m)
         self.shared.measured[self.index] = self._steps[m].run(X, Y, rows, n_rows)
 
     def update_share(self, when: When) -> None:
         """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
-        w, state, total = self.network.parameters, self.state, self.shared.gradients[0]
-        is_clipped = self.update.clip_norm is not None
+        state, update = self.shared.state, self.shared.update
+        w, total = self.shared.network.parameters, self.shared.gradients[0]
+        is_clipped = update.clip_norm is not None
         factor = self._sum_and_find_clip_factor() if is_clipped else 1.0
         for piece, decays in self._pieces:
             g = total[piece] if is_clipped else self._sum_gradients(piece)
@@ -125,7 +128,7 @@ class Replica:
                 np.multiply(g, factor, out=g)
             work = self._work[: len(g)]
             averaged = state.averaged[piece]
-            self.update.apply(w[piece], g, state.memory[:, piece], averaged, work, when, decays=decays)
+            update.apply(w[piece], g, state.memory[:, piece], averaged, work, when, decays=decays)
 
     def _sum_gradients(self, piece: slice) -> Floats:
         """The sum over all replicas of a piece of their gradients, in place of the first replica's."""
@@ -139,4 +142,4 @@ class Replica:
         sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
         self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
         self.group.wait(self.index)
-        return self.update.clip_factor(sqrt(self.shared.squares.sum()))
+        return self.shared.update.clip_factor(sqrt(self.shared.squares.sum()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import numpy as np
 
@@ -29,22 +28,11 @@ class Batches:
     def __init__(
         self, training: Training, group: Group, window: int, augment: Callable[[], Warper] | None = None
     ) -> None:
-        self.training, self.window = training, window
+        self.training, self.group, self.window, self.augment = training, group, window, augment
         self.last = shared_zeros(1, np.int64)  # number of the epoch's last batch
         self.last[0] = training.n_epoch_steps - 1
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window
-        self.shared = Shared(training.network, group.count)
-        self.make_replica = partial(
-            Replica,
-            network=training.network,
-            state=training.state,
-            update=training.recipe.update,
-            shared=self.shared,
-            group=group,
-            label_smoothing=training.recipe.label_smoothing,
-            augment=augment,
-            x_dtype=training.X.dtype,
-        )
+        self.shared = Shared(training.network, training.state, training.recipe.update, group.count)
         # Made when the first epoch begins: by then each replica is in its own process, and so is its memory.
         self.replicas: dict[int, Replica] = {}
         self.windows: dict[int, Window] = {}
@@ -58,7 +46,14 @@ class Batches:
         rate. The epoch ends early if ``is_late`` says so to replica 0.
         """
         if index not in self.replicas:
-            self.replicas[index] = self.make_replica(index)
+            self.replicas[index] = Replica(
+                index,
+                self.group,
+                self.shared,
+                warper=self.augment() if self.augment else None,
+                label_smoothing=self.training.recipe.label_smoothing,
+                x_dtype=self.training.X.dtype,
+            )
         replica, training = self.replicas[index], self.training
         replica.begin_epoch(generator(training.recipe.seed, number, index))
         for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):

@@ -16,10 +16,11 @@ from typing import IO, Any
 import numpy as np
 
 from stages.mlp.archive import ArchiveError, json_of, read_arrays, write_arrays
-from stages.mlp.arrays import Floats, Rows
+from stages.mlp.arrays import Floats
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.gradient_descent.update import State, When
 from stages.mlp.network import Network
+from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
 
@@ -30,7 +31,7 @@ class Training:
     Attributes
     ----------
     network, recipe : what is trained, and how
-    X, Y, rows : on which ``rows``, (m_rows,), of ``X``, (m, n_inputs), and the one-hot ``Y``, (m, n_classes)
+    X, Y, rows : on which ``rows``, (m_rows,), of ``X``, (m, n_inputs), and ``Y``, (m, n_classes)
     state : what changes besides the network's parameters
     candidate : the network that may be kept after an epoch, in shared memory; averaged, if the recipe says so
     epochs, best : how each epoch went, and the number of the one whose weights are to be kept
@@ -39,13 +40,17 @@ class Training:
     work : the rows, the initial weights and the augmentation in short; a checkpoint is for one of these
     """
 
-    def __init__(self, network: Network, recipe: Recipe, X: Floats, Y: Floats, rows: Rows) -> None:
-        self.network, self.recipe, self.X, self.Y, self.rows = network, recipe, X, Y, rows
+    def __init__(self, network: Network, recipe: Recipe, data: Dataset) -> None:
+        self.network, self.recipe = network, recipe
+        # A table lies column by column: NumPy would copy all of it to take some rows. A mapped file stays one.
+        self.X = data.X if data.X.flags.c_contiguous else np.ascontiguousarray(data.X)
+        self.Y = np.ascontiguousarray(data.Y, network.parameters.dtype)
+        self.rows = np.arange(len(data)) if data.rows is None else data.rows
         self.state, self.candidate = State(network, recipe.update), Network(network.architecture)
         self.epochs: list[Epoch] = []
         self.best, self.seconds, self.work = 0, 0.0, ""
         self.best_parameters, self.best_statistics = network.parameters.copy(), network.statistics.copy()
-        self.n_epoch_steps = -(-len(rows) // recipe.batch_size)
+        self.n_epoch_steps = -(-len(data) // recipe.batch_size)
         self.n_steps = recipe.epochs * self.n_epoch_steps
 
     def when(self, step: int) -> When:
@@ -83,7 +88,7 @@ class Training:
         return json.loads(json_of([asdict(self.recipe), asdict(self.network.architecture), self.work]))
 
 
-def save_checkpoint(path: Path, training: Training) -> None:
+def save_checkpoint(path: str | Path, training: Training) -> None:
     """Write ``training`` to ``path``, which holds the previous checkpoint until this one is complete."""
     header = {
         "identity": training.identity(),
@@ -92,11 +97,11 @@ def save_checkpoint(path: Path, training: Training) -> None:
         "step": training.state.step,
         "seconds": training.seconds,
     }
-    with replacing(path) as file:
+    with replacing(Path(path)) as file:
         write_arrays(file, header, training.arrays())
 
 
-def load_checkpoint(path: Path, training: Training) -> bool:
+def load_checkpoint(path: str | Path, training: Training) -> bool:
     """Bring ``training`` to where ``path`` left off; False where there is nothing that is of use.
 
     A damaged checkpoint, or one of another training, is of no use: training then starts anew.

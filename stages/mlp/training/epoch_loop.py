@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
@@ -19,11 +18,8 @@ from stages.mlp.training.checkpoint import Training, save_checkpoint
 from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
-from stages.mlp.training.recipe import DivergedError
+from stages.mlp.training.recipe import DivergedError, RunOptions
 from stages.mlp.training.validation import Validation
-
-OnStep = Callable[[int, int, float, int], None]
-OnEpoch = Callable[[Epoch], None]
 
 
 class EpochLoop:
@@ -34,7 +30,7 @@ class EpochLoop:
     training : what is trained, and how far it is
     group : who shares the work
     validation : what measures the training's candidate, if anything does
-    augment, checkpoint, on_step, on_epoch : as of ``fit``
+    augment, options : as of ``fit``
     """
 
     def __init__(
@@ -44,12 +40,9 @@ class EpochLoop:
         *,
         validation: Validation | None = None,
         augment: Callable[[], Warper] | None = None,
-        checkpoint: Path | None = None,
-        on_step: OnStep | None = None,
-        on_epoch: OnEpoch | None = None,
+        options: RunOptions,
     ) -> None:
-        self.training, self.group, self.validation = training, group, validation
-        self.checkpoint, self.on_step, self.on_epoch = checkpoint, on_step, on_epoch
+        self.training, self.group, self.validation, self.options = training, group, validation, options
         recipe, X = training.recipe, training.X
         self.window = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
         is_online = augment is None and suits_online(training.network.architecture, recipe)
@@ -100,8 +93,8 @@ class EpochLoop:
         state.step += 1
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss} at step {state.step} of {n_steps}")
-        if self.on_step is not None:
-            self.on_step(state.step, n_steps, loss, n_correct)
+        if self.options.on_step is not None:
+            self.options.on_step(state.step, n_steps, loss, n_correct)
 
     def finish(self, number: int) -> None:
         """Take note of epoch ``number``, and decide whether it was the last."""
@@ -114,10 +107,10 @@ class EpochLoop:
                 raise DivergedError(f"the validation loss is {loss} after epoch {number}")
         training.finish(epoch)
         training.seconds = monotonic() - self.began
-        if self.checkpoint is not None:
-            save_checkpoint(self.checkpoint, training)
-        if self.on_epoch is not None:
-            self.on_epoch(epoch)
+        if self.options.checkpoint is not None:
+            save_checkpoint(self.options.checkpoint, training)
+        if self.options.on_epoch is not None:
+            self.options.on_epoch(epoch)
         self.stopped = self.why_stopped()
         if self.stopped:
             self.last[0] = number

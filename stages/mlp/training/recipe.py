@@ -1,14 +1,16 @@
-"""How a network is trained, as one immutable value."""
+"""How a network is trained, as immutable values: what its weights depend on, and what they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.gradient_descent.update import Update
+from stages.mlp.training.history import Epoch
 
 KEEPS = ("best", "last")
 
@@ -91,3 +93,27 @@ class Recipe:
         kind = OPTIMISERS[self.optimiser]
         optimiser = kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
         return Update(optimiser, self.weight_decay, self.clip_norm, self.ema)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a training does besides; the weights are the same.
+
+    Attributes
+    ----------
+    checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
+        ends with the weights that it would have had without the break. In another process it is known by how
+        ``augment`` prints: a functools.partial does so in the same way, a lambda does not
+    on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
+        and the number of its rows that were right
+    on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
+        (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
+    parallel : processes or threads, which the replicas run in. Unless said, what is faster here, or threads if the
+        caller is not the main thread. While processes are at it, no other thread of the caller may multiply matrices:
+        a process forked at that moment waits for ever for a lock of the matrix library
+    """
+
+    checkpoint: str | Path | None = None
+    on_step: Callable[[int, int, float, int], None] | None = None
+    on_epoch: Callable[[Epoch], None] | None = None
+    parallel: str | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from stages.mlp import Architecture, Augmentation, History, Network, Recipe, Warp, fit
+from stages.mlp import Architecture, Augmentation, Dataset, History, Network, Recipe, RunOptions, Warp, fit
+from stages.mlp.gradient_descent.step import Warper
 
 M, HEIGHT, WIDTH, K = 203, 4, 5, 3
 EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu", "filters": (3, 2), "image": (HEIGHT, WIDTH)}
@@ -29,8 +31,17 @@ def make_network(n_classes: int = K, **settings: object) -> Network:
     return network
 
 
-def run(recipe: Recipe = RECIPE, settings: dict | None = None, **options: object) -> tuple[Network, History]:
+def run(
+    recipe: Recipe = RECIPE,
+    settings: dict | None = None,
+    *,
+    rows: np.ndarray | None = None,
+    validation: Dataset | None = None,
+    augment: Callable[[], Warper] | None = WARP,
+    **options: object,
+) -> tuple[Network, History]:
+    """Train, with ``options`` as ``RunOptions`` has them; validate, unless told otherwise, on the first fifty rows."""
     X, Y = problem()
     network = make_network(**(EVERYTHING if settings is None else settings))
-    options = {"augment": WARP, "X_validation": X[:50], "Y_validation": Y[:50], **options}
-    return network, fit(network, X, Y, recipe, **options)
+    data, validation = Dataset(X, Y, rows), validation or Dataset(X[:50], Y[:50])
+    return network, fit(network, data, recipe, validation=validation, augment=augment, options=RunOptions(**options))

@@ -40,23 +40,14 @@ class Case:
     golden: dict[str, np.ndarray]
     network: Network
     recipe: Recipe
-    state: State
     shared: Shared
     group: Group
     Y: np.ndarray
 
     def run(self, n_steps: int, learning_rate: float) -> None:
         def work(index: int) -> None:
-            replica = Replica(
-                index,
-                self.network,
-                self.state,
-                self.recipe.update,
-                shared=self.shared,
-                group=self.group,
-                label_smoothing=self.recipe.label_smoothing,
-                x_dtype=np.float64,
-            )
+            smoothing = self.recipe.label_smoothing
+            replica = Replica(index, self.group, self.shared, label_smoothing=smoothing, x_dtype=np.float64)
             rows = replica.rows_of(np.arange(len(self.Y)))
             if not n_steps:
                 replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
@@ -78,8 +69,8 @@ def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
     of_recipe = ("optimiser", "weight_decay", "clip_norm", "label_smoothing")
     recipe = Recipe(**{key: case[key] for key in of_recipe if key in case})
     group = make_group(replicas, parallel)
-    state, shared = State(network, recipe.update), Shared(network, replicas)
-    return Case(golden, network, recipe, state, shared, group, np.eye(n_classes)[golden["labels"]])
+    shared = Shared(network, State(network, recipe.update), recipe.update, replicas)
+    return Case(golden, network, recipe, shared, group, np.eye(n_classes)[golden["labels"]])
 
 
 def groups_for(cases: dict[str, dict]) -> list[tuple[str, int, str]]:

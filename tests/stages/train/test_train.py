@@ -237,7 +237,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(
     network.initialise(np.random.default_rng(member.seed))
     recipe = member.recipe(int(chosen.sum()))
     warp = partial(mlp.Warp, mlp.Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
-    mlp.fit(network, X[chosen], Y[chosen], recipe, augment=warp)
+    mlp.fit(network, mlp.Dataset(X[chosen], Y[chosen]), recipe, augment=warp)
     assert network.parameters.tobytes() == members[3].parameters.tobytes()
 
 

@@ -9,12 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.mlp import Architecture, ModelFileError, Network, Recipe, fit, load, predict_proba, save
-from stages.mlp.layer_list import Vectors, make_layers
+from stages.mlp import (
+    Architecture,
+    Dataset,
+    ModelFileError,
+    Network,
+    Recipe,
+    RunOptions,
+    fit,
+    load,
+    predict_proba,
+    save,
+)
+from stages.mlp.layer_list import make_layers
 from stages.mlp.layers.batch_norm import BatchNorm
 from stages.mlp.layers.convolution import Convolution, PatchGrid
 from stages.mlp.layers.feature_maps import FeatureMaps, MapsToRows, RowsToMaps
-from stages.mlp.network import views
 from stages.mlp.predict import chunks_of
 
 sides = st.integers(1, 9)
@@ -79,8 +89,7 @@ POOLED = {"stride": 1, "pool": (2, 3), "pooling": "average"}
 def test_prediction_and_training_compute_the_same_logits(settings: dict) -> None:
     network = small(dtype="float64", **settings)
     X, _ = rows(5, "float64")
-    gradients = views(np.empty_like(network.parameters), network.architecture.shapes)
-    vectors = Vectors(network.weights, gradients, network.averages)
+    vectors = network.vectors(np.empty_like(network.parameters))
     A = X
     for layer in make_layers(network.architecture, vectors, np.random.default_rng(0), 5):
         A = layer.forward(A)
@@ -99,7 +108,7 @@ def test_replicas_find_the_gradient_of_the_whole_batch(replicas: int, parallel: 
     for count, kind in ((1, "threads"), (replicas, parallel)):
         network = small(dtype="float64", **settings)
         recipe = Recipe(epochs=1, batch_size=7, replicas=count, optimiser="sgd", schedule="constant", learning_rate=1.0)
-        fit(network, X, Y, recipe, parallel=kind)
+        fit(network, Dataset(X, Y), recipe, options=RunOptions(parallel=kind))
         found.append(network.parameters.copy())
     assert not np.allclose(found[0], small(dtype="float64", **settings).parameters, atol=1e-3)
     np.testing.assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-12)
@@ -111,7 +120,8 @@ def test_a_training_is_the_same_in_processes_and_threads_and_stays_float32(m: in
     found = []
     for kind in ("threads", "processes"):
         network = small(dropout=0.2)
-        fit(network, X, Y, Recipe(epochs=2, batch_size=8, replicas=3), parallel=kind)
+        recipe = Recipe(epochs=2, batch_size=8, replicas=3)
+        fit(network, Dataset(X, Y), recipe, options=RunOptions(parallel=kind))
         found.append(network.parameters.copy())
     np.testing.assert_array_equal(*found)
     assert found[0].dtype == np.float32
@@ -127,7 +137,7 @@ def test_what_it_learns_is_the_same_wherever_the_stroke_is() -> None:
     X, Y = X.reshape(400, 144), np.eye(2)[kinds]
     network = Network(Architecture(144, 2, (16,), filters=(8,), kernel=4, image=(12, 12)))
     network.initialise(rng)
-    fit(network, X[:300], Y[:300], Recipe(epochs=20, batch_size=20, learning_rate=1e-2))
+    fit(network, Dataset(X[:300], Y[:300]), Recipe(epochs=20, batch_size=20, learning_rate=1e-2))
     assert np.mean(predict_proba(network, X[300:]).argmax(axis=1) == kinds[300:]) > 0.98
 
 
@@ -196,11 +206,14 @@ def test_filters_that_make_no_sense_are_refused(wrong: dict, told: str) -> None:
 
 def test_values_are_dropped_before_dense_layers_alone_and_never_pixels() -> None:
     network = small(dropout=0.2, batch_norm=True, pool=2)
-    vectors = Vectors(network.weights, network.weights, network.averages)
-    layers = make_layers(network.architecture, vectors, np.random.default_rng(0), 5)
     convolution = ["Convolution", "BatchNorm", "Tanh", "MaxPooling"]
     dense = ["Dropout", "Dense", "BatchNorm", "Tanh", "Dropout", "Dense"]
-    assert [type(layer).__name__ for layer in layers] == ["RowsToMaps", *convolution * 2, "MapsToRows", *dense]
+    assert [type(layer).__name__ for layer in network.layers()] == [
+        "RowsToMaps",
+        *convolution * 2,
+        "MapsToRows",
+        *dense,
+    ]
 
 
 def test_batch_normalisation_remembers_means_and_unbiased_variances_of_all_places_and_rows() -> None:
@@ -224,5 +237,5 @@ def test_gradient_descent_row_by_row_trains_convolutions_too() -> None:
     X, Y = rows(6)
     network, recipe = small(), Recipe(epochs=1, batch_size=1, optimiser="sgd", schedule="constant")
     before = network.parameters.copy()
-    fit(network, X, Y, recipe)
+    fit(network, Dataset(X, Y), recipe)
     assert (network.weights["W1"] != before[: network.weights["W1"].size].reshape(network.weights["W1"].shape)).all()

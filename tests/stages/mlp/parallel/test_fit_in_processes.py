@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_trainings import make_network, problem, run
 
-from stages.mlp import Recipe, fit
+from stages.mlp import Dataset, Recipe, RunOptions, fit
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import LINE, Processes
 from stages.mlp.parallel.threads import Threads
@@ -44,7 +44,7 @@ def test_a_worker_that_is_slow_to_see_the_end_of_an_epoch_stays_to_that_of_the_t
     monkeypatch.setattr(Processes, "wait", slow)
     X, Y = problem()
     recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", replicas=2)
-    history = fit(make_network(), X[:1], Y[:1], recipe, parallel="processes")
+    history = fit(make_network(), Dataset(X[:1], Y[:1]), recipe, options=RunOptions(parallel="processes"))
     assert len(history.epochs) == 2
 
 

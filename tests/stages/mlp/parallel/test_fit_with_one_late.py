@@ -9,7 +9,7 @@ import pytest
 from one_late import OneLate
 from small_trainings import make_network, problem, run
 
-from stages.mlp import Augmentation, Recipe, Warp, fit
+from stages.mlp import Augmentation, Dataset, Recipe, RunOptions, Warp, fit
 
 FIT = import_module("stages.mlp.training.fit")  # whose name in the package is the function's
 TOGETHER = Recipe(epochs=3, batch_size=32, replicas=3, ema=0.9)
@@ -19,10 +19,9 @@ ONE_BY_ONE = Recipe(epochs=3, batch_size=1, replicas=3, optimiser="sgd", schedul
 @pytest.mark.parametrize("late", range(3))
 def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X, Y = (np.tile(each, (10, 1)) for each in problem())  # four chunks, so that everybody measures some
-    options = {"X_validation": X, "Y_validation": Y}
-    expected, expected_history = run(TOGETHER, **options, parallel="threads")
+    expected, expected_history = run(TOGETHER, validation=Dataset(X, Y), parallel="threads")
     monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
-    network, history = run(TOGETHER, **options)
+    network, history = run(TOGETHER, validation=Dataset(X, Y))
     assert history == expected_history
     np.testing.assert_array_equal(network.parameters, expected.parameters)
     np.testing.assert_array_equal(network.statistics, expected.statistics)
@@ -32,7 +31,7 @@ def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: p
 def test_all_stay_to_the_end_where_one_trains_alone(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
     X, Y = problem()
-    assert len(fit(make_network(), X[:3], Y[:3], ONE_BY_ONE).epochs) == 3
+    assert len(fit(make_network(), Dataset(X[:3], Y[:3]), ONE_BY_ONE).epochs) == 3
 
 
 def test_workers_draw_numbers_of_their_own() -> None:
@@ -43,13 +42,11 @@ def test_workers_draw_numbers_of_their_own() -> None:
             drawn.setdefault(id(self), []).append(rng.random())
             np.copyto(out, X)
 
-    X, Y = problem()
     fit(
         make_network(),
-        X,
-        Y,
+        Dataset(*problem()),
         Recipe(epochs=1, replicas=3),
         augment=lambda: Spy(Augmentation(), 4, 5),
-        parallel="threads",
+        options=RunOptions(parallel="threads"),
     )
     assert len({tuple(numbers) for numbers in drawn.values()}) == 3

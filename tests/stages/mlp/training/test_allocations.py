@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 
 
 def allocated_in_steps(X: np.ndarray, settings: dict) -> list[int]:
@@ -26,7 +26,8 @@ def allocated_in_steps(X: np.ndarray, settings: dict) -> list[int]:
 
     tracemalloc.start()
     before = [0]
-    fit(network, X, Y, Recipe(epochs=1, batch_size=128, optimiser="adam"), on_step=measure)
+    recipe = Recipe(epochs=1, batch_size=128, optimiser="adam")
+    fit(network, Dataset(X, Y), recipe, options=RunOptions(on_step=measure))
     tracemalloc.stop()
     return peaks
 

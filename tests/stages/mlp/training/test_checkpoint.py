@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_trainings import EVERYTHING, RECIPE, M, make_network, problem, run
+from small_trainings import EVERYTHING, RECIPE, make_network, problem, run
 
-from stages.mlp import Epoch, Recipe, fit
+from stages.mlp import Dataset, Epoch, Recipe, RunOptions, fit
 from stages.mlp.archive import read_arrays, write_arrays
 from stages.mlp.training.checkpoint import Training, load_checkpoint, save_checkpoint
 
@@ -22,7 +22,7 @@ SHORT = Recipe(epochs=2, batch_size=64, ema=0.9)
 
 
 def new_training() -> Training:
-    return Training(make_network(**EVERYTHING), RECIPE, *problem(), np.arange(M))
+    return Training(make_network(**EVERYTHING), RECIPE, Dataset(*problem()))
 
 
 def half_done() -> Training:
@@ -151,8 +151,7 @@ def test_a_damaged_directory_of_the_archive_loses_a_training_nothing_but_time(tm
 
 def test_a_checkpoint_names_what_it_is_of(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
-    X, Y = problem()
-    fit(make_network(), X, Y, SHORT, checkpoint=path)
+    fit(make_network(), Dataset(*problem()), SHORT, options=RunOptions(checkpoint=path))
     with np.load(path) as file:
         recipe, architecture, _ = json.loads(str(file["header"]))["identity"]
     assert (recipe["epochs"], architecture["n_inputs"]) == (2, 20)

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from small_trainings import EVERYTHING, HEIGHT, RECIPE, WARP, WIDTH, M, make_network, problem, run
 from threadpoolctl import threadpool_limits
 
-from stages.mlp import Architecture, Augmentation, DivergedError, Epoch, Network, Recipe, Warp, fit, predict_proba
+from stages.mlp import (
+    Architecture,
+    Augmentation,
+    Dataset,
+    DivergedError,
+    Epoch,
+    Network,
+    Recipe,
+    RunOptions,
+    Warp,
+    fit,
+    predict_proba,
+)
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE, State, When
@@ -37,8 +49,8 @@ def test_tables_and_lists_are_as_good_as_arrays(tmp_path: Path) -> None:
     X, Y = problem()
     network = make_network(**EVERYTHING)
     table, labels, path = pd.DataFrame(X), Y.tolist(), str(tmp_path / "checkpoint")
-    options = {"augment": WARP, "X_validation": table[:50], "Y_validation": labels[:50], "checkpoint": path}
-    fit(network, table, labels, RECIPE, **options)
+    data, validation = Dataset(table, labels), Dataset(table[:50], labels[:50])
+    fit(network, data, RECIPE, validation=validation, augment=WARP, options=RunOptions(checkpoint=path))
     np.testing.assert_array_equal(network.parameters, expected.parameters)
     np.testing.assert_array_equal(predict_proba(network, table), predict_proba(expected, X))
 
@@ -97,7 +109,7 @@ def test_a_checkpoint_of_something_else_or_damaged_is_of_no_use(tmp_path: Path) 
 def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other: str) -> None:
     X, Y = problem()
     recipe, path = Recipe(epochs=1), tmp_path / "checkpoint.npz"
-    fit(make_network(), X, Y, recipe, augment=WARP, rows=np.arange(M), checkpoint=path)
+    fit(make_network(), Dataset(X, Y, np.arange(M)), recipe, augment=WARP, options=RunOptions(checkpoint=path))
     network, augment, rows = make_network(), WARP, np.arange(M)
     if other == "pixels":
         X = X / 2
@@ -110,13 +122,14 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other:
     else:
         augment = partial(Warp, Augmentation(rotation=6), HEIGHT, WIDTH)
     steps: list[int] = []
-    fit(network, X, Y, recipe, augment=augment, rows=rows, checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    options = RunOptions(checkpoint=path, on_step=lambda step, *_: steps.append(step))
+    fit(network, Dataset(X, Y, rows), recipe, augment=augment, options=options)
     assert steps[0] == 1
 
 
 def test_of_equal_epochs_the_earlier_is_kept() -> None:
     network = make_network()
-    training = Training(network, Recipe(), *problem(), np.arange(M))
+    training = Training(network, Recipe(), Dataset(*problem()))
     for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
         training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy))
     assert training.best == 2
@@ -159,7 +172,7 @@ def test_every_row_is_trained_on_in_every_epoch() -> None:
         def forget(self) -> None:
             seen.clear()
 
-    fit(make_network(), X, Y, Recipe(epochs=2, batch_size=32, replicas=1), augment=Spy)
+    fit(make_network(), Dataset(X, Y), Recipe(epochs=2, batch_size=32, replicas=1), augment=Spy)
     assert [len(batch) for batch in seen] == [32] * 6 + [11]
     rows = np.vstack(seen)
     assert not np.array_equal(rows, X)
@@ -231,14 +244,15 @@ def test_a_time_budget_ends_an_epoch_of_single_rows_too() -> None:
     X, Y = (np.resize(each, (3 * BLOCK_ROWS, each.shape[1])) for each in problem())
     recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", schedule="constant", max_seconds=1e-9)
     steps: list[int] = []
-    history = fit(make_network(), X, Y, recipe, on_step=lambda step, *_: steps.append(step))
+    options = RunOptions(on_step=lambda step, *_: steps.append(step))
+    history = fit(make_network(), Dataset(X, Y), recipe, options=options)
     assert (history.stopped, len(history.epochs), steps[-1]) == ("max_seconds", 1, BLOCK_ROWS)
 
 
 def test_a_validation_loss_that_is_not_finite_stops() -> None:
-    X, _ = problem()
+    X, Y = problem()
     with pytest.raises(DivergedError, match=r"the validation loss is .* after epoch 1"):
-        run(Recipe(epochs=3), {}, X_validation=np.full_like(X[:50], np.inf))
+        run(Recipe(epochs=3), {}, validation=Dataset(np.full_like(X, np.inf), Y))
 
 
 def test_what_is_kept_has_the_running_averages_of_its_epoch() -> None:
@@ -263,7 +277,7 @@ def test_averaged_weights_are_what_is_kept() -> None:
         averaged = decay * averaged + (1 - decay) * network.parameters
 
     recipe = Recipe(epochs=1, batch_size=32, ema=decay, replicas=1)
-    fit(network, X, Y, recipe, on_step=follow)
+    fit(network, Dataset(X, Y), recipe, options=RunOptions(on_step=follow))
     np.testing.assert_allclose(network.parameters, averaged, rtol=1e-12)
 
 
@@ -275,7 +289,7 @@ def test_weight_decay_leaves_biases_alone() -> None:
         network.weights["b1"].fill(0.3)
         before = network.parameters.copy()
         recipe = Recipe(epochs=1, batch_size=M, optimiser="adamw", weight_decay=weight_decay, schedule="constant")
-        fit(network, X, Y, recipe)
+        fit(network, Dataset(X, Y), recipe)
         networks.append((network, before))
     (plain, before), (decayed, _) = networks
     n = sum(W.size for name, W in plain.weights.items() if name.startswith("W"))
@@ -292,7 +306,7 @@ def test_float32_stays_float32(optimiser: str) -> None:
         network = make_network(activation=name, dropout=0.1, batch_norm=True)
         state = State(network, recipe.update)
         gradient, rng = np.empty_like(network.parameters), np.random.default_rng(0)
-        step = Step(8, network, gradient, network.statistics, rng, warper=WARP(), label_smoothing=0.1)
+        step = Step(8, network.architecture, network.vectors(gradient), rng, warper=WARP(), label_smoothing=0.1)
         X, Y = problem()
         step.run(X, Y, np.arange(8), 8)
         work = np.empty(PIECE, np.float32)[: len(gradient)]
@@ -310,7 +324,7 @@ def test_float32_stays_float32(optimiser: str) -> None:
 def test_two_classes_train_one_logit() -> None:
     X, Y = problem(n_classes=2)
     network = make_network(n_classes=2)
-    history = fit(network, X, Y, Recipe(epochs=20, batch_size=32), X_validation=X, Y_validation=Y)
+    history = fit(network, Dataset(X, Y), Recipe(epochs=20, batch_size=32), validation=Dataset(X, Y))
     assert network.weights["W3"].shape == (6, 1)
     assert history.best_epoch.validation_accuracy > 0.98
     probabilities = predict_proba(network, X)
@@ -338,7 +352,7 @@ def test_any_shape_trains_and_replicas_agree(
         network = Network(Architecture(3, n_classes, hidden, batch_norm=batch_norm, dtype="float64"))
         network.initialise(np.random.default_rng(m))
         recipe = Recipe(epochs=2, batch_size=batch_size, replicas=count, optimiser="momentum", learning_rate=0.1)
-        fit(network, X, Y, recipe)
+        fit(network, Dataset(X, Y), recipe)
         trained.append(network)
     if not batch_norm:  # which takes its means over a replica's rows
         np.testing.assert_allclose(trained[1].parameters, trained[0].parameters, rtol=0, atol=1e-8)
@@ -351,7 +365,7 @@ def test_a_network_that_was_copied_trains_like_the_first() -> None:
     network = make_network()
     copied = copy.deepcopy(network)
     for each in (network, copied):
-        fit(each, X, Y, Recipe(epochs=1, batch_size=32))
+        fit(each, Dataset(X, Y), Recipe(epochs=1, batch_size=32))
     np.testing.assert_array_equal(network.parameters, copied.parameters)
 
 
@@ -366,8 +380,8 @@ def test_training_on_chosen_rows_is_training_on_a_copy_of_them(options: dict[str
     for chosen in ({"rows": rows}, None):
         network = Network(Architecture(n_inputs=5, n_classes=3, hidden=(8,)))
         network.initialise(np.random.default_rng(0))
-        history = fit(network, X, Y, recipe, rows=rows) if chosen else fit(network, X[rows], Y[rows], recipe)
+        history = fit(network, Dataset(X, Y, rows) if chosen else Dataset(X[rows], Y[rows]), recipe)
         trained.append((network.parameters.tobytes(), history))
     assert trained[0] == trained[1]
     with pytest.raises(ValueError, match="no rows to train on"):
-        fit(network, X, Y, recipe, rows=rows[:0])
+        fit(network, Dataset(X, Y, rows[:0]), recipe)

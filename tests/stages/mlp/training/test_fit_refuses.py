@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_trainings import RECIPE, M, make_network, run
 
-from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp import Architecture, Dataset, Network, Recipe, fit
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from stages.mlp import Architecture, Network, Recipe, fit
 )
 def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        fit(make_network(), X, Y, RECIPE)
+        fit(make_network(), Dataset(X, Y), RECIPE)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,6 @@ def test_a_recipe_that_makes_no_sense_is_refused(wrong: dict) -> None:
         ({"rows": np.array([0, -1])}, "row -1"),
         ({"rows": np.ones(M, bool)}, "of a mask, take np.flatnonzero"),
         ({"rows": np.zeros((2, 2), int)}, "whole numbers"),
-        ({"X_validation": None}, "go together"),
-        ({"Y_validation": None}, "go together"),
         ({"parallel": "thread"}, "parallel must be one of processes, threads, not 'thread'"),
     ],
 )
@@ -64,7 +62,7 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, object], messa
 
 
 def test_a_network_without_weights_is_refused_unless_it_can_learn_from_none() -> None:
-    X, Y = np.ones((4, 2)), np.eye(2)[[0, 1, 0, 1]]
+    data = Dataset(np.ones((4, 2)), np.eye(2)[[0, 1, 0, 1]])
     with pytest.raises(ValueError, match="initialise"):
-        fit(Network(Architecture(2, 2, (3,))), X, Y, Recipe(epochs=1))
-    fit(Network(Architecture(2, 2, ())), X, Y, Recipe(epochs=1))
+        fit(Network(Architecture(2, 2, (3,))), data, Recipe(epochs=1))
+    fit(Network(Architecture(2, 2, ())), data, Recipe(epochs=1))

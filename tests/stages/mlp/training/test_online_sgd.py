@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.data.shuffling import generator
@@ -46,7 +46,7 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
     network = Network(Architecture(784, 10, hidden, dtype="float64"))
     network.initialise(np.random.default_rng(1), "tutorial")
     expected = transcription(network, X, Y, generator(0, 1).permutation(500))
-    fit(network, X, Y, SEED)
+    fit(network, Dataset(X, Y), SEED)
     for i in range(network.architecture.n_layers):
         np.testing.assert_allclose(network.weights[f"W{i + 1}"].T, expected[2 * i], rtol=0, atol=1e-10)
         np.testing.assert_allclose(network.weights[f"b{i + 1}"], expected[2 * i + 1][:, 0], rtol=0, atol=1e-10)
@@ -62,11 +62,12 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
     for is_online in (True, False):
         network = Network(architecture)
         network.initialise(np.random.default_rng(1))
-        training = Training(network, recipe, X, Y, np.arange(len(X)))
+        training = Training(network, recipe, Dataset(X, Y))
         told: list[tuple] = []
         monkeypatch.setattr("stages.mlp.training.epoch_loop.suits_online", lambda *_: is_online)  # noqa: B023 - called within the loop
         with Threads(2) as group:
-            loop = EpochLoop(training, group, on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
+            options = RunOptions(on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
+            loop = EpochLoop(training, group, options=options)
             assert isinstance(loop.trainer, OnlineSGD) == is_online
             group.run(loop.run)
         networks.append(network)
@@ -81,7 +82,8 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     with Threads(1) as group:
 
         def is_used(recipe: Recipe) -> bool:
-            return isinstance(EpochLoop(Training(network, recipe, X, Y, np.arange(3)), group).trainer, OnlineSGD)
+            loop = EpochLoop(Training(network, recipe, Dataset(X, Y)), group, options=RunOptions())
+            return isinstance(loop.trainer, OnlineSGD)
 
         assert is_used(SEED)
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
@@ -105,6 +107,6 @@ def test_a_loss_that_is_told_is_that_before_the_step() -> None:
     y = Y[generator(0, 1).permutation(4)[:1]]
     expected = float(np.log(np.exp(Z).sum()) - (Z * y).sum())
     told: list[float] = []
-    fit(network, X, Y, SEED, on_step=lambda step, n_steps, loss, n_correct: told.append(loss))  # noqa: ARG005 - fit's names
+    fit(network, Dataset(X, Y), SEED, options=RunOptions(on_step=lambda *said: told.append(said[2])))
     assert told[0] == pytest.approx(expected, rel=1e-12)
     assert len(told) == 4

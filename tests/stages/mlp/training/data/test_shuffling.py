@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.mlp import Architecture, Network, Recipe, fit, predict_proba
+from stages.mlp import Architecture, Dataset, Network, Recipe, fit, predict_proba
 from stages.mlp.arrays import forget_pages
 from stages.mlp.training.data.shuffling import RUN_ROWS, rows_of_window, shuffled
 
@@ -63,12 +63,12 @@ def test_a_file_read_in_windows_trains_the_same_network_as_an_array_in_memory(
     for source in (X, np.load(path, mmap_mode="r")):
         network = Network(Architecture(512, 3, (8,)))
         network.initialise(np.random.default_rng(0))
-        fit(network, source, Y, recipe, rows=rows)
+        fit(network, Dataset(source, Y, rows), recipe)
         networks.append(network)
     np.testing.assert_array_equal(networks[0].parameters, networks[1].parameters)
     whole = Network(Architecture(512, 3, (8,)))
     whole.initialise(np.random.default_rng(0))
-    fit(whole, X, Y, Recipe(epochs=2, batch_size=64, replicas=replicas), rows=rows)
+    fit(whole, Dataset(X, Y, rows), Recipe(epochs=2, batch_size=64, replicas=replicas))
     assert not np.array_equal(whole.parameters, networks[0].parameters)
 
 
@@ -87,7 +87,7 @@ def test_going_through_a_large_file_does_not_keep_it_in_memory(tmp_path: Path, m
     before = resident_file_kib()
     P = predict_proba(network, mapped)
     np.testing.assert_array_equal(P, predict_proba(network, X))
-    fit(network, mapped, Y, Recipe(epochs=1, window_mib=2), X_validation=mapped, Y_validation=Y)
+    fit(network, Dataset(mapped, Y), Recipe(epochs=1, window_mib=2), validation=Dataset(mapped, Y))
     assert resident_file_kib() - before < 20 * 1024 * 1.9  # 64 chunks of 512 rows a thread, and no more
     forget_pages(X)  # an ordinary array is left alone
     assert X.any()

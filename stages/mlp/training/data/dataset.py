@@ -1,0 +1,59 @@
+"""The rows of a training, or of its validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.mlp.arrays import Floats, Rows
+
+SUM_TOLERANCE = 1e-3  # soft labels may be rounded
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Rows and their labels, arrays or what NumPy makes arrays of, as tables of pandas.
+
+    Attributes
+    ----------
+    X : (m, n_inputs), float32 or float64; it may be memory-mapped, and is read batch by batch
+    Y : (m, n_classes), one-hot, or probabilities
+    rows : the numbers of those rows of ``X`` and ``Y`` that count, (m_rows,), as if there were no others; all of them
+        unless given. Nothing is copied
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit together, labels are no probabilities, there are no rows, or some do not exist.
+    """
+
+    X: Floats
+    Y: Floats
+    rows: Rows | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("X", "Y"):
+            object.__setattr__(self, name, np.asanyarray(getattr(self, name)))  # a mapped file stays one
+        X, Y, rows = self.X, self.Y, self.rows
+        if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or not len(X):
+            raise ValueError(f"X must have the shape (m, n_inputs) and Y (m, n_classes), not {X.shape} and {Y.shape}")
+        if not np.issubdtype(X.dtype, np.floating):
+            raise ValueError(f"X must be of float32 or float64, not {X.dtype}")
+        is_right = (np.abs(Y.sum(axis=1) - 1) < SUM_TOLERANCE) & (Y >= 0).all(axis=1)
+        if not is_right.all():
+            row = int(np.argmin(is_right))
+            raise ValueError(f"every row of Y must be one-hot, or probabilities that sum to 1; row {row} is {Y[row]}")
+        if rows is None:
+            return
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            found = f"{rows.dtype} {rows.shape}"
+            raise ValueError(f"rows must be whole numbers, (m_rows,), not {found}; of a mask, take np.flatnonzero")
+        if not len(rows):
+            raise ValueError("there are no rows to train on")
+        if rows.min() < 0 or rows.max() >= len(X):
+            wrong = rows.min() if rows.min() < 0 else rows.max()
+            raise ValueError(f"rows names row {wrong}; they go from 0 to {len(X) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.X if self.rows is None else self.rows)
