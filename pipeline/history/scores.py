@@ -75,7 +75,7 @@ def scores_of(run: Run, scores: Iterable[Score]) -> list[Score]:
     Another run's result with the same bytes has the same scores.
     """
     parts = {bytes_part(result) for result in run.results.values()}
-    mine = (score for score in scores if score.value is not None and score.result)
+    mine = (score for score in scores if score.value is not None)
     return list({(score.name, score.how): score for score in mine if bytes_part(score.result) in parts}.values())
 
 

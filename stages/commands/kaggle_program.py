@@ -36,8 +36,11 @@ UNKNOWN = re.compile(
     r"\b401\b|Unauthori[sz]ed|[Aa]uthenticat|kaggle\.json|access_token|Missing (?:username|key)|KAGGLE_API_TOKEN"
 )
 NOT_FOUND = re.compile(r"\b404\b|Not Found|Could not find competition")
+BAD_REQUEST = re.compile(r"\b400\b|Bad Request")  # all that older versions say of a quota
 # Ends with exit code 0 all the same: in older versions, and after an interrupt.
 NOT_DONE = re.compile(r"Could not (?:find|submit)|Upload unsuccessful|User cancelled")
+
+PROGRESS = re.compile(r"\d+%\|")
 
 SECRETS = (
     (re.compile(r"(://)[^/\s@]+@"), rf"\1{HIDDEN}@"),  # a proxy's password
@@ -151,14 +154,21 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_
         return StageError("Kaggle does not know who you are", hint=CREDENTIALS)
     if NOT_FOUND.search(said):
         return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
+    if BAD_REQUEST.search(said):
+        return StageError(
+            f"Kaggle refuses {asked} (400)",
+            where=what_it_said(said),
+            hint=f"perhaps today's submissions are used up, or you have not joined: {SITE}/competitions/{name}",
+        )
     end = f"exit code {answer.code}" if answer.code >= 0 else f"killed by signal {-answer.code}"
     what = "Kaggle's program failed" if answer.code else f"Kaggle's program {did}"
     return StageError(f"{what} ({end})", where=what_it_said(said), hint=hint)
 
 
 def what_it_said(said: str, most: int = SHOWN) -> tuple[str, ...]:
-    """The last lines of what Kaggle's program said, without secrets, as the places of an error."""
-    lines = [line.strip() for line in without_secrets(said).splitlines() if line.strip()]
+    """The last lines of what Kaggle's program said, without secrets and progress bars, as the places of an error."""
+    told = (line.strip() for line in without_secrets(said).splitlines())
+    lines = [line for line in told if line and not PROGRESS.match(line)]
     return ("what it said:", *(shortened(line, LONGEST) for line in lines[-most:])) if lines else ("",)
 
 

@@ -33,6 +33,7 @@ MEANINGS = {
     "Authentication required to call the Kaggle API.": "Kaggle does not know who you are",
     "OSError: Could not find kaggle.json. Make sure it's located in /root/.kaggle.": "does not know who you are",
     "Could not find competition - please verify that you entered the correct competition ID": "has no competition 'x'",
+    "400 Client Error: Bad Request for url: https://www.kaggle.com/api/v1": "Kaggle refuses the download (400)",
     "something new": "Kaggle's program failed (exit code 1)",
 }
 
@@ -100,6 +101,11 @@ def test_the_values_of_kaggles_variables_are_hidden(monkeypatch: pytest.MonkeyPa
         assert without_secrets(f"token {token}.") == "token [hidden]."
     harmless = "HTTPSConnectionPool(host='api.kaggle.com', port=443): Max retries exceeded"
     assert without_secrets(harmless) == harmless
+
+
+def test_progress_bars_are_not_shown() -> None:
+    said = "  0%|          | 0.00/208k [00:00<?, ?B/s]\r100%|██████████| 208k/208k [00:00<00:00, 9.44MB/s]\nToo many"
+    assert what_it_said(said) == ("what it said:", "Too many")
 
 
 def test_what_it_said_is_bounded() -> None:

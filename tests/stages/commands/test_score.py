@@ -80,6 +80,10 @@ def test_labels_that_are_texts_are_compared_as_texts(tmp_path: Path) -> None:
     assert document["confusion"] == [[0, 1], [0, 1]]
 
 
+def test_labels_that_are_numbers_are_shown_in_their_order(tmp_path: Path) -> None:
+    assert scored(tmp_path, "id,label\n1,10\n2,9\n", "id,label\n1,2\n2,9\n")["classes"] == ["2", "9", "10"]
+
+
 REFUSED: dict[str, tuple[str, str, list[str]]] = {
     "other ids": (
         "ImageId,Label\n1,7\n2,7\n3,7\n9,1\n8,1\n",

@@ -14,9 +14,9 @@ from made_kaggle import Kaggle, answer
 
 from pipeline.cli import main
 from pipeline.errors import StageError
+from pipeline.figures import percent
 from pipeline.fingerprint.files import file_digest
-from pipeline.store.generations import Generations
-from stages.commands.upload import destination, public_score, upload
+from stages.commands.upload import checked, destination, public_score, upload
 from stages.commands.upload.checked import Validation, require_ids
 from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
@@ -158,6 +158,18 @@ def test_json_has_it_all(kaggle: Kaggle, project: Path) -> None:
     }
 
 
+def test_the_validation_accuracy_is_that_of_the_network_that_is_sent(kaggle: Kaggle, project: Path) -> None:
+    another = ("--set", "train.epochs=1")
+    assert CliRunner().invoke(main, ["run", "submit", "-q", *another, "-C", str(project)]).exit_code == 0
+    assert "validation: not known; pipeline run evaluate" in run_upload(project, *another, code=2, yes=False).stderr
+    folds = (*another, "--set", "train.folds=2")
+    assert CliRunner().invoke(main, ["run", "all", "-q", *folds, "-C", str(project)]).exit_code == 0
+    ensemble = json.loads((project / "artifacts/evaluate/metrics.json").read_text())["ensemble"]
+    told = f"validation: {percent(ensemble['accuracy'])}, 95 % interval {percent(ensemble['accuracy_interval'][0])} to "
+    assert told in run_upload(project, *folds, code=2, yes=False).stderr
+    assert kaggle.calls == []
+
+
 @pytest.mark.parametrize(
     ("score", "place"),
     [(0.97, "below"), (0.98, "within"), (0.985, "within"), (0.99, "within"), (0.995, "above"), (1.5, None)],
@@ -182,7 +194,7 @@ REFUSALS = {
     ),
     "not sent, with exit code 0": (answer("Could not submit to competition"), "Kaggle's program did not send it"),
     "interrupted, with exit code 0": (answer("User cancelled operation\n"), "User cancelled operation"),
-    "killed": (answer("  0%|", code=-9), "killed by signal 9"),
+    "killed": (answer("halfway", code=-9), "killed by signal 9"),
     "something new": (answer(says="\x1b[31mno\x1b[0m", code=3), "\\x1b[31mno\\x1b[0m"),
 }
 
@@ -276,22 +288,48 @@ def test_without_a_submission_the_command_that_makes_one_is_named(kaggle: Kaggle
     assert kaggle.calls == []
 
 
-def test_what_was_changed_after_it_was_checked_is_not_sent(
+def test_what_is_changed_while_it_is_checked_is_not_sent(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
-    observe = Generations.observe_current
+    def edit(*_: object) -> str:
+        path = (project / "artifacts/submit/submission.csv").resolve()
+        path.write_bytes(path.read_bytes()[:-2] + b"0\n")
+        return ""
 
-    def observe_and_edit(store: Generations, stage: str) -> object:
-        seen = observe(store, stage)
-        if stage == "submit" and not looks:
-            looks.append(stage)
-            path = (project / "artifacts/submit/submission.csv").resolve()
-            path.write_bytes(path.read_bytes()[:-2] + b"0\n")
-        return seen
+    monkeypatch.setattr(checked, "why_stale", edit)
+    assert "the submission was changed meanwhile" in run_upload(project, code=1).stderr
+    assert kaggle.calls == []
 
-    monkeypatch.setattr(Generations, "observe_current", observe_and_edit)
-    run_upload(project, code=1)
+
+def test_what_is_changed_while_the_person_is_asked_is_sent_as_it_was(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (project / "artifacts/submit/submission.csv").resolve()
+    before = path.read_bytes()
+    monkeypatch.setattr(upload, "require_consent", lambda: path.write_bytes(b"edited"))
+    kaggle.will("submit", SENT)
+    run_upload(project, "--no-wait", yes=False)
+    assert kaggle.sent == before
+
+
+def test_an_interrupt_while_it_is_sent_says_that_nobody_knows(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(destination, "call", interrupted)
+    assert "whether it was sent is not known: see https://www.kaggle.com/" in run_upload(project, code=130).stderr
+    assert (logged(project), kaggle.calls) == ([], [])
+
+
+def test_a_temporary_folder_that_is_not_there_is_told_of(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(project / "nowhere"))
+    stderr = run_upload(project, code=1).stderr
+    assert "the submission cannot be copied: No such file or directory" in stderr
+    assert "TMPDIR" in stderr
     assert kaggle.calls == []
 
 
