@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,7 +33,7 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
     SUBMISSION is artifacts/submit/submission.csv, if none is given. The answers have an id and a label in each row,
     or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
     """
-    from dataclasses import asdict, astuple, fields
+    from dataclasses import astuple, fields
 
     from pipeline.history.scores import identify, record_score
     from pipeline.planning.current_result import require_current
@@ -57,34 +57,40 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
     run = file.run.id if file.run else None
     if target:
         write_csv(target, [field.name for field in fields(Wrong)], map(astuple, result.wrong))
-    if as_json:
-        print_json(
-            {
-                "submission": name,
-                "digest": file.digest,
-                "run": run,
-                "answers": readable(answers),
-                "matched_by": right.id_name,
-                "rows": result.n_rows,
-                "errors": len(result.wrong),
-                "accuracy": result.accuracy,
-                "accuracy_interval": result.interval,
-                "classes": result.classes,
-                "confusion": result.confusion.tolist(),
-                "wrong": [asdict(each) for each in result.wrong],
-            }
+    try:
+        record_score(
+            project.store,
+            file,
+            name="accuracy",
+            value=result.accuracy,
+            interval=result.interval,
+            rows=result.n_rows,
+            how=f"answers {readable(answers)}",
         )
-    else:
-        print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
-    record_score(
-        project.store,
-        file,
-        name="accuracy",
-        value=result.accuracy,
-        interval=result.interval,
-        rows=result.n_rows,
-        how=f"answers {readable(answers)}",
-    )
+    finally:  # also where it cannot be kept
+        if as_json:
+            print_json({"submission": name, "digest": file.digest, "run": run, **result_data(result, right, answers)})
+        else:
+            print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
+
+
+def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
+    """What came out, as --json prints it; ``answers`` is the name of their file."""
+    from dataclasses import asdict
+
+    from stages.shared.messages import readable
+
+    return {
+        "answers": readable(answers),
+        "matched_by": right.id_name,
+        "rows": result.n_rows,
+        "errors": len(result.wrong),
+        "accuracy": result.accuracy,
+        "accuracy_interval": result.interval,
+        "classes": result.classes,
+        "confusion": result.confusion.tolist(),
+        "wrong": [asdict(each) for each in result.wrong],
+    }
 
 
 def print_result(result: Result, answers: Answers, name: str, output: str | None) -> None:

@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.cli import main
+from pipeline.errors import DataError
+from stages.commands.id_and_label import Submission, read_submission
+from stages.commands.score.compare import compare, read_answers
 from stages.evaluate.metrics import wilson_interval
 from stages.sample import SAMPLE_FOLDER
+from stages.shared.messages import FileName
 
 SUBMISSION = "ImageId,Label\n1,7\n2,1\n3,7\n4,2\n"
 RIGHT = "ImageId,Label\n1,7\n2,7\n3,7\n4,1\n"
@@ -134,6 +140,34 @@ def test_a_file_made_by_hand_is_scored_and_kept_without_a_run(tmp_path: Path) ->
     (line,) = (tmp_path / "artifacts/scores.jsonl").read_text().splitlines()
     kept = json.loads(line)
     assert (kept["value"], kept["rows"], kept["run"], kept["how"]) == (0.5, 4, None, "answers right.csv")
+
+
+def test_a_score_that_cannot_be_kept_is_shown_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    (tmp_path / "artifacts/scores.jsonl").mkdir(parents=True)
+    result = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1)
+    assert "accuracy 50.00 %" in result.stdout
+    assert "cannot write the log of scores" in result.stderr
+
+
+PIECES = [b"id", b"label", b",", b"\n", b"\r", b'"', b"1", b"2", b"7", b" ", b"\0", b"\xff", b"\x1f\x8b", b"\x0c", b"a"]
+
+
+@given(data=st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join) | st.binary(max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_files_hold_it_is_read_or_refused_with_a_hint(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "random.csv"
+    path.write_bytes(data)
+    mine = Submission(FileName("mine.csv", "mine.csv"), "id", "label", ["1", "2"], ["7", "1"])
+    errors: list[DataError] = []
+    for read in (read_submission, lambda path: compare(mine, read_answers(path, mine))):
+        try:
+            read(path)
+        except DataError as error:
+            errors.append(error)
+    assert all(error.hint and len(str(error)) < 1500 for error in errors)
 
 
 def test_all_wrong_rows_are_written_and_few_are_shown(tmp_path: Path) -> None:
