@@ -29,7 +29,7 @@ FLOORS = (
     ("choices", "toml"),
     ("config",),
     ("fingerprint",),
-    ("store",),
+    ("store", "logs"),
     ("workers",),
     ("planning",),
     ("execution",),
@@ -177,7 +177,7 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         "pipeline.terminal.streams",  # /dev/null
     }  # where --output says so, below sweeps/, in temporary folders
     store = {"pipeline.store.store", "pipeline.store.generations"}
-    assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.store.line_log", *elsewhere}
+    assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.logs.line_log", *elsewhere}
     users = {
         name for name, source in modules(ENGINE, "pipeline").items() if "pipeline.store.disk" in imports(name, source)
     }

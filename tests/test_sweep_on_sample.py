@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.config import load_config
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 from pipeline.sweep.files import settings_toml
 from stages import STAGES
 from stages.presets import PRESETS

@@ -12,8 +12,8 @@ from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
+    from pipeline.logs.run_log import Run
     from pipeline.planning.project import Project
-    from pipeline.store.run_log import Run
     from pipeline.workers.backends import Execution
 
 LAST_RUNS = 100
@@ -27,8 +27,8 @@ SEEDS, MOST_SEEDS = 3, 10
 def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     """List the last runs, with their settings, figures and scores; --json has all of them."""
     from pipeline.history.scores import by_run
-    from pipeline.store.run_log import read_log
-    from pipeline.store.scores import read_scores
+    from pipeline.logs.run_log import read_log
+    from pipeline.logs.score_log import read_scores
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import notify, print_json
 
@@ -87,8 +87,8 @@ def diff(
     stored results, one change at a time. Nothing current is touched, and what is made is kept.
     """
     from pipeline.history.diff import compare
-    from pipeline.store.run_log import find_run, read_runs
-    from pipeline.store.scores import read_scores
+    from pipeline.logs.run_log import find_run, read_runs
+    from pipeline.logs.score_log import read_scores
     from pipeline.terminal.history_view import differences_data, print_differences
     from pipeline.terminal.output import print_json
 

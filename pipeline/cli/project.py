@@ -67,7 +67,7 @@ def load_project(
 def settings_of_run(artifacts: Path, number: str) -> EarlierSettings:
     """Look the settings of an earlier run up in the log; raises ConfigError if there is no such run."""
     from pipeline.config import EarlierSettings
-    from pipeline.store.run_log import find_run, read_runs
+    from pipeline.logs.run_log import find_run, read_runs
 
     run = find_run(read_runs(artifacts), number)
     return EarlierSettings(f"run {run.id}", run.preset or None, run.changed, run.parameters)

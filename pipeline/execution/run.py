@@ -16,6 +16,7 @@ from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
+from pipeline.logs.run_log import Run, append_run, next_id
 from pipeline.planning.plan import decide_next, known_inputs, make_plan
 from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
@@ -25,7 +26,6 @@ from pipeline.planning.staleness import Decision, StageSnapshot
 from pipeline.stage import Progress, Stage, maker_of
 from pipeline.store.lock import writer_lock
 from pipeline.store.receipt import Receipt, Work
-from pipeline.store.run_log import Run, append_run, next_id
 
 
 class Watcher(Protocol):

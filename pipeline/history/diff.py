@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.history.scores import scores_of
-from pipeline.store.run_log import Run
-from pipeline.store.scores import Score
+from pipeline.logs.run_log import Run
+from pipeline.logs.score_log import Score
 
 
 @dataclass(frozen=True, slots=True)

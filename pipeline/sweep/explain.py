@@ -14,9 +14,9 @@ import msgspec
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, StageError
+from pipeline.logs.run_log import Run, read_runs
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors
-from pipeline.store.run_log import Run, read_runs
 from pipeline.sweep.changes import Base, Change, find_changes, joined
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import Screen, find_done, find_results, run_sweep

@@ -12,6 +12,7 @@ from typing import Protocol
 from pipeline.config import Config
 from pipeline.errors import LockError, PipelineError, StoreError, SweepError
 from pipeline.execution.run import RunResult, TrialOf, Watcher, run
+from pipeline.logs.run_log import read_runs
 from pipeline.planning.current_work import NO_SOURCES, current_work, find_sources
 from pipeline.planning.plan import make_plan
 from pipeline.planning.project import Project
@@ -20,7 +21,6 @@ from pipeline.planning.selection import select
 from pipeline.planning.snapshot import take_snapshot
 from pipeline.planning.staleness import Decision
 from pipeline.store.receipt import Receipt, Work
-from pipeline.store.run_log import read_runs
 from pipeline.store.trial_store import TrialStore
 from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
 from pipeline.sweep.objective import Metric

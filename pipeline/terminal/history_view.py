@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pipeline.history.diff import Difference
     from pipeline.history.verify import Finding
     from pipeline.history.why import TracedStage
+    from pipeline.logs.run_log import Run
+    from pipeline.logs.score_log import Score
     from pipeline.store.clean import Disposable
-    from pipeline.store.run_log import Run
-    from pipeline.store.scores import Score
 
 
 def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> None:

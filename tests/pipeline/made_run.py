@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.store.run_log import Run
+from pipeline.logs.run_log import Run
 
 
 def make_run(number: int, **changes: object) -> Run:

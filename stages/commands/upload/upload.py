@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.cli.project import ProjectOptions
-    from pipeline.store.scores import Score
+    from pipeline.logs.score_log import Score
     from stages.commands.upload.destination import Destination
     from stages.commands.upload.public_score import Outcome
 

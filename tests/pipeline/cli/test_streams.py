@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from toy_project import Toy
 
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 
 STATUS = ("status",)
 RUN = ("run", "ingest", "--quiet")

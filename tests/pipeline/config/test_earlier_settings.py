@@ -11,8 +11,8 @@ from toy_project import PRESETS, Toy, commands, make_stages
 import pipeline.cli
 from pipeline.config import Config, EarlierSettings, load_config
 from pipeline.errors import ConfigError
+from pipeline.logs.run_log import read_runs
 from pipeline.planning import reasons
-from pipeline.store.run_log import read_runs
 
 STAGES = make_stages("toy_never_imported")
 RUN = EarlierSettings(

@@ -20,7 +20,7 @@ from rigging import killed_at, rig
 from toy_project import NAMES, RAW, Toy, actions, in_child, oracle
 
 from pipeline.errors import PipelineError
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 
 LONG = bool(os.environ.get("PIPELINE_TEST_LONG"))
 LEAST_POINTS = 40

@@ -15,7 +15,7 @@ import pytest
 from toy_project import NAMES, Recorder, Toy, oracle, ran, why
 
 from pipeline.errors import LockError, PipelineError, StageError
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 
 # sealed provenance -----------------------------------------------------------------------------------
 

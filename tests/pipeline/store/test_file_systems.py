@@ -13,9 +13,9 @@ import pytest
 from toy_project import Recorder, Toy, oracle
 
 from pipeline.errors import PipelineError, StageError, StoreError
+from pipeline.logs.run_log import read_runs
 from pipeline.safe_files import replacing
 from pipeline.store.lock import current_writer, writer_lock
-from pipeline.store.run_log import read_runs
 
 
 def failing(number: int) -> Callable[..., None]:

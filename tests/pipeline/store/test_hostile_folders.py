@@ -11,11 +11,11 @@ import pytest
 from toy_project import Toy, oracle
 
 from pipeline.errors import PipelineError
+from pipeline.logs.run_log import FILE_NAME, next_id, read_runs
 from pipeline.planning.selection import select
 from pipeline.planning.snapshot import take_snapshot
 from pipeline.store.clean import clean
 from pipeline.store.lock import current_writer, writer_lock
-from pipeline.store.run_log import FILE_NAME, next_id, read_runs
 
 FOLDERS = (
     ".scratch",

@@ -12,7 +12,7 @@ import pytest
 from toy_project import Toy, oracle
 from toy_sweeps import OBJECTIVE, Invoke
 
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from toy_sweeps import GRID, OBJECTIVE, Invoke
 
 import pipeline.cli
 from pipeline.errors import ConfigError, DataError
-from pipeline.store.run_log import read_runs
+from pipeline.logs.run_log import read_runs
 from pipeline.sweep import results, run_sweep
 from pipeline.sweep import trials as sweeps
 from pipeline.sweep.files import picture

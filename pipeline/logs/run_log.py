@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.errors import ConfigError
 from pipeline.figures import AnyFigure
-from pipeline.store.line_log import LineLog, open_log
+from pipeline.logs.line_log import LineLog, open_log
 
 FILE_NAME = "runs.jsonl"
 BLOCK = 1 << 16  # bytes read from the end of the log to find the last run

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.figures import SHARE, Figure
-from pipeline.store.line_log import LineLog
+from pipeline.logs.line_log import LineLog
 
 FILE_NAME = "scores.jsonl"
 
