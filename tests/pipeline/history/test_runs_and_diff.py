@@ -13,8 +13,8 @@ from made_run import make_run
 
 from pipeline.errors import ConfigError, StoreError
 from pipeline.history.diff import Difference, compare
+from pipeline.logs import run_log
 from pipeline.logs.run_log import FILE_NAME, append_run, find_run, next_id, read_log, read_runs
-from pipeline.store import run_log
 
 
 def test_runs_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from toy_project import Toy
 from pipeline.errors import StoreError
 from pipeline.history.diff import Difference, compare
 from pipeline.history.scores import KnownFile, by_run, identify, record_score, scores_by, scores_of
+from pipeline.logs import line_log
 from pipeline.logs.run_log import read_runs
 from pipeline.logs.score_log import FILE_NAME, Score, append_score, read_scores
-from pipeline.store import line_log
 
 SCORE = Score(
     digest="d" * 64,
