@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import invalidate_caches
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,8 @@ from toy_sources import SOURCES
 
 from pipeline.config import EarlierSettings, load_config
 from pipeline.execution.run import RunResult, StageResult, run
+from pipeline.fingerprint.code import CodeReader, code_closure
+from pipeline.fingerprint.libraries import Installed, library_versions
 from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.project import Project
@@ -158,6 +161,15 @@ def oracle(
     return files | oracle_total(files["power/powers.npy"], files["parity/parity.json"], start)
 
 
+@cache
+def engine_as_parsed() -> bytes:
+    """What each toy reaches of the engine and of libraries, looked up once: it is slow and has tests of its own."""
+    found = ParseCache()
+    closure = code_closure(["pipeline.errors:DataError", "pipeline.stage:Outcome"], CodeReader(found.parse))
+    library_versions(closure.libraries | {"numpy"}, found, Installed())
+    return found.to_bytes()
+
+
 @dataclass
 class Recorder:
     """Watches a run, and may meddle: ``hooks`` are called when a stage of that name is half done."""
@@ -193,7 +205,7 @@ class Toy:
         self.package = package or f"toy_{uuid4().hex[:8]}"
         self.stages = make_stages(self.package)
         self.settings: dict[str, object] = {}
-        self.parse_cache = ParseCache()  # shared by the runs of this process: parsing is slow and has tests of its own
+        self.parse_cache = ParseCache(engine_as_parsed())  # and all runs of this process share it
         for name, source in SOURCES.items():
             path = self.code / self.package / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,6 +269,13 @@ class Toy:
         }
 
 
+def toy_of_another_process(package: str) -> Toy:
+    """What ``commands`` needs of a toy whose package another process has written."""
+    toy = Toy.__new__(Toy)
+    toy.stages, toy.parse_cache = make_stages(package), ParseCache()
+    return toy
+
+
 def ran(result: RunResult) -> list[str]:
     """The stages whose functions were called."""
     return [done.stage for done in result.stages if done.action is Action.RUN]
@@ -293,6 +312,6 @@ def commands(toy: Toy) -> Callable[..., Project]:
         folder: Path, preset: str | None = None, sets: tuple[str, ...] = (), like: EarlierSettings | None = None
     ) -> Project:
         config = load_config(toy.stages, PRESETS, folder, preset=preset, sets=sets, environment={}, like=like)
-        return Project(folder, toy.stages, config, Store(folder / "artifacts"))
+        return Project(folder, toy.stages, config, Store(folder / "artifacts"), toy.parse_cache)
 
     return load_project

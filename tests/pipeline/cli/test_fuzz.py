@@ -11,7 +11,6 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,9 +246,7 @@ def test_damaged_files_of_the_engine_are_told_of_or_made_anew(
         toy.settings = {"power.exponent": 3}
         toy.run("all")
         shutil.copytree(toy.artifacts, kept, symlinks=True)
-        load_project = commands(toy)
-        remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
-        monkeypatch.setattr(pipeline.cli.project, "load_project", remembering)
+        monkeypatch.setattr(pipeline.cli.project, "load_project", commands(toy))
         monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
         monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")
     shutil.rmtree(toy.artifacts)

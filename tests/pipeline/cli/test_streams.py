@@ -67,11 +67,9 @@ sys.path.insert(0, {code!r})
 sys.path.insert(0, {tests!r})
 import pipeline.cli.project
 from pipeline.cli import main
-from toy_project import Toy, commands, make_stages
+from toy_project import commands, toy_of_another_process
 
-toy = Toy.__new__(Toy)
-toy.stages = make_stages({package!r})
-pipeline.cli.project.load_project = commands(toy)
+pipeline.cli.project.load_project = commands(toy_of_another_process({package!r}))
 main(["run", "all", "--quiet"], prog_name="pipeline")
 """
 

@@ -233,8 +233,7 @@ sys.dont_write_bytecode = True
 import toy_project
 import pipeline.cli.project
 
-toy = object.__new__(toy_project.Toy)
-toy.stages = toy_project.make_stages({package!r})
+toy = toy_project.toy_of_another_process({package!r})
 pipeline.cli.project.load_project = toy_project.commands(toy)
 pipeline.cli.main()
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -16,9 +15,7 @@ import pipeline.cli
 @pytest.fixture
 def call(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Calls a command on the toy project, and wants its exit code."""
-    load_project = commands(toy)
-    remembering = lambda *words: replace(load_project(*words), parse_cache=toy.parse_cache)  # noqa: E731 - it is the shortest
-    monkeypatch.setattr("pipeline.cli.project.load_project", remembering)
+    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
     monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     monkeypatch.chdir(toy.work)
 
