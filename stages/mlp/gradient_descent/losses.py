@@ -40,36 +40,31 @@ class SoftmaxCrossEntropy:
         self.smoothing = smoothing
         self.E = np.empty((m, n_classes), dtype)
         self.T = np.empty((m, n_classes), dtype)
-        self.row = np.empty((m, 1), dtype)
-        self.total = np.empty((m, 1), dtype)
-        self.is_right = np.empty((m, 1), bool)
+        self.total: Floats  # of each row of E, (m, 1)
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
-        n_classes = Z.shape[1]
         # Shifted so that the largest logit of each row is 0: exp cannot overflow, and the sum is at least 1.
-        np.maximum.reduce(Z, axis=1, out=self.row, keepdims=True)
-        np.subtract(Z, self.row, out=Z)
+        Z -= np.maximum.reduce(Z, axis=1, keepdims=True)
         np.multiply(Z, Y, out=self.T)
-        np.add.reduce(self.T, axis=1, out=self.row, keepdims=True)  # the shifted logit of the true class
+        of_true_class = np.add.reduce(self.T, axis=1)  # its shifted logit, (m,)
         np.exp(Z, out=self.E)
-        np.add.reduce(self.E, axis=1, out=self.total, keepdims=True)
-        loss = -(1 - self.smoothing) * float(np.add.reduce(self.row, axis=None))
+        self.total = np.add.reduce(self.E, axis=1, keepdims=True)
+        loss = -(1 - self.smoothing) * float(np.add.reduce(of_true_class))
         if self.smoothing:
-            loss -= self.smoothing / n_classes * float(np.add.reduce(Z, axis=None))
+            loss -= self.smoothing / Z.shape[1] * float(np.add.reduce(Z, axis=None))
+        loss += float(np.add.reduce(np.log(self.total), axis=None))
         # A row is right if its true class has the largest logit, which is now 0.
-        np.greater_equal(self.row, 0, out=self.is_right)
-        np.log(self.total, out=self.row)
-        return loss + float(np.add.reduce(self.row, axis=None)), int(np.count_nonzero(self.is_right))
+        return loss, int(np.count_nonzero(of_true_class >= 0))
 
     def gradient(self, Y: Floats, n_rows: int, dZ: Floats) -> None:
         np.divide(self.E, self.total, out=dZ)  # the probabilities P
         if self.smoothing:
             np.multiply(Y, 1 - self.smoothing, out=self.T)
-            np.add(self.T, self.smoothing / Y.shape[1], out=self.T)
-            np.subtract(dZ, self.T, out=dZ)
+            self.T += self.smoothing / Y.shape[1]
+            dZ -= self.T
         else:
-            np.subtract(dZ, Y, out=dZ)
-        np.divide(dZ, n_rows, out=dZ)
+            dZ -= Y
+        dZ /= n_rows
 
 
 class BinaryCrossEntropy:
@@ -80,32 +75,20 @@ class BinaryCrossEntropy:
 
     def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:  # noqa: ARG002 - one signature for all
         self.smoothing = smoothing
-        self.P = np.empty((m, 1), dtype)
-        self.T = np.empty((m, 1), dtype)
-        self.work = np.empty((m, 1), dtype)
-        self.is_positive, self.is_right = np.empty((2, m, 1), bool)
+        self.P, self.T = np.empty((2, m, 1), dtype)
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
-        np.multiply(Y[:, 1:], 1 - self.smoothing, out=self.T)
-        np.add(self.T, self.smoothing / 2, out=self.T)
+        y = Y[:, 1:]
+        np.multiply(y, 1 - self.smoothing, out=self.T)
+        self.T += self.smoothing / 2
         # loss = log(1 + exp(z)) - t z
-        np.logaddexp(0, Z, out=self.work)
-        loss = float(np.add.reduce(self.work, axis=None))
-        np.multiply(self.T, Z, out=self.work)
-        loss -= float(np.add.reduce(self.work, axis=None))
-        # The probability p is exp(-log(1 + exp(-z))).
-        np.negative(Z, out=self.P)
-        np.logaddexp(0, self.P, out=self.P)
-        np.negative(self.P, out=self.P)
-        np.exp(self.P, out=self.P)
-        np.greater(Y[:, 1:], 0.5, out=self.is_positive)
-        np.greater(Z, 0, out=self.is_right)
-        np.equal(self.is_positive, self.is_right, out=self.is_right)
-        return loss, int(np.count_nonzero(self.is_right))
+        loss = float(np.add.reduce(np.logaddexp(0, Z), axis=None)) - float(np.add.reduce(self.T * Z, axis=None))
+        np.exp(-np.logaddexp(0, -Z), out=self.P)  # p = exp(-log(1 + exp(-z)))
+        return loss, int(np.count_nonzero((Z > 0) == (y > 0.5)))
 
     def gradient(self, Y: Floats, n_rows: int, dZ: Floats) -> None:  # noqa: ARG002 - the targets are kept
         np.subtract(self.P, self.T, out=dZ)
-        np.divide(dZ, n_rows, out=dZ)
+        dZ /= n_rows
 
 
 LOSSES: dict[str, type[Loss]] = {"binary": BinaryCrossEntropy, "softmax": SoftmaxCrossEntropy}

@@ -37,8 +37,8 @@ class SGD(Optimiser):
     """w -= learning_rate g."""
 
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
-        np.multiply(g, learning_rate, out=g)
-        np.subtract(w, g, out=w)
+        g *= learning_rate
+        w -= g
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Momentum(Optimiser):
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         v = state[0]
         clear_remains(v, self.momentum, work, step)
-        np.multiply(v, self.momentum, out=v)
-        np.add(v, g, out=v)
+        v *= self.momentum
+        v += g
         np.multiply(v, learning_rate, out=work)
-        np.subtract(w, work, out=w)
+        w -= work
 
 
 class Nesterov(Momentum):
@@ -63,12 +63,12 @@ class Nesterov(Momentum):
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         v = state[0]
         clear_remains(v, self.momentum, work, step)
-        np.multiply(v, self.momentum, out=v)
-        np.add(v, g, out=v)
+        v *= self.momentum
+        v += g
         np.multiply(v, self.momentum, out=work)
-        np.add(work, g, out=work)
-        np.multiply(work, learning_rate, out=work)
-        np.subtract(w, work, out=w)
+        work += g
+        work *= learning_rate
+        w -= work
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +88,20 @@ class Adam(Optimiser):
         m, v = state
         clear_remains(m, self.beta1, work, step)
         clear_remains(v, self.beta2, work, step)
-        np.multiply(m, self.beta1, out=m)
-        np.add(m, g, out=m)
-        np.multiply(v, self.beta2, out=v)
+        m *= self.beta1
+        m += g
+        v *= self.beta2
         np.square(g, out=g)
-        np.add(v, g, out=v)
+        v += g
         # w -= learning_rate m_hat / (sqrt(v_hat) + epsilon); sqrt(v_hat) is `root` times that of the kept v.
         root = ((1 - self.beta2) / (1 - self.beta2**step)) ** 0.5
         rate = learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root
         change = g  # what was there is used up, and another vector would take room in the cache
         np.sqrt(v, out=change)
-        np.add(change, self.epsilon / root, out=change)
+        change += self.epsilon / root
         np.divide(m, change, out=change)
-        np.multiply(change, rate, out=change)
-        np.subtract(w, change, out=w)
+        change *= rate
+        w -= change
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> Non
         least = float(np.finfo(average.dtype).tiny) / max(decay, 0.8) ** CLEARED_EVERY
         np.absolute(average, out=work)
         np.greater(work, least, out=work)
-        np.multiply(average, work, out=average)
+        average *= work
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {

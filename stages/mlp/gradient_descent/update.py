@@ -50,15 +50,15 @@ class Update:
         learning_rate = when.learning_rate
         if decays and self.weight_decay:
             if self.optimiser.is_decay_decoupled:
-                np.multiply(w, 1 - learning_rate * self.weight_decay, out=w)
+                w *= 1 - learning_rate * self.weight_decay
             else:
                 np.multiply(w, self.weight_decay, out=work)
-                np.add(g, work, out=g)
+                g += work
         self.optimiser.update(w, g, memory, work, when.step, learning_rate)
         if self.ema:
             np.subtract(w, averaged, out=work)
-            np.multiply(work, 1 - self.ema, out=work)
-            np.add(averaged, work, out=averaged)
+            work *= 1 - self.ema
+            averaged += work
 
     def clip_factor(self, norm: float) -> float:
         """By what a gradient of this norm is multiplied. Pascanu, Mikolov and Bengio (2013); 1e-6 as in PyTorch."""

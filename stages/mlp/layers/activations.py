@@ -27,45 +27,40 @@ class Activation(ABC):
     n_buffers: ClassVar[int] = 1  # arrays of the batch's shape that the arithmetic takes besides input and output
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self.Y = np.empty(shape, dtype)
+        self.Y: Floats  # the output, kept from forward to backward
         self.work = np.empty((self.n_buffers, *shape), dtype)
 
-    @staticmethod
     @abstractmethod
-    def apply(Y: Floats, work: Floats) -> None:
-        """Replace the input in ``Y`` by the output. ``work`` is (n_buffers, *Y.shape)."""
+    def apply(self, Y: Floats) -> None:
+        """Replace the input in ``Y`` by the output."""
 
-    @staticmethod
     @abstractmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        """Multiply ``dY`` by the derivative, where ``Y`` is the output and ``work`` is as ``apply`` left it."""
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        """Multiply ``dY`` by the derivative, where ``Y`` is the output and ``self.work`` is as ``apply`` left it."""
 
     def forward(self, X: Floats) -> Floats:
         self.Y = X
-        self.apply(X, self.work)
+        self.apply(X)
         return X
 
     def backward(self, dY: Floats) -> Floats:
-        self.multiply_by_derivative(dY, self.Y, self.work)
+        self.multiply_by_derivative(dY, self.Y)
         return dY
 
     def predict(self, X: Floats) -> Floats:
-        self.apply(X, np.empty((self.n_buffers, *X.shape), X.dtype))
-        return X
+        return type(self)(X.shape, X.dtype).forward(X)
 
 
 class ReLU(Activation):
     """max(x, 0). Its derivative at 0 is taken as 0."""
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:  # noqa: ARG004 - needs no scratch
+    def apply(self, Y: Floats) -> None:
         np.maximum(Y, 0, out=Y)
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        # 1 where positive, else 0, written as floats: twice as fast as multiplying by booleans.
-        np.greater(Y, 0, out=work[0])
-        np.multiply(dY, work[0], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        is_positive = self.work[0]  # 1 or 0 as floats: twice as fast as multiplying by booleans
+        np.greater(Y, 0, out=is_positive)
+        dY *= is_positive
 
 
 class LeakyReLU(Activation):
@@ -73,33 +68,32 @@ class LeakyReLU(Activation):
 
     slope: ClassVar[float] = 0.01
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:
-        np.multiply(Y, LeakyReLU.slope, out=work[0])
-        np.maximum(Y, work[0], out=Y)
+    def apply(self, Y: Floats) -> None:
+        np.multiply(Y, self.slope, out=self.work[0])
+        np.maximum(Y, self.work[0], out=Y)
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        np.greater(Y, 0, out=work[0])
-        np.maximum(work[0], LeakyReLU.slope, out=work[0])
-        np.multiply(dY, work[0], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        derivative = self.work[0]
+        np.greater(Y, 0, out=derivative)
+        np.maximum(derivative, self.slope, out=derivative)
+        dY *= derivative
 
 
 class ELU(Activation):
     """x if positive, else exp(x) - 1. Clevert, Unterthiner and Hochreiter (2015)."""
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:
-        np.minimum(Y, 0, out=work[0])
-        np.expm1(work[0], out=work[0])
+    def apply(self, Y: Floats) -> None:
+        negative = self.work[0]
+        np.minimum(Y, 0, out=negative)
+        np.expm1(negative, out=negative)
         np.maximum(Y, 0, out=Y)
-        np.add(Y, work[0], out=Y)
+        Y += negative
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        np.minimum(Y, 0, out=work[0])
-        np.add(work[0], 1, out=work[0])
-        np.multiply(dY, work[0], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        derivative = self.work[0]
+        np.minimum(Y, 0, out=derivative)
+        derivative += 1
+        dY *= derivative
 
 
 class GELU(Activation):
@@ -109,66 +103,60 @@ class GELU(Activation):
     """
 
     n_buffers = 2
-    _c: ClassVar[float] = (2 / np.pi) ** 0.5
-    _a: ClassVar[float] = 0.044715
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:
-        c, a = GELU._c, GELU._a
-        tanh, derivative = work
+    def apply(self, Y: Floats) -> None:
+        c, a = (2 / np.pi) ** 0.5, 0.044715
+        tanh, derivative = self.work
         np.square(Y, out=derivative)
         np.multiply(derivative, a * c, out=tanh)
-        np.add(tanh, c, out=tanh)
-        np.multiply(tanh, Y, out=tanh)
+        tanh += c
+        tanh *= Y
         np.tanh(tanh, out=tanh)  # t = tanh(c (x + a x**3))
-        np.multiply(derivative, 3 * a * c, out=derivative)
-        np.add(derivative, c, out=derivative)
-        np.multiply(derivative, Y, out=derivative)  # x times the derivative of what stands in the tanh
-        np.multiply(Y, 0.5, out=Y)
-        np.add(tanh, 1, out=tanh)
-        np.multiply(Y, tanh, out=Y)  # 0.5 x (1 + t)
+        derivative *= 3 * a * c
+        derivative += c
+        derivative *= Y  # x times the derivative of what stands in the tanh
+        Y *= 0.5
+        tanh += 1
+        Y *= tanh  # 0.5 x (1 + t)
         # 0.5 (1 + t) + 0.5 (1 - t**2) derivative, and 1 - t**2 = (1 + t) (2 - (1 + t))
-        np.multiply(derivative, tanh, out=derivative)
-        np.multiply(tanh, 0.5, out=tanh)
-        np.subtract(1, tanh, out=work[0])
-        np.multiply(derivative, work[0], out=derivative)
-        np.subtract(1, work[0], out=work[0])
-        np.add(derivative, work[0], out=derivative)
+        derivative *= tanh
+        tanh *= 0.5
+        np.subtract(1, tanh, out=tanh)
+        derivative *= tanh
+        np.subtract(1, tanh, out=tanh)
+        derivative += tanh
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:  # noqa: ARG004 - the output does not give it
-        np.multiply(dY, work[1], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:  # noqa: ARG002 - the output does not give it
+        dY *= self.work[1]
 
 
 class Tanh(Activation):
     """The hyperbolic tangent; its derivative is 1 - y**2."""
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:  # noqa: ARG004 - needs no scratch
+    def apply(self, Y: Floats) -> None:
         np.tanh(Y, out=Y)
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        np.square(Y, out=work[0])
-        np.subtract(1, work[0], out=work[0])
-        np.multiply(dY, work[0], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        derivative = self.work[0]
+        np.square(Y, out=derivative)
+        np.subtract(1, derivative, out=derivative)
+        dY *= derivative
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(-x)), as 0.5 (1 + tanh(x / 2)), which cannot overflow; its derivative is y (1 - y)."""
 
-    @staticmethod
-    def apply(Y: Floats, work: Floats) -> None:  # noqa: ARG004 - needs no scratch
-        np.multiply(Y, 0.5, out=Y)
+    def apply(self, Y: Floats) -> None:
+        Y *= 0.5
         np.tanh(Y, out=Y)
-        np.add(Y, 1, out=Y)
-        np.multiply(Y, 0.5, out=Y)
+        Y += 1
+        Y *= 0.5
 
-    @staticmethod
-    def multiply_by_derivative(dY: Floats, Y: Floats, work: Floats) -> None:
-        np.subtract(1, Y, out=work[0])
-        np.multiply(work[0], Y, out=work[0])
-        np.multiply(dY, work[0], out=dY)
+    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
+        derivative = self.work[0]
+        np.subtract(1, Y, out=derivative)
+        derivative *= Y
+        dY *= derivative
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

@@ -38,43 +38,35 @@ class BatchNorm:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         self.centred = np.empty(shape, gamma.dtype)  # X - mean, kept from forward to backward
-        self.deviation, self.scale, self.work = np.empty((3, len(gamma)), gamma.dtype)
+        self.deviation: Floats  # of each channel, (n,)
         self.n_values = self.centred.size // len(gamma)  # of a channel in a batch
 
     def forward(self, X: Floats) -> Floats:
-        x, centred, n = by_channel(X), by_channel(self.centred), self.n_values
-        np.add.reduce(x, axis=(0, 2), out=self.work)
-        np.divide(self.work, n, out=self.work)  # the batch's mean
-        np.subtract(x, self.work[:, None], out=centred)
-        sum_of_products(centred, centred, out=self.scale)
-        np.divide(self.scale, n, out=self.scale)  # the batch's variance
-        self._remember(self.work, self.scale)
-        np.add(self.scale, self.epsilon, out=self.deviation)
-        np.sqrt(self.deviation, out=self.deviation)
-        np.divide(self.gamma, self.deviation, out=self.scale)
-        np.multiply(centred, self.scale[:, None], out=x)
-        np.add(x, self.beta[:, None], out=x)
+        x, centred = by_channel(X), by_channel(self.centred)
+        mean = np.add.reduce(x, axis=(0, 2)) / self.n_values
+        np.subtract(x, mean[:, None], out=centred)
+        variance = sum_of_products(centred, centred) / self.n_values
+        self._remember(mean, variance)
+        self.deviation = np.sqrt(variance + self.epsilon)
+        np.multiply(centred, (self.gamma / self.deviation)[:, None], out=x)
+        x += self.beta[:, None]
         return X
 
     def backward(self, dY: Floats) -> Floats:
         dy, centred, n = by_channel(dY), by_channel(self.centred), self.n_values
         np.add.reduce(dy, axis=(0, 2), out=self.dbeta)
-        sum_of_products(dy, centred, out=self.dgamma)
-        np.divide(self.dgamma, self.deviation, out=self.dgamma)
+        np.divide(sum_of_products(dy, centred), self.deviation, out=self.dgamma)
         # With Xhat = (X - mean) / deviation: dX = gamma / deviation (dY - dbeta / n - Xhat dgamma / n).
-        np.divide(self.dgamma, self.deviation, out=self.work)
-        np.divide(self.work, n, out=self.work)
-        np.multiply(centred, self.work[:, None], out=centred)
-        np.subtract(dy, centred, out=dy)
-        np.divide(self.dbeta, n, out=self.work)
-        np.subtract(dy, self.work[:, None], out=dy)
-        np.multiply(dy, self.scale[:, None], out=dy)
+        centred *= (self.dgamma / self.deviation / n)[:, None]
+        dy -= centred
+        dy -= (self.dbeta / n)[:, None]
+        dy *= (self.gamma / self.deviation)[:, None]
         return dY
 
     def predict(self, X: Floats) -> Floats:
         x, scale = by_channel(X), self.gamma / np.sqrt(self.variance + self.epsilon)
-        np.multiply(x, scale[:, None], out=x)
-        np.add(x, (self.beta - self.mean * scale)[:, None], out=x)
+        x *= scale[:, None]
+        x += (self.beta - self.mean * scale)[:, None]
         return X
 
     def _remember(self, mean: Floats, variance: Floats) -> None:
@@ -89,9 +81,7 @@ def by_channel(X: Floats) -> Floats:
     return X.reshape(*X.shape[:2], -1)
 
 
-def sum_of_products(A: Floats, B: Floats, *, out: Floats) -> None:
+def sum_of_products(A: Floats, B: Floats) -> Floats:
     """For each channel the sum of A B over all its values: (k, n, places) -> (n,)."""
-    if A.shape[2] == 1:
-        np.einsum("knp,knp->n", A, B, out=out)
-    else:
-        np.add.reduce(np.vecdot(A, B), axis=0, out=out)
+    sums: Floats = np.einsum("knp,knp->n", A, B) if A.shape[2] == 1 else np.add.reduce(np.vecdot(A, B), axis=0)
+    return sums

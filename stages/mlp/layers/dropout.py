@@ -29,12 +29,12 @@ class Dropout:
     def forward(self, X: Floats) -> Floats:
         self.rng.random(dtype=self.mask.dtype, out=self.mask)
         np.greater_equal(self.mask, self.rate, out=self.mask)
-        np.multiply(self.mask, 1 / (1 - self.rate), out=self.mask)
+        self.mask *= 1 / (1 - self.rate)
         np.multiply(X, self.mask, out=self.Y)
         return self.Y
 
     def backward(self, dY: Floats) -> Floats:
-        np.multiply(dY, self.mask, out=dY)
+        dY *= self.mask
         return dY
 
     def predict(self, X: Floats) -> Floats:

@@ -93,11 +93,11 @@ class AveragePooling(Pooling):
         Y.fill(0)
         for x, windows in self.places(X):
             Y[windows] += x
-        np.multiply(Y, self.share, out=Y)
+        Y *= self.share
         return Y
 
     def backward(self, dY: Floats) -> Floats:
-        np.multiply(dY, self.share, out=dY)
+        dY *= self.share
         for dx, windows in self.places(self.dX):
             np.copyto(dx, dY[windows])
         return self.dX

@@ -125,7 +125,7 @@ class Replica:
         for piece, decays in self._pieces:
             g = total[piece] if is_clipped else self._sum_gradients(piece)
             if factor != 1.0:
-                np.multiply(g, factor, out=g)
+                g *= factor
             work = self._work[: len(g)]
             averaged = state.averaged[piece]
             update.apply(w[piece], g, state.memory[:, piece], averaged, work, when, decays=decays)
@@ -134,7 +134,7 @@ class Replica:
         """The sum over all replicas of a piece of their gradients, in place of the first replica's."""
         total: Floats = self.shared.gradients[0, piece]
         for gradient in self.shared.gradients[1:, piece]:
-            np.add(total, gradient, out=total)
+            total += gradient
         return total
 
     def _sum_and_find_clip_factor(self) -> float:

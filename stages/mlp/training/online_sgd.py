@@ -40,14 +40,13 @@ class OnlineSGD:
         self.training = training
         network, architecture = training.network, training.network.architecture
         dtype, sizes = network.parameters.dtype, architecture.dense_sizes
-        self.activation = ACTIVATIONS[architecture.activation]
         self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
         self.b = [network.weights[f"b{i}"] for i in range(1, len(sizes))]
         self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, dtype)
         # What each layer makes of one row, (1, n_out), and the gradient by it.
         self.A = [np.empty((1, n), dtype) for n in sizes[1:]]
         self.dA = [np.empty((1, n), dtype) for n in sizes[1:]]
-        self.work = [np.empty((self.activation.n_buffers, 1, n), dtype) for n in sizes[1:]]
+        self.activations = [ACTIVATIONS[architecture.activation]((1, n), dtype) for n in architecture.hidden]
         self.change = [np.empty(W.shape, dtype) for W in self.W]
         # Of a block: inputs, the first layer's products, the inputs' products with each other, and the steps.
         self.X = np.empty((BLOCK_ROWS, sizes[0]), dtype)
@@ -85,31 +84,28 @@ class OnlineSGD:
             loss, n_correct = self.forward(Y[t : t + 1])
             self.backward(learning_rate)
             np.multiply(self.dA[0][0], learning_rate, out=steps[t])
-            np.subtract(self.b[0], steps[t], out=self.b[0])
+            self.b[0] -= steps[t]
             yield loss, n_correct, 1, learning_rate
         np.matmul(inputs.T, steps, out=self.change[0])
-        np.subtract(self.W[0], self.change[0], out=self.W[0])
+        self.W[0] -= self.change[0]
 
     def forward(self, y: Floats) -> tuple[float, int]:
         """From the first layer's product in ``A[0]`` to the loss; leaves the logits' gradient in ``dA[-1]``."""
-        last = len(self.W) - 1
         for i, A in enumerate(self.A):
             if i > 0:
-                np.dot(self.A[i - 1], self.W[i], out=A)
+                np.dot(self.activations[i - 1].forward(self.A[i - 1]), self.W[i], out=A)
             np.add(A, self.b[i], out=A)
-            if i < last:
-                self.activation.apply(A, self.work[i])
-        measured = self.loss.measure(self.A[last], y)
-        self.loss.gradient(y, 1, self.dA[last])
+        measured = self.loss.measure(self.A[-1], y)
+        self.loss.gradient(y, 1, self.dA[-1])
         return measured
 
     def backward(self, learning_rate: float) -> None:
         """From ``dA[-1]`` to ``dA[0]``, the gradient by the first layer's output; updates all other layers."""
         for i in range(len(self.W) - 1, 0, -1):
-            A, dA = self.A[i - 1], self.dA[i - 1]
-            np.dot(self.dA[i], self.W[i].T, out=dA)
-            self.activation.multiply_by_derivative(dA, A, self.work[i - 1])
-            np.multiply(self.dA[i], learning_rate, out=self.dA[i])
-            np.multiply(A.T, self.dA[i], out=self.change[i])
-            np.subtract(self.W[i], self.change[i], out=self.W[i])
-            np.subtract(self.b[i], self.dA[i][0], out=self.b[i])
+            dA, change = self.dA[i], self.change[i]
+            np.dot(dA, self.W[i].T, out=self.dA[i - 1])
+            self.activations[i - 1].backward(self.dA[i - 1])
+            dA *= learning_rate
+            np.multiply(self.A[i - 1].T, dA, out=change)
+            self.W[i] -= change
+            self.b[i] -= dA[0]
