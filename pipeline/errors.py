@@ -120,6 +120,18 @@ def shortage(error: BaseException) -> PipelineError | None:
     return None
 
 
+def failure(doer: str, error: Exception) -> PipelineError:
+    """Return what to tell if ``doer``, a stage or a job of it, ended with an error of whatever kind."""
+    if short := shortage(error):
+        return StageError(f"{doer} failed: {short.what}", hint=short.hint)
+    if isinstance(error, OSError):
+        if full := disk_full(error):
+            what, hint = full
+            return StoreError(f"{doer} cannot write its results: {what}", hint=hint)
+        return StageError(f"{doer} failed: {error.strerror or error}", where=str(error.filename or ""), hint=SHOW_WHERE)
+    return StageError(f"{doer} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE)
+
+
 def shortened(text: str, most: int = 100) -> str:
     """Leave out the middle of a text of more than ``most`` letters, and say how many there are."""
     if len(text) <= most:

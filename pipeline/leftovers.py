@@ -11,14 +11,43 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from pipeline.errors import StoreError
 
 VERIFY = "pipeline-verify-"  # the beginnings of their names: a folder in which stages are repeated,
 FETCH = ".fetch-"  # one into which a zip is downloaded,
 UPLOAD = "pipeline-upload-"  # one with a copy of what is sent,
 DRAFT = ".pipeline-"  # and a file that will take another's place
+IN_SYSTEM_FOLDER = (VERIFY, UPLOAD)
+
+
+@contextmanager
+def system_folder(beginning: str) -> Iterator[Path]:
+    """Give a new folder in the system's place for temporary files; raises StoreError where none can be made."""
+    import tempfile
+
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), beginning))
+        except OSError as error:
+            raise StoreError(
+                f"no temporary folder can be made: {error.strerror}",
+                where=str(error.filename or ""),
+                hint="make room, or name another place by the variable TMPDIR",
+            ) from error
+        yield folder
+
+
+def remove_system_leftovers() -> None:
+    """Remove what dead processes of this user have left in the system's place for temporary files."""
+    import tempfile
+
+    with suppress(OSError):  # there is no such place
+        for beginning in IN_SYSTEM_FOLDER:
+            remove_leftovers(Path(tempfile.gettempdir()), beginning)
 
 
 @contextmanager

@@ -13,8 +13,14 @@ from typing import IO
 from pipeline.errors import ConfigError
 from pipeline.leftovers import open_draft
 
-# What a file system answers that cannot force the names in a folder to disk; then nobody can, and SQLite goes on too.
-NOT_FOR_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+# What a file system answers that cannot force the names in a folder to disk, or lets nobody open a folder for that.
+# Then nobody can, and SQLite and PostgreSQL go on too.
+NOT_FOR_FOLDERS = frozenset(
+    {
+        *(errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
+        *(errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR),
+    }
+)
 
 
 def require_output(name: str | Path, path: Path, artifacts: Path, option: str = "--output") -> None:
@@ -63,7 +69,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 if not stat.S_ISREG(before.st_mode) and not stat.S_ISLNK(before.st_mode):
                     raise FileExistsError(errno.EEXIST, "it is not a plain file", str(path))
                 if stat.S_ISREG(before.st_mode):
-                    with suppress(PermissionError):  # a file system may have none
+                    with suppress(OSError):  # a file system may have none
                         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
             yield file
             file.flush()
@@ -77,11 +83,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 def sync(path: Path) -> None:
     """Force a file, or the names in a folder, to disk; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        if error.errno not in NOT_FOR_FOLDERS or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        if error.errno not in NOT_FOR_FOLDERS or not path.is_dir():
             raise
-    finally:
-        os.close(descriptor)

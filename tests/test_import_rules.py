@@ -24,7 +24,8 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
     ("exit_codes",),
-    ("errors", "figures", "visible", "leftovers", "toml_text"),
+    ("errors", "figures", "visible", "toml_text"),
+    ("leftovers",),
     ("stage", "safe_files"),
     ("choices", "toml"),
     ("config",),

@@ -12,14 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import (
-    SHOW_WHERE,
     DataError,
     PipelineError,
     StageError,
     StoreError,
-    disk_full,
+    failure,
     first_few,
-    shortage,
 )
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
@@ -242,12 +240,4 @@ def _explained(stage: Stage) -> Iterator[None]:
     except PipelineError:
         raise
     except Exception as error:
-        if short := shortage(error):
-            raise StageError(f"{stage.name} failed: {short.what}", hint=short.hint) from error
-        if isinstance(error, OSError) and (full := disk_full(error)):
-            what, hint = full
-            raise StoreError(f"{stage.name} cannot write its results: {what}", hint=hint) from error
-        if isinstance(error, OSError):
-            what = f"{stage.name} failed: {error.strerror or error}"
-            raise StageError(what, where=str(error.filename or ""), hint=SHOW_WHERE) from error
-        raise StageError(f"{stage.name} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE) from error
+        raise failure(stage.name, error) from error

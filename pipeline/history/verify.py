@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -14,7 +12,7 @@ from pipeline.config import Config, plain
 from pipeline.errors import PipelineError
 from pipeline.execution.run import Watcher, run
 from pipeline.execution.run_stage import check_file
-from pipeline.leftovers import VERIFY, temporary_folder
+from pipeline.leftovers import VERIFY, system_folder
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import reasons_text
 from pipeline.planning.selection import Selection
@@ -83,7 +81,7 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
         for stage in project.stages
     }
     config = Config(parameters, project.config.origins, project.config.preset)
-    with temporary_folder(Path(tempfile.gettempdir()), VERIFY) as folder:
+    with system_folder(VERIFY) as folder:
         scratch = replace(project, config=config, store=Store(folder / project.store.root.name))
         for stage in project.stages:
             if stage.name not in receipts:

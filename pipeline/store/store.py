@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError
-from pipeline.leftovers import VERIFY, remove_leftovers
+from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
+from pipeline.leftovers import remove_system_leftovers
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
-
-NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})  # what symlink answers then
 
 
 class Store(Generations):
@@ -48,16 +45,15 @@ class Store(Generations):
         try:
             link.symlink_to("nowhere")
         except OSError as error:
-            if error.errno not in NO_LINKS:
+            if disk_full(error):
                 raise
-            raise StoreError(
-                "this file system has no symbolic links", where=str(self.root), hint=ANOTHER_FILE_SYSTEM
-            ) from error
+            what = f"this file system has no symbolic links: {error.strerror}"  # the folder itself is writable
+            raise StoreError(what, where=str(self.root), hint=ANOTHER_FILE_SYSTEM) from error
         link.unlink(missing_ok=True)  # another run may have removed it
 
     def sweep_up(self) -> None:
         """Remove what killed runs left unfinished; checkpoints stay."""
-        remove_leftovers(Path(tempfile.gettempdir()), VERIFY)
+        remove_system_leftovers()
         with explained("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
                 remove(entry)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import SHOW_WHERE, PipelineError, StageError
+from pipeline.errors import PipelineError, failure
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
 from pipeline.workers.backends import Execution, make_workers
@@ -153,5 +153,5 @@ def attempt(request: JobRequest, context: JobContext) -> JobResult:
     except PipelineError as error:
         problem = error
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this trial's problem
-        problem = StageError(f"{request.function} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE)
+        problem = failure(request.function, error)
     return JobResult(value, problem, time.monotonic() - clock)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError, StageError
+from pipeline.errors import SHOW_WHERE, PipelineError, StageError, failure
 from pipeline.fingerprint.code import code_digests
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.fingerprint.values import digest
@@ -104,8 +104,9 @@ def main() -> None:
     except PipelineError as error:
         answer = (False, error)
     except Exception as error:  # noqa: BLE001 - it is sent back, and raised there
-        what = f"{remote.function} failed on the cluster: {type(error).__name__}: {error}"
-        answer = (False, StageError(what, hint=WITHOUT_CLUSTER))
+        told = failure(f"{remote.function} on the cluster", error)
+        told.hint = WITHOUT_CLUSTER if told.hint == SHOW_WHERE else told.hint
+        answer = (False, told)
     with Path(place).open("wb") as file:
         pickle.dump(answer, file)
     os._exit(0)  # an ordinary end would wait for the thread that still reads

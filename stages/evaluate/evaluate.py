@@ -161,7 +161,7 @@ def warnings_of(confusion: Indices, classes: tuple[Label, ...]) -> tuple[str, ..
     if not missed:
         return ()
     named = first_few([f"{shortened(str(classes[index]))} ({counted(int(n_rows[index]), 'row')})" for index in missed])
-    which = f"class {named} is" if len(missed) == 1 else f"{len(missed)} classes are"
+    which = f"class {named} is" if len(missed) == 1 else f"{len(missed):,} classes are"
     return (f"{which} never predicted{'' if len(missed) == 1 else f': {named}'}: see macro F1, not the accuracy",)
 
 

@@ -14,8 +14,18 @@ from pathlib import Path
 import pytest
 from toy_project import Recorder, Toy, in_child
 
+from pipeline.errors import StoreError
 from pipeline.history.verify import verify_by_rerun
-from pipeline.leftovers import DRAFT, FETCH, VERIFY, open_draft, remove_leftovers, temporary_folder
+from pipeline.leftovers import (
+    DRAFT,
+    FETCH,
+    IN_SYSTEM_FOLDER,
+    VERIFY,
+    open_draft,
+    remove_leftovers,
+    system_folder,
+    temporary_folder,
+)
 
 
 def killed(work: Callable[[], object]) -> None:
@@ -136,6 +146,41 @@ def test_only_what_bears_such_a_name_and_belongs_to_the_user_is_removed(
     assert len(list(place.iterdir())) == 3
     assert (outside / "precious").read_text() == "precious"
     remove_leftovers(place / "not there", FETCH)
+
+
+@pytest.mark.parametrize("beginning", IN_SYSTEM_FOLDER)
+def test_every_run_removes_what_was_left_in_the_systems_folder(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginning: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def killed_midway() -> None:
+        with system_folder(beginning):
+            die()
+
+    killed(killed_midway)
+    assert len(list(tmp_path.iterdir())) == 1
+    toy.run("all")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["nowhere", "a file", "none"])
+def test_without_a_folder_for_temporary_files_a_run_works_and_what_needs_one_says_so(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / place))
+    if place == "none":
+        monkeypatch.setattr(tempfile, "gettempdir", no_folder)
+    toy.run("all")
+    with pytest.raises(StoreError, match="no temporary folder can be made: ") as caught:
+        list(verify_by_rerun(toy.project(), Recorder()))
+    assert "TMPDIR" in caught.value.hint
+
+
+def no_folder() -> str:
+    """Say what Python does where it can write nowhere."""
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
 
 def test_a_rerun_that_is_killed_leaves_a_folder_to_the_next_run(

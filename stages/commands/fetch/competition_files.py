@@ -19,8 +19,8 @@ from stages.commands.fetch.data_sets import DataSet
 from stages.commands.fetch.download import WAITING, cache_folder, download
 from stages.commands.fetch.fetched import Fetched, described, written_to
 from stages.commands.fetch.idx import read_idx
-from stages.ingest.sources.data_folder import ANSWERS
 from stages.ingest.sources.leakage import NOTE, NOTICE
+from stages.ingest.sources.possible_data import ANSWERS
 
 ROWS_AT_ONCE = 4096
 SUBMISSION = ("ImageId", "Label")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DataError, disk_full
-from stages.ingest.sources.data_folder import FILE_NAMES, PAIR
+from stages.ingest.sources.data_folder import FILE_NAMES
 from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.possible_data import PAIR
 from stages.ingest.sources.zip_files import find_members, list_members
 
 

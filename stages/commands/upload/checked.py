@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from pipeline.errors import StageError, first_few
 from pipeline.figures import percent
 from pipeline.history.scores import KnownFile, identify
-from pipeline.leftovers import UPLOAD, temporary_folder
+from pipeline.leftovers import UPLOAD, system_folder
 from pipeline.planning.current_result import Current, find_current, require_current, why_stale
 from stages.commands.id_and_label import read_submission
 from stages.evaluate.documents import Metrics
@@ -70,20 +69,18 @@ def checked_copy(project: Project) -> Iterator[Checked]:
 
     Raises
     ------
-    StageError
+    StageError, StoreError
         It has not been made, is damaged or not up to date, must not be sent, or cannot be copied.
     DataError
         A file that it is compared with cannot be read.
     """
-    place = Path(tempfile.gettempdir())
-    with ExitStack() as stack:
+    with system_folder(UPLOAD) as folder:
         try:
-            folder = stack.enter_context(temporary_folder(place, UPLOAD))
             checked = check(project, folder)
         except OSError as error:
-            hint = "make room or make it writable, or name another folder by the variable TMPDIR"
+            hint = "make room, or name another place by the variable TMPDIR"
             what = f"the submission cannot be copied: {error.strerror}"
-            raise StageError(what, where=str(place), hint=hint) from error
+            raise StageError(what, where=str(folder), hint=hint) from error
         yield checked
 
 

@@ -132,9 +132,9 @@ def require_no_strangers(
     if name:
         hint += ", or set ingest.label or ingest.id to it"
     if not close:
-        few = [shortened(pixels[each]) for each in strangers[:EXAMPLES]]
-        shown = ", ".join(json.dumps(each, ensure_ascii=False) for each in few)
-        hint += f"; to leave it out, set ingest.leave_out = [{shown}{', ...' if len(strangers) > EXAMPLES else ''}]"
+        named = [*(pixels[each] for each in strangers), *parameters.leave_out]  # what is left out already stays so
+        shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in named[:EXAMPLES])
+        hint += f"; to leave it out, set ingest.leave_out = [{shown}{', ...' if len(named) > EXAMPLES else ''}]"
     raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
 
 

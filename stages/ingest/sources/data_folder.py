@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError, first_few
 from pipeline.stage import Source
 from pipeline.visible import visible
+from stages.ingest.sources.possible_data import PACKED, PAIR, SET_PATHS, endings, possible_data, seems_unfinished
 from stages.ingest.sources.zip_files import find_members, list_members, require_readable, sizes_of_members
 from stages.shared.messages import shortened
 
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
-PAIR = ("train", "test")
-ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
 
 PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
-SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
 READABLE = "a run reads .csv, .csv.gz, .csv.zip, and a zip that holds both"
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")
 EXAMPLES = 5
-MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
-
-# Endings of files that are packed in a way that is not read, of all that may be data, of downloads that are not
-# finished, and of files that are neither.
-PACKED = re.compile("xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?")
-DATA = re.compile(
-    "csv|tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
-    "pkl|pickle|pt|pth|arff|data?|tra|tes|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav|"
-    f"zip|gz|{PACKED.pattern}"
-)
-UNFINISHED = re.compile("part|partial|crdownload|download|opdownload|filepart|te?mp|aria2")
-NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|png|jpe?g|gif|bmp|webp|svg|toml|ya?ml|log")
 
 
 def require_folder(data: Path) -> None:
@@ -141,6 +126,8 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
     more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
     shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
     hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+    if len(missing) == 1 and path.name == f"{FILE_NAMES[PAIR[1 - PAIR.index(missing[0])]]}.zip":  # one of a pair
+        hint = f"put {FILE_NAMES[missing[0]]}.zip (or {FILE_NAMES[missing[0]]}) beside it"
     tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
     if len(missing) == len(PAIR) and tables:
         hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
@@ -169,57 +156,9 @@ def require_nothing_meant(data: Path) -> None:
 
 def advice(others: Sequence[Path]) -> str:
     """What to do about files that cannot be read as they are, and which can."""
-    last = {path: end for path in others for end in endings(path)[-1:]}
-    packed = [visible(path.name) for path, end in last.items() if PACKED.fullmatch(end)]
-    unfinished = "let the download finish, or repeat it; " if any(map(UNFINISHED.fullmatch, last.values())) else ""
+    packed = [visible(path.name) for path in others if any(map(PACKED.fullmatch, endings(path)[-1:]))]
+    unfinished = "let the download finish, or repeat it; " if any(map(seems_unfinished, others)) else ""
     return f"{unfinished}{f'unpack {first_few(packed, EXAMPLES)}; ' if packed else ''}{READABLE}: "
-
-
-def possible_data(data: Path) -> Iterator[Path]:
-    """What lies in ``data``, or in a folder at any depth in it, and may be data.
-
-    What is hidden is left out, and so is the folder ``ANSWERS``.
-
-    Raises
-    ------
-    DataError
-        There are more files and folders than can be looked through.
-    """
-    waiting, seen, n_entries = [data], set(), 0
-    while waiting:
-        folder = waiting.pop()
-        try:
-            status = folder.stat()
-            entries = [] if (status.st_dev, status.st_ino) in seen else list(os.scandir(folder))
-        except OSError:  # it is not there, or may not be read
-            continue
-        seen.add((status.st_dev, status.st_ino))  # links may lead back
-        n_entries += len(entries)
-        if n_entries > MOST_ENTRIES:
-            what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
-            raise DataError(what, where=str(data), hint=SET_PATHS)
-        for entry in entries:
-            path = folder / entry.name
-            if entry.name.startswith(".") or path == data / ANSWERS:
-                continue
-            if entry.is_dir():
-                waiting.append(path)
-            elif may_be_data(path):
-                yield path
-
-
-def may_be_data(path: Path) -> bool:
-    """Whether a file's name is one that data may have."""
-    ends, name = endings(path), path.name.lower()
-    if any(map(NEITHER.fullmatch, ends[-1:])):
-        return False
-    is_called_so = name.partition(".")[0] in PAIR or "ubyte" in name  # as the files of MNIST itself
-    return is_called_so or any(DATA.fullmatch(end) or UNFINISHED.fullmatch(end) for end in ends)
-
-
-def endings(path: Path) -> list[str]:
-    """``["csv", "gz"]`` for ``train.csv.gz``."""
-    return re.findall(r"\.([a-z0-9]+)", path.name.lower())
 
 
 def listed(paths: Sequence[Path], data: Path) -> str:

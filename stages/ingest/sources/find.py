@@ -26,13 +26,11 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Source, Sources
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
-    PAIR,
     PUT_FILES,
     advice,
     files_in,
     listed,
     members_of,
-    possible_data,
     require_folder,
     require_nothing_meant,
     require_pair,
@@ -41,6 +39,7 @@ from stages.ingest.sources.data_folder import (
 )
 from stages.ingest.sources.kaggle_input import files_below
 from stages.ingest.sources.leakage import NOTICE, note_beside
+from stages.ingest.sources.possible_data import PAIR, possible_data
 from stages.ingest.sources.zip_files import require_readable
 from stages.sample import SAMPLE_FOLDER
 

@@ -8,18 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
-from stages.ingest.sources.data_folder import (
-    FILE_NAMES,
-    MOST_ENTRIES,
-    PAIR,
-    SET_PATHS,
-    advice,
-    files_in,
-    listed,
-    members_of,
-    possible_data,
-    require_folder,
-)
+from stages.ingest.sources.data_folder import FILE_NAMES, advice, files_in, listed, members_of, require_folder
+from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, possible_data
 
 DEEPEST = 4  # folders in folders that are looked into: /kaggle/input/datasets/OWNER/NAME/FOLDER
 ENDINGS = ("", ".gz", ".zip")  # of train.csv and test.csv

@@ -39,13 +39,13 @@ def test_a_file_system_without_locks_is_told_before_any_work(
     assert not watcher.began
 
 
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS, errno.EINVAL, errno.EIO])
 def test_a_file_system_without_links_is_told_before_any_work(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "symlink", failing(number))
     watcher = Recorder()
-    with pytest.raises(PipelineError, match="this file system has no symbolic links") as caught:
+    with pytest.raises(PipelineError, match="this file system has no symbolic links: ") as caught:
         toy.run("all", watcher=watcher)
     assert (caught.value.where, "-C" in caught.value.hint) == (str(toy.artifacts), True)
     assert not watcher.began
@@ -64,13 +64,32 @@ def refusing_folders(number: int) -> Callable[[int], None]:
     return fsync
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES])
 def test_folders_that_cannot_be_forced_to_disk_are_passed_over(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "fsync", refusing_folders(number))
     toy.run("all")
     assert toy.files() == oracle()
+    with replacing(tmp_path / "own.csv") as file:
+        file.write(b"1")
+    assert (tmp_path / "own.csv").read_bytes() == b"1"
+
+
+def test_a_folder_that_nobody_may_list_takes_a_file_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be opened then, so it cannot be forced to disk. A file system may know no permissions either."""
+    real = os.open
+
+    def refusing_open(path: str | Path, flags: int, *more: int, **others: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, flags, *more, **others)
+
+    (tmp_path / "own.csv").write_text("0")
+    monkeypatch.setattr(os, "open", refusing_open)
+    monkeypatch.setattr(os, "fchmod", failing(errno.ENOSYS))
     with replacing(tmp_path / "own.csv") as file:
         file.write(b"1")
     assert (tmp_path / "own.csv").read_bytes() == b"1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from toy_project import Toy
 
-from pipeline.errors import StageError
+from pipeline.errors import StageError, StoreError
 from pipeline.stage import JobContext
 from pipeline.sweep.job_batch import (
     FinishedJobs,
@@ -103,6 +104,33 @@ def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None
     order = JobRequest("pipeline.sweep.job_batch:attempt", None, tmp_path, environment={"numpy": "1.0"})
     with pytest.raises(StageError, match=r"the cluster's workers run other software: numpy .* there, 1\.0 here"):
         attempt(order, JobContext({}, None, silent_progress, print))
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "kind"),
+    [
+        (MemoryError(), "raises failed: memory ran out", StageError),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "raises cannot write its results: the disk is full",
+            StoreError,
+        ),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "raises cannot write its results: your share", StoreError),
+        (RuntimeError("can't start new thread"), "raises failed: no further thread or process", StageError),
+        (OSError(errno.EIO, "Input/output error", "/some/file"), "raises failed: Input/output error", StageError),
+    ],
+    ids=str,
+)
+def test_what_a_machine_lacks_is_told_of_a_job_as_of_a_stage(error: Exception, told: str, kind: type) -> None:
+    """A StoreError ends the sweep: the next trial would fail in the same way."""
+    found = attempt(JobRequest(f"{__name__}:raises", error, Path(), {}), JobContext({}, None, silent_progress, print))
+    assert type(found.problem) is kind
+    assert told in str(found.problem)
+    assert found.problem.hint
+
+
+def raises(job: Exception, place: JobContext) -> None:  # noqa: ARG001 - what a job takes
+    raise job
 
 
 def scratch_of(job: None, place: JobContext) -> Path | None:  # noqa: ARG001 - what a job takes

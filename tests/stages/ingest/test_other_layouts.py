@@ -147,6 +147,9 @@ def test_any_other_column_can_be_left_out_and_the_hint_says_how(ingest: Ingest, 
     with pytest.raises(DataError, match="'writer' is neither the label, the id, nor a pixel") as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert 'set ingest.leave_out = ["writer", ""]' in error.value.hint
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST}, leave_out=("",))
+    assert 'set ingest.leave_out = ["writer", ""]' in error.value.hint  # the one that is set already stays
     outcome = ingest({"train.csv": train, "test.csv": TEST}, leave_out=("writer", ""))
     assert_read(tmp_path)
     assert not any("writer" in warning for warning in outcome.warnings)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import os
 import re
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from raw_files import ALL, BOTH, find, found, put, zipped
 
 from pipeline.errors import DataError
-from stages.ingest.sources import data_folder
+from stages.ingest.sources import possible_data
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 
 # --- a zip for each file ---------------------------------------------------------------------------------------------
@@ -59,6 +64,13 @@ def test_a_zip_that_is_called_as_one_file_and_holds_both_is_the_competitions(tmp
     assert found(tmp_path)["test"] == "data/train.csv.zip:test.csv"
 
 
+def test_a_zip_for_one_file_asks_for_the_zip_of_the_other(tmp_path: Path) -> None:
+    put_zips(tmp_path / "data", "train.csv")
+    with pytest.raises(DataError, match=r"train\.csv\.zip holds no test\.csv; it holds train\.csv") as error:
+        find(tmp_path)
+    assert error.value.hint == "put test.csv.zip (or test.csv) beside it"
+
+
 # --- files that lie in data/ under other names -----------------------------------------------------------------------
 
 
@@ -85,6 +97,10 @@ def test_a_zip_that_is_called_as_one_file_and_holds_both_is_the_competitions(tmp
         "t10k-images-idx3-ubyte",
         "mnist.parquet",
         "optdigits.tra",
+        "trainingSet/0/img_1.jpg",
+        "Test/7.png",
+        ".digit-recognizer.zip.x7Kp2a",
+        ".train.csv.part",
     ],
 )
 def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path: Path, name: str) -> None:
@@ -93,6 +109,51 @@ def test_a_table_under_another_name_is_never_passed_over_for_the_sample(tmp_path
         find(tmp_path)
     for word in ("data/train.csv", "ingest.train", "ingest.test", "ingest.archive"):
         assert word in error.value.hint
+
+
+def tarred() -> bytes:
+    """A tape archive of one file."""
+    file = BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("train.csv"))
+    return file.getvalue()
+
+
+HEADER = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+ROW = ",".join(["5"] * 785)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("digit-recognizer", zipped()),
+        ("download", gzip.compress(b"a")),
+        ("mnist.train", lzma.compress(b"a")),
+        ("digits", tarred()),
+        ("digits.txt", f"{HEADER}\n".encode()),
+        ("digits.txt", f"{ROW}\n".encode()),
+        ("digits.txt", ROW.replace(",", " ").encode()),
+        ("digits.txt", f"{HEADER}\n{ROW}\n".encode("utf-16")),
+        ("zip.all", b"6.0000 " + b"-1.0000 0.6310 " * 9),
+        ("images", b"\0\0\x08\x03\0\0\xea\x60"),
+    ],
+    ids=range(10),
+)
+def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Path, name: str, content: bytes) -> None:
+    put(tmp_path / "data", name)
+    (tmp_path / "data" / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"no train\.csv and test\.csv, but {re.escape(name)}\n"):
+        find(tmp_path)
+
+
+def test_what_begins_as_prose_or_cannot_be_opened_is_no_data(tmp_path: Path) -> None:
+    put(tmp_path / "data", "notes.txt", "LICENSE", "run.sh", "secret")
+    (tmp_path / "data/notes.txt").write_text("Seen in 2024, 2025 and 2026: one, two, three, four.\n" * 99)
+    (tmp_path / "data/LICENSE").write_text("Permission is hereby granted, free of charge, to any person obtaining ...")
+    os.mkfifo(tmp_path / "data/pipe")
+    (tmp_path / "data/nowhere").symlink_to("nothing")
+    (tmp_path / "data/secret").chmod(0)
+    assert find(tmp_path).origin == SAMPLE_ORIGIN
 
 
 def test_a_download_that_is_not_finished_is_to_be_finished(tmp_path: Path) -> None:
@@ -132,7 +193,7 @@ def test_answers_are_no_data_and_what_lies_elsewhere_under_that_name_may_be(tmp_
 def test_a_folder_of_too_many_files_is_no_reason_to_take_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_folder, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(possible_data, "MOST_ENTRIES", 10)
     put(tmp_path / "data", *(f"pictures/{number}.png" for number in range(11)))
     with pytest.raises(DataError, match="over 10 files"):
         find(tmp_path)

@@ -1,0 +1,114 @@
+"""What in data/ may be the user's data, though it cannot be read as it is: by its name, or else by its first bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import DataError
+
+PAIR = ("train", "test")
+SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
+MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
+
+ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
+
+# Endings of files that are packed in a way that is not read, of all that may be data, of downloads that are not
+# finished, of pictures, and of files that are none of these.
+PACKED = re.compile("zipx|xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?")
+DATA = re.compile(
+    "csv|tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
+    "pkl|pickle|pt|pth|arff|data?|tra|tes|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav|"
+    f"zip|gz|{PACKED.pattern}"
+)
+UNFINISHED = re.compile("part|partial|crdownload|download|opdownload|filepart|te?mp|aria2")
+UNFINISHED_COPY = re.compile(r"\..+\.[A-Za-z0-9]{6}")  # .train.csv.x7Kp2a, as rsync calls a file that it copies
+PICTURES = re.compile("png|jpe?g|gif|bmp|webp|tiff?|pgm")
+NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
+
+# What archives, tables and arrays begin with, and how a table is known that is text: sixteen cells, as many as the
+# pixels of 4 x 4, that are numbers or end in one.
+STARTS = (
+    *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
+    *(b"PAR1", b"\x93NUMPY", b"\x89HDF", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\0\0\x08\x01", b"\0\0\x08\x03"),
+)
+CELLS = re.compile(rb"(?:[\w.\"'-]{0,20}\d[\"']?[,;\t ] ?){16}")
+LOOKED_AT = 2**16  # bytes of a file whose name says nothing
+
+
+def possible_data(data: Path) -> Iterator[Path]:
+    """What lies in ``data``, or in a folder at any depth in it, and may be data.
+
+    What is hidden is left out, unless a copy was broken off there; and so is the folder ``ANSWERS``.
+
+    Raises
+    ------
+    DataError
+        There are more files and folders than can be looked through.
+    """
+    waiting, seen, n_entries = [data], set(), 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            entries = [] if (status.st_dev, status.st_ino) in seen else list(os.scandir(folder))
+        except OSError:  # it is not there, or may not be read
+            continue
+        seen.add((status.st_dev, status.st_ino))  # links may lead back
+        n_entries += len(entries)
+        if n_entries > MOST_ENTRIES:
+            what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
+            raise DataError(what, where=str(data), hint=SET_PATHS)
+        is_set = any(name.lower().startswith(PAIR) for name in folder.relative_to(data).parts)
+        for entry in entries:
+            path = folder / entry.name
+            if path == data / ANSWERS:
+                continue
+            if entry.name.startswith("."):
+                if seems_unfinished(path):
+                    yield path
+            elif entry.is_dir():
+                waiting.append(path)
+            elif may_be_data(path, is_set=is_set):
+                yield path
+
+
+def may_be_data(path: Path, *, is_set: bool) -> bool:
+    """Whether a file may be data by its name, or else by its beginning.
+
+    Pictures are, if ``is_set`` says that a folder which they lie in is called as one of the two sets is.
+    """
+    ends, name = endings(path), path.name.lower()
+    if any(map(NEITHER.fullmatch, ends[-1:])):
+        return False
+    if any(map(PICTURES.fullmatch, ends[-1:])):
+        return is_set
+    is_called_so = name.partition(".")[0] in PAIR or "ubyte" in name  # as the files of MNIST itself
+    return is_called_so or any(DATA.fullmatch(end) or UNFINISHED.fullmatch(end) for end in ends) or holds_data(path)
+
+
+def holds_data(path: Path) -> bool:
+    """Whether a plain file begins as an archive or a table of some kind does."""
+    try:
+        if not path.is_file():  # to open a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            start = file.read(LOOKED_AT)
+    except OSError:  # nobody can tell: it is not there, or may not be read
+        return False
+    is_tape = start[257:262] == b"ustar"
+    return start.startswith(STARTS) or is_tape or CELLS.search(start.replace(b"\0", b"")) is not None  # UTF-16 too
+
+
+def seems_unfinished(path: Path) -> bool:
+    """Whether a file is called as a download or a copy is that is not finished."""
+    ends = endings(path)
+    is_copy = UNFINISHED_COPY.fullmatch(path.name) and any(map(DATA.fullmatch, ends[:-1]))
+    return bool(is_copy) or any(map(UNFINISHED.fullmatch, ends[-1:]))
+
+
+def endings(path: Path) -> list[str]:
+    """``["csv", "gz"]`` for ``train.csv.gz``."""
+    return re.findall(r"\.([a-z0-9]+)", path.name.lower())
