@@ -9,12 +9,30 @@ from numbers import Integral
 
 from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.convolution import PatchGrid
 from stages.mlp.layers.feature_maps import FeatureMaps
 from stages.mlp.layers.pooling import POOLINGS
 
 DTYPES = ("float32", "float64")
 
 Sides = int | tuple[int, ...]  # one for all convolutions, or one for each
+
+
+@dataclass(frozen=True, slots=True)
+class ConvolutionalBlock:
+    """A convolution of ``grid.maps`` to ``convolved``, and pooling of these to ``pooled``; none if ``window`` is 1."""
+
+    grid: PatchGrid
+    n_filters: int
+    window: int
+
+    @property
+    def convolved(self) -> FeatureMaps:
+        return self.grid.maps_out(self.n_filters)
+
+    @property
+    def pooled(self) -> FeatureMaps:
+        return self.convolved.pooled(self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,53 +72,36 @@ class Architecture:
     def __post_init__(self) -> None:
         for name in ("n_inputs", "n_classes", "hidden", "filters", "kernel", "stride", "pool"):
             value = getattr(self, name)
-            sizes = list(value) if isinstance(value, tuple | list) else [value]
-            if not all(map(is_size, sizes)):
-                shown = sizes if isinstance(value, tuple | list) else value
-                raise ValueError(f"{name} = {shown} is none: sizes are whole numbers from 1 on")
+            value = list(value) if isinstance(value, tuple) else value
+            if not all(map(is_size, value if isinstance(value, list) else [value])):
+                raise ValueError(f"{name} = {value} is none: sizes are whole numbers from 1 on")
         if self.n_classes < 2:
             raise ValueError(f"a network tells two classes apart at least, not n_classes={self.n_classes}")
-        choices = (("activation", ACTIVATIONS), ("dtype", DTYPES), ("pooling", POOLINGS))
-        for name, known in choices:
+        for name, known in (("activation", ACTIVATIONS), ("dtype", DTYPES), ("pooling", POOLINGS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        if any(len(sides) != len(self.filters) for sides in (self.kernels, self.strides, self.windows)):
+        sides = (self.kernel, self.stride, self.pool)
+        if any(len(for_each(each, self.filters)) != len(self.filters) for each in sides):
             raise ValueError(
                 "kernel, stride and pool must be one for all convolutions or one for each, not "
                 f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}, pool={self.pool}"
             )
-        sides = self.image or ()
-        is_image = len(sides) == 2 and all(map(is_size, sides)) and prod(sides) == self.n_inputs
+        image = self.image or ()
+        is_image = len(image) == 2 and all(map(is_size, image)) and prod(image) == self.n_inputs
         if (self.filters or self.image is not None) and not is_image:
             raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
 
     @property
-    def kernels(self) -> tuple[int, ...]:
-        """The side of each convolution's kernels."""
-        return for_each(self.kernel, self.filters)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """By how many places each convolution moves on."""
-        return for_each(self.stride, self.filters)
-
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """The side of the windows that are pooled after each convolution."""
-        return for_each(self.pool, self.filters)
-
-    @property
-    def maps(self) -> tuple[tuple[FeatureMaps, FeatureMaps, FeatureMaps], ...]:
-        """Of each convolution: the maps before it, after it, and after pooling."""
-        found = []
-        before = FeatureMaps(1, *(self.image or (1, 1)))
-        for n_filters, stride, window in zip(self.filters, self.strides, self.windows, strict=True):
-            after = before.convolved(n_filters, stride)
-            found.append((before, after, after.pooled(window)))
-            before = found[-1][2]
-        return tuple(found)
+    def blocks(self) -> tuple[ConvolutionalBlock, ...]:
+        """The convolutions, each with the pooling behind it."""
+        blocks, maps = [], FeatureMaps(1, *(self.image or (1, 1)))
+        sides = (for_each(each, self.filters) for each in (self.kernel, self.stride, self.pool))
+        for n_filters, kernel, stride, window in zip(self.filters, *sides, strict=True):
+            blocks.append(ConvolutionalBlock(PatchGrid(maps, kernel, stride), n_filters, window))
+            maps = blocks[-1].pooled
+        return tuple(blocks)
 
     @property
     def n_outputs(self) -> int:
@@ -110,7 +111,7 @@ class Architecture:
     @property
     def dense_sizes(self) -> tuple[int, ...]:
         """Values per row before the first dense layer, and after each."""
-        return (self.maps[-1][2].size if self.filters else self.n_inputs, *self.hidden, self.n_outputs)
+        return (self.blocks[-1].pooled.size if self.filters else self.n_inputs, *self.hidden, self.n_outputs)
 
     @property
     def n_layers(self) -> int:
@@ -120,11 +121,8 @@ class Architecture:
     @property
     def values(self) -> int:
         """The most values per row anywhere in the network, patches of a convolution included."""
-        patches = (
-            (before.height + kernel - 1) * kernel * before.channels * after.width
-            for (before, after, _), kernel in zip(self.maps, self.kernels, strict=True)
-        )
-        return max(self.n_inputs, *self.dense_sizes, *(after.size for _, after, _ in self.maps), *patches)
+        of_blocks = (max(block.convolved.size, prod(block.grid.shape)) for block in self.blocks)
+        return max(self.n_inputs, *self.dense_sizes, *of_blocks)
 
     @property
     def description(self) -> str:
@@ -132,7 +130,8 @@ class Architecture:
         if not self.filters:
             return " - ".join(map(str, self.dense_sizes))
         words = [" x ".join(map(str, self.image or ()))]
-        for n, kernel, window in zip(self.filters, self.kernels, self.windows, strict=True):
+        for block in self.blocks:
+            n, kernel, window = block.n_filters, block.grid.kernel, block.window
             pooled = f", {self.pooling} of {window} x {window}" if window > 1 else ""
             words.append(f"{n} filter{'' if n == 1 else 's'} of {kernel} x {kernel}{pooled}")
         return " - ".join([*words, *map(str, self.dense_sizes[1:])])
@@ -140,10 +139,7 @@ class Architecture:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape by name: W1 ... WL, b1 ... bL, gamma1, beta1 ..., in the order of the flat vector."""
-        matrices = [
-            (kernel**2 * before.channels, after.channels)
-            for (before, after, _), kernel in zip(self.maps, self.kernels, strict=True)
-        ]
+        matrices = [(block.grid.patch_size, block.n_filters) for block in self.blocks]
         matrices += pairwise(self.dense_sizes)
         shapes: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
         shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in enumerate(matrices, start=1)}

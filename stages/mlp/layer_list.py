@@ -12,7 +12,7 @@ from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
-from stages.mlp.layers.convolution import Convolution, PatchGrid
+from stages.mlp.layers.convolution import Convolution
 from stages.mlp.layers.dense import Dense
 from stages.mlp.layers.dropout import Dropout
 from stages.mlp.layers.feature_maps import MapsToRows, RowsToMaps
@@ -50,19 +50,20 @@ def make_layers(architecture: Architecture, vectors: Vectors, rng: np.random.Gen
 def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> Iterator[Layer]:
     """For each convolution: convolution, normalisation, activation, pooling."""
     dtype, activation = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation]
-    settings = zip(architecture.maps, architecture.kernels, architecture.strides, architecture.windows, strict=True)
-    for i, ((before, after, pooled), kernel, stride, window) in enumerate(settings, start=1):
-        shape = (after.height, after.channels, after.width, m)
+    blocks = architecture.blocks
+    for i, block in enumerate(blocks, start=1):
+        maps = block.convolved
+        shape = (maps.height, maps.channels, maps.width, m)
         if i == 1:
-            yield RowsToMaps(before, m, dtype)
-        yield Convolution(*vectors.weights_of(i), PatchGrid(before, kernel, stride), m, first=i == 1)
+            yield RowsToMaps(block.grid.maps, m, dtype)
+        yield Convolution(*vectors.weights_of(i), block.grid, m, first=i == 1)
         if architecture.batch_norm:
             yield vectors.batch_norm(i, shape)
         yield activation(shape, dtype)
-        if window > 1:
-            yield POOLINGS[architecture.pooling](after, window, m, dtype)
-        if i == len(architecture.filters):
-            yield MapsToRows(pooled, m, dtype)
+        if block.window > 1:
+            yield POOLINGS[architecture.pooling](maps, block.window, m, dtype)
+    if blocks:
+        yield MapsToRows(blocks[-1].pooled, m, dtype)
 
 
 def dense_part(architecture: Architecture, vectors: Vectors, rng: np.random.Generator, m: int) -> Iterator[Layer]:

@@ -172,7 +172,7 @@ def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list
     """Warnings: a training ended by max_seconds, an accuracy that is biased, a kernel that is too large."""
     parameters, images = members[0].parameters, members[0].images
     warnings = []
-    kernels = [member.architecture.kernels[0] for member in members if member.architecture.filters]
+    kernels = [member.architecture.blocks[0].grid.kernel for member in members if member.architecture.filters]
     if max(kernels, default=0) > max(images.height, images.width):
         warnings.append(
             f"the first kernel, train.kernel = {max(kernels)}, is larger than the images, "

@@ -41,20 +41,16 @@ def layers_of(network: Network) -> list[dict[str, Any]]:
     """
     architecture = network.architecture
     found: list[dict[str, Any]] = []
-    for i in range(1, architecture.n_layers + 1):
-        shape, activation = network.weights[f"W{i}"].shape, {"kind": architecture.activation}
-        if i > len(architecture.filters):
-            found.append({"kind": "Dense", "shape": shape})
-            found += [activation] if i < architecture.n_layers else []
-            continue
-        before, after, _ = architecture.maps[i - 1]
-        kernel, stride, window = (
-            each[i - 1] for each in (architecture.kernels, architecture.strides, architecture.windows)
-        )
-        convolution = {"kind": "Convolution", "shape": shape, "maps": asdict(before)}
-        found += [{**convolution, "kernel": kernel, "stride": stride}, activation]
-        if window > 1:
-            found.append({"kind": architecture.pooling, "maps": asdict(after), "window": window})
+    activation = {"kind": architecture.activation}
+    for i, block in enumerate(architecture.blocks, start=1):
+        grid, shape = block.grid, network.weights[f"W{i}"].shape
+        convolution = {"kind": "Convolution", "shape": shape, "maps": asdict(grid.maps)}
+        found += [{**convolution, "kernel": grid.kernel, "stride": grid.stride}, activation]
+        if block.window > 1:
+            found.append({"kind": architecture.pooling, "maps": asdict(block.convolved), "window": block.window})
+    for i in range(len(architecture.filters) + 1, architecture.n_layers + 1):
+        found.append({"kind": "Dense", "shape": network.weights[f"W{i}"].shape})
+        found += [activation] if i < architecture.n_layers else []
     return found
 
 

@@ -63,5 +63,5 @@ def caption_of_weights(networks: Sequence[Network], height: int, width: int) -> 
 
 def looked_at(network: Network, height: int, width: int) -> tuple[int, int]:
     """Height and width of what a unit of the first layer looks at: the image, or the part under a kernel."""
-    kernels = network.architecture.kernels
-    return (kernels[0], kernels[0]) if kernels else (height, width)
+    blocks = network.architecture.blocks
+    return (blocks[0].grid.kernel, blocks[0].grid.kernel) if blocks else (height, width)

@@ -38,6 +38,17 @@ class PatchGrid:
         """Width of the border above and on the left."""
         return (self.kernel - 1) // 2
 
+    @property
+    def patch_size(self) -> int:
+        """Values of a patch."""
+        return self.kernel**2 * self.maps.channels
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of ``Patches.columns`` for one row: lines with the border, kernel, channels, places."""
+        maps = self.maps
+        return maps.height + self.kernel - 1, self.kernel, maps.channels, self.maps_out(1).width
+
     def maps_out(self, n_filters: int) -> FeatureMaps:
         """What ``n_filters`` filters make of the maps."""
         return self.maps.convolved(n_filters, self.stride)
@@ -114,11 +125,9 @@ class Patches:
     """
 
     def __init__(self, grid: PatchGrid, m: int, dtype: npt.DTypeLike) -> None:
-        maps, out = grid.maps, grid.maps_out(1)
-        n_lines = max(grid.border + maps.height, grid.stride * (out.height - 1) + grid.kernel)
-        self.columns = np.zeros((n_lines, grid.kernel, maps.channels, out.width, m), dtype)
-        self.lines = stacks_of(grid.kernel, self.columns)[: grid.stride * out.height : grid.stride]
-        self._inside = self.columns[grid.border : grid.border + maps.height]
+        self.columns = np.zeros((*grid.shape, m), dtype)
+        self.lines = stacks_of(grid.kernel, self.columns)[:: grid.stride]
+        self._inside = self.columns[grid.border : grid.border + grid.maps.height]
         self._seen = grid.seen()
 
     def fill(self, X: Floats) -> None:

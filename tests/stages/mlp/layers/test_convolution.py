@@ -159,19 +159,24 @@ def test_a_model_file_of_the_version_before_is_refused_for_its_kernels_lie_other
         load(tmp_path / "old.npz")
 
 
+def maps_of(architecture: Architecture) -> list[tuple[FeatureMaps, ...]]:
+    """Of each convolution: the maps before it, after it, and after pooling."""
+    return [(block.grid.maps, block.convolved, block.pooled) for block in architecture.blocks]
+
+
 def test_maps_are_as_large_as_there_are_strides_and_windows_in_the_image() -> None:
     architecture = Architecture(24, 3, (), filters=(2, 5), kernel=(5, 2), stride=(2, 3), image=(8, 3))
     image, first, second = FeatureMaps(1, 8, 3), FeatureMaps(2, 4, 2), FeatureMaps(5, 2, 1)
-    assert architecture.maps == ((image, first, first), (first, second, second))
+    assert maps_of(architecture) == [(image, first, first), (first, second, second)]
     assert architecture.shapes == {"W1": (25, 2), "W2": (8, 5), "W3": (10, 3), "b1": (2,), "b2": (5,), "b3": (3,)}
     architecture = Architecture(24, 3, (), filters=(2, 5), kernel=3, stride=1, pool=(2, 1), image=(8, 3))
     unpooled, pooled = FeatureMaps(2, 8, 3), FeatureMaps(2, 4, 2)
-    assert architecture.maps == ((image, unpooled, pooled), (pooled, FeatureMaps(5, 4, 2), FeatureMaps(5, 4, 2)))
+    assert maps_of(architecture) == [(image, unpooled, pooled), (pooled, FeatureMaps(5, 4, 2), FeatureMaps(5, 4, 2))]
 
 
 def test_large_feature_maps_go_through_in_smaller_chunks() -> None:
     large = Architecture(2**14, 10, filters=(64,), image=(128, 128))
-    assert chunks_of(large, 100)[0].stop * large.maps[0][1].size <= 2**22
+    assert chunks_of(large, 100)[0].stop * large.blocks[0].convolved.size <= 2**22
     large = Architecture(2**14, 10, filters=(32, 8), kernel=4, stride=1, image=(128, 128))
     assert chunks_of(large, 100)[0].stop * 131 * 4 * 32 * 128 <= 2**22
     assert chunks_of(Architecture(784, 10), 1000) == [slice(0, 512), slice(512, 1024)]
