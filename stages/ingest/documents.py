@@ -13,7 +13,7 @@ class DataSource(Document, frozen=True):
     """``ingest/source.json``: where the data came from, and what must be known of that place.
 
     ``is_sample`` says whether it is the bundled sample, ``holds_test_images`` whether the training set holds test
-    images of Kaggle's Digit Recognizer, as MNIST does: then a score on those says nothing.
+    images: those of Kaggle's Digit Recognizer, as MNIST does, or a part of the test set. A score on them says nothing.
     It stands apart from the profile so that the same data from another place trains nothing anew.
     """
 

@@ -41,7 +41,7 @@ from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
 from stages.ingest.profile import Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
-from stages.ingest.sources.leakage import NOTICE
+from stages.ingest.sources.leakage import NOTICE, notice_of_shared
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted, readable, shortened
 from stages.shared.parquet import write_table
@@ -93,10 +93,11 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         profile = make_profile(train, test, shape, submission, task)
     write_table(outputs["ingest/ids.parquet"], {submission.id_name: ids})
     outputs["ingest/profile.json"].write_bytes(encode_document(profile))
+    is_noted = task.sources.get("test_images") is not None
+    notice = NOTICE if is_noted or is_mnist(train.summary) else ""
+    notice = notice or notice_of_shared(test.summary.n_shared_images(train.summary), profile.n_test)
     source = DataSource(
-        source=readable(task.origin),
-        is_sample=task.origin == SAMPLE_ORIGIN,
-        holds_test_images=task.sources.get("test_images") is not None or is_mnist(train.summary),
+        source=readable(task.origin), is_sample=task.origin == SAMPLE_ORIGIN, holds_test_images=bool(notice)
     )
     outputs["ingest/source.json"].write_bytes(encode_document(source))
     figures: dict[str, AnyFigure] = {
@@ -112,8 +113,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *classes_without_rows(train, parameters),
         *profile.suspicions(),
     )
-    is_told = NOTICE in task.sources.notice  # by the note beside the file, before the run began
-    return Outcome(figures, warnings, notice=NOTICE if source.holds_test_images and not is_told else "")
+    return Outcome(figures, warnings, notice="" if is_noted else notice)  # the note was told before the run began
 
 
 def prepare_checks() -> None:

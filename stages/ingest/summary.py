@@ -87,3 +87,7 @@ class Summary:
     def shared_rows(self, other: Summary) -> NDArray[np.int64]:
         """Which rows' images stand in ``other`` as well, ascending."""
         return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))
+
+    def n_shared_images(self, other: Summary) -> int:
+        """How many images stand in ``other`` as well; one that stands in several rows counts once."""
+        return len(np.intersect1d(np.concatenate(self.hashes), np.concatenate(other.hashes)))

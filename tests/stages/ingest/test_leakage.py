@@ -1,4 +1,4 @@
-"""MNIST is known by its labels, whatever its file is called; nothing else is taken for it."""
+"""Test images in the training set are known: MNIST by its labels, any set by its images; and nothing else is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.ingest.csv.parse import Rows, hash_images
+from stages.ingest.csv.parse import ParsedRows, hash_images
 from stages.ingest.mnist_labels import COUNTS, PARTS, is_mnist
 from stages.ingest.sources.leakage import NOTE, NOTICE
 from stages.ingest.summary import Summary
@@ -26,7 +26,7 @@ def summary(labels: Sequence[Any], block: int = 700) -> Summary:
     for start in range(0, len(labels), block):
         part = list(labels[start : start + block])
         pixels = np.zeros((1, len(part)), np.uint8)
-        found.add(Rows(pixels, hash_images(pixels), labels=part, ids=[]))
+        found.add(ParsedRows(pixels, hash_images(pixels), labels=part, ids=[]))
     return found
 
 
@@ -66,3 +66,27 @@ def test_ingest_marks_it_and_gives_notice_once(ingest: Any, tmp_path: Path, *, n
     outcome = ingest(files | ({NOTE: NOTICE} if noted else {}))
     assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is True
     assert outcome.notice == ("" if noted else NOTICE)
+
+
+def sets_that_share(n_shared: int, n_test: int, n_blank: int = 0) -> dict[str, str]:
+    """Files of 2 x 2 images without an order of MNIST's, of which some test images are training images as well."""
+    images = np.random.default_rng(3).permutation(256**2)[: 400 + n_test]
+    train, test = images[:400], np.append(images[:n_shared], images[400 : 400 + n_test - n_shared])
+    test[n_shared : n_shared + n_blank] = train[399]  # the same image again and again
+    pixels = [[f"{each % 256},{each // 256},7,255\n" for each in some] for some in (train, test)]
+    header = "pixel0,pixel1,pixel2,pixel3\n"
+    rows = (f"{row % 3},{line}" for row, line in enumerate(pixels[0]))
+    return {"train.csv": f"label,{header}{''.join(rows)}", "test.csv": f"{header}{''.join(pixels[1])}"}
+
+
+@pytest.mark.parametrize(
+    ("n_shared", "n_test", "n_blank", "marked"),
+    [(20, 200, 0, True), (19, 200, 0, False), (30, 3000, 0, True), (29, 3000, 0, False), (0, 200, 50, False)],
+    ids=["20 of 200", "too few", "1 %", "less than 1 %", "one image again and again"],
+)
+def test_test_images_in_the_training_set_are_known_whatever_the_order(
+    ingest: Any, tmp_path: Path, n_shared: int, n_test: int, n_blank: int, *, marked: bool
+) -> None:
+    outcome = ingest(sets_that_share(n_shared, n_test, n_blank))
+    assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is marked
+    assert outcome.notice.startswith(f"The training set holds {n_shared} of the {n_test:,} TEST IMAGES") is marked
