@@ -34,6 +34,8 @@ def file_digest(path: Path) -> str:
 def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
     """Hash several files side by side; hashing releases the interpreter lock."""
     distinct = sorted(set(paths))
+    if len(distinct) < 2:  # no thread is worth starting
+        return {path: file_digest(path) for path in distinct}
     with ThreadPoolExecutor(max_workers=4) as pool:
         return dict(zip(distinct, pool.map(file_digest, distinct), strict=True))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ class Rung:
     divisor: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is remembered
 class Sweep:
     """The trials, and how they are compared: by the first of the ``metrics``; the others break ties."""
 
@@ -60,7 +61,7 @@ class Sweep:
         """The settings that are tried."""
         return tuple(self.trials[0].settings)
 
-    @property
+    @cached_property  # every trial asks, and the answer needs all of them
     def id(self) -> str:
         """The name of the sweep: the same trials, compared in the same way, have the same."""
         trials = [
