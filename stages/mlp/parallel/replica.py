@@ -71,7 +71,6 @@ class Replica:
         network = shared.network
         self.index, self.group, self.shared, self.warper = index, group, shared, warper
         self.rng = np.random.default_rng(0)
-        self.loss, self.n_correct = 0.0, 0  # of the last batch, over all replicas
         self._make_step = partial(
             Step,
             architecture=network.architecture,
@@ -96,14 +95,17 @@ class Replica:
         """Which rows of a batch are this replica's."""
         return batch[part_of(len(batch), self.index, self.group.count)]
 
-    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, when: When) -> None:
-        """One step of the training: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``."""
+    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, when: When) -> tuple[float, int]:
+        """One step of the training: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``.
+
+        Returns the summed loss of the whole batch, and how many of its rows were right, before the update.
+        """
         self.find_gradient(X, Y, rows, n_rows)
         self.group.wait(self.index)  # for the others' gradients
-        self.loss, n_correct = self.shared.measured.sum(axis=0).tolist()
-        self.n_correct = int(n_correct)
+        loss, n_correct = self.shared.measured.sum(axis=0).tolist()
         self.update_share(when)
         self.group.wait(self.index)  # for the others' updates
+        return loss, int(n_correct)
 
     def find_gradient(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> None:
         """Write the gradient of this replica's rows, and how they did, to where all replicas see it."""

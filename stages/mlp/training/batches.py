@@ -61,8 +61,8 @@ class Batches:
             if index == 0 and is_late():
                 self.last[0] = k
             when = training.when((number - 1) * training.n_epoch_steps + k)
-            replica.step(X, Y, rows, n_rows, when)
-            yield replica.loss, replica.n_correct, n_rows, when.learning_rate
+            loss, n_correct = replica.step(X, Y, rows, n_rows, when)
+            yield loss, n_correct, n_rows, when.learning_rate
             if k == self.last[0]:
                 break
         if index == 0:
