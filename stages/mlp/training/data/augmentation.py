@@ -91,17 +91,11 @@ class Warp:
         # What a displacement is made of: the two centred coordinates, a constant, and smooth waves.
         waves, self._wave_rms = smooth_waves(augmentation, height, width)
         self._basis = np.vstack([y - (height - 1) / 2, x - (width - 1) / 2, np.ones(n), waves]).astype(dtype)
-        self._coefficients = np.empty((FIELDS, 2, len(self._basis)), dtype)
-        self._displacement = np.empty((FIELDS, 2, n), dtype)
 
         # Positions count from the corner of an image with a border of zeros, one pixel wide. Whatever lies
         # further out is drawn back to that border, and so is black.
         self._grid = np.stack([y + 1, x + 1]).astype(dtype)
         self._last = np.array([[height + 1], [width + 1]], dtype)
-        self._position = np.empty((FIELDS, 2, n), dtype)
-        self._corner = np.empty((FIELDS, 2, n), dtype)
-        self._nearness = np.empty((2, FIELDS, 2, n), dtype)  # to the corner before the position, and after it
-        self._first = np.empty((FIELDS, n), np.intp)
         self._neighbours = np.empty((FIELDS, n, 4), np.intp)
         self._weights = np.empty((FIELDS, n, 1, 4), dtype)
         self._next = FIELDS  # the first field that is not yet used
@@ -144,36 +138,29 @@ class Warp:
     def draw(self, rng: np.random.Generator) -> Floats:
         """Draw the next fields: displacements in pixels, (FIELDS, 2, height * width), of rows and of columns.
 
-        A warped image shows at each pixel what the original holds at that pixel plus its displacement. The
-        array is a buffer that the next call overwrites.
+        A warped image shows at each pixel what the original holds at that pixel plus its displacement.
         """
-        self._coefficients[:, :, :3] = random_affine(self.augmentation, min(self.height, self.width), FIELDS, rng)
-        self._coefficients[:, :, 3:] = self._wave_rms * rng.standard_normal((FIELDS, 2, len(self._wave_rms)))
-        n_terms, n = self._basis.shape
+        affine = random_affine(self.augmentation, min(self.height, self.width), FIELDS, rng)
+        waves = self._wave_rms * rng.standard_normal((FIELDS, 2, len(self._wave_rms)))
+        coefficients = np.concatenate([affine, waves], axis=2).astype(self._basis.dtype)
         # One product for all fields: (2 * FIELDS, n_terms) @ (n_terms, n)
-        np.matmul(self._coefficients.reshape(-1, n_terms), self._basis, out=self._displacement.reshape(-1, n))
-        self._aim()
+        displacement: Floats = (coefficients.reshape(2 * FIELDS, -1) @ self._basis).reshape(FIELDS, 2, -1)
+        self._aim(displacement)
         self._next = 0
-        return self._displacement
+        return displacement
 
-    def _aim(self) -> None:
-        """Find each position's four neighbours in the padded image, and their bilinear weights."""
-        position, corner, (before, after) = self._position, self._corner, self._nearness
-        np.add(self._displacement, self._grid, out=position)
-        np.maximum(position, 0, out=position)
-        np.minimum(position, self._last, out=position)
-        np.floor(position, out=corner)
-        np.subtract(position, corner, out=after)
-        np.subtract(1, after, out=before)
-
-        row, column = corner[:, 0], corner[:, 1]
+    def _aim(self, displacement: Floats) -> None:
+        """Find each pixel's four neighbours in the padded image, and their bilinear weights."""
+        position = np.clip(displacement + self._grid, 0, self._last)
+        corner = np.floor(position)
+        after = position - corner
+        nearness = (1 - after, after)  # to the corner before the position, and to that after it
         row_length = self.width + 2
-        np.multiply(row, row_length, out=row)
-        np.add(row, column, out=self._first, casting="unsafe")  # whole numbers, exact in float32 up to 2**24
+        first = (corner[:, 0] * row_length + corner[:, 1]).astype(np.intp)  # exact in float32 up to 2**24
         for k in range(4):
             down, right = divmod(k, 2)
-            np.add(self._first, down * row_length + right, out=self._neighbours[:, :, k])
-            np.multiply(self._nearness[down, :, 0], self._nearness[right, :, 1], out=self._weights[:, :, 0, k])
+            np.add(first, down * row_length + right, out=self._neighbours[:, :, k])
+            np.multiply(nearness[down][:, 0], nearness[right][:, 1], out=self._weights[:, :, 0, k])
 
 
 def warped_copies(image: Floats, augmentation: Augmentation, rng: np.random.Generator, copies: int) -> Floats:
