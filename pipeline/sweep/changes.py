@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -26,28 +26,49 @@ class Change:
     after: Mapping[str, Any]
 
 
-def find_changes(project: Project, runs: tuple[Run, Run]) -> tuple[list[Change], list[str]]:
-    """Return the changes from the first run to the second, stage by stage, and what to say of raw files.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changes from one run to another.
 
-    Settings that say where raw files lie are one change. It is left out if a run's files are no longer there.
+    Attributes
+    ----------
+    all : the changes, stage by stage
+    places : settings for the raw files of whichever run has its files still, where the two have others
+    gone : the runs whose raw files are no longer there, where the two have others
+    """
+
+    all: tuple[Change, ...]
+    places: Mapping[str, Any]
+    gone: tuple[Run, ...]
+
+
+def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
+    """Return what changes from the first run to the second.
+
+    Settings that say where raw files lie are one change. It is left out if a run's files are no longer there. Raises
+    ConfigError if those of both are gone.
     """
     changes: list[Change] = []
-    notes: list[str] = []
+    kept: dict[str, Any] = {}
+    missing: list[Run] = []
     for stage in project.stages:
         if stage.sources:
             defaults = plain(stage.parameters())
             names = {f"{stage.name}.{key}": defaults[key] for key in stage.not_in_key}
             places = _between(stage, *({name: run.changed.get(name, names[name]) for name in names} for run in runs))
-            gone = [f"run {run.id}" for run in runs if not _has_its_files(project, stage, run)]
+            gone = [run for run in runs if not _has_its_files(project, stage, run)]
             if gone and (places or _digests(runs[0]) != _digests(runs[1])):
-                whose = " and ".join(gone)
-                notes.append(f"the raw files of {whose} are no longer there: what the data did is not told")
+                missing += gone
+                kept |= (places.after if gone[0] is runs[0] else places.before) if places else {}
             elif places:
                 changes.append(places)
         settings = ({k: v for k, v in run.parameters.items() if k.partition(".")[0] == stage.name} for run in runs)
         together = _between(stage, *settings)
         changes += divided(together) if together else []
-    return changes, notes
+    if len(missing) > 1:
+        what = f"the raw files of runs {runs[0].id} and {runs[1].id} are no longer there"
+        raise ConfigError(what, hint="put the files of one of them where they were")
+    return Changes(tuple(changes), kept, tuple(missing))
 
 
 def _between(stage: Stage, first: Mapping[str, Any], second: Mapping[str, Any]) -> Change | None:
@@ -77,15 +98,16 @@ def _has_its_files(project: Project, stage: Stage, run: Run) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The settings of a run, on which changes are made."""
+    """The settings of a run, on which changes are made; ``places`` say where raw files lie that have moved since."""
 
     project: Project
     run: Run
+    places: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, settings: Mapping[str, Any]) -> Config:
         """Resolve the settings of the run with others in their place; raises ConfigError if they do not fit."""
         run, stages = self.run, self.project.stages
-        parameters = {**run.parameters, **settings}
+        parameters = {**run.parameters, **self.places, **settings}
         changed = {name: value for name, value in run.changed.items() if name not in parameters}
         like = EarlierSettings(f"run {run.id}", None, changed, parameters)
         return load_config(stages, {}, self.project.folder, environment={}, like=like)

@@ -13,12 +13,13 @@ from statistics import mean
 import msgspec
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, SweepError
 from pipeline.logs.run_log import Run, read_runs
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors
 from pipeline.sweep.changes import Base, Change, find_changes, joined
 from pipeline.sweep.objective import Metric, Objective
+from pipeline.sweep.results import TrialResult
 from pipeline.sweep.run_sweep import Screen, find_done, find_results, run_sweep
 from pipeline.sweep.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
 from pipeline.sweep.trials import Sweep, make_sweep
@@ -35,7 +36,7 @@ class Experiment:
     without_bearing : those that cannot
     orders : in which the changes are made
     trials : for each seed, the number of the trial with these changes
-    notes : what the explanation leaves out
+    gone : the run whose raw files are no longer there, where the two have others
     """
 
     runs: tuple[Run, Run]
@@ -44,7 +45,7 @@ class Experiment:
     orders: tuple[Order, ...]
     sweep: Sweep
     trials: tuple[Mapping[Made, int], ...]
-    notes: tuple[str, ...]
+    gone: tuple[Run, ...]
 
     @property
     def metric(self) -> Metric:
@@ -84,15 +85,14 @@ def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run
                 hint=f"pipeline runs shows what each run did; take runs that did {metric.stage}",
             )
     concerned = {metric.stage, *ancestors(metric.stage, project.stages)}
-    found, notes = find_changes(project, runs)
-    changes = [change for change in found if change.stage in concerned]
+    found = find_changes(project, runs)
+    changes = [change for change in found.all if change.stage in concerned]
     if not changes:
         raise ConfigError(
             f"runs {runs[0].id} and {runs[1].id} differ in no setting that has a bearing on {metric.name}",
-            where="; ".join(notes),
             hint=f"pipeline diff {runs[0].id} {runs[1].id} shows what else differs",
         )
-    base = Base(project, runs[0])
+    base = Base(project, runs[0], found.places)
     changes = joined(base, changes)
     orders = orders_of(len(changes))
     settings = [
@@ -104,13 +104,13 @@ def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run
     return Experiment(
         runs=runs,
         changes=tuple(changes),
-        without_bearing=tuple(change for change in found if change.stage not in concerned),
+        without_bearing=tuple(change for change in found.all if change.stage not in concerned),
         orders=orders,
         sweep=sweep,
         trials=tuple(
             {made: number_of[_in_full(base.config(each))] for made, each in of_seed.items()} for of_seed in settings
         ),
-        notes=tuple(notes),
+        gone=found.gone,
     )
 
 
@@ -133,13 +133,9 @@ def cost_of(project: Project, experiment: Experiment) -> Cost:
 
 
 def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: bool = True) -> Explanation:
-    """Make the runs that are missing, and return each change's share; raises PipelineError if one fails."""
-    results = {result.trial.number: result for result in run_sweep(project, experiment.sweep, screen, wait=wait)}
-    for result in results.values():
-        if result.problem:
-            where = " ".join(setting_texts(result.trial.settings))
-            hint = f"pipeline run all --like {experiment.runs[0].id}, with these settings, shows more"
-            raise StageError(f"a run between the two failed: {result.problem}", where=where, hint=hint)
+    """Make the runs that are missing, and return each change's share; raises PipelineError as soon as one fails."""
+    going = run_sweep(project, experiment.sweep, _FirstFailureEnds(screen), wait=wait)
+    results = {result.trial.number: result for result in going}
     values = [
         {made: results[number].values[experiment.metric.name] for made, number in of_seed.items()}
         for of_seed in experiment.trials
@@ -151,14 +147,37 @@ def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: b
         movement=over_seeds([of_seed[every] - of_seed[none] for of_seed in values]),
         before=mean(of_seed[none] for of_seed in values),
         after=mean(of_seed[every] for of_seed in values),
-        notes=(*experiment.notes, *_made_anew(project, experiment, (none, every))),
+        notes=tuple(_notes(project, experiment, (none, every))),
     )
 
 
-def _made_anew(project: Project, experiment: Experiment, ends: tuple[Made, Made]) -> list[str]:
-    """Say which of the two runs is not what the explanation found for its settings."""
-    stage, notes = experiment.metric.stage, []
+class _FirstFailureEnds:
+    """A screen of a sweep that ends with the first trial that fails: without it nothing can be told."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.watching, self.notice, self._screen = screen.watching, screen.notice, screen
+
+    def finished(self, result: TrialResult, sweep: Sweep) -> None:
+        self._screen.finished(result, sweep)
+        if result.problem:
+            raise SweepError(
+                f"a run between the two failed: {result.problem}",
+                where=" ".join(setting_texts(result.trial.settings)),
+                hint="some of these settings hold only together: compare runs that differ in fewer of them",
+            )
+
+
+def _notes(project: Project, experiment: Experiment, ends: tuple[Made, Made]) -> list[str]:
+    """Say what the explanation leaves out, and which of the two runs is not what it found for the run's settings."""
+    stage = experiment.metric.stage
+    notes = [
+        f"the raw files of run {run.id} are no longer there: it was made with those of the other run, so what the data "
+        "did is not told"
+        for run in experiment.gone
+    ]
     for run, made in zip(experiment.runs, ends, strict=True):
+        if run in experiment.gone:
+            continue
         trial = experiment.sweep.trials[experiment.trials[0][made] - 1]
         assert trial.config is not None  # noqa: S101 - it has just been run
         found = find_results(replace(project, closures={}), experiment.sweep, trial.config, set())

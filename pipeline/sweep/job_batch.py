@@ -103,18 +103,21 @@ def do_jobs(
 ) -> Generator[tuple[int, JobKey, JobResult]]:
     """Do all jobs of the requests, and yield for each, as it is done, its request's number, its key and its result.
 
+    Requests of the same work have the same jobs, which are done once: two workers would write the same checkpoints.
     Raises PipelineError if the workers themselves fail. Closing the generator ends the jobs that are going on.
     """
     for numbers in grouped(requests):
         jobs: dict[str, JobRequest] = {}
-        owners: dict[str, tuple[int, JobKey]] = {}
+        names: dict[JobKey, str] = {}
+        owners: dict[str, list[tuple[int, JobKey]]] = {}
         for number in numbers:
             request = requests[number]
             environment = environment_of(request.function) if execution.is_cluster else {}
             for name, job in request.jobs.items():
-                key = f"{number}-{name}"
-                jobs[key] = JobRequest(request.function, job, request.scratch, environment)
-                owners[key] = number, (request.scratch, name)
+                key = (request.scratch, name)
+                own = names.setdefault(key, f"{number}-{name}")
+                jobs[own] = JobRequest(request.function, job, request.scratch, environment)
+                owners.setdefault(own, []).append((number, key))
         results = make_workers(execution, progress, log).run(
             "pipeline.sweep.job_batch:attempt",
             jobs,
@@ -124,8 +127,9 @@ def do_jobs(
             most=request.most,
         )
         with closing(results):
-            for key, result in results:
-                yield *owners[key], result
+            for own, result in results:
+                for number, key in owners[own]:
+                    yield number, key, result
 
 
 def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:

@@ -1,7 +1,7 @@
-"""Rows whose label is probably wrong, found from the probabilities of networks that were not trained on them.
+"""Rows whose label may be wrong, found from the probabilities of networks that were not trained on them.
 
-The method is confident learning: C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: Estimating
-uncertainty in dataset labels", Journal of Artificial Intelligence Research 70 (2021), section 3.
+C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: Estimating uncertainty in dataset labels", Journal of
+Artificial Intelligence Research 70 (2021): section 3 estimates which labels are wrong, and ranks by self-confidence.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.shared.arrays import Indices, Probabilities
 
@@ -20,20 +21,21 @@ class Suspects:
     Attributes
     ----------
     positions : of the k suspects among the m rows that were judged, (k,)
-    suggested : index of the class that each probably belongs to, (k,)
+    suggested : index of the class that is predicted for each, (k,)
+    are_confident : whether the label is probably wrong, and not just in doubt, (k,)
     """
 
     positions: Indices
     suggested: Indices
+    are_confident: NDArray[np.bool_]
 
 
 def find_suspects(P: Probabilities, given: Indices, rows: Indices) -> Suspects:
-    """Find the rows that probably belong to another class than their label says.
+    """Find the rows for which another class is predicted than their label says, and rank them.
 
-    A class's threshold is the mean probability that its own rows have for it. A row belongs confidently to the class
-    with the highest probability among those whose threshold it reaches. It is a suspect if that is not its label's.
-    Suspects are ranked by the margin, the probability of the label less that of the suggested class; equal ones by row
-    number.
+    They are ranked by self-confidence, which is the probability of the label; equal ones by row number. A class's
+    threshold is the mean self-confidence of the rows with that label. The label of a row is probably wrong if, of the
+    classes whose threshold the row reaches, the likeliest is another one.
 
     Parameters
     ----------
@@ -42,14 +44,14 @@ def find_suspects(P: Probabilities, given: Indices, rows: Indices) -> Suspects:
     rows : the rows' numbers, (m,)
     """
     m, n_classes = P.shape
+    predicted = P.argmax(axis=1)  # (m,)
     p_given = P[np.arange(m), given].astype(np.float64)  # (m,)
     n_rows = np.bincount(given, minlength=n_classes)
     totals = np.bincount(given, weights=p_given, minlength=n_classes)
     # A class without rows has no threshold that could be reached.
     thresholds = np.where(n_rows > 0, totals / np.maximum(n_rows, 1), np.inf)  # (n_classes,)
     reached = np.where(thresholds <= P, P, -1.0)  # (m, n_classes)
-    confident = reached.argmax(axis=1)
-    positions = np.flatnonzero((reached.max(axis=1) >= 0) & (confident != given))
-    margin = p_given[positions] - P[positions, confident[positions]]
-    positions = positions[np.lexsort((rows[positions], margin))]
-    return Suspects(positions, confident[positions])
+    are_confident = (reached.max(axis=1) >= 0) & (reached.argmax(axis=1) != given)  # (m,)
+    positions = np.flatnonzero(predicted != given)
+    positions = positions[np.lexsort((rows[positions], p_given[positions]))]
+    return Suspects(positions, predicted[positions], are_confident[positions])

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A training row whose label is probably wrong.
+    """A training row whose label may be wrong.
 
-    ``line`` counts from 1 in the training file, ``row`` from 0 in train.parquet.
+    ``line`` counts from 1 in the training file, ``row`` from 0 in train.parquet. ``is_confident`` is whether the label
+    is probably wrong, and not just in doubt.
     """
 
     line: int
@@ -37,6 +38,7 @@ class Suspect:
     suggested: Label
     p_label: float
     p_suggested: float
+    is_confident: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Found:
     suspects: tuple[Suspect, ...]
     n_judged: int
     n_rows: int
+
+    @property
+    def n_confident(self) -> int:
+        """How many labels are probably wrong."""
+        return sum(each.is_confident for each in self.suspects)
 
 
 def find_in_results(ingest: Current, encode: Current, evaluate: Current) -> Found:
@@ -84,8 +91,15 @@ def find_in_results(ingest: Current, encode: Current, evaluate: Current) -> Foun
             suggested=classes[suggested],
             p_label=shortest(P[at, given[at]]),
             p_suggested=shortest(P[at, suggested]),
+            is_confident=is_confident,
         )
-        for at, suggested, line in zip(found.positions.tolist(), found.suggested.tolist(), lines.tolist(), strict=True)
+        for at, suggested, is_confident, line in zip(
+            found.positions.tolist(),
+            found.suggested.tolist(),
+            found.are_confident.tolist(),
+            lines.tolist(),
+            strict=True,
+        )
     )
     return Found(suspects, len(rows), contract.rows)
 

@@ -1,4 +1,4 @@
-"""`pipeline suspects`: training rows whose label is probably wrong."""
+"""`pipeline suspects`: training rows whose label may be wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 @project_options
 def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: bool) -> None:
-    """List training rows whose label is probably wrong.
+    """List training rows whose label may be wrong, the likeliest first.
 
     They are found from the probabilities of networks that were not trained on them (confident learning; Northcutt and
     others, 2021). Without folds, only the validation rows are judged. After a run with folds, as with --set
@@ -47,6 +47,7 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
             {
                 "judged": found.n_judged,
                 "rows": found.n_rows,
+                "probably_wrong": found.n_confident,
                 "suspects": [asdict(each) for each in found.suspects],
             }
         )
@@ -63,7 +64,7 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
 
     if not suspects:
         return
-    columns = ["line", "row", "label", "its probability", "probably", "with probability"]
+    columns = ["line", "row", "label", "its probability", "predicted", "with probability", "remark"]
     table = [
         (
             f"{each.line:,}",
@@ -72,6 +73,7 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
             percent(each.p_label),
             str(each.suggested),
             percent(each.p_suggested),
+            "probably wrong" if each.is_confident else "",
         )
         for each in suspects
     ]
@@ -88,13 +90,13 @@ def tell_number(found: Found, most: int, output: str | None) -> None:
     from pipeline.terminal.output import echo, notify
     from stages.shared.messages import counted, is_or_are, readable
 
-    n, judged = len(found.suspects), counted(found.n_judged, "label")
-    share = f" ({percent(n / found.n_judged)})" if n else ""
-    echo(f"{n:,} of {judged}{share} {is_or_are(n)} probably wrong")
+    n, n_confident = len(found.suspects), found.n_confident
+    share = f" ({percent(n_confident / found.n_judged)})" if n_confident else ""
+    echo(f"{n_confident:,} of {counted(found.n_judged, 'label')}{share} {is_or_are(n_confident)} probably wrong")
     if output:
         echo(f"{counted(n, 'row')} written to {readable(output)}")
     elif n > most:
-        echo(f"{n - most:,} of them are not shown: --most {n} shows all, --output FILE writes all")
+        echo(f"of {n:,} rows that are predicted otherwise, {most:,} are shown: --output FILE writes all")
     if n_left := found.n_rows - found.n_judged:
         hint = "pipeline run all --set train.folds=5 judges every row"
         notify(f"{counted(n_left, 'row was', 'rows were')} not judged, since the network was trained on them: {hint}")

@@ -57,7 +57,7 @@ def titles(findings: Findings) -> dict[str, str]:
         **({"members": "Network by network"} if findings.metrics.members else {}),
         **({"disagreements": "Where the networks disagree"} if findings.disagreements else {}),
         "mistakes": "The worst mistakes",
-        "suspects": "Labels that are probably wrong",
+        "suspects": "Labels that may be wrong",
         "unsure": "The least confident predictions",
         "calibration": "Is it right as often as it is sure?",
         "weights": "Weights of the first layer",
@@ -128,6 +128,7 @@ def examples(findings: Findings) -> dict[str, Any]:
             )
         ],
         "n_suspects": len(suspects.positions),
+        "n_probably_wrong": int(suspects.are_confident.sum()),
         "unsure": gallery(findings, least_sure(findings.P, findings.rows)[:n]),
     }
 

@@ -112,7 +112,27 @@ def test_raw_files_that_are_gone_are_left_out_and_told(toy: Toy, diff: Invoke) -
     found = told(diff)
     assert [set(each["after"]) for each in found["changes"]] == [{"power.exponent"}]
     assert any("raw files of run 1 are no longer there" in note for note in found["notes"])
-    assert any("run 1 was made with other code, libraries or data" in note for note in found["notes"])
+    assert len(found["notes"]) == 1
+
+
+def test_it_does_not_matter_which_runs_raw_files_are_gone(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
+    """The first run's file lay elsewhere, and is gone: the second run's is taken for both."""
+    other = tmp_path / "other.txt"
+    other.write_text("7\n8\n")
+    run(toy, load__path=str(other))
+    other.unlink()
+    run(toy, power__exponent=3)
+    found = told(diff)
+    assert [each["share"] for each in found["changes"]] == [total(exponent=3) - total()]
+    assert "raw files of run 1 are no longer there" in found["notes"][0]
+
+
+def test_if_nobodys_raw_files_are_there_nothing_is_explained(toy: Toy, diff: Invoke) -> None:
+    run(toy)
+    toy.raw.write_text("7\n8\n")
+    run(toy, power__exponent=3)
+    toy.raw.write_text("9\n")
+    assert "the raw files of runs 1 and 2 are no longer there" in diff(code=2).stderr
 
 
 def test_runs_that_differ_in_no_setting_are_not_explained(toy: Toy, diff: Invoke) -> None:
@@ -134,3 +154,12 @@ def test_a_run_without_the_metric_is_not_explained(toy: Toy, diff: Invoke) -> No
 def test_the_options_of_an_explanation_want_one(toy: Toy, call: Invoke) -> None:
     run(toy)
     assert "go with --explain" in call("diff", "1", "1", "--seeds", "2", code=2).stderr
+
+
+def test_after_a_failure_nothing_more_is_made(toy: Toy, diff: Invoke) -> None:
+    run(toy)
+    run(toy, total__start=5, power__exponent=3)
+    edit_log(toy, 1, {"total.fails": True})
+    n_runs = len(read_runs(toy.artifacts))
+    assert "compare runs that differ in fewer" in diff(code=1).stderr
+    assert len(read_runs(toy.artifacts)) < n_runs + 6  # of eight runs two are there

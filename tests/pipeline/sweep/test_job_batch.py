@@ -54,6 +54,14 @@ def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> No
     assert all(outcome.problem is None and outcome.seconds > 0 for outcome in found.values())
 
 
+def test_jobs_of_the_same_work_are_done_once_for_all_who_want_them(toy: Toy) -> None:
+    """Two at once would write the same checkpoint: the seconds tell that both got the result of one."""
+    found = do({1: request(toy, "a", {"x": 1}, most=2), 2: request(toy, "a", {"x": 1}, most=2)})
+    first, second = found[1, toy.work / "a", "x"], found[2, toy.work / "a", "x"]
+    assert first is second
+    assert first.value[0] == 45
+
+
 def test_jobs_that_read_the_same_files_go_to_the_workers_at_once(toy: Toy) -> None:
     first, second = request(toy, "a", {"x": 1}), request(toy, "b", {"x": 2, "y": 3})
     other_rows, others_too = request(toy, "c", {"x": 1}, rows=3), request(toy, "d", {"x": 1}, most=2)

@@ -77,18 +77,18 @@ def test_all_are_written_and_the_first_are_shown(exchanged: tuple[Path, set[int]
     with (tmp_path / "found.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [int(each["line"]) for each in written] == [each["line"] for each in suspects]
-    assert list(written[0]) == ["line", "row", "label", "suggested", "p_label", "p_suggested"]
+    assert list(written[0]) == ["line", "row", "label", "suggested", "p_label", "p_suggested", "is_confident"]
     first, second = suspects[:2]
     assert f"line {first['line']:,}: {first['label']} or {first['suggested']}" in shown
     assert f"line {second['line']:,}: " not in shown
-    assert f"{len(suspects)} of 1,438 labels" in shown
+    assert f"{sum(each['is_confident'] for each in suspects)} of 1,438 labels" in shown
 
 
 def test_the_report_draws_them(exchanged: tuple[Path, set[int]]) -> None:
     folder, _ = exchanged
     first = found_in(folder)["suspects"][0]
     report = (folder / "artifacts/evaluate/report.html").read_text()
-    assert f"Row {first['row']}: labelled {first['label']}, probably {first['suggested']}" in report
+    assert f"Row {first['row']}: labelled {first['label']}, taken for {first['suggested']}" in report
 
 
 def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -> None:
