@@ -35,8 +35,8 @@ class Activation(ABC):
         """Replace the input in ``Y`` by the output."""
 
     @abstractmethod
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        """Multiply ``dY`` by the derivative, where ``Y`` is the output and ``self.work`` is as ``apply`` left it."""
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        """Write the derivative, given the output ``Y``, into ``out``: this is ``self.work[0]`` as ``apply`` left it."""
 
     def forward(self, X: Floats) -> Floats:
         self.Y = X
@@ -44,7 +44,9 @@ class Activation(ABC):
         return X
 
     def backward(self, dY: Floats) -> Floats:
-        self.multiply_by_derivative(dY, self.Y)
+        derivative = self.work[0]
+        self.derivative(self.Y, out=derivative)
+        dY *= derivative
         return dY
 
     def predict(self, X: Floats) -> Floats:
@@ -57,10 +59,9 @@ class ReLU(Activation):
     def apply(self, Y: Floats) -> None:
         np.maximum(Y, 0, out=Y)
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        is_positive = self.work[0]  # 1 or 0 as floats: twice as fast as multiplying by booleans
-        np.greater(Y, 0, out=is_positive)
-        dY *= is_positive
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        # 1 or 0 as floats: twice as fast as multiplying by booleans.
+        np.greater(Y, 0, out=out)
 
 
 class LeakyReLU(Activation):
@@ -72,11 +73,9 @@ class LeakyReLU(Activation):
         np.multiply(Y, self.slope, out=self.work[0])
         np.maximum(Y, self.work[0], out=Y)
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        derivative = self.work[0]
-        np.greater(Y, 0, out=derivative)
-        np.maximum(derivative, self.slope, out=derivative)
-        dY *= derivative
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        np.greater(Y, 0, out=out)
+        np.maximum(out, self.slope, out=out)
 
 
 class ELU(Activation):
@@ -89,11 +88,9 @@ class ELU(Activation):
         np.maximum(Y, 0, out=Y)
         Y += negative
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        derivative = self.work[0]
-        np.minimum(Y, 0, out=derivative)
-        derivative += 1
-        dY *= derivative
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        np.minimum(Y, 0, out=out)
+        out += 1
 
 
 class GELU(Activation):
@@ -106,7 +103,7 @@ class GELU(Activation):
 
     def apply(self, Y: Floats) -> None:
         c, a = (2 / np.pi) ** 0.5, 0.044715
-        tanh, derivative = self.work
+        derivative, tanh = self.work
         np.square(Y, out=derivative)
         np.multiply(derivative, a * c, out=tanh)
         tanh += c
@@ -126,8 +123,8 @@ class GELU(Activation):
         np.subtract(1, tanh, out=tanh)
         derivative += tanh
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:  # noqa: ARG002 - the output does not give it
-        dY *= self.work[1]
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        pass  # `out` holds it already: found by `apply`
 
 
 class Tanh(Activation):
@@ -136,11 +133,9 @@ class Tanh(Activation):
     def apply(self, Y: Floats) -> None:
         np.tanh(Y, out=Y)
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        derivative = self.work[0]
-        np.square(Y, out=derivative)
-        np.subtract(1, derivative, out=derivative)
-        dY *= derivative
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        np.square(Y, out=out)
+        np.subtract(1, out, out=out)
 
 
 class Sigmoid(Activation):
@@ -152,11 +147,9 @@ class Sigmoid(Activation):
         Y += 1
         Y *= 0.5
 
-    def multiply_by_derivative(self, dY: Floats, Y: Floats) -> None:
-        derivative = self.work[0]
-        np.subtract(1, Y, out=derivative)
-        derivative *= Y
-        dY *= derivative
+    def derivative(self, Y: Floats, out: Floats) -> None:
+        np.subtract(1, Y, out=out)
+        out *= Y
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {
