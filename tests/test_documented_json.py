@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from made_kaggle import Kaggle
+from made_kaggle import Kaggle, answer
 
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
@@ -128,7 +128,8 @@ def test_upload(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", str(kaggle.folder))
     monkeypatch.setattr("stages.commands.upload.checked.require_honest", lambda _: None)  # it is the sample's
     printed(folder, "run", "all")
-    check("upload", printed(folder, "upload", "-m", "new", "--yes", "--no-wait"))
+    kaggle.will("submit", answer("Successfully submitted to Digits"))
+    check("upload", printed(folder, "upload", "-m", "new", "--competition", "digits", "--yes", "--no-wait"))
 
 
 def test_fetch(tmp_path: Path) -> None:

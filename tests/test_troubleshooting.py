@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from pipeline.cli import main
+from pipeline.errors import StageError
 from pipeline.history.verify import _rerun_problem
 from pipeline.store.store import Store
 from stages.commands.kaggle_program import Answer
@@ -66,6 +67,14 @@ def kaggle_says(folder: Path, text: str, patch: pytest.MonkeyPatch) -> str:
     program.chmod(0o755)
     patch.setenv("PATH", str(folder))
     return run(folder, "fetch")
+
+
+def sent_unsaid(folder: Path, _: pytest.MonkeyPatch) -> str:
+    (folder / "kaggle").write_text("#!/bin/sh\n")
+    (folder / "kaggle").chmod(0o755)
+    with pytest.raises(StageError) as told:
+        Destination("digit-recognizer", str(folder / "kaggle")).send(folder / "x.csv", "new")
+    return str(told.value)
 
 
 def locked(folder: Path) -> str:
@@ -188,7 +197,9 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "Kaggle cannot": lambda folder, patch: kaggle_says(folder, "Max retries exceeded with url: /v1", patch),
     "the ids of answers": lambda folder, _: other_answers(folder),
     "the list of submissions": lambda *_: listed_otherwise(),
-    "Kaggle refuses": lambda folder, patch: kaggle_says(folder, "403 Client Error: Forbidden", patch),
+    "Kaggle refuses the download": lambda folder, patch: kaggle_says(folder, "403 Client Error: Forbidden", patch),
+    "Kaggle refuses the token": lambda folder, patch: kaggle_says(folder, "403 for IntrospectToken", patch),
+    "it cannot be told": sent_unsaid,
 }
 FINISHED: dict[str, Callable[[Path], str]] = {
     "the result of train is damaged": damaged,

@@ -29,6 +29,8 @@ UNREACHABLE = re.compile(
     r"|Connection (?:refused|reset|aborted)|timed out|Network is unreachable"
 )
 USED_UP = re.compile(r"[Ss]ubmission not allowed|submission allowance|[Dd]aily (?:submission )?limit")
+# A token that Kaggle does not take, or that may not do this; and no other 403.
+NO_TOKEN = re.compile(r"\b403\b[^\n]*(?:OAuth|IntrospectToken)|Permission '(?!competitions\.)[^'\n]*' was denied")
 NOT_JOINED = re.compile(
     r"\b403\b|Forbidden|accept (?:its|this competition's) rules|competitions\.participate|don't have access"
 )
@@ -47,7 +49,15 @@ SECRETS = (
     (re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+"), rf"\1?{HIDDEN}"),  # a signed address
     (re.compile(r"\bKGAT_\w+|\b[0-9a-fA-F]{32,}\b"), HIDDEN),  # a token, a key
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)((?:token|key|password|secret)(?: is)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',}]{6,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]{4,}(?:\.[\w-]*)*"), HIDDEN),  # a JSON web token
+    (re.compile(r"(?i)(cookie[\"']?\s*[:=]\s*).+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)((?:token|key|passw(?:or)?d|secret|session[\w-]*)(?: is)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',}&;]+"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"(?i)\b(passw(?:or)?d)\s+(?!(?:is|was|for|of|and|or|must|has)\b)[^\s:=]+"), rf"\1 {HIDDEN}"),
 )
 
 
@@ -144,6 +154,8 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_
             where=what_it_said(said),
             hint="each team has a number of them a day; the next day begins at midnight UTC",
         )
+    if NO_TOKEN.search(said):
+        return StageError("Kaggle refuses the token (403)", where=what_it_said(said, 1), hint=CREDENTIALS)
     if NOT_JOINED.search(said):
         return StageError(
             f"Kaggle refuses {asked} (403): the competition's rules have not been accepted",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.commands.fetch.data_sets import DataFile, DataSet
+from stages.commands.data_sets import DataFile, DataSet
 
 NAMES = (
     "train-images-idx3-ubyte.gz",

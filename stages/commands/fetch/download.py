@@ -21,7 +21,7 @@ import requests
 
 from pipeline.errors import DataError, StageError, disk_full, shortened
 from pipeline.stage import Progress
-from stages.commands.fetch.data_sets import DataFile
+from stages.commands.data_sets import DataFile
 from stages.commands.kaggle_program import without_secrets
 
 CHUNK_BYTES = 2**16

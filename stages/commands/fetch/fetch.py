@@ -81,7 +81,7 @@ def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: boo
     """
     from pipeline.errors import ConfigError
     from pipeline.terminal.progress import Terminal
-    from stages.commands.fetch.data_sets import DATA_SETS
+    from stages.commands.data_sets import DATA_SETS
     from stages.commands.fetch.kaggle_download import fetch_competition
 
     data_set = DATA_SETS.get(name.lower())

@@ -54,12 +54,15 @@ class Validation:
 class Checked:
     """A copy of the submission that passed all checks: nobody can change it any more.
 
-    Its name holds the digest of its bytes, so that Kaggle's list says which submission a score belongs to.
+    Its name holds the digest of its bytes, so that Kaggle's list says which submission a score belongs to. ``origin``
+    is where the data came from, and ``is_counted`` says whether the ids are 1, 2, 3 and so on.
     """
 
     path: Path
     file: KnownFile
+    origin: str
     n_rows: int
+    is_counted: bool
     validation: Validation | None
 
 
@@ -94,7 +97,8 @@ def check(project: Project, folder: Path) -> Checked:
             hint="pipeline run all makes it anew; to send this one, repeat the settings that it was made with",
         )
     ingest = require_current(project, "ingest")
-    require_honest(read_document(ingest.folder / "source.json", DataSource, stage="ingest"))
+    source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
+    require_honest(source)
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
     path.write_bytes(data)
@@ -107,7 +111,14 @@ def check(project: Project, folder: Path) -> Checked:
     parameters = cast("SubmitParameters", project.config.parameters[MAKER])
     require_ids(submission.ids, ids_of_test_set(ingest, parameters.first_id))
     path = path.rename(folder / f"submission-{file.digest[:DIGITS]}.csv")
-    return Checked(path, file, len(submission.ids), find_validation(project, submit))
+    return Checked(
+        path,
+        file,
+        source.source,
+        n_rows=len(submission.ids),
+        is_counted=submission.ids == [str(number) for number in range(1, len(submission.ids) + 1)],
+        validation=find_validation(project, submit),
+    )
 
 
 def require_honest(source: DataSource) -> None:

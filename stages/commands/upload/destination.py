@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ConfigError, PipelineError
-from stages.commands.kaggle_program import SITE, Answer, call, refusal, require_competition
+from pipeline.errors import ConfigError, PipelineError, StageError
+from stages.commands.kaggle_program import SITE, Answer, call, refusal, require_competition, what_it_said
 
+# What is printed once Kaggle has a file: by Kaggle itself, and by its program since 2.0. Exit code 0 alone says little.
+SENT = re.compile(r"(?i)successfully submitted|submitted successfully|submission ref\b")
 UPLOAD_SECONDS, LIST_SECONDS = 300.0, 60.0  # that Kaggle's program may take
 
 
@@ -29,13 +32,19 @@ class Destination:
         Raises
         ------
         StageError
-            It refuses, or it did not say whether it has sent the file.
+            It refuses, or it did not say that it has sent the file.
         """
         hint = f"see whether it has arrived, {self.page}, before you try again"
         words = ["competitions", "submit", self.name, "-f", str(path), "-m", message]
         answer = call(self.program, words, seconds=UPLOAD_SECONDS, hint=hint)
         if not answer.is_done:
             raise refusal(self.name, answer, asked="the submission", did="did not send it", hint=hint)
+        if not SENT.search(answer.said):
+            raise StageError(
+                "it cannot be told whether Kaggle has the submission: its program ended without saying so",
+                where=what_it_said(answer.said),
+                hint=hint,
+            )
 
     def list(self) -> Answer:
         """Ask Kaggle's program for the list of submissions as CSV; raises StageError if that takes too long."""
@@ -51,15 +60,16 @@ def how_sent(competition: str) -> str:
     return f"kaggle {competition}"
 
 
-def require_words(competition: str, message: str) -> None:
-    """``competition`` may be a competition's name, and Kaggle's program takes ``message`` for a message.
+def require_words(competition: str | None, message: str) -> None:
+    """``competition``, if it is given, may be one's name, and Kaggle's program takes ``message`` for a message.
 
     Raises
     ------
     ConfigError
         They are not.
     """
-    require_competition(competition)
+    if competition is not None:
+        require_competition(competition)
     if not message.strip():
         raise ConfigError("the message is empty", hint="say what is new in this submission: -m 'more epochs'")
     if message.startswith("-"):

@@ -23,34 +23,52 @@ NAME = "public score"
 
 @click.command()
 @click.option("-m", "--message", required=True, help="What Kaggle shows beside the submission.")
-@click.option("--competition", default="digit-recognizer", show_default=True, help="Its name in the address.")
+@click.option(
+    "--competition",
+    metavar="NAME",
+    help="Its name in the address. Default: that of the zip in data/, or digit-recognizer.",
+)
 @click.option("--yes", is_flag=True, help="Send it without asking.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the public score.")
-@click.option("--force", is_flag=True, help="Send it even if the same bytes were sent before.")
+@click.option(
+    "--force", is_flag=True, help="Send it even if the same bytes were sent before, or look like another test set's."
+)
 @settings_options
 @json_option
 @project_options
 def upload(
-    place: ProjectOptions, message: str, competition: str, *, yes: bool, no_wait: bool, force: bool, as_json: bool
+    place: ProjectOptions,
+    message: str,
+    competition: str | None,
+    *,
+    yes: bool,
+    no_wait: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Send the submission to Kaggle, and wait for its public score.
 
     It must be up to date, intact, and for this test set. Kaggle's own program sends it. The score is kept, and pipeline
-    runs shows it. If Kaggle has no score yet, the same command looks for it again and sends nothing.
+    runs shows it. If Kaggle has no score yet, the same command without --force looks for it again and sends nothing.
     """
     from pipeline.history.scores import record_score, scores_by
     from pipeline.terminal import output
     from stages.commands.kaggle_program import find_program
     from stages.commands.upload.checked import ARTIFACT, checked_copy
+    from stages.commands.upload.competition import competition_of, require_its_test_set
     from stages.commands.upload.destination import Destination, how_sent, require_words
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 
     require_words(competition, message)
-    project, how = place.load(), how_sent(competition)
+    project, again = place.load(), "the same command without --force" if force else "the same command"
     with checked_copy(project) as checked:
+        name = competition or competition_of(checked)
+        how = how_sent(name)
         earlier = [] if force else scores_by(project.store, checked.file, how)
         require_no_score(earlier)
-        there = Destination(competition, find_program(f"upload artifacts/{ARTIFACT} in a browser"))
+        if not earlier and not competition and not force:
+            require_its_test_set(name, checked)
+        there = Destination(name, find_program(f"upload artifacts/{ARTIFACT} in a browser"))
         if not earlier:
             output.notify(*preview(checked, there, message))
             if not yes:
@@ -60,34 +78,36 @@ def upload(
             except KeyboardInterrupt:
                 output.notify(f"whether it was sent is not known: see {there.page}")
                 raise
-            output.notify(f"sent to {competition}")
+            output.notify(f"sent to {name}")
             record_score(project.store, checked.file, name=NAME, value=None, how=how)
     if earlier:
-        output.notify(f"these bytes were sent on {earlier[0].when}: only their score is looked for")
+        output.notify(f"these bytes were sent on {earlier[-1].when}: only their score is looked for")
+    if not no_wait:
+        output.notify(f"waiting for the public score; if you interrupt this, {again} takes it up again")
     outcome = look_for_score(there, checked.path.name, at_once=bool(earlier), wait=not no_wait)
     if outcome.score is not None:
         record_score(project.store, checked.file, name=NAME, value=outcome.score, how=how)
     if as_json:
         output.print_json(upload_data(checked, there, outcome, message, is_sent=not earlier))
     else:
-        tell_outcome(outcome, there, checked.validation)
+        tell_outcome(outcome, there, checked.validation, again)
 
 
 def require_no_score(earlier: Sequence[Score]) -> None:
-    """The same bytes have no public score yet, which they would only get again.
+    """The last time that the same bytes were sent, they got no public score yet.
 
     Raises
     ------
     StageError
-        They have one.
+        They have one, and would only get it again.
     """
     from pipeline.errors import StageError
 
-    known = [each for each in earlier if each.value is not None]
-    if known:
+    if earlier and earlier[-1].value is not None:
+        sent = [each.when for each in earlier if each.value is None] or [earlier[-1].when]
         raise StageError(
-            f"the same bytes were sent on {earlier[0].when}, and their public score is {known[-1].value}",
-            where=f"artifacts/scores.jsonl, sha256 {known[-1].digest}",
+            f"the same bytes were sent on {sent[-1]}, and their public score is {earlier[-1].value}",
+            where=f"artifacts/scores.jsonl, sha256 {earlier[-1].digest}",
             hint="--force sends them once more",
         )
 
@@ -128,14 +148,11 @@ def look_for_score(there: Destination, name: str, *, at_once: bool, wait: bool) 
         Kaggle could not score it.
     """
     from pipeline.errors import StageError
-    from pipeline.terminal import output
     from stages.commands.upload import public_score
 
     delays = ((0,) if at_once else ()) + (public_score.DELAYS if wait else ())
     if not delays:
         return public_score.Outcome(None)
-    if wait:
-        output.notify("waiting for the public score; if you interrupt this, the same command takes it up again")
     outcome = public_score.wait_for_score(there.list, there.refused, name, delays, time.sleep)
     if outcome.has_failed:
         raise StageError("Kaggle could not score the submission", where=there.page, hint="the page says why")

@@ -31,12 +31,12 @@ def preview(checked: Checked, there: Destination, message: str) -> list[str]:
     ]
 
 
-def tell_outcome(outcome: Outcome, there: Destination, validation: Validation | None) -> None:
-    """Print the public score and where it lies; or tell why there is none, and where to look."""
+def tell_outcome(outcome: Outcome, there: Destination, validation: Validation | None, again: str) -> None:
+    """Print the public score and where it lies; or tell why there is none, where to look, and what looks ``again``."""
     if outcome.score is None:
         if outcome.problem:
             output.notify(f"warning: {outcome.problem}")
-        output.notify(f"its score will be at {there.page}; the same command looks for it again")
+        output.notify(f"its score will be at {there.page}; {again} looks for it again")
         return
     where = validation.place_of(outcome.score) if validation else None
     compared = f": {where} the validation accuracy's {validation.interval_text}" if validation and where else ""

@@ -24,9 +24,10 @@ from made_mirror import NAMES, TRAIN_IMAGES, Mirror, Way, make_files, make_set, 
 
 from pipeline.cli import main
 from pipeline.errors import DataError, StageError
-from stages.commands.fetch import competition_files, data_sets, download
+from stages.commands import data_sets
+from stages.commands.data_sets import DataSet
+from stages.commands.fetch import competition_files, download
 from stages.commands.fetch.competition_files import fetch_data_set
-from stages.commands.fetch.data_sets import DataSet
 from stages.commands.fetch.idx import read_idx
 from stages.ingest.sources.leakage import NOTE
 
@@ -323,7 +324,8 @@ def test_ctrl_c_ends_it_with_130_and_one_line_and_the_same_call_then_finishes(
 ) -> None:
     mirror.ask(ways.stalled, ways.well)
     code = (
-        "from stages.commands.fetch import data_sets, download\nfrom stages.commands.fetch.data_sets import *\n"
+        "from stages.commands import data_sets\nfrom stages.commands.fetch import download\n"
+        "from stages.commands.data_sets import *\n"
         f"download.CHUNK_BYTES = 1000\ndata_sets.DATA_SETS['mnist'] = {make_set(FILES, mirror.url)!r}\n"
         f"from pipeline.cli import main\nmain(['fetch', 'mnist', '-C', {str(work)!r}])"
     )

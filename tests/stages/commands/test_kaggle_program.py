@@ -34,6 +34,10 @@ MEANINGS = {
     "OSError: Could not find kaggle.json. Make sure it's located in /root/.kaggle.": "does not know who you are",
     "Could not find competition - please verify that you entered the correct competition ID": "has no competition 'x'",
     "400 Client Error: Bad Request for url: https://www.kaggle.com/api/v1": "Kaggle refuses the download (400)",
+    "403 Client Error: Forbidden for url: https://api.kaggle.com/v1/security.OAuthService/IntrospectToken": (
+        "Kaggle refuses the token (403)"
+    ),
+    "403 - Forbidden - Permission 'kernels.get' was denied": "Kaggle refuses the token (403)",
     "something new": "Kaggle's program failed (exit code 1)",
 }
 
@@ -87,6 +91,10 @@ HIDDEN = "s3cr3t-of-mine-0123"
         "PUT https://storage.googleapis.com/upload?upload_id={}&x=1 failed",
         "proxy http://me:{}@proxy.example:3128 refused",
         "the password is: {}",
+        "wrong password {}",
+        "Cookie: a=b; sessionid={}; c=d",
+        "POST /x sessionid={}&x=1",
+        "token eyJhbGciOi.eyJzdWIi.{}",
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(said: str) -> None:
@@ -99,6 +107,8 @@ def test_the_values_of_kaggles_variables_are_hidden(monkeypatch: pytest.MonkeyPa
     assert without_secrets("it said open sesame to us") == "it said [hidden] to us"
     for token in ("KGAT_abcDEF0123456789", "0123456789abcdef" * 2):
         assert without_secrets(f"token {token}.") == "token [hidden]."
+    assert without_secrets("api_token=abc") == "api_token=[hidden]"
+    assert without_secrets("the password is wrong") == "the password is wrong"
     harmless = "HTTPSConnectionPool(host='api.kaggle.com', port=443): Max retries exceeded"
     assert without_secrets(harmless) == harmless
 

@@ -16,8 +16,10 @@ from pipeline.cli import main
 from pipeline.errors import StageError
 from pipeline.figures import percent
 from pipeline.fingerprint.files import file_digest
+from pipeline.history.scores import KnownFile
 from stages.commands.upload import checked, destination, public_score, upload
-from stages.commands.upload.checked import Validation, require_ids
+from stages.commands.upload.checked import Checked, Validation, require_ids
+from stages.commands.upload.competition import competition_of, require_its_test_set
 from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
 
@@ -49,9 +51,17 @@ def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "project"
 
 
-def run_upload(project: Path, *words: str, code: int = 0, message: str = "more epochs", yes: bool = True) -> Result:
+def run_upload(
+    project: Path,
+    *words: str,
+    code: int = 0,
+    message: str = "more epochs",
+    yes: bool = True,
+    competition: str = "digit-recognizer",
+) -> Result:
     options = ["--yes"] if yes else []
-    result = CliRunner().invoke(main, ["upload", "-m", message, *options, *words, "-C", str(project)])
+    named = [] if "--competition" in words or not competition else ["--competition", competition]
+    result = CliRunner().invoke(main, ["upload", "-m", message, *options, *named, *words, "-C", str(project)])
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.output
     return result
@@ -101,7 +111,7 @@ def test_what_will_be_sent_is_shown_and_sent_only_if_the_person_agrees(
     assert "made by:    run 1 of " in shown
     assert "359 rows, sha256 " in shown
     monkeypatch.setattr(upload, "has_terminal", lambda: True)
-    words = ["upload", "-m", "more epochs", "--no-wait", "-C", str(project)]
+    words = ["upload", "-m", "more epochs", "--no-wait", "--competition", "x", "-C", str(project)]
     refused = CliRunner().invoke(main, words, input="n\n")
     assert (refused.exit_code, kaggle.calls) == (1, [])
     assert "nothing was sent" in refused.stderr
@@ -119,10 +129,92 @@ def test_the_same_bytes_are_not_sent_twice_unless_they_are_forced(kaggle: Kaggle
     assert "their public score is 0.98932" in told
     assert "--force" in told
     assert [words[1] for words in kaggle.calls] == ["submit", "submissions"]
-    run_upload(project, "--force")
+    again = run_upload(project, "--force").stderr
+    assert "if you interrupt this, the same command without --force takes it up again" in again
     assert [words[1] for words in kaggle.calls] == ["submit", "submissions"] * 2
     run_upload(project, "--competition", "another")  # which has not seen them
     assert kaggle.calls[-2][1:3] == ["submit", "another"]
+
+
+def test_the_score_of_a_second_sending_is_looked_for_without_force(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project))
+    run_upload(project)
+    told = run_upload(project, "--force", "--no-wait").stderr
+    assert "the same command without --force looks for it again" in told
+    kaggle.will("submissions", listing(project, "0.99"))
+    assert "public score 0.99" in run_upload(project).stdout
+    assert [words[1] for words in kaggle.calls] == ["submit", "submissions"] * 2
+    assert [entry["value"] for entry in logged(project)] == [None, 0.98932, None, 0.99]
+    assert "their public score is 0.99" in run_upload(project, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", ""), ("403 Client Error: Forbidden for url: https://x", ""), ("", "Warning: chmod 600 kaggle.json")],
+)
+def test_what_kaggle_did_not_confirm_is_not_taken_for_sent(kaggle: Kaggle, project: Path, text: str, says: str) -> None:
+    kaggle.will("submit", answer(text, says=says))
+    stderr = run_upload(project, code=1).stderr
+    assert "it cannot be told whether Kaggle has the submission" in stderr
+    assert (text + says) in stderr
+    assert "see whether it has arrived, https://www.kaggle.com/competitions/digit-recognizer/submissions" in stderr
+    assert logged(project) == []
+    for signs in ("Submission ref: 5\n", "Successfully submitted to Digit Recognizer"):  # of 2.2, of 1.7
+        kaggle.will("submit", answer(signs))
+        run_upload(project, "--no-wait", "--force")
+    assert len(logged(project)) == 2
+
+
+def test_a_test_set_that_is_not_digit_recognizers_is_sent_only_where_the_person_says_so(
+    kaggle: Kaggle, project: Path
+) -> None:
+    kaggle.will("submit", SENT)
+    stderr = run_upload(project, "--no-wait", competition="", code=1).stderr
+    assert "the submission is not for digit-recognizer: it has 359 rows" in stderr
+    assert "28,000 test images, with ids from 1; --competition NAME says" in stderr
+    assert kaggle.calls == []
+    run_upload(project, "--no-wait", "--force", competition="")
+    run_upload(project, "--no-wait", competition="")  # only its score is looked for
+    assert [words[1:3] for words in kaggle.calls] == [
+        ["submit", "digit-recognizer"],
+        ["submissions", "digit-recognizer"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "competition"),
+    [
+        ("data/Kannada-MNIST.zip", "Kannada-MNIST"),
+        ("data/digit-recognizer (1).zip", "digit-recognizer"),
+        ("data/train.csv", "digit-recognizer"),
+        ("data/train.csv.zip", "digit-recognizer"),
+        ("data/my files.zip", "digit-recognizer"),
+        ("elsewhere/Kannada-MNIST.zip", "digit-recognizer"),
+        ("/kaggle/input/digit-recognizer/train.csv", "digit-recognizer"),
+    ],
+)
+def test_the_competition_is_that_of_the_zip_in_data(origin: str, competition: str) -> None:
+    assert competition_of(made_from(origin)) == competition
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_a_public_set_is_no_competition(name: str) -> None:
+    with pytest.raises(StageError, match=f"the public set {name}, which is no competition") as told:
+        competition_of(made_from(f"data/{name}.zip"))
+    assert f"data/answers/{name}.csv" in told.value.hint
+
+
+def test_digit_recognizers_test_set_is_known_by_its_rows_and_ids() -> None:
+    require_its_test_set("digit-recognizer", made_from("data/train.csv"))
+    require_its_test_set("another", made_from("data/train.csv", 5))
+    for wrong in (made_from("", 27_999), made_from("", is_counted=False)):
+        with pytest.raises(StageError, match="is not for digit-recognizer"):
+            require_its_test_set("digit-recognizer", wrong)
+
+
+def made_from(origin: str, n_rows: int = 28_000, *, is_counted: bool = True) -> Checked:
+    return Checked(Path("x.csv"), KnownFile("0" * 64, "", None), origin, n_rows, is_counted, None)
 
 
 def test_a_score_that_was_not_waited_for_is_looked_for_later_and_nothing_is_sent(kaggle: Kaggle, project: Path) -> None:
@@ -328,7 +420,7 @@ def test_a_temporary_folder_that_is_not_there_is_told_of(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(project / "nowhere"))
     stderr = run_upload(project, code=1).stderr
-    assert "the submission cannot be copied: No such file or directory" in stderr
+    assert "no temporary folder can be made: No such file or directory" in stderr
     assert "TMPDIR" in stderr
     assert kaggle.calls == []
 
