@@ -145,6 +145,18 @@ def first_few(texts: Sequence[str], most: int = 5, separator: str = ", ") -> str
     return separator.join([*texts[:most], *more])
 
 
+def plain_reason(reason: str) -> str:
+    """Say why msgspec refuses a value in plain words, without the names of its types."""
+    words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+    words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
+    reason = reason.replace("Object contains unknown field", "there is no setting")
+    plain_words = "".join(
+        re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], part) if index % 2 else part
+        for index, part in enumerate(reason.split("`"))  # every second part stood between backticks
+    )
+    return plain_words[0].lower() + plain_words[1:]
+
+
 def close_matches(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.5) -> list[str]:
     """Return the known words that are most like a mistyped one; ``cutoff`` says how like, from 0 to 1."""
     from difflib import get_close_matches

@@ -45,7 +45,7 @@ def partial_results(folder: Path) -> set[str]:
 
 @pytest.mark.dask
 def test_a_cluster_trains_the_ensemble_that_this_machine_trains_to_the_bit(here: Path, tmp_path: Path) -> None:
-    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     cluster = Cluster(tmp_path)
     try:
         address = cluster.has(3, Path(pipeline.__file__).parent.parent)

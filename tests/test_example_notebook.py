@@ -32,7 +32,7 @@ def without_numbers(text: str) -> str:
 
 
 def test_the_notebook_runs_and_prints_what_stands_in_it(without_a_screen: None) -> None:  # noqa: ARG001 - a fixture
-    pytest.importorskip("sklearn", reason="scikit-learn is an extra: pip install 'digit-pipeline[sklearn]'")
+    pytest.importorskip("sklearn", reason="scikit-learn is an extra: pip install -e '.[dev]'")
     names: dict[str, Any] = {"__name__": "__main__"}
     for cell in CELLS:
         printed = StringIO()

@@ -29,7 +29,7 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
-from pipeline.errors import ConfigError, close_matches, first_few, shortened
+from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
 from pipeline.toml import TomlError, parse_value, unfit
 from pipeline.toml_text import setting_texts, toml_text
@@ -177,7 +177,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
             known = choices(setting_type(stage.parameters, key))
             raise _no_such_choice(stage, setting, unknown[1], known) from error
         raise ConfigError(
-            f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(_plain_reason(reason), 300)}",
+            f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(plain_reason(reason), 300)}",
             where=setting.place,
             hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
         ) from error
@@ -221,17 +221,6 @@ def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
     except (msgspec.ValidationError, TomlError):
         return ""
     return f"with brackets: {shortened(text)}; "
-
-
-def _plain_reason(reason: str) -> str:
-    """Say the reasons of msgspec in plain words, without the names of its types."""
-    words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
-    words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
-    plain_words = "".join(
-        re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], part) if index % 2 else part
-        for index, part in enumerate(reason.split("`"))  # every second part stood between backticks
-    )
-    return plain_words[0].lower() + plain_words[1:]
 
 
 def _advice(stage: Stage, key: str) -> str:

@@ -6,21 +6,23 @@ the same settings and the same rows give the same weights, to the bit.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from inspect import Parameter, Signature
 from math import isqrt
+from numbers import Integral
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, plain_reason, shortened
 from pipeline.stage import JobContext
-from stages.mlp import Images
+from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_member, train_member
 from stages.train.parameters import TrainParameters
-from stages.train.predictor import Predictor
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -99,12 +101,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             Rows, labels or settings are wrong, or do not fit together.
+        TypeError
+            Labels are of several kinds, such as texts and None.
         StageError
             The training diverged.
         """
         rows, labels = validate_data(self, X, y, dtype=DTYPES)
-        check_classification_targets(labels)
-        encoder = LabelEncoder().fit(labels)
+        try:
+            check_classification_targets(labels)
+            encoder = LabelEncoder().fit(labels)
+        except TypeError as error:
+            kinds = ", ".join(sorted({type(label).__name__ for label in np.ravel(labels).tolist()}))
+            raise TypeError(f"labels must be all texts or all numbers, not {kinds}") from error
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError(f"there is one class, {self.classes_.tolist()[0]!r}; a classifier needs two at least")
@@ -118,11 +126,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         self.networks_, self.histories_ = self._trained(arrays)
         return self
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """The probability of each of ``classes_`` for every row of ``X``: (m, n_features) -> (m, n_classes)."""
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The probability of each of ``classes_`` for every row of ``X``: (m, n_features) -> (m, n_classes).
+
+        It is computed in float64, even if the network was trained in float32. How a matrix product rounds a row depends
+        on the rows around it. In float64 that is far below what scikit-learn's checks allow.
+        """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=DTYPES, reset=False)
-        return Predictor(self.networks_, tuple(self.classes_)).probabilities(rows, silent)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        P = np.zeros((len(rows), len(self.classes_)))
+        for network in self.networks_:
+            P += predict_proba(in_float64(network), rows)
+        return P / len(self.networks_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The most probable label for every row of ``X``: (m, n_features) -> (m,)."""
@@ -152,7 +167,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                     networks.append(network)
                     histories.append(trained.history)
         except ConfigError as error:
-            raise ValueError(error.what) from error
+            raise ValueError(str(error.__cause__ or error.what)) from error
         return tuple(networks), tuple(histories)
 
     def _parameters(self) -> TrainParameters:
@@ -163,18 +178,32 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                 what = f"rows of {self.n_features_in_} values are no square images"
                 raise ValueError(f"{what}: filters and deskew need height and width")
             given |= NOT_WARPED
-        return msgspec.convert(given, TrainParameters)
+        try:
+            return msgspec.convert(given, TrainParameters)
+        except msgspec.ValidationError as error:
+            reason, _, path = str(error).partition(" - at `$.")
+            if not path:  # a rule that concerns several settings
+                raise ValueError(reason) from error
+            path = path.rstrip("`")
+            name = re.split(r"[.\[]", path)[0]
+            place = "" if path == name else f", at {path}"
+            what = f"{name} cannot be {shortened(repr(given[name]))}"
+            raise ValueError(f"{what}: {plain_reason(reason)}{place}") from error
 
     def _images(self) -> Images:
-        """What a network is told of its rows; it knows labels that are whole numbers or texts."""
+        """What a network is told of its rows; it knows labels that are whole numbers of 64 bits, or texts."""
         labels = self.classes_.tolist()
-        is_known = all(isinstance(label, str) for label in labels) or self.classes_.dtype.kind in "iu"
+        are_numbers = self.classes_.dtype.kind in "iu" and all(abs(label) < 2**63 for label in labels)
+        is_known = are_numbers or all(isinstance(label, str) for label in labels)
         height, width = self._size() or (1, self.n_features_in_)
         return Images(tuple(labels if is_known else range(len(labels))), height, width, 0.0, 1.0)
 
     def _size(self) -> tuple[int, int] | None:
         """Height and width of the images, None if rows are no images; ValueError if ``height``, ``width`` are wrong."""
         n = self.n_features_in_
+        for name, side in (("height", self.height), ("width", self.width)):
+            if side is not None and (isinstance(side, bool) or not isinstance(side, Integral)):
+                raise ValueError(f"{name} must be a whole number, not {side!r}")
         if self.height is None and self.width is None:
             side = isqrt(n)
             return (side, side) if side * side == n else None
@@ -192,6 +221,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return type(value)(map(plain, value)) if isinstance(value, tuple | list) else value
+
+
+def in_float64(network: Network) -> Network:
+    """``network``, or one of the same weights that computes in float64."""
+    if network.architecture.dtype == "float64":
+        return network
+    wide = Network(replace(network.architecture, dtype="float64"), network.images)
+    wide.parameters[...], wide.statistics[...] = network.parameters, network.statistics
+    return wide
 
 
 def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:

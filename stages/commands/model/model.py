@@ -100,7 +100,7 @@ def print_model(model: Model) -> None:
     descriptions = [network.architecture.description for network in networks]
     is_alike = len({network.architecture for network in networks}) == 1
     echo(f"inputs:  {inputs_of(model.predictor.images)}")
-    echo(f"classes: {first_few([str(label) for label in model.classes], 20)}")
+    echo(f"classes: {first_few([in_a_list(label) for label in model.classes], 20)}")
     if is_alike:
         echo(f"network: {descriptions[0]}")
     if len(networks) > 1:
@@ -125,6 +125,15 @@ def print_model(model: Model) -> None:
         echo("")
     predicted, trained = (sum(each.multiply_adds for each in tables), sum(each.step_multiply_adds for each in tables))
     echo(f"an image costs {predicted:,} multiply-adds in prediction, and {trained:,} in a training step")
+
+
+def in_a_list(label: int | str) -> str:
+    """A class's label as it stands between commas: in quotation marks if its end could not be seen there."""
+    from pipeline.toml_text import toml_text
+
+    text = str(label)
+    is_clear = text and text == text.strip() and not {",", '"'} & set(text)
+    return text if is_clear else toml_text(text)
 
 
 def inputs_of(images: Images) -> str:

@@ -36,7 +36,7 @@ print(sorted(result[0] for _, result in results))
 def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_path: Path, kind: str) -> None:
     """The files are called as modules that somebody imports early: Python's own, joblib, Dask and NumPy."""
     if kind != "local":
-        pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+        pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     numbers, hostile = toy.work / "numbers.npy", tmp_path / "hostile"
     np.save(numbers, np.arange(10))
     hostile.mkdir()
@@ -76,7 +76,7 @@ def listening() -> set[str]:
 
 @pytest.mark.dask
 def test_a_cluster_of_ones_own_opens_no_port(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     monkeypatch.setenv("PYTHONPATH", str(toy.code))
     place, before = toy.work / "numbers.npy", listening()
     np.save(place, np.arange(10))

@@ -21,7 +21,7 @@ from pipeline.workers import dask_cluster
 from pipeline.workers import dask_connection as module
 from pipeline.workers.dask_cluster import ClusterWorkers
 
-distributed = pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+distributed = pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
 pytestmark = pytest.mark.dask
 
 

@@ -165,7 +165,7 @@ def test_an_interrupted_or_killed_run_takes_its_processes_along(
     toy: Toy, number: signal.Signals, backend: str, job: str
 ) -> None:
     if backend == "dask":
-        pytest.importorskip("distributed", reason="Dask is an extra: pip install 'digit-pipeline[dask]'")
+        pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     waiting = toy.work / "waiting"
     waiting.mkdir()
     np.save(toy.work / "numbers.npy", np.arange(10))

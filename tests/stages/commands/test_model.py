@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from stages.commands.model.model import in_a_list
 from stages.mlp import layer_table, load, load_members, model_file
 from stages.sample import SAMPLE_FOLDER
 
@@ -65,6 +66,12 @@ def test_the_table_is_that_of_the_network_in_artifacts(sample_run: Path) -> None
     assert [layer["layer"] for layer in found["networks"][0]["layers"]] == [row.layer for row in table.rows]
     assert found["classes"] == list(range(10))
     assert found["inputs"] == {"height": 8, "width": 8, "offset": 0, "scale": 255}
+
+
+def test_a_name_that_could_be_read_as_two_is_quoted() -> None:
+    labels = (0, "two, too", "three", 'four "4"', " five", "")
+    shown = ["0", '"two, too"', "three", r'"four \"4\""', '" five"', '""']
+    assert [in_a_list(label) for label in labels] == shown
 
 
 def test_of_an_ensemble_every_member_is_a_line_and_all_of_them_are_counted(ensemble: Path) -> None:

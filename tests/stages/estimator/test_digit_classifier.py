@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pipeline.cli import main
 from stages.mlp import load_members
 from stages.train.parameters import TrainParameters
 
-pytest.importorskip("sklearn", reason="scikit-learn is an extra: pip install 'digit-pipeline[sklearn]'")
+pytest.importorskip("sklearn", reason="scikit-learn is an extra: pip install -e '.[dev]'")
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
@@ -39,12 +40,24 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X[:400], y[:400]
 
 
-@parametrize_with_checks([DigitClassifier(**QUICK), DigitClassifier(**QUICK, members=2, dtype="float64")])
+@parametrize_with_checks([DigitClassifier(), DigitClassifier(**QUICK, members=2, dtype="float64")])
 def test_it_is_an_estimator_by_every_check_of_scikit_learn(
     estimator: BaseEstimator, check: Callable[[BaseEstimator], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")  # else one of them is skipped
     check(estimator)
+
+
+@pytest.mark.parametrize("settings", [{}, {"deskew": "slant_and_width", "members": 2}, {"filters": (4,)}])
+def test_the_probabilities_of_a_row_do_not_depend_on_the_rows_around_it(
+    digits: tuple[NDArray[np.float64], NDArray[np.int64]], settings: dict[str, Any]
+) -> None:
+    X, y = digits[0].astype(np.float32) / 16, digits[1]
+    classifier = DigitClassifier(**{**QUICK, "epochs": 1, **settings}).fit(X, y)
+    assert classifier.networks_[0].parameters.dtype == np.float32
+    P = classifier.predict_proba(X[:200])
+    for order in (np.arange(200)[::-1], np.array([7]), np.arange(3, 30)):
+        np.testing.assert_allclose(classifier.predict_proba(X[order]), P[order], rtol=1e-12)
 
 
 def test_its_settings_are_those_of_train_with_the_same_defaults() -> None:
@@ -106,7 +119,7 @@ def test_it_works_in_a_pipeline_a_search_and_cross_validation_and_is_kept_by_job
     assert kept.score(X, y) > 0.8
 
 
-@pytest.mark.parametrize("labels", [("seven", "two"), (2.0, 7.0), (False, True), (20, 3)])
+@pytest.mark.parametrize("labels", [("seven", "two"), (2.0, 7.0), (False, True), (20, 3), (2**63 + 5, 2**63 + 4)])
 def test_labels_may_be_of_any_kind(
     digits: tuple[NDArray[np.float64], NDArray[np.int64]], labels: tuple[Any, Any]
 ) -> None:
@@ -116,6 +129,13 @@ def test_labels_may_be_of_any_kind(
     classifier = DigitClassifier(**QUICK).fit(X[chosen] / 16, given)
     assert classifier.classes_.tolist() == sorted(labels)
     assert classifier.score(X[chosen] / 16, given) > 0.9
+
+
+@pytest.mark.parametrize(("labels", "kinds"), [(["a", None], "NoneType, str"), (["a", 3], "int, str")])
+def test_labels_of_several_kinds_are_refused_by_name(labels: list[Any], kinds: str) -> None:
+    y = np.array(labels, dtype=object)
+    with pytest.raises(TypeError, match=f"labels must be all texts or all numbers, not {kinds}"):
+        DigitClassifier(**QUICK).fit(np.eye(2, 16), y)
 
 
 def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions(
@@ -142,9 +162,16 @@ def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"epochs": 0}, "epochs"),
-        ({"hidden": 3}, "hidden"),
+        ({"epochs": 0}, "epochs cannot be 0: expected a whole number >= 1"),
+        ({"epochs": 2.5}, "epochs cannot be 2.5: expected a whole number, got a number"),
+        ({"hidden": 3}, "hidden cannot be 3: expected a list, got a whole number"),
+        ({"hidden": (9, 0)}, "hidden cannot be (9, 0): expected a whole number >= 1, at hidden[1]"),
+        ({"variants": [{"epohs": 3}]}, "there is no setting epohs, at variants[0]"),
+        ({"filters": (4, 4), "kernel": (3,)}, "kernel has 1 numbers for 2 filters"),
         ({"activation": "rulu"}, "activation must be one of relu"),
+        ({"optimiser": "adamm"}, "optimiser must be one of sgd"),
+        ({"height": 8.0, "width": 8}, "height must be a whole number, not 8.0"),
+        ({"height": 8, "width": "8"}, "width must be a whole number, not '8'"),
         ({"patience": 2, "keep": "best"}, "X_validation"),
         ({"patience": 2, "keep": "last"}, "patience waits"),
         ({"folds": 500}, "400 rows cannot be divided into 500 folds"),
@@ -153,8 +180,10 @@ def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions
 def test_a_wrong_setting_is_a_value_error_that_names_it(
     digits: tuple[NDArray[np.float64], NDArray[np.int64]], settings: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=re.escape(said)) as raised:
         DigitClassifier(**{**QUICK, **settings}).fit(*digits)
+    assert type(raised.value) is ValueError
+    assert "`" not in str(raised.value)
 
 
 def test_validation_rows_are_looked_at_and_have_known_labels(
@@ -165,6 +194,8 @@ def test_validation_rows_are_looked_at_and_have_known_labels(
     assert all(epoch.validation_accuracy is not None for epoch in history.epochs)
     with pytest.raises(ValueError, match="unseen labels"):
         DigitClassifier(**QUICK).fit(X, y, X[:1], [11])
+    with pytest.raises(ValueError, match="unseen labels"):
+        DigitClassifier(**QUICK).fit(X, y.astype(str), X[:1], np.array([None]))
     with pytest.raises(ValueError, match="go together"):
         DigitClassifier(**QUICK).fit(X, y, X)
 

@@ -24,7 +24,7 @@ from stages.train.member import make_member, train_member
 from stages.train.parameters import TrainParameters
 from stages.train.predictor import Predictor
 
-pytest.importorskip("onnx", reason="onnx is an extra: pip install 'digit-pipeline[onnx]'")
+pytest.importorskip("onnx", reason="onnx is an extra: pip install -e '.[dev]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra dev")
 
 import onnx
