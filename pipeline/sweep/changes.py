@@ -45,8 +45,8 @@ class Changes:
 def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
     """Return what changes from the first run to the second.
 
-    Settings that say where raw files lie are one change. It is left out if a run's files are no longer there. Raises
-    ConfigError if those of both are gone.
+    Settings that say where raw files lie are one change, if other files lie there. It is left out if a run's files are
+    no longer there. Raises ConfigError if those of both are gone.
     """
     changes: list[Change] = []
     kept: dict[str, Any] = {}
@@ -57,11 +57,12 @@ def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
             names = {f"{stage.name}.{key}": defaults[key] for key in stage.not_in_key}
             places = _between(stage, *({name: run.changed.get(name, names[name]) for name in names} for run in runs))
             gone = [run for run in runs if not _has_its_files(project, stage, run)]
-            if gone and (places or _digests(runs[0]) != _digests(runs[1])):
-                missing += gone
-                kept |= (places.after if gone[0] is runs[0] else places.before) if places else {}
-            elif places:
+            are_others = _digests(runs[0]) != _digests(runs[1])
+            if places and are_others and not gone:
                 changes.append(places)
+            elif places:
+                kept |= places.after if runs[0] in gone else places.before
+            missing += gone if are_others else []
         settings = ({k: v for k, v in run.parameters.items() if k.partition(".")[0] == stage.name} for run in runs)
         together = _between(stage, *settings)
         changes += divided(together) if together else []

@@ -105,6 +105,15 @@ def test_the_place_of_the_raw_file_is_a_change_like_others(toy: Toy, diff: Invok
     assert share_of(found, "load.path") == sum(moved) / 2
 
 
+def test_another_place_of_the_same_file_is_no_change(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
+    run(toy)
+    other = tmp_path / "other.txt"
+    other.write_bytes(toy.raw.read_bytes())
+    run(toy, load__path=str(other), power__exponent=3)
+    found = told(diff, "--dry-run")
+    assert [set(each["after"]) for each in found["changes"]] == [{"power.exponent"}]
+
+
 def test_raw_files_that_are_gone_are_left_out_and_told(toy: Toy, diff: Invoke) -> None:
     run(toy)
     toy.raw.write_text("7\n8\n")
