@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,10 @@ def _headlines(run: Run) -> list[str]:
 
 
 def _scores(scores: Sequence[Score]) -> str:
-    """Write the scores of a run: the last one of each name."""
-    return ", ".join({score.name: f"{score.name} {score.figure.text}" for score in scores}.values())
+    """Write the scores of a run, and how each was found where several have the same name."""
+    names = Counter(score.name for score in scores)
+    how = [f" by {score.how}" * (names[score.name] > 1) for score in scores]
+    return ", ".join(f"{score.name} {score.figure.text}{by}" for score, by in zip(scores, how, strict=True))
 
 
 def runs_data(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> list[dict[str, Any]]:

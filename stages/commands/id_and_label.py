@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from zipfile import is_zipfile
 
 from pipeline.errors import DataError
 from pipeline.stage import Source
@@ -29,13 +30,13 @@ class Submission:
     labels: list[str]
 
 
-def read_submission(path: Path) -> Submission:
-    """Read a submission.
+def read_submission(path: Path, shown: str = "") -> Submission:
+    """Read a submission; messages show the path as ``shown``, if that is given.
 
     Raises
     ------
     DataError
-        It is no CSV of two columns with some rows, or an id stands twice.
+        It is no CSV of two columns with some rows, a label is blank, or an id stands twice.
     """
 
     def both(file: FileName, names: Sequence[str]) -> Sequence[int]:
@@ -44,22 +45,35 @@ def read_submission(path: Path) -> Submission:
             raise DataError(what, where=f"{file.path}, line 1", hint="name another file")
         return (0, 1)
 
-    file, (id_name, label_name), (ids, labels) = read_columns(path, both)
+    file, (id_name, label_name), (ids, labels) = read_columns(path, both, shown)
+    require_labels(labels, file, label_name)
     require_distinct(ids, file)
     return Submission(file, id_name, label_name, ids, labels)
 
 
-def read_columns(path: Path, choose: Choose) -> tuple[FileName, list[str], list[list[str]]]:
+def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
+    """No label is blank; raises DataError for the first one that is."""
+    if "" in labels:
+        line = labels.index("") + 2  # the header is line 1
+        what = f"{file} has a row without a label" + f", and {labels.count('') - 1:,} more" * (labels.count("") > 1)
+        where = f"{file.path}, line {line:,}, column {shortened(column)}"
+        raise DataError(what, where=where, hint="write its label, or name a file that has all labels")
+
+
+def read_columns(path: Path, choose: Choose, shown: str = "") -> tuple[FileName, list[str], list[list[str]]]:
     """Read the columns that ``choose`` picks by the header, from a CSV or a .csv.gz: their names, and their cells.
 
-    Blanks around a cell are left out.
+    Blanks around a cell are left out. Messages show the path as ``shown``, if that is given.
 
     Raises
     ------
     DataError
         The file is no such table, has no rows, or a row has another number of cells than the header.
     """
+    if is_zipfile(path):
+        raise DataError(f"{path.name} is a zip", where=shown or str(path), hint="unpack it, and name the CSV in it")
     with open_raw(Source("columns", path)) as raw:
+        raw.name = FileName(raw.name.name, shown or raw.name.path)
         names = header_cells(raw.read_header(), raw.name)
         chosen = choose(raw.name, names)
         columns: list[list[str]] = [[] for _ in chosen]

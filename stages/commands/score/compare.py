@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import DataError, first_few
-from stages.commands.id_and_label import Submission, read_columns
+from stages.commands.id_and_label import Submission, read_columns, require_labels
 from stages.evaluate.metrics import count_confusion, wilson_interval
 from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.labels import WHOLE_NUMBER
@@ -18,6 +20,8 @@ from stages.shared.messages import FileName, counted, shortened
 
 LABEL = "label"
 EXAMPLES = 5
+PIXEL = re.compile(r"(?P<prefix>\D*)\d+(?:\D\d+)?")  # pixel0, 1x1, pixel_0_0
+MOST_COLUMNS = 20  # among which the ids are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,16 @@ def read_answers(path: Path, submission: Submission) -> Answers:
     """Read the right labels of a submission's rows.
 
     The label column is called as the submission's, or ``label``, or is the last of two, or the only one. The id column
-    is called as the submission's, or is the other one of two. Capitals make no difference. Without an id column, the
-    labels stand in the order of the submission's rows.
+    is called as the submission's, or is the other one of two, or has the submission's ids in its cells. Capitals make
+    no difference. Only labels alone, or beside pixels, stand in the order of the submission's rows.
 
     Raises
     ------
     DataError
-        There is no label column, or the ids or the number of rows are not the submission's.
+        There is no label column, no id column where there may be one, a blank label, or the ids or the number of rows
+        are not the submission's.
     """
+    others_are_ids = False
 
     def choose(file: FileName, names: Sequence[str]) -> Sequence[int]:
         known = [name.casefold() for name in names]
@@ -82,10 +88,18 @@ def read_answers(path: Path, submission: Submission) -> Answers:
             raise DataError(what, where=where, hint="give the column with the right labels one of these names")
         id_name = submission.id_name.casefold()
         ids = known.index(id_name) if id_name in known else 1 - label if len(names) == 2 else None
-        return [label] if ids is None or ids == label else [label, ids]
+        if ids is not None and ids != label:
+            return [label, ids]
+        nonlocal others_are_ids
+        others_are_ids = True
+        return [label, *[index for index in not_pixels(names) if index != label][:MOST_COLUMNS]]
 
     file, names, columns = read_columns(path, choose)
     labels = columns[0]
+    require_labels(labels, file, names[0])
+    if others_are_ids and len(columns) > 1:
+        index = find_ids(submission, columns[1:], names[1:], file)
+        names, columns = [names[0], names[1 + index]], [labels, columns[1 + index]]
     if len(columns) == 1:
         if len(labels) != len(submission.ids):
             raise DataError(
@@ -100,6 +114,35 @@ def read_answers(path: Path, submission: Submission) -> Answers:
     label_of = dict(zip(ids, labels, strict=True))
     require_same_ids(submission, ids, file)
     return Answers(file, [label_of[each] for each in submission.ids], names[1])
+
+
+def not_pixels(names: Sequence[str]) -> list[int]:
+    """Which columns are not pixels: several of one name with numbers after it, or of a row and a column."""
+    kinds = [PIXEL.fullmatch(name) for name in names]
+    prefixes = Counter(kind["prefix"] for kind in kinds if kind)
+    return [index for index, kind in enumerate(kinds) if not kind or prefixes[kind["prefix"]] == 1]
+
+
+def find_ids(submission: Submission, columns: Sequence[Sequence[str]], names: Sequence[str], file: FileName) -> int:
+    """Which of the columns has the submission's ids in its cells, in whatever order.
+
+    Raises
+    ------
+    DataError
+        None has, or several have in different orders: then nobody can tell which label belongs to which row.
+    """
+    ids, hint = sorted(submission.ids), f"call the column with the ids '{shortened(submission.id_name)}'"
+    found = [index for index, column in enumerate(columns) if sorted(column) == ids]
+    shown = first_few([f"'{shortened(name)}'" for name in names], EXAMPLES)
+    if not found:
+        what = f"no column of {file} has the ids of {submission.file}"
+        where = [f"{file.path}: {shown}", f"{submission.file.path}: {first_few(submission.ids, EXAMPLES)}"]
+        hint += "; if the rows are in the submission's order, leave the labels alone in the file"
+        raise DataError(what, where=where, hint=hint)
+    if any(columns[index] != columns[found[0]] for index in found):
+        what = f"{counted(len(found), 'column')} of {file} have the ids of {submission.file}, in different orders"
+        raise DataError(what, where=f"{file.path}: {shown}", hint=hint)
+    return found[0]
 
 
 def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName) -> None:
@@ -130,18 +173,22 @@ def compare(submission: Submission, answers: Answers) -> Result:
     Raises
     ------
     DataError
-        No label is a whole number in one of the files, and all are in the other: they mean the same by other words.
+        No label is a whole number in one of the files, and all are in the other: they mean the same by other words. Or
+        they have several classes each, and none in common.
     """
     both = (answers, submission)
     kinds = [{bool(WHOLE_NUMBER.fullmatch(label)) for label in each.labels} for each in both]
-    if {False} in kinds and {True} in kinds:
+    is_written_otherwise = {False} in kinds and {True} in kinds
+    theirs, ours = set(answers.labels), set(submission.labels)
+    if is_written_otherwise or (theirs.isdisjoint(ours) and len(theirs) > 1 and len(ours) > 1):
+        different = "written otherwise than" if is_written_otherwise else "all others than"
         raise DataError(
-            f"the labels in {answers.file} are written otherwise than those in {submission.file}",
+            f"the labels in {answers.file} are {different} those in {submission.file}",
             where=[
                 f"{each.file.path}: {first_few([shortened(label) for label in in_order(set(each.labels))], EXAMPLES)}"
                 for each in both
             ],
-            hint="write them in the same way",
+            hint="write them in the same way" if is_written_otherwise else "name the answers to the same test set",
         )
     classes = in_order({*submission.labels, *answers.labels})
     index_of = {label: index for index, label in enumerate(classes)}

@@ -31,7 +31,7 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
     """Compare a submission with the right answers.
 
     SUBMISSION is artifacts/submit/submission.csv, if none is given. The answers have an id and a label in each row,
-    or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
+    and perhaps more; or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
     """
     from dataclasses import astuple, fields
 
@@ -48,10 +48,11 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
     target = require_csv(output, place.base, place.artifacts) if output else None
     answers_path = find_file(answers, place.base)
     if submission:
-        path, name = find_file(submission, place.base), readable(submission)
+        path, name, shown = find_file(submission, place.base), readable(submission), ""
     else:
         path, name = require_current(project, "submit").folder / "submission.csv", f"artifacts/{SUBMISSION}"
-    given = read_submission(path)
+        shown = name
+    given = read_submission(path, shown)
     right = read_answers(answers_path, given)
     result, file = compare(given, right), identify(project.store, SUBMISSION, path)
     run = file.run.id if file.run else None

@@ -107,7 +107,7 @@ def check(project: Project, folder: Path) -> Checked:
         raise StageError(
             "the submission was changed meanwhile", where=f"artifacts/{ARTIFACT}", hint=f"pipeline run {MAKER}"
         )
-    submission = read_submission(path)
+    submission = read_submission(path, f"artifacts/{ARTIFACT}")
     parameters = cast("SubmitParameters", project.config.parameters[MAKER])
     require_ids(submission.ids, ids_of_test_set(ingest, parameters.first_id))
     path = path.rename(folder / f"submission-{file.digest[:DIGITS]}.csv")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,9 @@ LAYOUTS: dict[str, tuple[str | bytes, str | None]] = {
     "with other names": ("number,answer\n4,1\n1,7\n2,7\n3,7\n", "number"),
     "with other capitals, label first": ("LABEL,imageid\n1,4\n7,1\n7,2\n7,3\n", "imageid"),
     "with more columns": ("x,Label,ImageId,y\n,1,4,\n,7,1,\n,7,2,\n,7,3,\n", "ImageId"),
+    "with ids under another name": ("row,id,label,Usage\n1,4,1,Public\n3,3,7,\n5,2,7,\n7,1,7,Public\n", "id"),
+    "with ids under another name at last": ("Usage,Label,image_id\n,1,4\n,7,3\n,7,2\n,7,1\n", "image_id"),
+    "as MNIST's own test set with ids": ("label,id,1x1,1x2\n1,4,0,0\n7,3,0,0\n7,2,0,0\n7,1,0,0\n", "id"),
     "as MNIST's own test set": ("label,1x1,1x2\n7,0,0\n7,0,0\n7,0,0\n1,0,0\n", None),
     "as labels alone": ("label\n7\n7\n7\n1\n", None),
     "as labels alone under another name": ("answer\n7\n7\n7\n1\n", None),
@@ -99,6 +103,26 @@ REFUSED: dict[str, tuple[str, str, list[str]]] = {
     "an id twice": ("ImageId,Label\n1,7\n2,7\n2,7\n4,1\n", SUBMISSION, ["1 id that stands more than once, e.g. '2'"]),
     "too few labels": ("label\n7\n7\n7\n", SUBMISSION, ["has 3 rows, and mine.csv has 4"]),
     "labels without a header": ("7\n7\n7\n1\n", SUBMISSION, ["has 3 rows", "below a line with the column's name"]),
+    "no column with the ids": (
+        "id,label,Usage\n9,7,Public\n8,7,Public\n7,7,Private\n6,1,Private\n",
+        SUBMISSION,
+        ["no column of right.csv has the ids of mine.csv", "'id', 'Usage'", "1, 2, 3, 4", "with the ids 'ImageId'"],
+    ),
+    "two columns with the ids": (
+        "a,label,b\n1,7,4\n2,7,3\n3,7,2\n4,1,1\n",
+        SUBMISSION,
+        ["2 columns of right.csv have the ids of mine.csv, in different orders"],
+    ),
+    "a blank label": (
+        "ImageId,Label\n1,7\n2,\n3, \n4,1\n",
+        SUBMISSION,
+        ["right.csv has a row without a label, and 1 more", "line 3, column Label"],
+    ),
+    "other classes": (
+        "ImageId,Label\n1,77\n2,17\n3,77\n4,12\n",
+        SUBMISSION,
+        ["the labels in right.csv are all others than those in mine.csv", "12, 17, 77", "1, 2, 7"],
+    ),
     "no label column": ("a,b,c\n1,2,3\n", SUBMISSION, ["no column 'Label' or 'label'", "a, b, c"]),
     "no rows": ("ImageId,Label\n", SUBMISSION, ["has a header, but no rows"]),
     "a row that is too short": ("ImageId,Label\n1,7\n2\n", SUBMISSION, ["has 1 cell, and the header has 2", "line 3"]),
@@ -208,8 +232,35 @@ def test_the_submission_of_a_run_is_scored_and_the_run_has_the_score(sample_copy
     assert "copy.csv, of run 1: 359 rows" in score(sample_copy, "copy.csv", "--answers", answers).stdout
 
 
+def test_a_zip_of_answers_is_to_be_unpacked(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    with zipfile.ZipFile(tmp_path / "right.csv.zip", "w") as archive:
+        archive.write(tmp_path / "right.csv", "right.csv")
+    stderr = score(tmp_path, "mine.csv", "--answers", "right.csv.zip", code=1).stderr
+    assert "right.csv.zip is a zip" in stderr
+    assert "unpack it, and name the CSV in it" in stderr
+
+
+def test_an_error_names_the_submission_by_its_stable_path(sample_copy: Path) -> None:
+    (sample_copy / "right.csv").write_text(RIGHT)
+    stderr = score(sample_copy, "--answers", "right.csv", code=1).stderr
+    assert "only in artifacts/submit/submission.csv: 5, " in stderr
+    assert ".store" not in stderr
+
+
 def test_without_a_submission_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
     write(tmp_path, RIGHT)
     assert "pipeline run submit" in score(tmp_path, "--answers", "right.csv", code=1).stderr
     assert "there is no file 'other.csv'" in score(tmp_path, "mine.csv", "--answers", "other.csv", code=2).stderr
     assert "missing option '--answers'" in score(tmp_path, "mine.csv", code=2).stderr
+
+
+def test_the_runs_say_by_which_answers_where_there_are_several(sample_copy: Path) -> None:
+    for name in ("one.csv.gz", "two.csv.gz"):
+        shutil.copy(SAMPLE_FOLDER / "answers.csv.gz", sample_copy / name)
+    score(sample_copy, "--answers", str(sample_copy / "one.csv.gz"))
+    runs = [CliRunner().invoke(main, ["runs", "-C", str(sample_copy)]).stdout]
+    score(sample_copy, "--answers", str(sample_copy / "two.csv.gz"))
+    runs.append(CliRunner().invoke(main, ["runs", "-C", str(sample_copy)]).stdout)
+    assert ["one.csv.gz" in each for each in runs] == [False, True]
+    assert "two.csv.gz" in runs[1]
