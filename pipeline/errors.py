@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipeline.exit_codes import ExitCode
@@ -85,6 +88,14 @@ class SweepError(PipelineError):
 
 class LockError(PipelineError):
     """Another process is writing below artifacts/."""
+
+
+def pip_install(*packages: str) -> str:
+    """Return the command that installs packages for the Python that runs, which need not be the shell's own."""
+    python = Path(sys.executable or "python")
+    if python.is_relative_to(Path.cwd()) and python.parent != Path.cwd():  # as one would type it
+        python = python.relative_to(Path.cwd())
+    return shlex.join([str(python), "-m", "pip", "install", *packages])
 
 
 def not_as_written(stage: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, PipelineError, StageError
+from pipeline.errors import ConfigError, PipelineError, StageError, pip_install
 from pipeline.workers.dask_job import WITHOUT_CLUSTER, other_software
 from pipeline.workers.local import emptied
 
@@ -43,7 +43,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
 
         from pipeline.workers.own_cluster import own_cluster
     except ImportError as error:
-        raise ConfigError("--backend dask needs Dask", hint="pip install distributed") from error
+        raise ConfigError("--backend dask needs Dask", hint=pip_install("distributed")) from error
     if scheduler is not None:
         if not scheduler.strip():
             raise ConfigError("--scheduler is empty", hint="name one: --scheduler tcp://host:8786, or leave it out")

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ConfigError, PipelineError, StageError, shortened
+from pipeline.errors import ConfigError, PipelineError, StageError, pip_install, shortened
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 SITE = "https://www.kaggle.com"
 CREDENTIALS = f"create a token at {SITE}/settings/api and save it as ~/.kaggle/access_token, or in KAGGLE_API_TOKEN"
-INSTALL = "pip install kaggle six"  # it imports six, and its package does not say so
+PACKAGES = ("kaggle", "six")  # it imports six, and its package does not say so
 SHOWN = 3  # lines of what Kaggle's program said
 LONGEST = 200  # letters of such a line
 HIDDEN = "[hidden]"
@@ -101,7 +101,7 @@ def find_program(without_it: str) -> str:
     beside = str(Path(sys.executable).parent)
     program = shutil.which("kaggle") or shutil.which("kaggle", path=beside)
     if program is None:
-        raise ConfigError("Kaggle's program is not installed", hint=f"{INSTALL}, or {without_it}")
+        raise ConfigError("Kaggle's program is not installed", hint=f"{pip_install(*PACKAGES)}, or {without_it}")
     return program
 
 
@@ -144,7 +144,7 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_
     if broken := BROKEN.search(said):
         return StageError(
             f"Kaggle's program does not start: {without_secrets(broken[1])}",
-            hint=f"install what it lacks: {INSTALL}",
+            hint=f"install what it lacks: {pip_install(*PACKAGES)}",
         )
     if UNREACHABLE.search(said):
         return StageError("Kaggle cannot be reached", where=what_it_said(said, 1), hint=hint)

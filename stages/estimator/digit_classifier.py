@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.errors import ConfigError, plain_reason, shortened
+from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.stage import JobContext
 from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
@@ -30,7 +30,7 @@ try:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 except ImportError as error:
-    raise ImportError("DigitClassifier needs scikit-learn: pip install 'scikit-learn>=1.6'") from error
+    raise ImportError(f"DigitClassifier needs scikit-learn: {pip_install('scikit-learn>=1.6')}") from error
 
 OF_A_RUN = {"processes", "report_steps"}  # where a run trains, and what it prints
 NOT_WARPED = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}

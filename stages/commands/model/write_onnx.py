@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ConfigError, DataError, StageError, disk_full
+from pipeline.errors import ConfigError, DataError, StageError, disk_full, pip_install
 from pipeline.safe_files import replacing
 from pipeline.safe_files import require_output as require_place
 from stages.commands.current_model import Model
@@ -41,7 +41,7 @@ def write_onnx(path: Path, model: Model) -> int:
         from stages.onnx_export.export import as_onnx
         from stages.onnx_export.layers import NoOnnxFormError
     except ImportError as error:
-        raise ConfigError(f"--export needs the package onnx: {error}", hint="pip install onnx") from error
+        raise ConfigError(f"--export needs the package onnx: {error}", hint=pip_install("onnx")) from error
     try:
         content = as_onnx(model.predictor.networks)
     except NoOnnxFormError as error:

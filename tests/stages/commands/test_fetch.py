@@ -146,7 +146,7 @@ def test_without_the_program_the_ways_to_get_it_are_named(work: Path, monkeypatc
     monkeypatch.setenv("PATH", str(work))
     monkeypatch.setattr(sys, "executable", str(work / "python"))
     stderr = fetch(work, code=2).stderr
-    assert "pip install kaggle" in stderr
+    assert "python -m pip install kaggle six" in stderr
     assert files(work) == {}
 
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.errors import pip_install
 from stages.commands.model.model import in_a_list
 from stages.mlp import layer_table, load, load_members, model_file
 from stages.sample import SAMPLE_FOLDER
@@ -150,4 +151,4 @@ def test_without_the_package_onnx_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnx", None)
     said = model(ensemble, "--export", "digits.onnx", code=2).stderr
     assert "--export needs the package onnx" in said
-    assert "hint:  pip install onnx" in said
+    assert f"hint:  {pip_install('onnx')}\n" in said

@@ -351,7 +351,7 @@ def test_without_the_program_the_ways_to_get_it_are_named(project: Path, monkeyp
     monkeypatch.setenv("PATH", str(project))
     monkeypatch.setattr(sys, "executable", str(project / "python"))
     stderr = run_upload(project, code=2).stderr
-    assert "pip install kaggle" in stderr
+    assert "python -m pip install kaggle six" in stderr
     assert "artifacts/submit/submission.csv in a browser" in stderr
 
 

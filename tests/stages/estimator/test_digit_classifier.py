@@ -207,5 +207,5 @@ def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch: pytest
     import stages.estimator.digit_classifier as module
 
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"pip install 'scikit-learn>=1\.6'"):
+    with pytest.raises(ImportError, match=r"python.* -m pip install 'scikit-learn>=1\.6'"):
         runpy.run_path(str(module.__file__))
