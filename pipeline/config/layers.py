@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.names import find_setting
+from pipeline.config.toml_hints import toml_hint
 from pipeline.errors import ConfigError, close_matches, nearest, shortened
 from pipeline.stage import Stage
 from pipeline.toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
@@ -61,9 +62,8 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
             f"{FILE_NAME} is a link to nothing", where=str(path), hint="remove the link, or make what it leads to"
         ) from error
     except TomlError as error:
-        is_value = "Invalid value" in str(error)
-        hint = 'texts need quotes: optimiser = "adam"' if is_value else "lines as [train], below it epochs = 5"
-        raise ConfigError(f"{FILE_NAME} cannot be read: {error}", where=str(path), hint=hint) from error
+        what, hint = f"{FILE_NAME} cannot be read: {error}", toml_hint(document, str(error))
+        raise ConfigError(what, where=str(path), hint=hint) from error
     except OSError as error:
         raise ConfigError(
             f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"

@@ -29,6 +29,7 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
+from pipeline.config.toml_hints import with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
 from pipeline.toml import TomlError, parse_value, unfit
@@ -179,7 +180,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         raise ConfigError(
             f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(plain_reason(reason), 300)}",
             where=setting.place,
-            hint=_in_brackets(stage, setting, reason) + _advice(stage, key),
+            hint=_written_right(stage, setting) + _advice(stage, key),
         ) from error
     for item in given.values():
         value = getattr(parameters, item.key)
@@ -211,16 +212,19 @@ def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequenc
     )
 
 
-def _in_brackets(stage: Stage, setting: Setting, reason: str) -> str:
-    """Return a hint that shows the value in brackets, if a list is wanted and brackets would make it one."""
-    if "Expected `array`" not in reason:
+def _written_right(stage: Stage, setting: Setting) -> str:
+    """Return a hint that shows the value with a point or in brackets, if that makes a comma's value a fitting one."""
+    if not isinstance(setting.value, str | int | float):
         return ""
-    text = "[" + toml_text(setting.value).strip('"') + "]"
-    try:
-        msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
-    except (msgspec.ValidationError, TomlError):
-        return ""
-    return f"with brackets: {shortened(text)}; "
+    written = toml_text(setting.value).strip('"')
+    for how, text in (("with a decimal point", with_decimal_point(written)), ("with brackets", f"[{written}]")):
+        try:
+            msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
+        except (msgspec.ValidationError, TomlError):
+            continue
+        if text != written:
+            return f"{how}: {shortened(text)}; "
+    return ""
 
 
 def _advice(stage: Stage, key: str) -> str:

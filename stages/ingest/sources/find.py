@@ -39,7 +39,7 @@ from stages.ingest.sources.data_folder import (
 )
 from stages.ingest.sources.kaggle_input import files_below
 from stages.ingest.sources.leakage import NOTICE, note_beside
-from stages.ingest.sources.possible_data import PAIR, possible_data
+from stages.ingest.sources.possible_data import PAIR, beside_data, possible_data
 from stages.ingest.sources.zip_files import require_readable
 from stages.sample import SAMPLE_FOLDER
 
@@ -197,13 +197,14 @@ def sample_instead_of(files: dict[str, Source], data: Path) -> Sources:
     if files:
         what = "ingest.sample_submission is set, but there is no data that it belongs to"
         raise ConfigError(what, where=str(data), hint=PUT_FILES)
+    where_to = "To use your own, put train.csv and test.csv, or the zip, into data/."
     return Sources(
         files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
         origin=SAMPLE_ORIGIN,
-        # The same words whatever else lies there: they are part of what the engine fingerprints.
+        # The same words unless data lies beside data/: they are part of what the engine fingerprints.
         notice=(
             "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
-            "To use your own, put train.csv and test.csv, or the zip, into data/.\n"
+            f"{beside_data(data) or where_to}\n"
             "For 70,000 real digits without an account: pipeline fetch mnist"
         ),
     )

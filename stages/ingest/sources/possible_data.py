@@ -13,6 +13,7 @@ PAIR = ("train", "test")
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
 MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
 
+COMPETITION_FILE = re.compile(r"digit-recognizer\.zip|(train|test)\.csv(\.gz|\.zip)?")  # so may lie in a wrong place
 ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
 
 # Endings of files that are packed in a way that is not read, of all that may be data, of downloads that are not
@@ -73,6 +74,33 @@ def possible_data(data: Path) -> Iterator[Path]:
                 waiting.append(path)
             elif may_be_data(path, is_set=is_set):
                 yield path
+
+
+def beside_data(data: Path) -> str:
+    """Say which of the competition's files lie in the project's folder, or in ``Data/``, in place of ``data``.
+
+    An empty text if none does.
+    """
+    for place, named in ((data.parent, "this folder"), *((each, f"{each.name}/") for each in other_spellings(data))):
+        names = sorted(filter(COMPETITION_FILE.fullmatch, names_in(place)), reverse=True)[:2]  # train.csv first
+        if names:
+            lie, them = ("lies", "it") if len(names) == 1 else ("lie", "them")
+            return f"{' and '.join(names)} {lie} in {named}; move {them} into data/."
+    return ""
+
+
+def other_spellings(data: Path) -> list[Path]:
+    """The folders beside ``data`` whose names differ from its own in capital letters only."""
+    names = [name for name in names_in(data.parent) if name.lower() == data.name and name != data.name]
+    return [data.with_name(name) for name in sorted(names)]
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of what lies in a folder; none if it is no folder or may not be read."""
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def may_be_data(path: Path, *, is_set: bool) -> bool:

@@ -30,6 +30,23 @@ def test_with_nothing_there_the_sample_is_used_and_said_loudly(tmp_path: Path) -
     assert [file.path for file in sources.files] == [SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"]
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("digit-recognizer.zip",), "digit-recognizer.zip lies in this folder; move it into data/."),
+        (("train.csv", "test.csv", "old.csv"), "train.csv and test.csv lie in this folder; move them into data/."),
+        (("Data/digit-recognizer.zip",), "digit-recognizer.zip lies in Data/; move it into data/."),
+    ],
+)
+def test_the_samples_notice_names_the_files_that_lie_beside_data(
+    tmp_path: Path, files: tuple[str, ...], said: str
+) -> None:
+    for name in files:
+        put((tmp_path / name).parent, Path(name).name)
+    lines = find(tmp_path).notice.splitlines()
+    assert (len(lines), lines[1]) == (3, said)
+
+
 def test_csv_files_in_data_are_found_with_their_sample_submission(tmp_path: Path) -> None:
     put(tmp_path / "data", *ALL)
     assert found(tmp_path) == {

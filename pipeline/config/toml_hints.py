@@ -1,0 +1,50 @@
+"""What puts the faults right that people make most often in pipeline.toml, and in a single value."""
+
+from __future__ import annotations
+
+import re
+
+LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
+KEY_AND_VALUE = re.compile(r"\s*([\w.\-\"']+)\s*=\s*([^#]*?)\s*(?:#.*)?")
+NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+NUMBERS = re.compile(rf"{NUMBER}(?:\s*,\s*{NUMBER})+\s*,?")
+DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
+LAYOUT = "lines as [train], below it epochs = 5"
+QUOTES = 'texts need quotes: optimiser = "adam"'
+UTF_8 = "save the file as UTF-8: editors ask for the encoding at Save as"
+
+
+def toml_hint(document: str, reason: str) -> str:
+    """Return what to do about a document that is not valid TOML; ``reason`` is what its reader says."""
+    if "\0" in document or "codec can't decode" in reason:  # UTF-16 has a NUL beside each plain letter
+        return UTF_8
+    found, lines = LINE.search(reason), document.split("\n")
+    number = int(found[1]) if found else len(lines)
+    line = lines[number - 1] if number <= len(lines) else ""
+    written = KEY_AND_VALUE.fullmatch(line)
+    if "Cannot overwrite" in reason and written:
+        return f"the key {written[1]} stands twice in its table: leave one of the two lines out"
+    if " twice" in reason or "Cannot mutate" in reason or "Cannot overwrite" in reason:
+        return f"{line.strip()} stands twice: put all its keys below the first one"
+    if "\\" in line and '"' in line:
+        return r"write a path in single quotes, 'C:\data\train.csv', or with /: " + '"C:/data/train.csv"'
+    if written and NUMBERS.fullmatch(written[2]):
+        return comma_hint(written[1], written[2])
+    return QUOTES if "Invalid value" in reason else LAYOUT
+
+
+def comma_hint(key: str, value: str) -> str:
+    """Say how a fraction is written, or a list, where a value of numbers and commas is neither."""
+    in_brackets, with_point = f"{key} = [{value}]", f"{key} = {with_decimal_point(value)}"
+    if not DECIMAL_COMMA.fullmatch(value):
+        return f"a list stands in brackets: {in_brackets}"
+    first, after = value.split(",")
+    if first.lstrip("+-") == "0" or after.startswith("0"):
+        return f"a fraction has a point: {with_point}"
+    return f"a fraction has a point: {with_point}; a list stands in brackets: {in_brackets}"
+
+
+def with_decimal_point(value: str) -> str:
+    """Write a number with a point that is written with a comma: ``0,001``; every other text stays as it is."""
+    found = DECIMAL_COMMA.fullmatch(value.strip())
+    return f"{found[1]}.{found[2]}" if found else value

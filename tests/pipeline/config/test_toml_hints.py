@@ -1,0 +1,50 @@
+"""A fault in pipeline.toml is told with what puts this very fault right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.errors import ConfigError
+from stages import STAGES
+from stages.presets import PRESETS
+
+
+def hint(folder: Path, *sets: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(STAGES, PRESETS, folder, sets=sets, environment={})
+    return caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("learning_rate = 0,001", "a fraction has a point: learning_rate = 0.001"),
+        ("learning_rate = 0,001  # slow", "a fraction has a point: learning_rate = 0.001"),
+        ("dropout = 1,5", "a fraction has a point: dropout = 1.5; a list stands in brackets: dropout = [1,5]"),
+        ("hidden = 512, 128", "a list stands in brackets: hidden = [512, 128]"),
+        ("epochs = 5\nepochs = 6", "the key epochs stands twice in its table: leave one of the two lines out"),
+        ("epochs = 5\n[train]\nseed = 1", "[train] stands twice: put all its keys below the first one"),
+        (r'activation = "C:\data"', r"in single quotes, 'C:\data\train.csv', or with /"),
+        (r'activation = "C:\Users"', r"in single quotes, 'C:\data\train.csv', or with /"),
+        ("optimiser = adam", "texts need quotes"),
+        ("[power", "lines as [train], below it epochs = 5"),
+    ],
+)
+def test_a_frequent_fault_has_a_hint_of_its_own(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "pipeline.toml").write_text(f"[train]\n{line}\n")
+    assert told in hint(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_file_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "pipeline.toml").write_bytes("[train]\nepochs = 5  # é\n".encode(encoding))
+    assert "save the file as UTF-8" in hint(tmp_path)
+
+
+def test_a_decimal_comma_on_the_command_line_is_told_too(tmp_path: Path) -> None:
+    assert hint(tmp_path, "train.learning_rate=0,001").startswith("with a decimal point: 0.001; ")
+    assert hint(tmp_path, "train.hidden=512,128").startswith("with brackets: [512,128]; ")
+    assert hint(tmp_path, "train.epochs=1,5").startswith("it means: ")
