@@ -135,6 +135,11 @@ def whole(handler: Handler, content: bytes) -> None:
     handler.answer(200, content)
 
 
+def without_ranges(handler: Handler, content: bytes) -> None:
+    """Say that there is no such part, as of a file that is shorter than what the client has."""
+    handler.answer(416, b"", Content_Range=f"bytes */{len(content)}")
+
+
 def half(handler: Handler, content: bytes) -> None:
     """Announce what is wanted of it, send a half of that, and hang up."""
     rest = content[beginning(handler) :]

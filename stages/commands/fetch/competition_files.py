@@ -38,7 +38,8 @@ def fetch_data_set(
 ) -> Fetched:
     """Put ``<name>.zip`` and ``answers/<name>.csv`` into the folder ``data``, from ``mirrors`` or the set's own.
 
-    What is there stays, unless it is wanted ``again``. The answers come first: where the zip is, they are.
+    What is there stays, unless it is wanted ``again``; answers that are gone are made anew. The answers come first:
+    where the zip is, they are.
 
     Raises
     ------
@@ -48,20 +49,20 @@ def fetch_data_set(
         Something cannot be written, or the files do not belong together.
     """
     path, answers = data / f"{data_set.name}.zip", data / ANSWERS / f"{data_set.name}.csv"
-    if path.exists() and not again:
+    stays = path.exists() and not again
+    if stays and answers.exists():
         return described(path, downloaded=False, answers=answers)
-    files = download(
-        data_set.files, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, waiting=waiting
-    )
+    wanted = (data_set.test_labels,) if stays else data_set.files
+    files = download(wanted, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, waiting=waiting)
+    if stays:
+        write_answers(answers, read_idx(files[data_set.test_labels.name], 1))
+        return described(path, downloaded=False, answers=answers)
     n_megabytes = sum(file.size for file in data_set.files) / 1e6
     progress(n_megabytes, n_megabytes, unit="MB", note=f"all files are there; writing {path.name}")
     images, labels = read_pair(files[data_set.train_images.name], files[data_set.train_labels.name])
     test_images, test_labels = read_pair(files[data_set.test_images.name], files[data_set.test_labels.name])
-    with written_to(data, f"{ANSWERS}/{answers.name}"):
-        answers.parent.mkdir(parents=True, exist_ok=True)
-        if again or not answers.exists():
-            with replacing(answers) as file:
-                file.write(as_submission(test_labels))
+    if again or not answers.exists():
+        write_answers(answers, test_labels)
     with written_to(data, path.name), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         with opened(archive, "train.csv") as member:
             write_images(member, np.column_stack([labels, images]), ("label",))
@@ -73,6 +74,14 @@ def fetch_data_set(
             with opened(archive, NOTE) as member:
                 member.write(ABOUT.encode())
     return described(path, downloaded=True, answers=answers)
+
+
+def write_answers(path: Path, labels: NDArray[np.uint8]) -> None:
+    """Write the labels (m,) to ``path``, in the folder for answers in data/; raises DataError if that cannot be."""
+    with written_to(path.parent.parent, f"{ANSWERS}/{path.name}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(as_submission(labels))
 
 
 def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +33,8 @@ WAITING = 30.0  # seconds until the next bytes must have come
 ROUNDS = 2  # so often a mirror is asked, if what failed may pass
 PARTIAL_CONTENT = 206  # the status of an answer with a range of a file
 PASSING = {408, 425, 429}  # answers of a server which may be another the next time, as those from 500 on
+NO_SUCH_RANGE = 416  # the status of an answer to who has more of a file than there is
+TEMPORARY = "tmp????????"  # as Python's tempfile calls what pooch asks it for
 MOST_SHOWN = 5  # mirrors in a message
 MORE_ROOM = "free some space, or set XDG_CACHE_HOME to a folder that has room"
 
@@ -78,15 +83,41 @@ def download(
     pooch.get_logger().setLevel(logging.WARNING)  # it would tell of each file, in its own form
     order, paths = list(mirrors), {}
     total, done = sum(file.size for file in files) / 1e6, 0.0
-    for file in files:
+    with cleaned(cache):
+        for file in files:
 
-        def report(n_bytes: int, before: float = done, name: str = file.name) -> None:
-            progress(before + n_bytes / 1e6, total, unit="MB", note=name)
+            def report(n_bytes: int, before: float = done, name: str = file.name) -> None:
+                progress(before + n_bytes / 1e6, total, unit="MB", note=name)
 
-        paths[file.name], served_by = from_mirrors(file, order, cache, waiting, report)
-        order = [served_by, *(mirror for mirror in order if mirror != served_by)]
-        done += file.size / 1e6
+            paths[file.name], served_by = from_mirrors(file, order, cache, waiting, report)
+            order = [served_by, *(mirror for mirror in order if mirror != served_by)]
+            done += file.size / 1e6
     return paths
+
+
+@contextmanager
+def cleaned(cache: Path) -> Iterator[None]:
+    """Use the folder ``cache``, without pooch's temporary files that killed processes left in it.
+
+    They are removed if no other process uses it, as a lock on the folder tells.
+    """
+    with suppress(OSError):  # what is wrong is told where the first file is saved
+        cache.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = os.open(cache, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # another process is at it, or there are no locks here
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in cache.glob(TEMPORARY):
+                path.unlink()
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(folder)
 
 
 def from_mirrors(
@@ -112,10 +143,11 @@ def from_mirrors(
                 failures[mirror] = error
     reasons = [without_secrets(shortened(f"{mirror}: {error}", 300)) for mirror, error in failures.items()]
     more = [f"and {len(reasons) - MOST_SHOWN} more mirrors"] if len(reasons) > MOST_SHOWN else []
+    is_kept = part_of(file, cache).exists()
     raise StageError(
         f"{file.name} could not be downloaded: no mirror serves it",
         where=[*reasons[:MOST_SHOWN], *more],
-        hint="see whether the network can be reached, and fetch again: what has arrived is kept; "
+        hint=f"see whether the network can be reached, and fetch again{': what has arrived is kept' * is_kept}; "
         "--mirror URL names another folder on the web that has the files",
     )
 
@@ -130,7 +162,7 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
     DataError
         The cache cannot be written to.
     """
-    part = cache / f"{file.name}.part"
+    part = part_of(file, cache)
     resumed = part.exists()
     try:
         path = pooch.retrieve(
@@ -153,6 +185,11 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
     return Path(path)
 
 
+def part_of(file: DataFile, cache: Path) -> Path:
+    """Where what has arrived of a file is kept."""
+    return cache / f"{file.name}.part"
+
+
 def receive_file(url: str, output: str, _: Any, *, part: Path, wanted: Wanted) -> None:
     """What pooch calls to have ``url`` in the file ``output``: finish ``part``, and move it there.
 
@@ -165,9 +202,15 @@ def receive_file(url: str, output: str, _: Any, *, part: Path, wanted: Wanted) -
     """
     with part.open("ab") as file:
         lock(file)
-        if file.tell() != wanted.size:
-            receive_rest(file, url, wanted)
-        part.replace(output)
+        try:
+            if file.tell() != wanted.size:
+                receive_rest(file, url, wanted)
+            part.replace(output)
+        except NotServedError:
+            file.flush()
+            if not part.stat().st_size:
+                part.unlink()
+            raise
 
 
 def lock(file: IO[bytes]) -> None:
@@ -198,6 +241,11 @@ def receive_rest(file: IO[bytes], url: str, wanted: Wanted) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
     try:
         with requests.get(url, headers=headers, stream=True, timeout=(CONNECTING, wanted.waiting)) as answer:
+            if answer.status_code == NO_SUCH_RANGE and there:
+                file.truncate(0)
+                file.seek(0)
+                receive_rest(file, url, wanted)
+                return
             answer.raise_for_status()
             there = there if is_rest(answer, there) else 0
             require_length(answer, wanted.size - there)
@@ -251,8 +299,11 @@ def explained(error: requests.RequestException, there: int, wanted: Wanted) -> N
 
 def reason_of(error: BaseException) -> str:
     """What the system said, where an error comes from it; else what the error says."""
-    reason, link = str(error), error.__context__
+    reason: str = type(error).__name__
+    link: BaseException | None = error
     while link is not None:
-        reason = (link.strerror if isinstance(link, OSError) else None) or reason
+        if isinstance(link, OSError | HTTPException) or type(link).__module__.startswith("urllib3."):
+            only = link.args[0] if len(link.args) == 1 and isinstance(link.args[0], str) else ""
+            reason = (link.strerror if isinstance(link, OSError) else None) or only or reason
         link = link.__context__
     return " ".join(reason.split())

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from stages.commands.fetch.fetched import Fetched
     from stages.ingest.parameters import IngestParameters
 
+DEFAULT = "digit-recognizer"
+TYPING_ERROR = 0.8  # how like a known name a mistyped one is, from 0 to 1
+
 
 @click.command()
-@click.argument("name", default="digit-recognizer")
+@click.argument("name", default=DEFAULT)
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.option(
     "--mirror",
@@ -77,9 +80,9 @@ def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: boo
     Raises
     ------
     PipelineError
-        It cannot be had, or put there; or ``mirrors`` are none, or none are needed.
+        It cannot be had, or put there; or ``mirrors`` are none, or none are needed; or the name is a mistyped one.
     """
-    from pipeline.errors import ConfigError
+    from pipeline.errors import ConfigError, close_matches
     from pipeline.terminal.progress import Terminal
     from stages.commands.data_sets import DATA_SETS
     from stages.commands.fetch.kaggle_download import fetch_competition
@@ -89,6 +92,9 @@ def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: boo
         if mirrors:
             what = f"--mirror is for {' and '.join(DATA_SETS)}, and '{name}' is neither"
             raise ConfigError(what, hint=f"pipeline fetch {name}, which asks Kaggle")
+        near = close_matches(name.lower(), [*DATA_SETS, DEFAULT], cutoff=TYPING_ERROR)
+        if near and near[0] not in name.lower():  # emnist is another set
+            raise ConfigError(f"there is no data set '{name}'", hint=f"did you mean: pipeline fetch {near[0]}")
         return fetch_competition(name, data, again=again)
     for mirror in mirrors:
         if not mirror.startswith(("http://", "https://")):

@@ -30,8 +30,20 @@ class Fetched:
 
 
 def described(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fetched:
-    """What lies at ``path``, with ``answers`` if these are there."""
-    members = find_members(path, tuple(FILE_NAMES.values()))
+    """What lies at ``path``, with ``answers`` if these are there.
+
+    Raises
+    ------
+    DataError
+        It is no zip that can be read; if it was there before, the hint says how to replace it.
+    """
+    try:
+        members = find_members(path, tuple(FILE_NAMES.values()))
+    except DataError as error:
+        if downloaded:
+            raise
+        hint = f"pipeline fetch {path.stem} --force replaces it"
+        raise DataError(error.what, where=error.places, hint=hint) from error
     return Fetched(
         path,
         downloaded,

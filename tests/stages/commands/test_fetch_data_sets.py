@@ -7,6 +7,7 @@ import errno
 import fcntl
 import io
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from typing import Any
 import made_mirror as ways
 import numpy as np
 import pytest
+import requests
+import urllib3
 from click.testing import CliRunner, Result
 from made_mirror import NAMES, TRAIN_IMAGES, Mirror, Way, make_files, make_set, running
 
@@ -149,6 +152,16 @@ def test_what_lies_in_data_stays_unless_it_is_wanted_again(mirror: Mirror, work:
     assert (work / "data/answers/mnist.csv").read_text().startswith("ImageId,Label\n1,")
 
 
+def test_answers_that_are_gone_are_made_anew_and_the_zip_stays(mirror: Mirror, work: Path) -> None:
+    fetched(work, mirror)
+    answers, path = work / "data/answers/mnist.csv", work / "data/mnist.zip"
+    before, zip_before = answers.read_bytes(), path.read_bytes()
+    answers.unlink()
+    found = fetched(work, mirror)
+    assert (answers.read_bytes(), path.read_bytes()) == (before, zip_before)
+    assert (found.downloaded, found.answers) == (False, answers)
+
+
 def zipped() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -165,7 +178,7 @@ FAULTS: dict[str, tuple[Way, str]] = {
     "wrong bytes": (ways.wrong, "not the published file (its checksum differs)"),
     "a web page": (ways.page, f"sends 27 bytes where {SIZE:,} belong"),
     "more than there is": (ways.endless, f"sends more than the {SIZE:,} bytes"),
-    "hung up": (ways.hung_up, "Remote end closed connection without response"),
+    "hung up": (ways.hung_up, ": Remote end closed connection without response"),
     "in a circle": (ways.in_a_circle, "Exceeded 30 redirects"),
 }
 
@@ -193,7 +206,8 @@ def test_without_a_mirror_that_serves_it_the_reasons_are_told_and_nothing_is_lef
     assert reason in caught.value.places[1]
     assert "--mirror" in caught.value.hint
     assert names(work) == []
-    assert all(not path.stat().st_size for path in cache.iterdir())
+    assert list(cache.iterdir()) == []
+    assert "kept" not in caught.value.hint
 
 
 def test_many_mirrors_are_not_all_told(work: Path) -> None:
@@ -272,6 +286,7 @@ def test_what_is_always_cut_off_is_told_and_what_has_arrived_is_kept(
     with pytest.raises(StageError) as caught:
         fetched(work, mirror, waiting=0.2)
     assert told in caught.value.places[0]
+    assert "what has arrived is kept" in caught.value.hint
     assert names(work) == []
     assert names(cache) == [f"{TRAIN_IMAGES}.part"]
     mirror.ask(ways.well)
@@ -291,6 +306,32 @@ def test_a_part_of_something_else_is_thrown_away(mirror: Mirror, work: Path, cac
     (cache / f"{TRAIN_IMAGES}.part").write_bytes(left)
     fetched(work, mirror)
     assert names(work) == PUT
+    assert names(cache) == sorted(NAMES)
+
+
+def test_a_part_that_the_mirror_has_no_rest_for_is_thrown_away(mirror: Mirror, work: Path, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / f"{TRAIN_IMAGES}.part").write_bytes(b"of a longer file")
+    mirror.ask(ways.without_ranges, ways.whole)
+    fetched(work, mirror)
+    assert mirror.ranges() == ["bytes=16-", ""]
+    assert names(cache) == sorted(NAMES)
+
+
+def test_what_a_killed_process_left_in_the_cache_is_removed_unless_another_one_is_at_it(
+    mirror: Mirror, work: Path, cache: Path
+) -> None:
+    (cache / "tmp_folder").mkdir(parents=True)
+    left = cache / "tmpab1_xy9z"
+    left.write_bytes(b"half")
+    folder = os.open(cache, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH)  # as a process that is downloading
+        fetched(work, mirror)
+        assert left.exists()
+    finally:
+        os.close(folder)
+    fetched(work, mirror, again=True)
     assert names(cache) == sorted(NAMES)
 
 
@@ -489,6 +530,39 @@ def test_a_failure_is_one_block_without_a_password(work: Path) -> None:
 def test_a_mirror_that_is_none_or_is_not_needed_is_wrong_usage(work: Path, words: tuple[str, ...], told: str) -> None:
     assert told in invoke(work, *words, code=2).stderr
     assert names(work) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("minst", "mnist"),
+        ("mnits", "mnist"),
+        ("fashion_mnist", "fashion-mnist"),
+        ("digit-recogniser", "digit-recognizer"),
+    ],
+)
+def test_a_mistyped_name_is_told_before_kaggle_is_asked(
+    work: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+) -> None:
+    monkeypatch.setattr("stages.commands.fetch.kaggle_download.fetch_competition", None)
+    assert f"did you mean: pipeline fetch {meant}\n" in invoke(work, typed, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["mnist", "Kannada-MNIST"])
+def test_a_damaged_zip_that_is_there_says_what_replaces_it(work: Path, name: str) -> None:
+    (work / "data/answers").mkdir(parents=True)
+    (work / "data/answers/mnist.csv").write_text("mine")
+    (work / f"data/{name}.zip").write_bytes(zipped()[:-30])
+    assert f"pipeline fetch {name} --force" in invoke(work, name, code=1).stderr
+
+
+def test_no_reason_is_a_tuple_of_python() -> None:
+    error = requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", OSError("x")))
+    assert download.reason_of(error) == "ConnectionError"
+    error.__context__ = urllib3.exceptions.ProtocolError("aborted")
+    assert download.reason_of(error) == "aborted"
+    error.__context__.__context__ = KeyError("another matter")
+    assert download.reason_of(error) == "aborted"
 
 
 @pytest.mark.usefixtures("as_mnist")
