@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError, StageError
-from pipeline.planning.plan import make_plan
+from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import STALE, reason_of, reasons_text, settings_to_keep
 from pipeline.planning.selection import select
@@ -49,9 +49,8 @@ def require_current(project: Project, stage: str) -> Current:
 
 def why_stale(project: Project, stage: str) -> str:
     """Say why a run would change a stage's result; an empty text if it would not."""
-    selection = select(project.stages, [stage])
     try:
-        plan = make_plan(take_snapshot(project, selection), selection)
+        plan = _plan_of(project, stage)
     except PipelineError as error:
         return f"whether it is up to date cannot be told: {error.what}"
     first = next((decision for decision in plan.decisions if decision.action in STALE), None)
@@ -59,3 +58,13 @@ def why_stale(project: Project, stage: str) -> str:
         return ""
     kept = settings_to_keep(plan.decisions)
     return f"{first.stage}: {reasons_text(first.reasons)}{f'; {kept}' if kept else ''}"
+
+
+def is_kept_by_settings(project: Project, stage: str) -> bool:
+    """Whether a stage's result is stale by other settings alone, so that those of its run keep it."""
+    return bool(settings_to_keep(_plan_of(project, stage).decisions))
+
+
+def _plan_of(project: Project, stage: str) -> Plan:
+    selection = select(project.stages, [stage])
+    return make_plan(take_snapshot(project, selection), selection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import DataError
@@ -31,13 +32,19 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     if path.exists() and not again:
         return described(path, downloaded=False)
     program = find_program("download the zip in a browser and put it into data/")
-    with written_to(data, path.name):
-        data.mkdir(exist_ok=True)
-        with temporary_folder(data, FETCH) as folder:
-            download(program, name, folder)
-            fresh = require_sound(folder, path.name)
-            fresh.replace(path)
-            sync(data.resolve())
+    is_new = not data.exists()
+    try:
+        with written_to(data, path.name):
+            data.mkdir(exist_ok=True)
+            with temporary_folder(data, FETCH) as folder:
+                download(program, name, folder)
+                fresh = require_sound(folder, path.name)
+                fresh.replace(path)
+                sync(data.resolve())
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is kept if anything lies there
+                data.rmdir()
     return described(path, downloaded=True)
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from pipeline.errors import StageError, first_few
+from pipeline.errors import PipelineError, StageError, first_few
 from pipeline.figures import percent
 from pipeline.history.scores import KnownFile, identify
 from pipeline.leftovers import UPLOAD, system_folder
-from pipeline.planning.current_result import Current, find_current, require_current, why_stale
+from pipeline.planning.current_result import Current, find_current, is_kept_by_settings, require_current, why_stale
 from stages.commands.id_and_label import read_submission
 from stages.evaluate.documents import Metrics
 from stages.ingest.documents import DataSource
@@ -94,7 +94,7 @@ def check(project: Project, folder: Path) -> Checked:
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
-            hint="pipeline run all makes it anew; to send this one, repeat the settings that it was made with",
+            hint=f"{command_for_this_one(project, submit)}pipeline run all makes it anew",
         )
     ingest = require_current(project, "ingest")
     source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
@@ -119,6 +119,16 @@ def check(project: Project, folder: Path) -> Checked:
         is_counted=submission.ids == [str(number) for number in range(1, len(submission.ids) + 1)],
         validation=find_validation(project, submit),
     )
+
+
+def command_for_this_one(project: Project, submit: Current) -> str:
+    """The command that sends a submission that other settings made, ``; `` behind it; an empty text if none does."""
+    run = identify(project.store, ARTIFACT, submit.folder / FILE).run
+    try:
+        is_sent = run is not None and is_kept_by_settings(project, MAKER)
+    except PipelineError:  # the reason that is shown says why this cannot be told
+        return ""
+    return f"pipeline upload -m MESSAGE --like {run.id} sends this one; " if run and is_sent else ""
 
 
 def require_honest(source: DataSource) -> None:

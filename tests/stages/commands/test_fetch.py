@@ -140,6 +140,7 @@ def test_a_flipped_byte_in_a_member_is_found(kaggle: Kaggle, work: Path) -> None
 def test_a_program_that_says_it_is_done_and_left_nothing_is_not_believed(kaggle: Kaggle, work: Path) -> None:
     kaggle.set(says="digit-recognizer.zip: Skipping, found more recently modified local copy")
     assert "downloaded nothing" in fetch(work, code=1).stderr
+    assert not (work / "data").exists()  # a folder that was made in vain
 
 
 def test_without_the_program_the_ways_to_get_it_are_named(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -360,10 +360,13 @@ def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
     assert "the submission is not up to date (train: " in stderr
     assert "train.epochs" in stderr
     (project / "pipeline.toml").unlink()
-    assert "not up to date" in run_upload(project, code=1).stderr
-    kaggle.will("submit", SENT)
-    run_upload(project, "--no-wait", *QUICK)  # the settings that it was made with
-    assert len(kaggle.calls) == 1
+    told = run_upload(project, code=1).stderr
+    assert "not up to date" in told
+    assert "hint:  pipeline upload -m MESSAGE --like 1 sends this one; pipeline run all makes it anew" in told
+    kaggle.will("submit", SENT, SENT)
+    run_upload(project, "--no-wait", "--like", "1")
+    run_upload(project, "--no-wait", "--force", *QUICK)  # the settings that it was made with
+    assert len(kaggle.calls) == 2
 
 
 def test_what_is_damaged_is_not_sent(kaggle: Kaggle, project: Path) -> None:
@@ -434,7 +437,9 @@ def test_the_samples_submission_is_not_sent(kaggle: Kaggle, sample_copy: Path) -
 
 def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, project: Path) -> None:
     (project / "data" / NOTE).write_text("as MNIST does")
-    assert "not up to date" in run_upload(project, code=1).stderr
+    told = run_upload(project, code=1).stderr
+    assert "not up to date" in told
+    assert "hint:  pipeline run all makes it anew" in told  # no settings would do
     assert CliRunner().invoke(main, ["run", "submit", "--quiet", "-C", str(project)]).exit_code == 0
     stderr = run_upload(project, code=1).stderr
     assert "was trained on Kaggle's own test images" in stderr
