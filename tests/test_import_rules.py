@@ -25,7 +25,7 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 FLOORS = (
     ("exit_codes",),
     ("errors", "figures", "visible", "toml_text"),
-    ("leftovers",),
+    ("leftovers", "child_process"),
     ("stage", "safe_files"),
     ("choices", "toml"),
     ("config",),
@@ -79,6 +79,7 @@ OF_COMMANDS = {
     "history.scores",
     "safe_files",
     "leftovers",
+    "child_process",
 }
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 # The only room that imports an extra, and who may import that room.

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.child_process import run_child
 from pipeline.errors import ConfigError, PipelineError, StageError, pip_install
 from pipeline.workers.dask_job import WITHOUT_CLUSTER, other_software
 from pipeline.workers.local import emptied
@@ -53,10 +54,12 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
         stack.enter_context(dask.config.set(bounds))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # versions are compared below, and unfinished jobs are left on purpose
+        if scheduler is None:
+            # Dask keeps files there, and imports modules from there: in /tmp that would be open to other users.
+            place = stack.enter_context(emptied(folder / "dask"))
+            stack.enter_context(dask.config.set({"temporary-directory": str(place)}))
         try:
-            cluster = scheduler or stack.enter_context(
-                own_cluster(count, stack.enter_context(emptied(folder / "dask")))
-            )
+            cluster = scheduler or stack.enter_context(own_cluster(count))
             client = stack.enter_context(Client(cluster, timeout=SECONDS_TO_CONNECT, set_as_default=False))
         except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
             raise no_scheduler(scheduler, f"{type(error).__name__}: {error}") from error
@@ -76,9 +79,7 @@ def reach(scheduler: str) -> None:
     """
     command = [sys.executable, "-P", "-c", REACH, scheduler, str(SECONDS_TO_CONNECT)]
     try:
-        tried = subprocess.run(  # noqa: S603 - this Python, our own text, and an address as an argument
-            command, capture_output=True, text=True, timeout=SECONDS_TO_REACH, check=False
-        )
+        tried = run_child(command, seconds=SECONDS_TO_REACH)
     except subprocess.TimeoutExpired as error:
         raise no_scheduler(scheduler, f"what listens there does not answer for {SECONDS_TO_REACH} seconds") from error
     if tried.returncode:

@@ -5,7 +5,6 @@ Its workers are threads. Each job is done in a process of its own anyway (dask_j
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from distributed import Scheduler, SpecCluster, Worker
@@ -28,12 +27,9 @@ class ClosedWorker(NoWebPage, Worker):  # type: ignore[misc]  # distributed is n
     """A worker that listens to this process alone."""
 
 
-def own_cluster(count: int, folder: Path) -> SpecCluster:
-    """Start a cluster of ``count`` workers, which keep their files in ``folder``; use it as a context."""
-    worker = {
-        "cls": ClosedWorker,
-        "options": {"protocol": IN_PROCESS, "nthreads": 1, "local_directory": str(folder), "memory_limit": 0},
-    }
+def own_cluster(count: int) -> SpecCluster:
+    """Start a cluster of ``count`` workers, which keep their files where Dask is told to; use it as a context."""
+    worker = {"cls": ClosedWorker, "options": {"protocol": IN_PROCESS, "nthreads": 1, "memory_limit": 0}}
     return SpecCluster(
         scheduler={"cls": ClosedScheduler, "options": {"protocol": IN_PROCESS, "dashboard": False}},
         workers=dict.fromkeys(range(count), worker),

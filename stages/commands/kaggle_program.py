@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.child_process import run_child
 from pipeline.errors import ConfigError, PipelineError, StageError, pip_install, shortened
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -99,7 +100,8 @@ def find_program(without_it: str) -> str:
         It is in neither place.
     """
     beside = str(Path(sys.executable).parent)
-    program = shutil.which("kaggle") or shutil.which("kaggle", path=beside)
+    places = [place for place in os.get_exec_path() if Path(place).is_absolute()]  # never the current folder
+    program = shutil.which("kaggle", path=os.pathsep.join([*places, beside]))
     if program is None:
         raise ConfigError("Kaggle's program is not installed", hint=f"{pip_install(*PACKAGES)}, or {without_it}")
     return program
@@ -114,15 +116,7 @@ def call(program: str, words: Sequence[str], *, seconds: float | None = None, hi
         It takes longer, and was stopped; or it cannot be run.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - no shell
-            [program, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=seconds,
-        )
+        done = run_child([program, *words], seconds=seconds)
     except subprocess.TimeoutExpired:
         raise StageError(
             f"Kaggle's program did not end within {seconds:g} seconds, and was stopped",

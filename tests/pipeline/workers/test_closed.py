@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.workers.backends import Execution, make_workers
 
 DRIVER = """
 import sys
+import tempfile
 from pathlib import Path
 
 from pipeline.cli import main
@@ -75,9 +77,13 @@ def listening() -> set[str]:
 
 
 @pytest.mark.dask
-def test_a_cluster_of_ones_own_opens_no_port(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_of_ones_own_opens_no_port_and_keeps_its_files_to_itself(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask imports modules from where it keeps its files, and would keep them where all users have theirs."""
     pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     monkeypatch.setenv("PYTHONPATH", str(toy.code))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     place, before = toy.work / "numbers.npy", listening()
     np.save(place, np.arange(10))
     results = make_workers(Execution("dask"), Told(), print).run(
@@ -85,5 +91,6 @@ def test_a_cluster_of_ones_own_opens_no_port(toy: Toy, monkeypatch: pytest.Monke
     )
     next(results)
     assert listening() <= before
+    assert not list(tmp_path.iterdir())
     results.close()
     assert not (toy.work / "dask").exists()

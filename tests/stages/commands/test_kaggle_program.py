@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from made_kaggle import Kaggle, answer
 
-from pipeline.errors import StageError
-from stages.commands.kaggle_program import Answer, call, refusal, what_it_said, without_secrets
+from pipeline.errors import ConfigError, StageError
+from stages.commands.kaggle_program import Answer, call, find_program, refusal, what_it_said, without_secrets
 
 # The real ones, of versions 1.6 to 2.2, shortened.
 NO_NETWORK = """\
@@ -123,3 +124,16 @@ def test_what_it_said_is_bounded() -> None:
     assert len(shown) == 4
     assert max(map(len, shown)) < 250
     assert shown[-1].startswith("999 ")
+
+
+@pytest.mark.parametrize("path", ["", ".", ":/nowhere", "bin"])
+def test_a_program_of_that_name_in_the_current_folder_is_not_called(
+    kaggle: Kaggle, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(kaggle.folder.parent if path == "bin" else kaggle.folder)
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ConfigError, match="not installed"):
+        find_program("download it")
+    monkeypatch.setenv("PATH", f"{path}:{kaggle.folder}")
+    assert find_program("download it") == str(kaggle.folder / "kaggle")
