@@ -12,6 +12,7 @@ from typing import IO
 
 from pipeline.errors import ConfigError
 from pipeline.leftovers import open_draft
+from pipeline.paths import from_home
 
 # What a file system answers that cannot force the names in a folder to disk, or lets nobody open a folder for that.
 # Then nobody can, and SQLite and PostgreSQL go on too.
@@ -23,20 +24,22 @@ NOT_FOR_FOLDERS = frozenset(
 )
 
 
-def require_output(name: str | Path, path: Path, artifacts: Path, option: str = "--output") -> None:
-    """See that the file which the user names by an option can be written.
+def require_output(name: str | Path, base: Path, artifacts: Path, option: str = "--output") -> Path:
+    """Return the file that the user names by ``option``, seen from ``base``, if it can be written.
 
     Raises
     ------
     ConfigError
         No file can be written there, or the place is below ``artifacts``.
     """
+    path = from_home(name, base, option)
     try:
         problem, hint = _output_problem(path, artifacts)
     except OSError as error:  # a name that is too long, or a folder above that may not be entered
         problem, hint = f"cannot be written: {error.strerror}", "name another"
     if problem:
         raise ConfigError(f"{option} {name} {problem}", where=str(path), hint=hint)
+    return path
 
 
 def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:

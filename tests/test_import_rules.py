@@ -25,7 +25,7 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 FLOORS = (
     ("exit_codes",),
     ("errors", "figures", "visible", "toml_text"),
-    ("leftovers", "child_process"),
+    ("leftovers", "child_process", "paths"),
     ("stage", "safe_files"),
     ("choices", "toml"),
     ("config",),
@@ -52,7 +52,7 @@ FLOORS_OF_NETWORK = (
     ("predict",),
     ("training",),
 )
-OF_STAGES = {"errors", "figures", "stage", "toml_text", "visible"}  # what stages may import of the engine
+OF_STAGES = {"errors", "figures", "paths", "stage", "toml_text", "visible"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {

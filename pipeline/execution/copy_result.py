@@ -37,8 +37,7 @@ def plan_copy(artifact: str, name: Path, base: Path, artifacts: Path, selection:
             f"{option} copies {artifact}, and {maker} is not among the stages to run",
             hint=f"name {maker} too, as in pipeline run all {option} {name}",
         )
-    require_output(name, base / name, artifacts, option)
-    return Copy(artifact, base / name)
+    return Copy(artifact, require_output(name, base, artifacts, option))
 
 
 def copy_result(project: Project, result: RunResult, copy: Copy) -> None:

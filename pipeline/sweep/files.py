@@ -36,8 +36,7 @@ def require_new(name: Path, base: Path, artifacts: Path, *, force: bool) -> Path
 
     Raises ConfigError, before anything runs, where no file can be written, or one lies there and ``force`` is not set.
     """
-    path = base / name
-    require_output(name, path, artifacts)
+    path = require_output(name, base, artifacts)
     if os.path.lexists(path) and not force:
         raise ConfigError(f"{path} exists", hint="another --output, or --force to write over it")
     return path

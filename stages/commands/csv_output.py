@@ -20,11 +20,9 @@ def require_csv(name: str, folder: Path, artifacts: Path) -> Path:
     ConfigError
         Its name does not end in .csv, or it cannot be written, or it lies in artifacts/.
     """
-    path = folder / Path(name).expanduser()
-    if path.suffix.lower() != ".csv":
-        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {path.stem or 'rows'}.csv")
-    require_output(name, path, artifacts)
-    return path
+    if Path(name).suffix.lower() != ".csv":
+        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {Path(name).stem or 'rows'}.csv")
+    return require_output(name, folder, artifacts)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from stages.ingest.sources.find import from_home
+from pipeline.paths import from_home
 from stages.ingest.sources.zip_files import require_readable
 
 

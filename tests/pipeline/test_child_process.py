@@ -34,9 +34,7 @@ def test_what_a_program_prints_and_how_it_ends_is_returned() -> None:
         run_child(["/no/such/program"])
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="elsewhere no child is told that its parent is gone"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no child is told that its parent is gone")
 def test_a_child_ends_when_its_parent_is_killed() -> None:
     reader, writer = os.pipe()
     with subprocess.Popen([sys.executable, "-c", PARENT, str(writer)], pass_fds=(writer,)) as parent:

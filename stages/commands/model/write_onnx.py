@@ -14,15 +14,13 @@ SUFFIX = ".onnx"
 
 def require_output(name: str, folder: Path, artifacts: Path) -> Path:
     """The file to write, relative to ``folder``; ConfigError if it is no place for an ONNX file."""
-    path = folder / Path(name).expanduser()
-    if path.suffix.lower() != SUFFIX:
+    if Path(name).suffix.lower() != SUFFIX:
         raise ConfigError(
             f"--export {name} does not end in {SUFFIX}",
-            where=str(path),
-            hint=f"--export {path.stem or 'model'}{SUFFIX}",
+            where=str(folder / name),
+            hint=f"--export {Path(name).stem or 'model'}{SUFFIX}",
         )
-    require_place(name, path, artifacts, "--export")
-    return path
+    return require_place(name, folder, artifacts, "--export")
 
 
 def write_onnx(path: Path, model: Model) -> int:

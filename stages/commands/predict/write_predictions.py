@@ -25,14 +25,13 @@ def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Pa
     ConfigError
         It is not.
     """
-    path = folder / Path(name).expanduser()
-    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+    if Path(name).suffix.lower() not in OUTPUT_SUFFIXES:
         raise ConfigError(
             f"--output {name} ends neither in .csv nor in .parquet",
-            where=str(path),
-            hint=f"--output {path.stem or 'answers'}.csv",
+            where=str(folder / name),
+            hint=f"--output {Path(name).stem or 'answers'}.csv",
         )
-    require_place(name, path, artifacts)
+    path = require_place(name, folder, artifacts)
     if any(path.exists() and path.samefile(each) for each in inputs):
         raise ConfigError(f"--output {name} is one of the files to read", where=str(path), hint="give it another name")
     return path

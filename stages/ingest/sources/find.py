@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
+from pipeline.paths import from_home
 from pipeline.stage import Source, Sources
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
@@ -132,22 +133,6 @@ def configured_path(name: str, path: str, folder: Path) -> Path:
             hint=f"set ingest.{name} to the file's path, or remove the setting",
         )
     return file
-
-
-def from_home(path: str, folder: Path, named: str) -> Path:
-    """``path``, with a leading ``~`` replaced, relative to ``folder``; ``named`` is what messages call it.
-
-    Raises
-    ------
-    ConfigError
-        There is no such home folder.
-    """
-    try:
-        return folder / Path(path).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(
-            f"{named} is {path!r}, and there is no such home folder", where=named, hint="write the path without ~"
-        ) from error
 
 
 def sample_submission_beside(test: Source) -> Source | None:

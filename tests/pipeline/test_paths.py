@@ -1,0 +1,47 @@
+"""A path that a person writes may begin with a home folder, wherever it is given; one that is not there is told of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from pipeline.errors import ConfigError
+from pipeline.paths import from_home
+from pipeline.safe_files import require_output
+from stages.sample import SAMPLE_FOLDER
+
+UNKNOWN = "~nobody-of-that-name/file"
+WRITING = {
+    "predict": ("predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--output", f"{UNKNOWN}.csv"),
+    "sweep": ("sweep", "--grid", "train.epochs=1", "--output", f"{UNKNOWN}.toml"),
+    "submission": ("run", "submit", "--submission", f"{UNKNOWN}.csv"),
+    "suspects": ("suspects", "--output", f"{UNKNOWN}.csv"),
+    "model": ("model", "--export", f"{UNKNOWN}.onnx"),
+    "answers": ("score", "--answers", f"{UNKNOWN}.csv"),
+    "picture": ("predict", f"{UNKNOWN}.png"),
+    "setting": ("status", "--set", f"ingest.train={UNKNOWN}.csv"),
+    "archive": ("status", "--set", f"ingest.archive={UNKNOWN}.zip"),
+}
+
+
+def test_the_home_folder_takes_the_place_of_its_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert from_home("~/a.csv", Path("elsewhere"), "it") == tmp_path / "a.csv"
+    assert from_home("a~.csv", Path("elsewhere"), "it") == Path("elsewhere/a~.csv")
+    assert require_output("~/a.csv", Path("elsewhere"), tmp_path / "artifacts") == tmp_path / "a.csv"
+
+
+def test_a_home_that_nobody_has_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"--output is '~nobody-of-that-name/file', and there is no such home folder"):
+        require_output(UNKNOWN, Path(), Path("artifacts"))
+
+
+@pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
+def test_every_path_on_the_command_line_may_begin_so(sample_run: Path, words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*words, "-C", str(sample_run)])
+    assert result.exit_code == 2, result.output
+    assert "should not have happened" not in result.stderr
+    assert "no such home folder" in result.stderr
