@@ -169,10 +169,16 @@ def plain_reason(reason: str) -> str:
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.5) -> list[str]:
-    """Return the known words that are most like a mistyped one; ``cutoff`` says how like, from 0 to 1."""
+    """Return the known words that are most like a mistyped one; ``cutoff`` says how like, from 0 to 1.
+
+    A word that differs in its capital letters only is the one that is meant.
+    """
     from difflib import get_close_matches
 
-    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
+    by_small_letters = {each.casefold(): each for each in known}
+    if same := by_small_letters.get(word.casefold()):
+        return [same]
+    return [by_small_letters[each] for each in get_close_matches(word.casefold(), by_small_letters, most, cutoff)]
 
 
 def nearest(word: str, known: Iterable[str], what: str, most: int = 20) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import execution_options, json_option, option_group, project_options
+from pipeline.cli.usage import TakesNegativeNumbers
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ explain_options = option_group(
 )
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=TakesNegativeNumbers)
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="RUN")
 @explain_options

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from shlex import quote
 
 import click
 
-from pipeline.errors import ConfigError, nearest
+from pipeline.errors import ConfigError, close_matches, first_few, shortened
+
+NEAR = 0.75  # how like an option's name a word is that is meant for it
+NEGATIVE = re.compile(r"-\d+")
+UNREADABLE = "is not readable"  # what click says of a file or a folder that is there
+
+
+class TakesNegativeNumbers(click.Command):
+    """A command whose arguments may be ``-1``. Click would pass over all unknown options then; here they are told."""
+
+    ignore_unknown_options = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)}
+        for word in [] if ctx.resilient_parsing else args[: [*args, "--"].index("--")]:
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]  # -C takes its value without a space
+            if len(name) > 1 and name.startswith("-") and name not in known and not NEGATIVE.fullmatch(word):
+                raise click.NoSuchOption(name, ctx=ctx)
+        return super().parse_args(ctx, args)
 
 
 @contextmanager
 def told_as_ours(ctx: click.Context | None = None) -> Iterator[None]:
     """Raise click's errors as ConfigError with a hint; ``ctx`` is that of the group whose command is read."""
+    words = tuple(ctx.args) if ctx else ()  # click empties it
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:  # it shows the help
         raise
     except click.UsageError as error:
+        if isinstance(error, click.BadParameter) and error.message.rstrip(".").endswith(UNREADABLE):
+            raise _unreadable(error) from error
         what = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
-        raise ConfigError(what[:1].lower() + what[1:].removesuffix("."), hint=_hint(error, ctx)) from error
+        raise ConfigError(what[:1].lower() + what[1:].removesuffix("."), hint=_hint(error, ctx, words)) from error
 
 
-def _hint(error: click.UsageError, group: click.Context | None) -> str:
+def _unreadable(error: click.BadParameter) -> ConfigError:
+    """Return the error for a path that is there and may not be read."""
+    path = re.sub(rf"^.*?'(.*)' {UNREADABLE}.*$", r"\1", error.message, flags=re.DOTALL)
+    return ConfigError(f"you may not read '{path}'", where=path, hint=f"allow it: chmod u+r {quote(path)}")
+
+
+def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[str]) -> str:
     """Name the nearest option, what an option means, or how the command is written, and where its help is."""
     if error.ctx is None:
         name = group.invoked_subcommand if group else None
@@ -31,10 +60,38 @@ def _hint(error: click.UsageError, group: click.Context | None) -> str:
     if isinstance(command, click.Group) and isinstance(error, click.NoSuchOption):
         return f"options of a command stand behind its name; see {path} COMMAND --help"
     if isinstance(error, click.NoSuchOption):
-        options = [name for option in command.params for name in option.opts if name.startswith("-")]
-        advice = nearest(error.option_name, options, "options")
+        advice = _meant_by(error.option_name, error.ctx, words)
     elif isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
         advice = f"{error.param.opts[0]}: {error.param.help or ''}".removesuffix(".")
     else:
         advice = "write " + " ".join([path, *command.collect_usage_pieces(error.ctx)])
     return f"{advice}{'' if advice.endswith('?') else ';'} see {path} --help"
+
+
+def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
+    """Name what an unknown option is meant for: a stage, a setting, or a really near option; or list the options."""
+    from stages import STAGES
+
+    params, name = {param.name: param for param in ctx.command.params}, option.lstrip("-")
+    if "stages" in params and name in {"all", *(stage.name for stage in STAGES)}:
+        return f"did you mean {ctx.command_path} {name}?"
+    options = {each.lstrip("-"): each for param in params.values() for each in param.opts if each.startswith("-")}
+    close = close_matches(name, options, cutoff=NEAR)
+    settings = [(stage.name, key) for stage in STAGES for key in stage.parameters.__struct_fields__ if "sets" in params]
+    keys = [key for _, key in settings]
+    key = name.replace("-", "_").casefold()
+    value = _value_of(option, words)
+    meant = [key] if key in keys else close_matches(key, keys, cutoff=NEAR) if value and not close else []
+    if meant:
+        sets = [f"--set {stage}.{key}={value or 'VALUE'}" for stage, key in settings if key in meant]
+        return f"did you mean {' or '.join(sets)}?"
+    return f"did you mean '{options[close[0]]}'?" if close else f"options: {first_few(list(options.values()), 20)}"
+
+
+def _value_of(option: str, words: Sequence[str]) -> str:
+    """Return the value that was written behind an option; an empty text if none was."""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == option and (value if equals else after and not after.startswith("--")):
+            return shortened(value if equals else after)
+    return ""

@@ -20,12 +20,20 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        hint = f"make {path} {needed}, or work in another folder with -C"
+        place = closed_folder(Path(error.filename or path)) if needed == "writable" else path.absolute()
+        hint = f"make {place} {needed}, or work in another folder with -C"
         if full := disk_full(error):
             reason, hint = full
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
             hint = "move away the file that stands where a folder should be"
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error
+
+
+def closed_folder(path: Path) -> Path:
+    """Return the whole path of the nearest folder from ``path`` up; the one above it if only that is not writable."""
+    above = (path.absolute(), *path.absolute().parents)
+    there = [each for each in above if os.path.isdir(each)]  # noqa: PTH112 - Path.is_dir() may raise
+    return next((each for each in there[:2] if not os.access(each, os.W_OK)), there[0])
 
 
 def own_folder(path: Path) -> Path:

@@ -30,7 +30,7 @@ class Store(Generations):
 
     def prepare(self) -> None:
         """Make the folders, needed before the lock can be taken; raises StoreError where that cannot be."""
-        with explained("make the artifacts folder", self.root):
+        with explained(f"{'write into' if exists(self.root) else 'make'} the artifacts folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self._inner, self._temporary, self._scratch):
                 folder.mkdir(exist_ok=True)

@@ -8,11 +8,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
 import pipeline.cli.project
+from pipeline.cli.usage import told_as_ours
+from pipeline.errors import ConfigError
 from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
 
@@ -114,6 +117,16 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         ),
         (("run", "all", "--forc"), "no such option '--forc'\n  hint:  did you mean '--force'? see pipeline run --help"),
         (("run", "all", "--zzz"), "no such option '--zzz'\n  hint:  options: --only, --force, "),
+        (("run", "--all"), "did you mean pipeline run all? see pipeline run --help"),
+        (("diff", "1", "2", "--expain"), "no such option '--expain'\n  hint:  did you mean '--explain'?"),
+        (("diff", "-1", "--jsn", "-2"), "no such option '--jsn'\n  hint:  did you mean '--json'?"),
+        (("run", "all", "--epochs", "5"), "did you mean --set train.epochs=5?"),
+        (("run", "all", "--learning-rate=3"), "did you mean --set train.learning_rate=3?"),
+        (("run", "all", "--seed", "3"), "did you mean --set split.seed=3 or --set train.seed=3?"),
+        (("status", "--stale"), "hint:  options: --check"),
+        (("clean", "--epochs", "5"), "hint:  options: --keep"),
+        (("run", "all", "--set", "power.Exponent=1"), "hint:  did you mean 'exponent'?"),
+        (("run", "TOTAL"), "hint:  did you mean 'total'?"),
         (("--set", "load.limit=1", "run"), "  hint:  options of a command stand behind its name; see pipeline COMMAND"),
         (("run", "all", "--set"), "option '--set' requires an argument\n  hint:  see pipeline run --help"),
         (
@@ -135,6 +148,13 @@ def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, word
     ]
     assert result.stdout == ""
     assert toy.files() == {}
+
+
+def test_a_path_that_may_not_be_read_is_told_in_our_own_words() -> None:
+    said = click.BadParameter("File 'a b.csv' is not readable.", param_hint="'--answers'")
+    with pytest.raises(ConfigError, match=r"you may not read 'a b\.csv'") as caught, told_as_ours():
+        raise said
+    assert caught.value.hint == "allow it: chmod u+r 'a b.csv'"
 
 
 def test_without_words_the_help_is_shown(invoke: Invoke) -> None:

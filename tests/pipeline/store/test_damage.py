@@ -327,7 +327,9 @@ def test_a_read_only_file_system_is_a_clear_error(toy: Toy, made: bool) -> None:
         toy.run("all", force=True)
 
     told = told_in_child(toy, run)
-    assert told.startswith("StoreError: cannot make the artifacts folder"), told
+    do = "write into" if made else "make"
+    assert told.startswith(f"StoreError: cannot {do} the artifacts folder"), told
+    assert f"make {toy.artifacts if made else toy.work}" in told
     assert f"where: {toy.artifacts}" in told
     assert toy.files() == (oracle() if made else {})
 
@@ -340,8 +342,9 @@ def test_a_folder_without_permission_to_write_is_a_clear_error(toy: Toy) -> None
         folder.chmod(0o555)
     try:
         assert not toy.plan().stale
-        with pytest.raises(StoreError, match="cannot make the artifacts folder"):
+        with pytest.raises(StoreError, match="cannot write into the artifacts folder") as caught:
             toy.run("all", force=True)
+        assert f"make {toy.artifacts / '.store/tmp'} writable" in caught.value.hint
     finally:
         for folder in folders:
             folder.chmod(0o755)

@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError, StageError, StoreError
 from pipeline.logs.run_log import read_runs
 from pipeline.safe_files import replacing
 from pipeline.store.lock import current_writer, writer_lock
+from pipeline.store.store import Store
 
 
 def failing(number: int) -> Callable[..., None]:
@@ -135,6 +136,29 @@ def test_artifacts_that_may_not_be_read_are_to_be_made_readable(
         toy.plan("all")
     assert "readable" in caught.value.hint
     assert "writable" not in caught.value.hint
+
+
+@pytest.mark.parametrize(("made", "what"), [(False, "cannot make"), (True, "cannot write into")])
+def test_the_folder_that_must_be_writable_is_named_by_its_whole_path(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    made: bool,  # noqa: FBT001 - a case's column
+    what: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("artifacts")
+    if made:
+        root.mkdir()
+    closed = tmp_path / "artifacts" if made else tmp_path
+
+    def refuse(path: Path, *_: object, **others: object) -> None:
+        if not (others.get("exist_ok") and path.exists()):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match=f"{what} the artifacts folder: Permission denied") as caught:
+        Store(root).prepare()
+    assert caught.value.hint.startswith(f"make {closed} writable, ")
 
 
 def test_a_lock_works_though_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
