@@ -123,7 +123,7 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("run", "all", "--epochs", "5"), "did you mean --set train.epochs=5?"),
         (("run", "all", "--learning-rate=3"), "did you mean --set train.learning_rate=3?"),
         (("run", "all", "--seed", "3"), "did you mean --set split.seed=3 or --set train.seed=3?"),
-        (("status", "--stale"), "hint:  options: --check"),
+        (("status", "--stale"), "hint:  options: --"),
         (("clean", "--epochs", "5"), "hint:  options: --keep"),
         (("run", "all", "--set", "power.Exponent=1"), "hint:  did you mean 'exponent'?"),
         (("run", "TOTAL"), "hint:  did you mean 'total'?"),
