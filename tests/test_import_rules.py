@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import pipeline
 import stages
-from pipeline.fingerprint.code import code_digests, parse_module
+from pipeline.fingerprint.code import CodeReader, code_digests, parse_module
 from pipeline.stage import Stage
 
 ENGINE = Path(next(iter(pipeline.__path__)))
@@ -84,6 +85,7 @@ OF_COMMANDS = {
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
 # The only room that imports an extra, and who may import that room.
 EXTRAS = {"sklearn": ("stages.estimator", ()), "onnx": ("stages.onnx_export", ("stages.commands.model.write_onnx",))}
+READER = CodeReader(cache(parse_module))
 HEAVY = ("numpy", "pandas", "pandera", "pyarrow", "rich", "jinja2", "joblib", "distributed", "PIL", "matplotlib")
 
 
@@ -99,6 +101,7 @@ def writes(call: ast.Call) -> bool:
     )
 
 
+@cache
 def modules(folder: Path, package: str) -> dict[str, str]:
     """Each module's name and source."""
     found = {}
@@ -108,14 +111,15 @@ def modules(folder: Path, package: str) -> dict[str, str]:
     return found
 
 
-def imports(name: str, source: str) -> set[str]:
+@cache
+def imports(name: str, source: str) -> frozenset[str]:
     """Everything that a module imports when it runs, type checkers' imports left out."""
     folder = ENGINE if name.startswith("pipeline") else STAGES
     parts = name.split(".")[1:]
-    return set(parse_module(source, name, (folder.joinpath(*parts) / "__init__.py").exists()).imports)
+    return frozenset(parse_module(source, name, (folder.joinpath(*parts) / "__init__.py").exists()).imports)
 
 
-def assert_points_down(name: str, found: set[str], package: str, floors: tuple[tuple[str, ...], ...]) -> None:
+def assert_points_down(name: str, found: frozenset[str], package: str, floors: tuple[tuple[str, ...], ...]) -> None:
     """A module of ``package`` imports only rooms and files of floors below its own, and its own room."""
 
     def room_of(module: str) -> str:
@@ -250,7 +254,8 @@ def test_an_extra_is_imported_by_its_room_only_and_that_by_who_may(extra: str) -
 @pytest.mark.parametrize("stage", STAGES_IN_ORDER, ids=lambda stage: stage.name)
 def test_the_key_of_a_stage_covers_of_others_only_what_they_publish(stage: Stage) -> None:
     """Another stage's settings, help texts and checks, the list of stages, and the commands rerun nothing."""
-    reached = {f"{name}." for name in code_digests([stage.function, *(output.check for output in stage.outputs)])}
+    references = [stage.function, *(output.check for output in stage.outputs)]
+    reached = {f"{name}." for name in code_digests(references, READER)}
     theirs = {name for name in reached if name.split(".")[1] in STAGE_NAMES - {stage.name}}
     allowed = {name for other in STAGE_NAMES for name in published(other)}
     assert not {name for name in theirs if not within(name, allowed)}

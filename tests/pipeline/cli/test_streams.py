@@ -9,13 +9,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy_project import Toy
+from toy_project import Toy, ran
 
 from pipeline.logs.run_log import read_runs
 
-STATUS = ("status",)
-RUN = ("run", "ingest", "--quiet")
-WRONG_KEY = ("status", "--set", "train.epohs=3")
+ON_TOY = """
+import sys
+sys.path[:0] = [{code!r}, {tests!r}]
+import pipeline.cli.project
+from pipeline.cli import main
+from toy_project import commands, toy_of_another_process
+
+pipeline.cli.project.load_project = commands(toy_of_another_process({package!r}))
+main(prog_name="pipeline")
+"""
+DAG = ("dag",)  # a table, and quicker than status, which reads the code of all stages
+RUN = ("run", "load", "--quiet")
+WRONG_KEY = ("config", "--set", "train.epohs=3")
 CLOSED = {
     "output closed": ">&-",
     "errors closed": "2>&-",
@@ -26,52 +36,48 @@ CLOSED = {
 }
 
 
-def start(folder: Path, words: tuple[str, ...], redirection: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline", *words]
+def on_toy(toy: Toy) -> list[str]:
+    """The program, as it works on a toy project: its stages take a moment only."""
+    tests = str(Path(__file__).parents[1])
+    return [sys.executable, "-c", ON_TOY.format(code=str(toy.code), tests=tests, package=toy.package)]
+
+
+def start(toy: Toy, words: tuple[str, ...], redirection: str = "") -> subprocess.CompletedProcess[str]:
+    """Call a command in a process of its own, whose streams the shell sets up; a run is one of the toy project."""
+    program = on_toy(toy) if words[0] == "run" else [sys.executable, "-m", "pipeline"]
+    command = [*program, *words]
     shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIPELINE_")}
-    return subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        shell, cwd=toy.work, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
-@pytest.mark.parametrize(("words", "code"), [(STATUS, 0), (RUN, 0), (WRONG_KEY, 2)])
+@pytest.mark.parametrize(("words", "code"), [(DAG, 0), (RUN, 0), (WRONG_KEY, 2)])
 @pytest.mark.parametrize("how", CLOSED)
 def test_a_stream_that_takes_nothing_is_as_if_nobody_read_it(
-    tmp_path: Path, words: tuple[str, ...], code: int, how: str
+    toy: Toy, words: tuple[str, ...], code: int, how: str
 ) -> None:
-    done = start(tmp_path, words, CLOSED[how])
+    done = start(toy, words, CLOSED[how])
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     if words == RUN:  # nothing of ours was written into a file that took the place of a stream
-        assert "Nothing to do" in start(tmp_path, ("run", "ingest")).stdout
+        assert ran(toy.run("load")) == []
 
 
-@pytest.mark.parametrize("words", [STATUS, ("status", "--json"), ("run", "ingest", "--json"), ("--help",), ("config",)])
-def test_results_that_a_full_disk_cannot_take_are_told_of_once(tmp_path: Path, words: tuple[str, ...]) -> None:
-    done = start(tmp_path, words, ">/dev/full")
+@pytest.mark.parametrize("words", [DAG, ("dag", "--json"), ("run", "load", "--json"), ("--help",), ("config",)])
+def test_results_that_a_full_disk_cannot_take_are_told_of_once(toy: Toy, words: tuple[str, ...]) -> None:
+    done = start(toy, words, ">/dev/full")
     assert done.returncode == 1
     what, hint = done.stderr.splitlines()[-2:]
     assert what.endswith("error: standard output cannot be written to: No space left on device")
     assert hint.strip() == "hint:  send it to a place that has room"
     assert done.stderr.count("error:") == 1
-    assert start(tmp_path, words, ">/dev/full 2>/dev/full").returncode == 1
+    assert start(toy, words, ">/dev/full 2>/dev/full").returncode == 1
 
 
-def test_whoever_reads_only_the_first_line_is_told_of_nothing(tmp_path: Path) -> None:
-    done = start(tmp_path, ("config", "--json"), "| head -n 1")
+def test_whoever_reads_only_the_first_line_is_told_of_nothing(toy: Toy) -> None:
+    done = start(toy, ("config", "--json"), "| head -n 1")
     assert (done.stdout, done.stderr) == ("{\n", "")
-
-
-STAGE_THAT_IS_STOPPED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {code!r})
-sys.path.insert(0, {tests!r})
-import pipeline.cli.project
-from pipeline.cli import main
-from toy_project import commands, toy_of_another_process
-
-pipeline.cli.project.load_project = commands(toy_of_another_process({package!r}))
-main(["run", "all", "--quiet"], prog_name="pipeline")
-"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -84,10 +90,7 @@ def test_signals_while_the_first_is_dealt_with_change_nothing(toy: Toy, number: 
         f"    import os, atexit\n    atexit.register(lambda: {stop})\n    try:\n        {stop}\n"
         f"    finally:\n        {stop}\n        {stop}\n    return Outcome()",
     )
-    code = STAGE_THAT_IS_STOPPED.format(code=str(toy.code), tests=str(Path(__file__).parents[1]), package=toy.package)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=toy.work, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = start(toy, ("run", "all", "--quiet"))
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: interrupted; ")
@@ -97,6 +100,5 @@ def test_signals_while_the_first_is_dealt_with_change_nothing(toy: Toy, number: 
 def test_a_signal_that_is_ignored_for_nohup_stays_ignored(toy: Toy) -> None:
     sends = f"    import os\n    os.kill(os.getpid(), {signal.SIGHUP:d})\n    return Outcome()"
     toy.edit("parity.py", "    return Outcome()", sends)
-    code = STAGE_THAT_IS_STOPPED.format(code=str(toy.code), tests=str(Path(__file__).parents[1]), package=toy.package)
-    shell = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", code]
+    shell = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *on_toy(toy), "run", "all", "--quiet"]
     assert subprocess.run(shell, cwd=toy.work, timeout=120, check=False, capture_output=True).returncode == 0

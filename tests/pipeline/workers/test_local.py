@@ -133,7 +133,7 @@ from pipeline.execution.signals import interruptible
 from pipeline.workers.backends import Execution, make_workers
 
 workers = make_workers(Execution({backend!r}), lambda *_, **__: None, print)
-jobs = {{str(number): ({job!r}, Path({waiting!r})) for number in range(2)}}
+jobs = {{job: (job, Path({waiting!r})) for job in ("waits", "sleeps")}}  # one reports its progress, one is deaf
 arrays = {{"numbers": Path({numbers!r})}}
 try:
     with interruptible():
@@ -160,10 +160,7 @@ def left_of(session: int) -> list[int]:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name
 )
-@pytest.mark.parametrize("job", ["waits", "sleeps"])  # one that reports its progress, and one that is deaf
-def test_an_interrupted_or_killed_run_takes_its_processes_along(
-    toy: Toy, number: signal.Signals, backend: str, job: str
-) -> None:
+def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number: signal.Signals, backend: str) -> None:
     if backend == "dask":
         pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     waiting = toy.work / "waiting"
@@ -172,7 +169,6 @@ def test_an_interrupted_or_killed_run_takes_its_processes_along(
     driver = DRIVER.format(
         backend=backend,
         code=str(toy.code),
-        job=job,
         waiting=str(waiting),
         numbers=str(toy.work / "numbers.npy"),
         function=f"{toy.package}.jobs:work",
