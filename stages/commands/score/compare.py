@@ -6,19 +6,27 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import DataError, first_few
+from pipeline.errors import ConfigError, DataError, first_few
+from pipeline.planning.current_result import Current
 from stages.commands.id_and_label import Submission, read_columns, require_labels
 from stages.evaluate.metrics import count_confusion, wilson_interval
 from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.labels import WHOLE_NUMBER
+from stages.ingest.documents import DataSource
+from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import Indices
-from stages.shared.messages import FileName, counted, shortened
+from stages.shared.documents import read_document
+from stages.shared.messages import FileName, counted, readable, shortened
 
 LABEL = "label"
+NAME_ANSWERS = (
+    "--answers FILE names the right labels of the test set; pipeline fetch mnist brings some in data/answers/"
+)
 EXAMPLES = 5
 PIXEL = re.compile(r"(?P<prefix>\D*)\d+(?:\D\d+)?")  # pixel0, 1x1, pixel_0_0
 MOST_COLUMNS = 20  # among which the ids are looked for
@@ -60,6 +68,32 @@ class Result:
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy."""
         return wilson_interval(self.n_rows - len(self.wrong), self.n_rows)
+
+
+def find_answers(ingest: Current | None) -> Path:
+    """The right labels of the bundled sample's test set, if the data is that one.
+
+    Raises
+    ------
+    ConfigError
+        It is not: nobody but the person can know the answers.
+    """
+    if ingest and read_document(ingest.folder / "source.json", DataSource, stage="ingest").is_sample:
+        return SAMPLE_FOLDER / "answers.csv.gz"
+    raise ConfigError("missing option '--answers'", hint=NAME_ANSWERS)
+
+
+def require_two_files(submission: Path, name: str, answers: Path) -> None:
+    """The answers are not the submission, called ``name``, or a copy of it.
+
+    Raises
+    ------
+    DataError
+        They are: every row would seem to be right.
+    """
+    if cmp(submission, answers, shallow=False):
+        what = "the answers have the same bytes as the submission, so nothing would be compared"
+        raise DataError(what, where=[readable(str(answers)), name], hint=NAME_ANSWERS)
 
 
 def read_answers(path: Path, submission: Submission) -> Answers:

@@ -22,12 +22,17 @@ CONFUSIONS = 12  # the most frequent ones, where there are more classes
 @click.command()
 @click.argument("submission", required=False, type=click.Path())
 @click.option(
-    "--answers", required=True, type=click.Path(), metavar="FILE", help="A CSV or .csv.gz with the right labels."
+    "--answers",
+    type=click.Path(),
+    metavar="FILE",
+    help="A CSV or .csv.gz with the right labels; of the bundled sample they are known.",
 )
 @click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Write all wrong rows to this .csv file.")
 @json_option
 @project_options
-def score(place: ProjectOptions, submission: str | None, answers: str, output: str | None, *, as_json: bool) -> None:
+def score(
+    place: ProjectOptions, submission: str | None, answers: str | None, output: str | None, *, as_json: bool
+) -> None:
     """Compare a submission with the right answers.
 
     SUBMISSION is artifacts/submit/submission.csv, if none is given. The answers have an id and a label in each row,
@@ -36,22 +41,25 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
     from dataclasses import astuple, fields
 
     from pipeline.history.scores import identify, record_score
-    from pipeline.planning.current_result import require_current
-    from pipeline.terminal.output import print_json
+    from pipeline.planning.current_result import find_current, require_current
+    from pipeline.terminal.output import notify, print_json
     from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
-    from stages.commands.score.compare import Wrong, compare, read_answers
+    from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_two_files
     from stages.shared.messages import readable
 
     project = place.load()
     target = require_csv(output, place.base, place.artifacts) if output else None
-    answers_path = find_file(answers, place.base)
     if submission:
         path, name, shown = find_file(submission, place.base), readable(submission), ""
     else:
         path, name = require_current(project, "submit").folder / "submission.csv", f"artifacts/{SUBMISSION}"
         shown = name
+    answers_path = find_file(answers, place.base) if answers else find_answers(find_current(project, "ingest"))
+    if not answers:
+        notify("no --answers are named: these are the bundled sample's own")
+    require_two_files(path, name, answers_path)
     given = read_submission(path, shown)
     right = read_answers(answers_path, given)
     result, file = compare(given, right), identify(project.store, SUBMISSION, path)
@@ -66,11 +74,12 @@ def score(place: ProjectOptions, submission: str | None, answers: str, output: s
             value=result.accuracy,
             interval=result.interval,
             rows=result.n_rows,
-            how=f"answers {readable(answers)}",
+            how=f"answers {readable(answers) if answers else 'of the bundled sample'}",
         )
     finally:  # also where it cannot be kept
         if as_json:
-            print_json({"submission": name, "digest": file.digest, "run": run, **result_data(result, right, answers)})
+            about = {"submission": name, "digest": file.digest, "run": run}
+            print_json(about | result_data(result, right, answers or str(answers_path)))
         else:
             print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
 

@@ -255,6 +255,26 @@ def test_without_a_submission_the_command_that_makes_one_is_named(tmp_path: Path
     assert "missing option '--answers'" in score(tmp_path, "mine.csv", code=2).stderr
 
 
+def test_the_sample_has_answers_of_its_own(sample_copy: Path) -> None:
+    result = score(sample_copy)
+    assert "the bundled sample's own" in result.stderr
+    runs = json.loads(CliRunner().invoke(main, ["runs", "--json", "-C", str(sample_copy)]).stdout)
+    (kept,) = runs[0]["scores"]
+    assert (kept["value"], kept["how"]) == (
+        runs[0]["figures"]["submit: sample test score"],
+        "answers of the bundled sample",
+    )
+
+
+def test_a_submission_is_not_compared_with_itself(sample_copy: Path) -> None:
+    shutil.copy(sample_copy / "artifacts/submit/submission.csv", sample_copy / "copy.csv")
+    for answers in ("artifacts/submit/submission.csv", "copy.csv"):
+        stderr = score(sample_copy, "--answers", answers, code=1).stderr
+        assert "the same bytes as the submission" in stderr
+        assert "hint:  --answers FILE" in stderr
+    assert not (sample_copy / "artifacts/scores.jsonl").exists()
+
+
 def test_the_runs_say_by_which_answers_where_there_are_several(sample_copy: Path) -> None:
     for name in ("one.csv.gz", "two.csv.gz"):
         shutil.copy(SAMPLE_FOLDER / "answers.csv.gz", sample_copy / name)
