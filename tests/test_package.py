@@ -103,6 +103,7 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(built: tuple[Path,
     sample = {f"stages/sample/{name}" for name in ("train.csv.gz", "test.csv.gz", "answers.csv.gz", "README.md")}
     templates = {f"stages/evaluate/report/templates/{name}" for name in ("page.html", "style.css", "network.js")}
     assert {"pipeline/py.typed", "stages/py.typed"} | sample | templates <= held
+    assert {name for name in held if name.startswith("stages/sample/")} == {*sample, "stages/sample/__init__.py"}
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(built: tuple[Path, Path]) -> None:

@@ -83,8 +83,8 @@ def run(
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan
     from pipeline.planning.selection import select
-    from pipeline.planning.snapshot import take_snapshot
-    from pipeline.terminal.output import print_json
+    from pipeline.planning.snapshot import notices_of, take_snapshot
+    from pipeline.terminal.output import notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
     from stages import SUBMISSION
@@ -99,7 +99,10 @@ def run(
         else None
     )
     if output.dry_run:
-        plan = make_plan(take_snapshot(project, selection), selection)
+        snapshot = take_snapshot(project, selection)
+        plan = make_plan(snapshot, selection)
+        for notice in notices_of(snapshot):
+            notify_banner(notice)
         print_json(plan_data(plan)) if output.as_json else print_plan(plan)
         return
     with Terminal(quiet=output.is_quiet) as terminal:

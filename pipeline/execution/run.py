@@ -21,7 +21,7 @@ from pipeline.planning.plan import decide_next, known_inputs, make_plan
 from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
 from pipeline.planning.selection import Selection, ancestors
-from pipeline.planning.snapshot import take_snapshot, with_stored
+from pipeline.planning.snapshot import notices_of, take_snapshot, with_stored
 from pipeline.planning.staleness import Decision, StageSnapshot
 from pipeline.stage import Progress, Stage, maker_of
 from pipeline.store.lock import writer_lock
@@ -125,7 +125,7 @@ def run(
         snapshot = _look(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
-            for notice in sorted({memory_notice(), *(item.notice for item in snapshot)} - {""}):
+            for notice in sorted({memory_notice(), *notices_of(snapshot)} - {""}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
         result = RunResult()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -53,6 +53,11 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
         snapshot.append(item)
         decisions[stage.name] = decide_next(item, selection, decisions)
     return tuple(snapshot)
+
+
+def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
+    """Return what must be said of where the raw data lies, each notice once."""
+    return sorted({item.notice for item in snapshot} - {""})
 
 
 def with_stored(

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 SAMPLE_ORIGIN = "bundled sample"
 LEFT_OUT = (None, "none")  # what ingest.sample_submission says where none is wanted
 BESIDE = "auto"
+IN_NOTEBOOK = "In this notebook, add the competition's: Add Input, and then its name.\n"
 
 
 def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
@@ -73,7 +74,8 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     if not files.keys() & set(PAIR) and not found:
         require_nothing_meant(data)
         if not (found := in_kaggle_input(parameters, folder)):
-            return sample_instead_of(files, data)
+            place = kaggle_place(parameters, folder)
+            return sample_instead_of(files, data, is_notebook=place is not None and place.is_dir())
         notices.append(f"Nothing lies in data/, so the files are read where they are:\n{shown(found, folder)}")
     for name in PAIR:
         if name in found:
@@ -102,12 +104,18 @@ def in_archive_or_data(parameters: IngestParameters, folder: Path) -> dict[str, 
 
 
 def in_kaggle_input(parameters: IngestParameters, folder: Path) -> dict[str, Source]:
-    """The files below ``ingest.kaggle_input``. Only a place that is not the default one must be there."""
+    """The files below ``ingest.kaggle_input``."""
+    place = kaggle_place(parameters, folder)
+    return files_below(place) if place else {}
+
+
+def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:
+    """The folder ``ingest.kaggle_input``, None if it is set to none. Only one that is not the default must be there."""
     place = parameters.kaggle_input
     if place is None or place in LEFT_OUT:
-        return {}
+        return None
     is_default = place == type(parameters)().kaggle_input
-    return files_below(Path(place) if is_default else configured_path("kaggle_input", place, folder))
+    return Path(place) if is_default else configured_path("kaggle_input", place, folder)
 
 
 def configured_file(name: str, path: str, folder: Path) -> Source:
@@ -171,8 +179,10 @@ def shown(files: dict[str, Source], folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def sample_instead_of(files: dict[str, Source], data: Path) -> Sources:
+def sample_instead_of(files: dict[str, Source], data: Path, *, is_notebook: bool) -> Sources:
     """The bundled sample, and the words that say so, unless a path that is set shows that other data is meant.
+
+    In a notebook at Kaggle they say how its data is added.
 
     Raises
     ------
@@ -189,7 +199,7 @@ def sample_instead_of(files: dict[str, Source], data: Path) -> Sources:
         # The same words unless data lies beside data/: they are part of what the engine fingerprints.
         notice=(
             "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
-            f"{beside_data(data) or where_to}\n"
+            f"{beside_data(data) or where_to}\n{IN_NOTEBOOK * is_notebook}"
             "For 70,000 real digits without an account: pipeline fetch mnist"
         ),
     )

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from raw_files import ALL, BOTH, find, put, zipped
 
+from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError
 from pipeline.stage import Sources
 from stages.ingest.sources import kaggle_input
@@ -96,6 +98,21 @@ def test_data_under_other_names_is_never_passed_over_for_the_sample(root: Path) 
     assert "set ingest.train and ingest.test" in error.value.hint
     assert look(root, kaggle_input="none").origin == SAMPLE_ORIGIN
     assert look(root, kaggle_input=None).origin == SAMPLE_ORIGIN
+
+
+def test_the_samples_notice_says_in_a_notebook_how_data_is_added(root: Path) -> None:
+    assert "Add Input" in look(root).notice
+    assert "Add Input" not in look(root, kaggle_input="none").notice
+
+
+def test_a_dry_run_says_which_files_were_found(root: Path, tmp_path: Path) -> None:
+    for name in BOTH:
+        put(root / "c", name)
+    words = ["run", "all", "--dry-run", "--set", f"ingest.kaggle_input={root}", "-C", str(tmp_path)]
+    for form in ((), ("--json",)):
+        result = CliRunner().invoke(main, [*words, *form])
+        assert result.exit_code == 0, result.output
+        assert "the files are read where they are:\nkaggle/input/c/train.csv\n" in result.stderr
 
 
 def test_a_damaged_zip_is_told_unless_the_files_are_found_elsewhere(root: Path) -> None:

@@ -1,6 +1,6 @@
 """Make the bundled sample from scikit-learn's copy of the UCI optical digits.
 
-Run ``python stages/sample/make_sample.py`` where scikit-learn is installed (``pip install -e '.[bench]'``).
+Run ``python docs/make_sample.py`` where scikit-learn is installed (``pip install -e '.[bench]'``).
 The same input gives the same rows, every time.
 """
 
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "stages/sample"
 SEED = 2026
 TEST_SHARE = 0.2
 LARGEST_VALUE = 16  # a value counts the black pixels among 4 x 4
 
 
 def main() -> None:
-    """Write train.csv.gz, test.csv.gz and answers.csv.gz beside this file."""
+    """Write train.csv.gz, test.csv.gz and answers.csv.gz into the sample's folder."""
     with files("sklearn.datasets.data").joinpath("digits.csv.gz").open("rb") as packed, gzip.open(packed) as lines:
         table = np.loadtxt(lines, delimiter=",")  # (1797, 65): 64 values, then the digit
     pixels = np.round(table[:, :-1] * 255 / LARGEST_VALUE).astype(np.int64)
