@@ -48,7 +48,7 @@ def test_a_cluster_trains_the_ensemble_that_this_machine_trains_to_the_bit(here:
     pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     cluster = Cluster(tmp_path)
     try:
-        address = cluster.has(3, Path(pipeline.__file__).parent.parent)
+        address = cluster.has(2, Path(pipeline.__file__).parent.parent)
         run(tmp_path / "there", "--backend", "dask", "--scheduler", address)
     finally:
         cluster.end(cluster.processes)

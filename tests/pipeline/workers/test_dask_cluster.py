@@ -59,7 +59,7 @@ def run(toy: Toy, address: str | None, jobs: dict[str, Any], told: Told | None =
 def test_a_cluster_gives_the_results_of_this_machine_and_reads_shared_files_where_they_are(
     toy: Toy, cluster: Cluster
 ) -> None:
-    address, jobs, told = cluster.has(3, toy.code), {str(number): number for number in range(4)}, Told()
+    address, jobs, told = cluster.has(2, toy.code), {str(number): number for number in range(4)}, Told()
     results = dict(run(toy, address, jobs, told))
     assert {name: result[:2] for name, result in results.items()} == {
         name: (45 * number, "memmap") for name, number in jobs.items()
@@ -71,14 +71,14 @@ def test_a_cluster_gives_the_results_of_this_machine_and_reads_shared_files_wher
 def test_code_that_was_edited_since_the_workers_began_is_run_as_it_is_now(toy: Toy, cluster: Cluster) -> None:
     toy.edit("jobs.py", "job * int(array.sum())", "-job")
     try:
-        assert dict(run(toy, cluster.has(3, toy.code), {"a": 3}))["a"][0] == -3
+        assert dict(run(toy, cluster.has(2, toy.code), {"a": 3}))["a"][0] == -3
     finally:
         toy.edit("jobs.py", "-job", "job * int(array.sum())")
 
 
 def test_an_error_on_the_cluster_is_the_same_error_here(toy: Toy, cluster: Cluster) -> None:
     with pytest.raises(DataError, match="it was told to fail") as caught:
-        dict(run(toy, cluster.has(3, toy.code), {"a": ("fails", None)}))
+        dict(run(toy, cluster.has(2, toy.code), {"a": ("fails", None)}))
     assert (caught.value.where, caught.value.hint) == ("here", "do not")
 
 
@@ -95,15 +95,15 @@ def test_files_that_the_workers_do_not_see_travel_to_each_once(
         return send(self, client, workers, {"numbers": hidden}, {"numbers": "another"})
 
     monkeypatch.setattr(ClusterWorkers, "_contents", hide_and_send)
-    results = dict(run(toy, cluster.has(3, toy.code), {str(number): number for number in range(5)}))
+    results = dict(run(toy, cluster.has(2, toy.code), {str(number): number for number in range(5)}))
     assert [results[str(number)][:2] for number in range(5)] == [(45 * number, "memmap") for number in range(5)]
     copies = list(cluster.folder.rglob("pipeline-*.npy"))
-    assert 1 <= len(copies) <= 3
+    assert 1 <= len(copies) <= 2
     assert {copy.read_bytes() for copy in copies} == {hidden.read_bytes()}
 
 
 def test_nobody_goes_on_with_what_nobody_waits_for(toy: Toy, cluster: Cluster, waiting: Path) -> None:
-    results = run(toy, cluster.has(3, toy.code), {"a": 1, "b": ("waits", waiting)})
+    results = run(toy, cluster.has(2, toy.code), {"a": 1, "b": ("waits", waiting)})
     next(results)
     while not list(waiting.iterdir()):
         time.sleep(0.02)
@@ -113,7 +113,7 @@ def test_nobody_goes_on_with_what_nobody_waits_for(toy: Toy, cluster: Cluster, w
 
 def test_a_worker_killed_in_mid_job_is_survived(toy: Toy, cluster: Cluster, tmp_path: Path) -> None:
     jobs = {"a": 1, "b": ("kills its parent", tmp_path / "once"), "c": 3}
-    results = dict(run(toy, cluster.has(3, toy.code), jobs))
+    results = dict(run(toy, cluster.has(2, toy.code), jobs))
     assert (results["a"][0], results["b"], results["c"][0]) == (45, "alive", 135)
     assert (tmp_path / "killed").exists()
 
@@ -127,7 +127,7 @@ def test_a_job_that_kills_every_worker_ends_in_a_clear_error_within_a_minute(
     nanny: bool,  # noqa: FBT001 - pytest's way
 ) -> None:
     monkeypatch.setattr(module, "SECONDS_WITHOUT_WORKERS", 20 if nanny else 3)
-    address, began = cluster.has(3, toy.code, nanny=nanny), time.monotonic()
+    address, began = cluster.has(2, toy.code, nanny=nanny), time.monotonic()
     with pytest.raises(StageError, match="each of them died of it" if nanny else "has no worker"):
         dict(run(toy, address, {"a": ("kills its parent", tmp_path / "every")}))
     assert time.monotonic() - began < 60
