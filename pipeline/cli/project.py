@@ -91,7 +91,7 @@ def locate(given: Path | None) -> tuple[Path, Path]:
         return here, here
     from pipeline.terminal.output import notify
 
-    notify(f"project: {found}, which this folder lies in; -C . works here instead")
+    notify(f"using the project {found}, because this folder is inside it; add `-C .` to work in this folder")
     return Path(os.path.relpath(found, standing)), here
 
 

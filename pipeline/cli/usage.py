@@ -13,6 +13,11 @@ from pipeline.errors import ConfigError, close_matches, first_few, shortened
 
 NEAR = 0.75  # how like an option's name a word is that is meant for it
 NEGATIVE = re.compile(r"-\d+")
+KINDS = {  # how click names the kinds of numbers, and how we do
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float": "is not a number",
+}
 UNREADABLE = "is not readable"  # what click says of a file or a folder that is there
 
 
@@ -42,6 +47,8 @@ def told_as_ours(ctx: click.Context | None = None) -> Iterator[None]:
         if isinstance(error, click.BadParameter) and error.message.rstrip(".").endswith(UNREADABLE):
             raise _unreadable(error) from error
         what = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
+        for words_of_click, ours in KINDS.items():
+            what = what.replace(words_of_click, ours)
         raise ConfigError(what[:1].lower() + what[1:].removesuffix("."), hint=_hint(error, ctx, words)) from error
 
 

@@ -22,6 +22,8 @@ from pipeline.store.receipt import KEY_DIGITS, Receipt
 from pipeline.store.store import Store
 from pipeline.store.stored_results import Generation
 
+NOT_MADE = "it has not been made"  # found of a stage that has no result
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -39,7 +41,7 @@ def verify(project: Project) -> Iterator[Finding]:
     for stage in project.stages:
         current, damage = store.observe_current(stage.name)
         if current is None:
-            yield Finding(stage.name, "current", 0, "it has not been made")
+            yield Finding(stage.name, "current", 0, NOT_MADE)
         else:
             problems = [str(reason) for reason in damage] or list(_schema_problems(stage, current))
             yield _finding(stage.name, "current", current, problems)

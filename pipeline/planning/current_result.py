@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError, StageError
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.project import Project
-from pipeline.planning.reasons import STALE, reason_of, reasons_text, settings_to_keep
+from pipeline.planning.reasons import STALE, ReasonKind, reason_of, reasons_text, settings_to_keep
 from pipeline.planning.selection import select
 from pipeline.planning.snapshot import take_snapshot
 from pipeline.store.receipt import Receipt
@@ -29,8 +29,9 @@ def find_current(project: Project, stage: str) -> Current | None:
     if generation is None:
         return None
     if generation.receipt is None or problems:
+        told = reasons_text([reason_of(each) for each in problems])
         raise StageError(
-            f"the result of {stage} is damaged: {reasons_text([reason_of(each) for each in problems])}",
+            f"the result of {stage} is damaged: {told.replace(f'{ReasonKind.OUTPUT_DAMAGED.value}: ', '')}",
             where=str(project.store.folder(stage)),
             hint=f"pipeline run {stage}",
         )

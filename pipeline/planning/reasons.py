@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.planning.staleness import Decision
 
 KEPT = 4  # settings named that would keep a result
+MOST_BY_HAND = 20  # changed pieces of code that are told as such; more of them come with another release
 SHOWN = 2  # reasons shown in a table; --json has them all
 
 
@@ -90,7 +91,11 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     texts = [f"other raw files (before {moved[0].before}, now {moved[0].after})"] if moved else []
     apart = {ReasonKind.CODE_CHANGED, *([ReasonKind.SOURCE_CHANGED] if moved else [])}
     texts += [str(reason) for reason in told if reason.kind not in apart]
-    texts += [f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"] if code else []
+    if code:
+        is_update = len(code) > MOST_BY_HAND
+        texts.append(
+            "the program was updated" if is_update else f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"
+        )
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]
     return first_few(texts, SHOWN, separator="; ")

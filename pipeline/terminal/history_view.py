@@ -138,7 +138,12 @@ def print_steps(steps: Sequence[TracedStage]) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Print what was verified."""
+    """Print what was verified; if there is nothing yet, only that, and what makes something."""
+    from pipeline.history.verify import NOT_MADE
+
+    if all(item.problem == NOT_MADE for item in findings):
+        notify("nothing has been made here yet, so there is nothing to verify", "  hint:  pipeline run all")
+        return
     rows = [(item.stage, _title(item.generation), str(item.files), item.problem or "ok") for item in findings]
     print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 GAP = "  "
+GLUE = "\ue000"  # stands for a space at which no line is broken, while a table is laid out: Rich breaks at all others
 BETWEEN = 3  # columns of a terminal from one column of a table to the next
 
 
@@ -19,7 +21,7 @@ def draw_table(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(rows)
+    rows = [[re.sub(r"(?<=\d) %", f"{GLUE}%", cell) for cell in row] for row in rows]
     cells = [[name, *(row[index] for row in rows)] for index, name in enumerate(columns)]
     least = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in cells]
     most = [max(len(line) for cell in column for line in (cell.splitlines() or [""])) for column in cells]
@@ -27,7 +29,7 @@ def draw_table(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[
     if room < 0:
         for row in rows:
             for line in stacked(columns, row, screen.width):
-                screen.print(Text(line), soft_wrap=True)
+                screen.print(Text(line.replace(GLUE, " ")), soft_wrap=True)
         return
     share = min(1, room / max(1, sum(most) - sum(least)))  # Rich would narrow the widest, though it breaks its words
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -40,7 +42,9 @@ def draw_table(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    screen.print(table)
+    with screen.capture() as drawn:
+        screen.print(table)
+    screen.file.write(drawn.get().replace(GLUE, " "))
 
 
 def stacked(columns: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 from pipeline.figures import percent
 from pipeline.stage import Task
 from stages.ingest.convert import FileContents
-from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, EXAMPLES, bad_rows_error, explain, quarantine, text_labels
+from stages.ingest.csv.faults import (
+    COPY_AGAIN,
+    CUT_OFF,
+    EXAMPLES,
+    bad_rows_error,
+    explain,
+    label_with_point,
+    quarantine,
+    text_labels,
+)
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.sift import BYTES_KEPT, ROWS_KEPT
 from stages.shared.messages import counted, is_or_are, shortened
@@ -81,7 +90,7 @@ def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestP
         require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters), more)
     faults = explain(train.bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
-    are_set_aside = f"{is_or_are(train.bad.n)} set aside in quarantine.parquet"
+    are_set_aside = f"{is_or_are(train.bad.n)} set aside in artifacts/ingest/quarantine.parquet"
     cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
     return (
         f"{train.bad.n:,} of the {counted(train.n_rows, 'row')} of {file} ({percent(share)}) {are_set_aside}{cut_off}",
@@ -92,6 +101,8 @@ def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
     texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
     share = train.bad.n / train.n_rows
+    if parameters.classes is None and (label := label_with_point(train.bad.kept, train.layout)):
+        return f"write {label.partition('.')[0]} in place of {label}, in every line"
     if texts and share > LARGEST_ADVISED_SHARE:
         shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
         return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
@@ -99,9 +110,8 @@ def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
         return OTHER_LAYOUT
     hint = "correct these lines"
     if train.bad.are_all_kept:
-        hint += ', or set ingest.on_error = "quarantine"' if parameters.on_error == "stop" else ""
+        sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""
         if share > parameters.max_quarantined:
-            rounded = math.ceil(1000 * share) / 1000
-            hint += f"{' and' if parameters.on_error == 'stop' else ', or set'} ingest.max_quarantined = {rounded}"
-        hint += " to go on without them"
+            sets += f" --set ingest.max_quarantined={math.ceil(1000 * share) / 1000}"
+        hint += f", or go on without them:{sets}"
     return hint

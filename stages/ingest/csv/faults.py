@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +25,7 @@ EXAMPLES = 5
 FAULTS_KEPT = 100_000
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
+WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # a whole number as a program writes it that reads fractions
 NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
@@ -164,11 +166,22 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
     )
 
 
-def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
-    """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
+def labels_of(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
+    """What stands in the label column of ``bad_rows``, as far as they have as many cells as the header."""
     if layout.label is None:
         return []
     index = layout.names.index(layout.label)
-    labels = [row.cells()[index] for row in bad_rows if not row.problem]
+    return [row.cells()[index] for row in bad_rows if not row.problem]
+
+
+def label_with_point(bad_rows: Sequence[BadRow], layout: Layout) -> str:
+    """The first label that is written as ``7.0``, if most are; else an empty text."""
+    labels = [label for label in labels_of(bad_rows, layout) if WITH_POINT.fullmatch(label)]
+    return labels[0] if 2 * len(labels) > len(bad_rows) else ""
+
+
+def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
+    """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
+    labels = labels_of(bad_rows, layout)
     texts = [label for label in labels if any(map(str.isalpha, label)) and label.lower() not in NO_LABELS]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

@@ -12,6 +12,8 @@ from stages.shared.messages import FileName, counted, shortened
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
+MOST_LOST = 5  # columns that a file may have lost by accident, where another competition's would lack many
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -133,8 +135,18 @@ def require_agreement(train: Layout, test: Layout, parameters: IngestParameters)
         raise DataError(
             f"{train.file} and {test.file} do not belong together: their images have {what}",
             where=f"{test.file.path}, line 1",
-            hint="put the two files of one competition there",
+            hint=f"{few_missing(train, test)}put the two files of one competition there",
         )
+
+
+def few_missing(train: Layout, test: Layout) -> str:
+    """Name the columns that one of two files may have lost, as the beginning of a hint; nothing if they are many."""
+    fewer, more = sorted((train, test), key=lambda layout: len(layout.pixels))
+    lost = [name for name in more.pixels if name not in fewer.pixels]
+    if not 0 < len(lost) <= MOST_LOST or len(more.pixels) - len(fewer.pixels) != len(lost):
+        return ""
+    columns, are = ("the columns", "are") if len(lost) > 1 else ("the column", "is")
+    return f"perhaps {columns} {', '.join(map(shortened, lost))} {are} missing in {fewer.file}: download it again; or "
 
 
 def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:

@@ -117,6 +117,7 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         ),
         (("run", "all", "--forc"), "no such option '--forc'\n  hint:  did you mean '--force'? see pipeline run --help"),
         (("run", "all", "--zzz"), "no such option '--zzz'\n  hint:  options: --only, --force, "),
+        (("clean", "--keep", "few"), "invalid value for '--keep': 'few' is not a whole number\n"),
         (("run", "--all"), "did you mean pipeline run all? see pipeline run --help"),
         (("diff", "1", "2", "--expain"), "no such option '--expain'\n  hint:  did you mean '--explain'?"),
         (("diff", "-1", "--jsn", "-2"), "no such option '--jsn'\n  hint:  did you mean '--json'?"),
@@ -148,6 +149,12 @@ def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, word
     ]
     assert result.stdout == ""
     assert toy.files() == {}
+
+
+def test_verify_says_that_nothing_was_made_and_what_makes_it(invoke: Invoke) -> None:
+    result = invoke("verify")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "  hint:  pipeline run all"
 
 
 def test_a_path_that_may_not_be_read_is_told_in_our_own_words() -> None:

@@ -15,7 +15,7 @@ from toy_project import Toy, commands, oracle
 import pipeline.cli
 from pipeline.cli.project import find_project, locate
 
-SAID = "which this folder lies in"
+SAID = "because this folder is inside it"
 
 
 def invoke(toy: Toy, *words: str) -> Result:
@@ -38,7 +38,7 @@ def test_in_a_subfolder_the_project_is_found_and_said_in_one_line(toy: Toy, deep
     result = invoke(toy, "run", "all", "--set", "power.exponent=3")
     assert result.exit_code == 0
     assert [line for line in result.stderr.splitlines() if SAID in line] == [
-        f"project: {toy.work}, which this folder lies in; -C . works here instead"
+        f"using the project {toy.work}, because this folder is inside it; add `-C .` to work in this folder"
     ]
     assert toy.files() == oracle(exponent=3)
     assert "../../artifacts/total/total.csv" in result.stdout.splitlines()

@@ -144,3 +144,9 @@ def test_changed_code_is_one_reason_however_many_definitions_changed() -> None:
     code = [Reason(ReasonKind.CODE_CHANGED, f"stages.train.train.{name}") for name in "abcde"]
     parameter = Reason(ReasonKind.PARAMETER_CHANGED, "train.epochs", 2, 3)
     assert reasons_text([parameter, *code]) == "train.epochs 2 -> 3; code changed: stages.train.train.a, and 4 more"
+
+
+def test_very_many_changed_definitions_are_an_update_of_the_program() -> None:
+    code = [Reason(ReasonKind.CODE_CHANGED, f"pipeline.errors.{number}") for number in range(21)]
+    assert reasons_text(code) == "the program was updated"
+    assert reasons_text(code[1:]) == "code changed: pipeline.errors.1, and 19 more"

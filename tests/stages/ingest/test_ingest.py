@@ -351,7 +351,7 @@ def test_quarantine_refuses_to_drop_more_than_the_configured_share_and_says_whic
     what = r"2 of the 30 rows of train\.csv are not valid \(6\.67 %\), and at most 1\.00 % may be set aside"
     with pytest.raises(DataError, match=what) as error:
         ingest(files, on_error="quarantine")
-    assert "correct these lines, or set ingest.max_quarantined = 0.067 to go on without them;" in error.value.hint
+    assert "correct these lines, or go on without them: --set ingest.max_quarantined=0.067;" in error.value.hint
     ingest(files, on_error="quarantine", max_quarantined=0.067)
 
 
@@ -368,7 +368,9 @@ def test_quarantine_is_not_advised_where_so_many_rows_are_bad_that_the_file_must
 def test_one_bad_row_of_many_may_be_set_aside(ingest: Ingest) -> None:
     files = {"train.csv": damaged_train().replace(",256", ",25"), "test.csv": TEST_CSV}
     outcome = ingest(files, on_error="quarantine", max_quarantined=0.04)
-    assert outcome.warnings == ("1 of the 30 rows of train.csv (3.33 %) is set aside in quarantine.parquet",)
+    assert outcome.warnings == (
+        "1 of the 30 rows of train.csv (3.33 %) is set aside in artifacts/ingest/quarantine.parquet",
+    )
 
 
 def test_quarantine_never_drops_a_test_row(ingest: Ingest) -> None:

@@ -32,6 +32,14 @@ def test_labels_that_are_missing_or_decimal_are_not_taken_for_texts(ingest: Inge
         assert "ingest.classes" not in error.value.hint
 
 
+def test_labels_with_a_decimal_point_are_to_be_written_without(ingest: Ingest) -> None:
+    rows = [f"{row.split(',', 1)[0]}.0,{row.split(',', 1)[1]}" for row in ROWS]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    label = ROWS[0].partition(",")[0]
+    assert error.value.hint.startswith(f"write {label} in place of {label}.0, in every line; ")
+
+
 def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
     lines = changed(9, 0, "7").splitlines()
     lines[3] += ",1"  # set aside, and it still counts as a line
@@ -55,8 +63,9 @@ def test_an_odd_label_is_shown_by_its_line_without_a_header(ingest: Ingest) -> N
 
 
 def test_train_and_test_of_different_width_are_refused(ingest: Ingest) -> None:
-    with pytest.raises(DataError, match="16 and 15 pixels"):
+    with pytest.raises(DataError, match="16 and 15 pixels") as error:
         ingest({"train.csv": TRAIN, "test.csv": without_column(TEST, 15)})
+    assert error.value.hint.startswith("perhaps the column pixel15 is missing in test.csv: download it again; or put")
 
 
 def test_swapped_files_are_told_so(ingest: Ingest) -> None:
