@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from filecmp import cmp
 from pathlib import Path
 
 import numpy as np
@@ -84,15 +83,15 @@ def find_answers(ingest: Current | None) -> Path:
 
 
 def require_two_files(submission: Path, name: str, answers: Path) -> None:
-    """The answers are not the submission, called ``name``, or a copy of it.
+    """The answers are not the submission itself, called ``name``. A copy of it may be: that is what all right looks like.
 
     Raises
     ------
     DataError
         They are: every row would seem to be right.
     """
-    if cmp(submission, answers, shallow=False):
-        what = "the answers have the same bytes as the submission, so nothing would be compared"
+    if submission.samefile(answers):
+        what = "the answers are the submission itself, so nothing would be compared"
         raise DataError(what, where=[readable(str(answers)), name], hint=NAME_ANSWERS)
 
 
