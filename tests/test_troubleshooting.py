@@ -207,7 +207,7 @@ FINISHED: dict[str, Callable[[Path], str]] = {
     "--output ... lies": lambda folder: run(
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--output", "artifacts/answers.csv"
     ),
-    "the answers have the same bytes": lambda folder: run(
+    "the answers are the submission itself": lambda folder: run(
         folder, "score", "--answers", "artifacts/submit/submission.csv"
     ),
     "the submission is not up to date": lambda folder: run(folder, "upload", "-m", "new", "--set", "train.epochs=3"),

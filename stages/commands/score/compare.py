@@ -83,7 +83,7 @@ def find_answers(ingest: Current | None) -> Path:
 
 
 def require_two_files(submission: Path, name: str, answers: Path) -> None:
-    """The answers are not the submission itself, called ``name``. A copy of it may be: that is what all right looks like.
+    """The answers are not the submission itself, called ``name``. A copy of it may be: a perfect one looks like that.
 
     Raises
     ------
