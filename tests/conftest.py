@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from stages import STAGES
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,7 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample_run")
     result = CliRunner().invoke(main, ["run", "all", "--json", "-C", str(folder)])
     assert result.exit_code == 0, result.output
-    assert len(json.loads(result.stdout)["stages"]) == 6
+    assert len(json.loads(result.stdout)["stages"]) == len(STAGES)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from mmap import mmap
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import values_of
 from stages import mlp
 from stages.mlp import Architecture, load_members, predict_proba
+from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
 from stages.train.checks import check_history, check_model
@@ -30,6 +32,11 @@ from stages.train.train import ROWS, train_missing
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
 DIGITS = mlp.Images(tuple(range(10)), 28, 28)
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_field_of_an_optimiser_is_a_setting(name: str) -> None:
+    assert {field.name for field in fields(OPTIMISERS[name])} <= set(TrainParameters.__struct_fields__)
 
 
 def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stage) -> None:

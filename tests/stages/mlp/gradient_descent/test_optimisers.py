@@ -1,14 +1,34 @@
-"""What optimisers remember does not linger in numbers that the processor is slow with."""
+"""Every optimiser lowers a loss, and what it remembers does not become numbers that the processor is slow with."""
 
 from __future__ import annotations
+
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from stages.mlp.gradient_descent import optimisers
-from stages.mlp.gradient_descent.optimisers import Adam, Momentum, Nesterov, Optimiser
+from stages.mlp.gradient_descent.optimisers import OPTIMISERS, Adam, Momentum, Nesterov, Optimiser
+from stages.mlp.training.recipe import Recipe
 
 N_STEPS = 3000
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_lowers_a_quadratic_loss(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    curvature, w = rng.uniform(0.5, 2.0, 20), rng.standard_normal(20)
+    optimiser, state, work = OPTIMISERS[name](), np.zeros((OPTIMISERS[name].n_state, 20)), np.empty(20)
+    first = curvature @ w**2 / 2
+    for step in range(1, 301):
+        optimiser.update(w, curvature * w, state, work, step, 0.03)
+    assert curvature @ w**2 / 2 < first / 100
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_field_of_an_optimiser_is_a_field_of_the_recipe(name: str) -> None:
+    assert {field.name for field in fields(OPTIMISERS[name])} <= {field.name for field in fields(Recipe)}
 
 
 def run(optimiser: Optimiser) -> tuple[np.ndarray, int]:
