@@ -65,14 +65,14 @@ def main() -> None:
             lambda: seconds(PIPELINE, "run", "all", "--set", "train.epochs=1", cwd=folder),
             lambda: seconds(python, "-c", "import numpy, pyarrow"),
             runs=9,
-            at_most=2.5,
+            at_most=2.4,
         )
     compare(
         "pipeline --help / import click",
         lambda: seconds(PIPELINE, "--help"),
         lambda: seconds(python, "-c", "import click"),
         runs=9,
-        at_most=2.5,
+        at_most=2.0,
     )
     compare(
         "pipeline run all, from zip to submission / tutorial's training",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -45,11 +46,7 @@ def render(findings: Findings) -> str:
     It holds the network in full precision, in half precision, or not at all: the first with which the page has at
     most ``LARGEST_PAGE`` bytes.
     """
-    loader = jinja2.PackageLoader("stages.evaluate.report")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters |= FILTERS
+    environment, loader = templates()
     style, *scripts = (
         Markup(loader.get_source(environment, name)[0])  # noqa: S704 - our own files, not data
         for name in ("style.css", "network.js", "drawing.js")
@@ -75,6 +72,17 @@ def render(findings: Findings) -> str:
         if drawing and len((text := page(drawing)).encode()) <= LARGEST_PAGE:
             return text
     return page(None)
+
+
+@cache
+def templates() -> tuple[jinja2.Environment, jinja2.PackageLoader]:
+    """The templates, each compiled once in a process, and again if its file has changed; and what loads them."""
+    loader = jinja2.PackageLoader("stages.evaluate.report")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= FILTERS
+    return environment, loader
 
 
 def gather(findings: Findings) -> dict[str, Any]:
