@@ -65,8 +65,8 @@ def complete_artifacts(ctx: click.Context, param: click.Parameter, incomplete: s
 
     paths = [artifact.path for stage in STAGES for artifact in stage.outputs]
     words = [*(stage.name for stage in STAGES), *paths]
-    prefix = "artifacts/"
-    return _beginning_with(incomplete, [f"{prefix}{word}" for word in words] if prefix in incomplete else words)
+    in_folder = [f"artifacts/{word}" for word in words] if incomplete else []  # the same, named by their files
+    return _beginning_with(incomplete, [*words, *in_folder])
 
 
 def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature

@@ -69,19 +69,23 @@ def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[
     if isinstance(error, click.NoSuchOption):
         advice = _meant_by(error.option_name, error.ctx, words)
     elif isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
-        advice = f"{error.param.opts[0]}: {error.param.help or ''}".removesuffix(".")
+        name, is_folder = error.param.opts[0], isinstance(error.param.type, click.Path)
+        advice = f"name a folder that is there: {name} DIR" if is_folder else f"{name}: {error.param.help or ''}"
+        advice = advice.removesuffix(".")
     else:
         advice = "write " + " ".join([path, *command.collect_usage_pieces(error.ctx)])
     return f"{advice}{'' if advice.endswith('?') else ';'} see {path} --help"
 
 
 def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
-    """Name what an unknown option is meant for: a stage, a setting, or a really near option; or list the options."""
+    """Name what an unknown option is meant for: a stage, a setting, the program, a near option; or list the options."""
     from stages import STAGES
 
     params, name = {param.name: param for param in ctx.command.params}, option.lstrip("-")
     if "stages" in params and name in {"all", *(stage.name for stage in STAGES)}:
         return f"did you mean {ctx.command_path} {name}?"
+    if ctx.parent and any(option in param.opts for param in ctx.parent.command.params):
+        return f"{option} stands before the command: {ctx.parent.command_path} {option}"
     options = {each.lstrip("-"): each for param in params.values() for each in param.opts if each.startswith("-")}
     close = close_matches(name, options, cutoff=NEAR)
     settings = [(stage.name, key) for stage in STAGES for key in stage.parameters.__struct_fields__ if "sets" in params]

@@ -137,7 +137,15 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("clean", "--keep", "-1"), "hint:  --keep: How many results of each stage to keep; see pipeline clean --help"),
         (("clean", "a\nb"), "got unexpected extra argument (a\\nb)\n  hint:  write pipeline clean [OPTIONS]; see"),
         (("rum",), "there is no command 'rum'\n  hint:  did you mean 'run'?"),
-        (("run", "all", "-C", "nowhere"), "does not exist"),
+        (
+            ("run", "all", "-C", "nowhere"),
+            "does not exist\n  hint:  name a folder that is there: -C DIR; see pipeline run",
+        ),
+        (
+            ("status", "-V"),
+            "no such option '-V'\n  hint:  -V stands before the command: pipeline -V; see pipeline status",
+        ),
+        (("clean", "--version"), "hint:  --version stands before the command: pipeline --version; see"),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, words: tuple[str, ...], what: str) -> None:

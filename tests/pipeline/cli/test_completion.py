@@ -14,6 +14,11 @@ from pipeline.cli import main
 from pipeline.cli.completion import InBash
 from pipeline.sweep.objective import Metric, Objective
 
+TOY_ARTIFACTS = [
+    *(stage.name for stage in make_stages("toy")),
+    *(each.path for stage in make_stages("toy") for each in stage.outputs),
+]
+
 
 @pytest.fixture(autouse=True, params=["no settings", "a broken file of settings"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -58,6 +63,8 @@ def offered(line: str, shell: type[ShellComplete] = ShellComplete) -> list[str]:
         ("pipeline run all --backend ", ["local", "dask"]),
         ("pipeline why to", ["total", "total/total.csv", "total/summary.json"]),
         ("pipeline why total/", ["total/total.csv", "total/summary.json"]),
+        ("pipeline why ", TOY_ARTIFACTS),
+        ("pipeline why ar", [f"artifacts/{name}" for name in TOY_ARTIFACTS]),
         ("pipeline why artifacts/power", ["artifacts/power", "artifacts/power/powers.npy"]),
         ("pipeline verify --re", ["--rerun"]),
     ],
