@@ -171,7 +171,7 @@ def with_pipeline() -> Any:
 def import_what_pandera_imports_late() -> None:
     """Its first validation imports hypothesis, where that is installed; imports count in whole processes only."""
     with suppress(ImportError):
-        import hypothesis  # noqa: F401
+        import hypothesis  # noqa: F401 - so that it is loaded already
 
 
 def with_polars() -> Any:

@@ -90,7 +90,11 @@ def remove_leftovers(parent: Path, beginning: str) -> None:
 
 
 def _remove_if_left(path: Path) -> None:
-    """Remove one, unless a process holds it, or it is a link or somebody else's; raises OSError where that fails."""
+    """Remove a file or folder that a dead process left behind.
+
+    What belongs to another user stays. OSError is raised if a process holds the lock, if it is a link, or if it cannot
+    be removed.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():

@@ -50,7 +50,19 @@ def place_in_file(document: str, name: str) -> str:
 
 
 def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str | None, str]:
-    """Return the settings of pipeline.toml, the preset that it chooses, and where it does; nothing without a file."""
+    """Read pipeline.toml.
+
+    Returns
+    -------
+    settings : the values that the file gives; none if there is no file
+    preset : the name of the preset that the file chooses, or None
+    place : the place of that choice in the file, as messages name it; an empty text if there is no file
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is not TOML, or has a key or a table that does not belong there.
+    """
     document = ""
     try:
         document = read_text(path)

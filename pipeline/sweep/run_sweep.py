@@ -56,7 +56,14 @@ def find_done(project: Project, sweep: Sweep) -> dict[int, bool]:
 
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
-    """The stored results of a trial: the store that has chosen them, and the work of each stage."""
+    """The stored results of a trial whose settings have been run before.
+
+    Attributes
+    ----------
+    store : the trial's store, in which these results are the current ones
+    works : the work of each stage that the trial runs
+    last : the receipt of the last of these stages
+    """
 
     store: TrialStore
     works: tuple[Work, ...]

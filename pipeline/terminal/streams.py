@@ -42,7 +42,7 @@ class _Results(TextIOWrapper):
 
 
 class _Messages(TextIOWrapper):
-    """Standard error: there is nowhere else to tell that it fails."""
+    """Standard error. If it cannot be written to, the text is lost: there is no other place to report the failure."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):

@@ -20,7 +20,7 @@ COUNTS = (
     (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958),
 )
 # The labels of 20 images in a row, from each 1000th image on: 60 such parts of the training set, 10 of the test set.
-# By chance, one of them stands among a million labels once in 10**12 times.
+# The probability that a million random labels contain one of these parts by chance is about 1 in 10**12.
 LABELS = """
     50419213143536172869 07114943482218708107 58842697102318718272 90881325747803800241 73015285001311152569
     73461810980312702960 60115283049526773859 87400291647409269704 06206942865433390330 67903037856111866108

@@ -35,7 +35,10 @@ def plot_history(history: History) -> NDArray[Any]:
 
 
 def draw(ax: Axes, history: History, rows: str, measure: str) -> None:
-    """One line: a measure on the training or the validation rows; none if it was not taken."""
+    """Draw one curve into ``ax``: the ``measure`` (loss or accuracy) on the ``rows`` (train or validation).
+
+    Epochs in which it was not measured are left out. If there are no others, nothing is drawn.
+    """
     points = [(each.epoch, getattr(each, f"{rows}_{measure}")) for each in history.epochs]
     points = [point for point in points if point[1] is not None]
     if points:

@@ -1,6 +1,7 @@
-"""The losses, each fused with the function that makes probabilities of logits.
+"""The losses. Each takes logits, and computes the probabilities (softmax or sigmoid) and the loss together.
 
-Fused, the gradient is as simple as it can be, P - T over the number of rows, and nothing overflows: no
+This has two advantages. The gradient with respect to the logits is simple: (P - T) / n_rows, where P are the
+probabilities and T are the targets, which are the one-hot labels after label smoothing. And nothing overflows: no
 exponential of a large number is taken, and no logarithm of 0.
 """
 

@@ -141,9 +141,9 @@ def change(node: ast.AST) -> bool:
         case ast.arg() | ast.keyword() if node.arg:
             node.arg += "_"
         case ast.BinOp() | ast.BoolOp() | ast.UnaryOp() | ast.AugAssign() if type(node.op) in OPERATORS:
-            node.op = OPERATORS[type(node.op)]  # type: ignore[assignment]
+            node.op = OPERATORS[type(node.op)]  # type: ignore[assignment]  # one table for all kinds
         case ast.Compare():
-            node.ops[0] = OPERATORS[type(node.ops[0])]  # type: ignore[call-overload]
+            node.ops[0] = OPERATORS[type(node.ops[0])]  # type: ignore[call-overload]  # likewise
         case ast.Return() if node.value is not None:
             node.value = None
         case ast.If() | ast.While() | ast.IfExp():
