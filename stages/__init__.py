@@ -124,7 +124,7 @@ STAGES = (
     ),
 )
 
-SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies
+SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies, and `pipeline score` judges
 
 # name -> what runs it; the summaries that --help shows are the commands' own
 COMMANDS = {

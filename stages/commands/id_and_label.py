@@ -13,7 +13,7 @@ from pipeline.errors import DataError
 from pipeline.stage import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.ids import require_distinct
-from stages.ingest.csv.streams import open_raw
+from stages.ingest.csv.streams import no_rows, open_raw
 from stages.shared.messages import FileName, counted, shortened
 
 Choose = Callable[[FileName, Sequence[str]], Sequence[int]]  # of a header: which columns are read
@@ -93,7 +93,7 @@ def read_columns(path: Path, choose: Choose, shown: str = "") -> tuple[FileName,
             except csv.Error as error:
                 raise wrong_row(raw.name, first_line + len(columns[0]), f"cannot be read: {error}") from error
     if not columns[0]:
-        raise DataError(f"{raw.name} has a header, but no rows", where=raw.name.path, hint="check the file")
+        raise no_rows(raw.name, hint="check the file")
     return raw.name, [names[index] for index in chosen], columns
 
 

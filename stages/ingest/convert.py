@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pipeline.errors import DataError
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRow, BadRows, sift_block
-from stages.ingest.csv.streams import RawCsv
+from stages.ingest.csv.streams import DOWNLOAD_AGAIN, RawCsv, no_rows
 from stages.ingest.image_table import Contract, ImageTable
 from stages.ingest.summary import Summary
 from stages.shared.documents import Label
@@ -90,9 +89,7 @@ def convert(
     classes = tuple(each.label for each in found.summary.class_counts())
     table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
     if not found.n_rows:
-        raise DataError(
-            f"{layout.file} has a header, but no rows", where=layout.file.path, hint="download the file again"
-        )
+        raise no_rows(layout.file, DOWNLOAD_AGAIN)
     return found
 
 

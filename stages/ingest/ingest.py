@@ -21,7 +21,6 @@ from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout
 from stages.ingest.csv.ids import (
-    KAGGLE,
     SampleSubmission,
     are_counted,
     read_sample_submission,
@@ -39,7 +38,7 @@ from stages.ingest.csv.layout import (
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
-from stages.ingest.profile import Profile, SubmissionHeader
+from stages.ingest.profile import KAGGLE_HEADER, Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 from stages.ingest.sources.leakage import NOTICE, notice_of_shared
 from stages.shared.documents import encode_document
@@ -105,7 +104,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         "images": f"{profile.height} x {profile.width}",
         "classes": len(profile.classes),
     }
-    are_kaggles = submission == KAGGLE and are_counted(ids)
+    are_kaggles = submission == KAGGLE_HEADER and are_counted(ids)
     warnings = (
         *set_aside,
         *unchecked_ids(sample, submission, are_known=are_kaggles or test.layout.id is not None),

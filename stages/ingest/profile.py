@@ -26,6 +26,9 @@ class SubmissionHeader(Document, frozen=True):
     label_name: str
 
 
+KAGGLE_HEADER = SubmissionHeader(id_name="ImageId", label_name="Label")  # of the competition Digit Recognizer
+
+
 class ImageSet(Document, frozen=True):
     """What there is to say about the images of one set; row numbers count from 0.
 

@@ -19,11 +19,11 @@ from stages.commands.data_sets import DataSet
 from stages.commands.fetch.download import WAITING, cache_folder, download
 from stages.commands.fetch.fetched import Fetched, described, written_to
 from stages.commands.fetch.idx import read_idx
+from stages.ingest.profile import KAGGLE_HEADER
 from stages.ingest.sources.leakage import NOTE, NOTICE
 from stages.ingest.sources.possible_data import ANSWERS
 
 ROWS_AT_ONCE = 4096
-SUBMISSION = ("ImageId", "Label")
 ABOUT = f"{NOTICE}\nThe pipeline looks for this file beside train.csv. Leave it there.\n"
 
 
@@ -120,4 +120,4 @@ def write_images(file: IO[bytes], table: NDArray[np.uint8], before: tuple[str, .
 def as_submission(labels: NDArray[np.uint8]) -> bytes:
     """The labels (m,) as a submission, its ids counted from 1."""
     rows = (f"{number},{label}\n" for number, label in enumerate(labels.tolist(), 1))
-    return f"{','.join(SUBMISSION)}\n{''.join(rows)}".encode()
+    return f"{KAGGLE_HEADER.id_name},{KAGGLE_HEADER.label_name}\n{''.join(rows)}".encode()

@@ -26,7 +26,7 @@ from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
-from stages.ingest.csv.streams import RawCsv, open_raw
+from stages.ingest.csv.streams import RawCsv, no_rows, open_raw
 from stages.ingest.profile import differences
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels, Probabilities
@@ -107,7 +107,7 @@ def predict_csv(
         error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)
         raise DataError(error.what, where=error.places, hint=hint)
     if not n_rows:
-        raise DataError(f"{layout.file} has a header, but no rows", where=layout.file.path, hint="check the file")
+        raise no_rows(layout.file, hint="check the file")
     found.P = np.concatenate(probabilities)
     if training.images is not None:
         found.warnings += differences(

@@ -8,12 +8,12 @@ import click
 
 from pipeline.cli.options import json_option, project_options
 from pipeline.figures import percent
+from stages import SUBMISSION
 
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
     from stages.commands.score.compare import Answers, Result
 
-SUBMISSION = "submit/submission.csv"
 SHOWN = 20  # wrong rows in the table; --json and --output have them all
 CLASSES = 12  # of which a table has a column each
 CONFUSIONS = 12  # the most frequent ones, where there are more classes
@@ -39,6 +39,7 @@ def score(
     and perhaps more; or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
     """
     from dataclasses import astuple, fields
+    from pathlib import Path
 
     from pipeline.history.scores import identify, record_score
     from pipeline.planning.current_result import find_current, require_current
@@ -54,7 +55,7 @@ def score(
     if submission:
         path, name, shown = find_file(submission, place.base), readable(submission), ""
     else:
-        path, name = require_current(project, "submit").folder / "submission.csv", f"artifacts/{SUBMISSION}"
+        path, name = require_current(project, "submit").folder / Path(SUBMISSION).name, f"artifacts/{SUBMISSION}"
         shown = name
     answers_path = find_file(answers, place.base) if answers else find_answers(find_current(project, "ingest"))
     if not answers:

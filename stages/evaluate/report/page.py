@@ -30,10 +30,9 @@ SECTIONS = (  # the templates in templates/sections, in their order on the page
     "data",
     "provenance",
 )
-NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign
 FILTERS = {
     "zipped": lambda columns: zip(*columns, strict=True),
-    "percent": lambda share: percent(share).replace(" ", NO_BREAK),
+    "percent": lambda share: percent(share).replace(" ", sections.NO_BREAK),
     "setting_text": setting_text,
     "count": lambda n: f"{n:,}",
     "counted": counted,

@@ -20,7 +20,7 @@ from stages.evaluate.suspects import find_suspects
 from stages.ingest.profile import polarity
 from stages.mlp import Augmentation, warped_copies
 
-NO_BREAK = "\N{NO-BREAK SPACE}"  # around the x of 5 x 5
+NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign, and around the x of 5 x 5
 DIGITS = {str(digit) for digit in range(10)}
 MOST_CLASSES = 50  # in a table or with a bar; a larger table is hard to read, and grows with their square
 FEW_BARS = 10  # if there are more classes than that

@@ -14,10 +14,8 @@ from pipeline.stage import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
 from stages.ingest.csv.streams import open_raw
-from stages.ingest.profile import SubmissionHeader
+from stages.ingest.profile import KAGGLE_HEADER, SubmissionHeader
 from stages.shared.messages import FileName, counted, shortened
-
-KAGGLE = SubmissionHeader(id_name="ImageId", label_name="Label")
 
 LEAVE_OUT = 'or set ingest.sample_submission = "none" to leave it out'
 PUT_SAMPLE = f"put the sample_submission.csv that came with this test set there, {LEAVE_OUT}"
@@ -92,7 +90,7 @@ def submission_ids(
         example = shortened(min(differing))
         n_differing = counted(len(differing), "id stands", "ids stand")
         raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!a}")
-    header = KAGGLE if id_name is None else SubmissionHeader(id_name=id_name, label_name="label")
+    header = KAGGLE_HEADER if id_name is None else SubmissionHeader(id_name=id_name, label_name="label")
     if sample is not None:
         header = sample.header
     ids = test_ids or (sample.ids if sample is not None else None)

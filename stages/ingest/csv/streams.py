@@ -56,6 +56,11 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
+def no_rows(file: FileName, hint: str) -> DataError:
+    """The error for a file that ends behind its header."""
+    return DataError(f"{file} has a header, but no rows", where=file.path, hint=hint)
+
+
 @dataclass(slots=True)
 class RawCsv:
     """A raw file that is being read. ``name`` is what messages call it."""
