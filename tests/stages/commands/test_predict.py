@@ -266,7 +266,7 @@ def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     stderr = predict(sample_copy, TEST, code=1).stderr
-    assert "damaged: output damaged: train/model.npz" in stderr
+    assert "error: the result of train is damaged: train/model.npz\n" in stderr
     assert "hint:  pipeline run train" in stderr
 
 
