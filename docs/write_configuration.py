@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.choices import allowed, setting_type
 from pipeline.config import describe, plain
-from pipeline.toml_text import toml_text
+from pipeline.write_toml import toml_text
 from stages import STAGES
 from stages.presets import PRESETS
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -25,10 +27,10 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
     ("exit_codes",),
-    ("errors", "figures", "visible", "toml_text"),
+    ("errors", "figures", "visible", "write_toml"),
     ("leftovers", "child_process", "paths"),
     ("stage", "safe_files"),
-    ("choices", "toml"),
+    ("choices",),
     ("config",),
     ("fingerprint",),
     ("store", "logs"),
@@ -36,6 +38,7 @@ FLOORS = (
     ("planning",),
     ("execution",),
     ("sweep", "history"),
+    ("explain",),
     ("terminal",),
     ("cli",),
     ("__main__",),
@@ -53,7 +56,7 @@ FLOORS_OF_NETWORK = (
     ("predict",),
     ("training",),
 )
-OF_STAGES = {"errors", "figures", "paths", "stage", "toml_text", "visible"}  # what stages may import of the engine
+OF_STAGES = {"errors", "figures", "paths", "stage", "visible", "write_toml"}  # what stages may import of the engine
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {
@@ -148,6 +151,38 @@ def test_the_rooms_of_the_network_point_one_way(name: str, source: str) -> None:
     """A step is read without replicas, and replicas without epochs."""
     if name != "stages.mlp":  # which publishes what all rooms hold
         assert_points_down(name, imports(name, source), "stages.mlp", FLOORS_OF_NETWORK)
+
+
+ROOMS = sorted(path.name for path in ENGINE.iterdir() if (path / "__init__.py").exists())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_its_first_lines_say(room: str) -> None:
+    """``May import: store, ...``, or a room ``and all below it``; the files beside the rooms are for all."""
+    said = re.search(r"^May import: (.+?)\.$", (ENGINE / room / "__init__.py").read_text(), re.MULTILINE | re.DOTALL)
+    assert said, f"pipeline/{room}/__init__.py does not say what the room may import"
+    allowed = set(ROOMS) if "every room" in said[1] else set(re.findall("[a-z]+", said[1]))
+    if "all below" in said[1]:
+        floor = max(number for number, rooms in enumerate(FLOORS) if allowed & set(rooms))
+        allowed |= {name for rooms in FLOORS[:floor] for name in rooms}
+    own = [(name, source) for name, source in modules(ENGINE, "pipeline").items() if within(name, {f"pipeline.{room}"})]
+    found = {item for name, source in own for item in imports(name, source) if item.startswith("pipeline.")}
+    used = {item.split(".")[1] for item in found}
+    assert (used & set(ROOMS)) - {room} <= allowed
+
+
+def test_rooms_and_files_are_small() -> None:
+    """A folder of more files than a dozen is asking to be a room with rooms, a file over 400 lines to be two."""
+    for top in (ENGINE, STAGES):
+        files = list(top.rglob("*.py"))
+        long = {str(path): n for path in files if (n := len(path.read_text().splitlines())) > 400}
+        full = {str(folder): n for folder, n in Counter(path.parent for path in files).items() if n > 13}
+        assert (long, full) == ({}, {})
+
+
+def test_every_folder_of_the_stages_has_a_rule() -> None:
+    folders = {path.parent.name for path in STAGES.glob("*/__init__.py")}
+    assert folders - set(BESIDE) == {"commands"}
 
 
 @pytest.mark.parametrize("package", ["pipeline", "stages"])

@@ -105,7 +105,7 @@ def diff(
 
 def explain_difference(project: Project, runs: tuple[Run, Run], options: ExplainOptions, *, as_json: bool) -> None:
     """Say what an explanation costs; then make its runs, and show the share of each change."""
-    from pipeline.sweep.explain import cost_of, explain, plan_experiment
+    from pipeline.explain.experiment import cost_of, explain, plan_experiment
     from pipeline.terminal.explain_view import cost_data, explanation_data, print_cost, print_explanation
     from pipeline.terminal.output import print_json
     from pipeline.terminal.sweep_view import SweepTerminal

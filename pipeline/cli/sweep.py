@@ -119,7 +119,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     from pipeline.sweep.trials import make_sweep
     from pipeline.terminal.output import notify, print_json
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data
-    from pipeline.toml_text import toml_text
+    from pipeline.write_toml import toml_text
     from stages import OBJECTIVE
 
     if options.folds is not None:

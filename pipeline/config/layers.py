@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.names import find_setting
+from pipeline.config.read_toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 from pipeline.config.toml_hints import toml_hint
 from pipeline.errors import ConfigError, close_matches, nearest, shortened
 from pipeline.stage import Stage
-from pipeline.toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"

@@ -29,11 +29,11 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
+from pipeline.config.read_toml import TomlError, parse_value, unfit
 from pipeline.config.toml_hints import with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
-from pipeline.toml import TomlError, parse_value, unfit
-from pipeline.toml_text import setting_texts, toml_text
+from pipeline.write_toml import setting_texts, toml_text
 
 DEFAULT = "default"
 

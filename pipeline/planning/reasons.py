@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import first_few
 from pipeline.stage import maker_of
 from pipeline.store.receipt import LOCATION, Damage
-from pipeline.toml_text import setting_text
+from pipeline.write_toml import setting_text
 
 if TYPE_CHECKING:
     from pipeline.planning.staleness import Decision

@@ -19,8 +19,8 @@ from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
-from pipeline.toml_text import setting_text, toml_text
 from pipeline.visible import visible
+from pipeline.write_toml import setting_text, toml_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

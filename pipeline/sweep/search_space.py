@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.read_toml import SIMPLER, TomlError, parse_value
 from pipeline.errors import ConfigError, shortened
-from pipeline.toml import SIMPLER, TomlError, parse_value
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
 """All that a person sees in the terminal: progress, tables, what each command prints.
 
-May import: sweep, history, execution and all below them.
+May import: explain, sweep, history and all below them.
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.explain.changes import Change
+from pipeline.explain.experiment import Cost, Experiment, Explanation
+from pipeline.explain.shares import Share
 from pipeline.figures import SHARE
-from pipeline.sweep.changes import Change
-from pipeline.sweep.explain import Cost, Experiment, Explanation
 from pipeline.sweep.objective import Metric
-from pipeline.sweep.shares import Share
 from pipeline.terminal.output import echo, notify, print_table
-from pipeline.toml_text import toml_text
+from pipeline.write_toml import toml_text
 
 
 def print_cost(experiment: Experiment, cost: Cost) -> None:

@@ -11,7 +11,7 @@ from pipeline.config import settings_text
 from pipeline.figures import Figure, as_figure, values_of
 from pipeline.store.receipt import LOCATION
 from pipeline.terminal.output import echo, notify, print_table
-from pipeline.toml_text import setting_text, setting_texts
+from pipeline.write_toml import setting_text, setting_texts
 
 if TYPE_CHECKING:
     from pipeline.history.diff import Difference

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import Config
 from pipeline.stage import Stage, upstream
 from pipeline.terminal.output import echo, print_table
-from pipeline.toml_text import toml_text
+from pipeline.write_toml import toml_text
 
 
 def print_config(config: Config, stages: Sequence[Stage]) -> None:

@@ -13,7 +13,7 @@ from pipeline.sweep.results import TrialResult, best_of, is_within_noise, metric
 from pipeline.sweep.trials import Sweep
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal, silent_progress
-from pipeline.toml_text import setting_text, setting_texts
+from pipeline.write_toml import setting_text, setting_texts
 
 if TYPE_CHECKING:
     from pathlib import Path

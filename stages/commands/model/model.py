@@ -129,7 +129,7 @@ def print_model(model: Model) -> None:
 
 def in_a_list(label: int | str) -> str:
     """A class's label as it stands between commas: in quotation marks if its end could not be seen there."""
-    from pipeline.toml_text import toml_text
+    from pipeline.write_toml import toml_text
 
     text = str(label)
     is_clear = text and text == text.strip() and not {",", '"'} & set(text)

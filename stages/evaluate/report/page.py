@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.figures import percent
-from pipeline.toml_text import setting_text
+from pipeline.write_toml import setting_text
 from stages.evaluate.report import sections
 from stages.evaluate.report.canvas import FULL, HALF, drawing_model, missing_functions
 from stages.evaluate.report.findings import Findings

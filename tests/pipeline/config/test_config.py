@@ -14,11 +14,11 @@ import pytest
 from toy_project import PRESETS, make_stages
 
 from pipeline.config import Config, describe, load_config
+from pipeline.config.read_toml import parse_value
 from pipeline.errors import ConfigError
 from pipeline.exit_codes import ExitCode
 from pipeline.stage import Parameters
-from pipeline.toml import parse_value
-from pipeline.toml_text import setting_text, toml_text
+from pipeline.write_toml import setting_text, toml_text
 
 STAGES = make_stages("toy_never_imported")
 

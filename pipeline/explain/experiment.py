@@ -14,16 +14,16 @@ import msgspec
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, SweepError
+from pipeline.explain.changes import Base, Change, find_changes, joined
+from pipeline.explain.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
 from pipeline.logs.run_log import Run, read_runs
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors
-from pipeline.sweep.changes import Base, Change, find_changes, joined
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.results import TrialResult
 from pipeline.sweep.run_sweep import Screen, find_done, find_results, run_sweep
-from pipeline.sweep.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
 from pipeline.sweep.trials import Sweep, make_sweep
-from pipeline.toml_text import setting_texts
+from pipeline.write_toml import setting_texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import shortened
-from pipeline.toml_text import LARGEST
+from pipeline.write_toml import LARGEST
 
 MOST_BYTES = 1 << 20  # of a file or a value
 SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
