@@ -45,11 +45,10 @@ FLOORS = (
 )
 # The rooms of the network, and the files beside them, likewise.
 FLOORS_OF_NETWORK = (
-    ("arrays", "archive", "text_table"),
+    ("arrays", "archive"),
     ("layers", "deskew"),
     ("architecture",),
     ("layer_list",),
-    ("layer_table",),
     ("network",),
     ("model_file", "gradient_descent"),
     ("parallel",),

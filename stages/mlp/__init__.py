@@ -8,7 +8,6 @@ May import: NumPy, threadpoolctl, and nothing of ours.
 from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import forget_pages
 from stages.mlp.deskew import deskewed
-from stages.mlp.layer_table import LayerRow, LayerTable, layer_table
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba
@@ -26,8 +25,6 @@ __all__ = [
     "Epoch",
     "History",
     "Images",
-    "LayerRow",
-    "LayerTable",
     "ModelFileError",
     "Network",
     "Recipe",
@@ -36,7 +33,6 @@ __all__ = [
     "deskewed",
     "fit",
     "forget_pages",
-    "layer_table",
     "load",
     "load_members",
     "predict_proba",

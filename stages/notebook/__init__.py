@@ -1,9 +1,11 @@
-"""What a notebook shows of a training.
+"""What a notebook shows of a network and its training: tables and charts.
 
-It draws with matplotlib, and may import ``stages.mlp``. It is a room of its own since the keys of stages cover the
-libraries that their code imports: drawing in ``stages.mlp`` would train every network again with each new matplotlib.
+It draws with matplotlib, and may import ``stages.mlp``. It is a room of its own since the keys of stages cover the code
+and the libraries that they reach: in ``stages.mlp`` each new word of a table would train every network again.
 """
 
+from stages.notebook.history_table import history_table
+from stages.notebook.layer_table import LayerRow, LayerTable, layer_table
 from stages.notebook.plot_history import plot_history
 
-__all__ = ["plot_history"]
+__all__ = ["LayerRow", "LayerTable", "history_table", "layer_table", "plot_history"]

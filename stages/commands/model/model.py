@@ -55,7 +55,7 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
 
 def document_of(model: Model) -> dict[str, Any]:
     """The model as --json prints it."""
-    from stages.mlp import layer_table
+    from stages.notebook import layer_table
 
     images, networks = model.predictor.images, []
     for network in model.predictor.networks:
@@ -91,8 +91,8 @@ def print_model(model: Model) -> None:
     """Print what goes in and comes out, each member of an ensemble, and the layers if all members have the same."""
     from pipeline.errors import first_few
     from pipeline.terminal.output import echo, print_table
-    from stages.mlp import layer_table
-    from stages.mlp.layer_table import COLUMNS
+    from stages.notebook import layer_table
+    from stages.notebook.layer_table import COLUMNS
     from stages.shared.messages import counted
 
     networks = model.predictor.networks

@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from pipeline.cli import main
 from pipeline.errors import pip_install
 from stages.commands.model.model import in_a_list
-from stages.mlp import layer_table, load, load_members, model_file
+from stages.mlp import load, load_members, model_file
+from stages.notebook import layer_table
 from stages.sample import SAMPLE_FOLDER
 
 SETTINGS = """

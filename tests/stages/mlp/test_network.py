@@ -15,9 +15,7 @@ from stages.mlp import Architecture, Network, predict_proba
 from stages.mlp.predict import CHUNK_ROWS
 
 
-@pytest.mark.parametrize(
-    "name", ["network", "predict", "training.fit", "training.history", "model_file", "layer_table", "text_table"]
-)
+@pytest.mark.parametrize("name", ["network", "predict", "training.fit", "model_file"])
 def test_the_examples_in_the_docstrings(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"stages.mlp.{name}"))
     assert attempted > 0

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from every_layer import ARCHITECTURES, layer_classes, made_network, used_classes
 
-from stages.mlp import Architecture, Network, layer_table
-from stages.mlp.layer_table import row_of
+from stages.mlp import Architecture, Network
+from stages.notebook import layer_table
+from stages.notebook.layer_table import row_of
+
+
+@pytest.mark.parametrize("name", ["history_table", "layer_table", "text_table"])
+def test_the_examples_in_the_docstrings(name: str) -> None:
+    failed, attempted = doctest.testmod(importlib.import_module(f"stages.notebook.{name}"))
+    assert attempted > 0
+    assert failed == 0
 
 
 def test_the_architectures_of_this_test_have_every_layer_that_there_is() -> None:

@@ -15,7 +15,7 @@ from stages.mlp.layers.dropout import Dropout
 from stages.mlp.layers.feature_maps import FeatureMaps, MapsToRows, RowsToMaps
 from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS, Pooling
-from stages.mlp.text_table import text_table
+from stages.notebook.text_table import text_table
 
 if TYPE_CHECKING:
     from stages.mlp.network import Network
