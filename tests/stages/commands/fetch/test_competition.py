@@ -26,12 +26,6 @@ def zipped(**members: str) -> bytes:
 GOOD = zipped(train="label,pixel0\n1,2\n", test="pixel0\n3\n", sample_submission="ImageId,Label\n1,0\n")
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    (tmp_path / "work").mkdir()
-    return tmp_path / "work"
-
-
 def fetch(folder: Path, *words: str, code: int = 0) -> Result:
     result = CliRunner().invoke(main, ["fetch", *words, "-C", str(folder)])
     assert result.exit_code == code, result.output
