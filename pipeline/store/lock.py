@@ -26,12 +26,11 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:  # a link or a folder stands there, or the folder may not be written to
-        raise LockError(
-            f"cannot open the lock: {error.strerror}",
-            where=str(path),
-            hint="see that it is a plain file, in a folder that may be written to",
-        ) from error
+    except OSError as error:  # a link or a folder stands there, or it may not be written to
+        hint = "see that it is a plain file, in a folder that may be written to"
+        if isinstance(error, PermissionError):
+            hint = "make it readable and writable, or work in another folder with -C"
+        raise LockError(f"cannot open the lock: {error.strerror}", where=str(path), hint=hint) from error
     try:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

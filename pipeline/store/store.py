@@ -35,8 +35,9 @@ class Store(Generations):
             for folder in (self._inner, self._temporary, self._scratch):
                 folder.mkdir(exist_ok=True)
                 own_folder(folder)
-            if not os.access(self._temporary, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._temporary))
+            for folder in (self.root, self._inner, self._temporary, self._scratch):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             self._require_links()
 
     def _require_links(self) -> None:

@@ -186,15 +186,19 @@ def _read_results(folders: Iterable[Path]) -> tuple[Generation, ...]:
 
 
 def read_result(folder: Path) -> Generation:
-    """Read the receipt in a folder; what is wrong with it is returned, not raised."""
+    """Read the receipt in a folder; what is wrong with it is returned, not raised.
+
+    Raises StoreError if it may not be read: then nobody can say what is wrong, and it need not be made anew.
+    """
     path = folder / receipts.FILE_NAME
     try:
         if regular_size(path) is None:
             return Generation(folder, None, "there is none")
         return Generation(folder, receipts.from_json(path.read_bytes()))
-    except StoreError as error:
-        return Generation(folder, None, error.what)
     except receipts.ReceiptError as error:
         return Generation(folder, None, str(error))
+    except PermissionError:
+        with explained("read the artifacts", path, "readable"):
+            raise
     except OSError as error:
         return Generation(folder, None, error.strerror or str(error))

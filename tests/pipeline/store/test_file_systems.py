@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from toy_project import Recorder, Toy, oracle
 
-from pipeline.errors import PipelineError, StageError, StoreError
+from pipeline.errors import LockError, PipelineError, StageError, StoreError
 from pipeline.logs.run_log import read_runs
 from pipeline.safe_files import replacing
 from pipeline.store.lock import current_writer, writer_lock
@@ -116,6 +116,8 @@ def test_a_file_that_cannot_be_forced_to_disk_is_an_error(toy: Toy, monkeypatch:
         ("readlink", "artifacts/power"),
         ("iterdir", "artifacts/.store/power"),
         ("open", "powers.npy"),
+        ("open", "receipt.json"),
+        ("lstat", "receipt.json"),
     ],
 )
 def test_artifacts_that_may_not_be_read_are_to_be_made_readable(
@@ -193,3 +195,28 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_failure_that_it_is_ab
     with pytest.raises(PipelineError, match="it was told to fail"):
         toy.run("all")
     assert read_runs(toy.artifacts)[-1].error == "it was told to fail"
+
+
+@pytest.mark.parametrize("place", ["", ".store", ".store/tmp", ".scratch"])
+def test_a_folder_that_may_not_be_written_to_is_told_before_any_work(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    toy.run("all")
+    toy.settings = {"power.exponent": 3}
+    closed, access = toy.artifacts / place, os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and access(path, mode))
+    watcher = Recorder()
+    with pytest.raises(StoreError, match="cannot make the artifacts folder: Permission denied") as caught:
+        toy.run("all", watcher=watcher)
+    assert caught.value.where == str(closed)
+    assert not watcher.began
+
+
+def test_a_lock_that_may_not_be_opened_is_to_be_made_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "open", failing(errno.EACCES))
+    with (
+        pytest.raises(LockError, match="cannot open the lock: Permission denied") as caught,
+        writer_lock(tmp_path / ".lock", wait=True, notify=str),
+    ):
+        pass
+    assert caught.value.hint.startswith("make it readable and writable")
