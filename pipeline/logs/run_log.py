@@ -102,7 +102,8 @@ def _parse(line: bytes) -> Run | None:
         run = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return run if _is_shallow([run.changed, run.parameters, run.trial], LEVELS) else None
+    is_whole = run.code.keys() <= run.results.keys() <= run.stages.keys()
+    return run if is_whole and _is_shallow([run.changed, run.parameters, run.trial], LEVELS) else None
 
 
 def _is_shallow(value: object, levels: int) -> bool:
