@@ -16,7 +16,7 @@ from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
-from pipeline.logs.run_log import Run, append_run, next_id
+from pipeline.logs.run_log import Run, append_run, next_id, require_log
 from pipeline.planning.plan import decide_next, known_inputs, make_plan
 from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
@@ -125,6 +125,7 @@ def run(
         snapshot = _look(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
+            require_log(store.root)
             for notice in sorted({memory_notice(), *notices_of(snapshot)} - {""}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()

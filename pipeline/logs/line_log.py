@@ -50,6 +50,19 @@ class LineLog(Generic[T]):
         lines = "1 line is" if passed_over == 1 else f"{passed_over:,} lines are"
         return f"{lines} not a {self.entry} and passed over in {self.file_name}: torn by a crash, or damaged"
 
+    def require(self, folder: Path) -> None:
+        """See, before there is anything to add, that the log can be read and written; raises StoreError."""
+        path = folder / self.file_name
+        if not os.path.lexists(path):
+            return
+        if path.is_symlink() or not path.is_file():
+            raise StoreError(
+                f"the log of {self.entry}s is not a plain file", where=str(path), hint="move away what stands there"
+            )
+        for do, mode in (("read", os.R_OK), ("write", os.W_OK)):
+            if not os.access(path, mode):
+                raise self.cannot(do, path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     def append(self, folder: Path, entry: Mapping[str, Any]) -> None:
         """Add an entry, with one call, under the kernel's lock on the file; raises StoreError."""
         path = folder / self.file_name

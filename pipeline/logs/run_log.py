@@ -118,6 +118,11 @@ def _is_shallow(value: object, levels: int) -> bool:
 LOG = LineLog(FILE_NAME, "run", _parse)
 
 
+def require_log(folder: Path) -> None:
+    """See, before a run does anything, that it can be logged; raises StoreError."""
+    LOG.require(folder)
+
+
 def append_run(folder: Path, run: Run) -> None:
     """Add a run to the log; the caller holds the writer's lock."""
     LOG.append(folder, asdict(run))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.read_toml import SIMPLER, TomlError, parse_value
+from pipeline.config.read_toml import SIMPLER, TomlError, parse_value, unfit
 from pipeline.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
@@ -63,9 +63,12 @@ def parse_choice(text: str) -> Choice:
     if not all(parts):
         raise ConfigError(f"a value is missing in '{text}'", hint="for example train.learning_rate=1e-3,3e-3")
     try:
-        return Choice(name, tuple(parse_value(part) for part in parts))
+        choice = Choice(name, tuple(parse_value(part) for part in parts))
     except TomlError as error:
         raise ConfigError(f"{name} cannot be {shortened(values)}: {error}", hint=SIMPLER) from error
+    if problem := next(filter(None, map(unfit, choice.values)), ""):
+        raise ConfigError(f"{name} {problem}", hint="leave that value out, or correct it")
+    return choice
 
 
 def parse_random(text: str, *, takes_fractions: Callable[[str], bool]) -> Choice | Range:

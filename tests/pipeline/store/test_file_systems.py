@@ -220,3 +220,24 @@ def test_a_lock_that_may_not_be_opened_is_to_be_made_writable(tmp_path: Path, mo
     ):
         pass
     assert caught.value.hint.startswith("make it readable and writable")
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe", "unreadable", "unwritable"])
+def test_a_log_that_cannot_be_added_to_is_told_before_any_work(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    log, access, closed = toy.artifacts / "runs.jsonl", os.access, {"unreadable": os.R_OK, "unwritable": os.W_OK}
+    toy.run("all")
+    if kind in closed:
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: (Path(path) != log or mode != closed[kind]) and access(path, mode)
+        )
+    else:
+        log.rename(toy.work / "moved.jsonl")
+        {"folder": log.mkdir, "link": lambda: log.symlink_to("../moved.jsonl"), "pipe": lambda: os.mkfifo(log)}[kind]()
+    toy.settings = {"power.exponent": 3}
+    watcher = Recorder()
+    with pytest.raises(StoreError, match="log of runs") as caught:
+        toy.run("all", watcher=watcher)
+    assert caught.value.hint
+    assert not watcher.began

@@ -46,6 +46,9 @@ def test_the_values_of_a_grid_are_toml_but_for_quotes(text: str, values: tuple[A
         ("train.dropout=log:0..0.1", "0 < LOW < HIGH must hold"),
         ("train.dropout=log:0.1..inf", "is no range"),
         ("train.epochs=1.5..3", "so the ends of its range must be"),
+        ("ingest.train=a.csv,\udce9.csv", "is not written in UTF-8"),
+        ("train.hidden=[16],[nan]", "must be a finite number"),
+        ('train.variants={x = "\\u0000"}', "holds a NUL character"),
     ],
 )
 def test_what_cannot_be_read_is_said(text: str, what: str) -> None:
