@@ -206,7 +206,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_any_work(
     closed, access = toy.artifacts / place, os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and access(path, mode))
     watcher = Recorder()
-    with pytest.raises(StoreError, match="cannot make the artifacts folder: Permission denied") as caught:
+    with pytest.raises(StoreError, match="cannot write into the artifacts folder: Permission denied") as caught:
         toy.run("all", watcher=watcher)
     assert caught.value.where == str(closed)
     assert not watcher.began
