@@ -10,6 +10,7 @@ import math
 import re
 import stat
 import tomllib
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,26 @@ def parse_document(text: str) -> dict[str, Any]:
     if _longest_key(text) > DEEPEST:
         raise TomlError(f"it has a key of more than {DEEPEST} parts")
     try:
-        return tomllib.loads(text)
+        return _without_dates(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise TomlError(f"it is not valid TOML: {shortened(str(error))}") from error
     except RecursionError as error:
         raise TomlError(f"it is nested more than {DEEPEST} deep") from error
     except ValueError as error:  # Python reads no number of more than 4,300 digits
         raise TomlError("it holds a number of thousands of digits") from error
+
+
+def _without_dates(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with texts in place of dates and times: no setting is one, and quotes can be left out."""
+    left: list[Any] = [document]
+    while left:
+        part = left.pop()
+        for key, each in part.items() if isinstance(part, dict) else enumerate(part):
+            if isinstance(each, dict | list):
+                left.append(each)
+            elif isinstance(each, date | time):  # a datetime is a date too
+                part[key] = each.isoformat()
+    return document
 
 
 def line_of(document: str, name: str) -> int | None:

@@ -7,6 +7,7 @@ catch it.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_WISH = 3.0  # seconds, within which a second signal asks for nothing new: the first is being dealt with
+AGAIN = 0.05  # seconds between attempts to raise what was lost
 
 
 class _Stop:
@@ -28,6 +30,38 @@ class _Stop:
         if now - self._last >= SAME_WISH:
             self._last = now
             raise KeyboardInterrupt
+
+    def ask_again(self) -> None:
+        """See to it that KeyboardInterrupt is raised once more: it was where Python passes over every exception."""
+        self._last = -SAME_WISH
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        """Send the main thread signals until it deals with one: it may begin a long wait right after the first."""
+        main = threading.main_thread().ident
+        while True:
+            time.sleep(AGAIN)
+            if main is None or self._last >= 0 or signal.getsignal(signal.SIGINT) is not self:
+                return
+            signal.pthread_kill(main, signal.SIGINT)
+
+
+@contextmanager
+def _lost_ones_repeated(stop: _Stop) -> Iterator[None]:
+    """Repeat an interruption that came in a finaliser or a callback of the garbage collector, and is lost there."""
+    earlier = sys.unraisablehook
+
+    def hook(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is KeyboardInterrupt:
+            stop.ask_again()
+        else:
+            earlier(lost)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = earlier
 
 
 @contextmanager
@@ -45,7 +79,8 @@ def interruptible(*, for_good: bool = False) -> Iterator[None]:
     numbers = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
     earlier = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield
+        with _lost_ones_repeated(stop):
+            yield
     finally:
         for number, handler in earlier.items():
             signal.signal(number, signal.SIG_IGN if for_good else handler)

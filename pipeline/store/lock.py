@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError
 
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)  # what the text in the lock's file may lead to
 MOST_BYTES = 1 << 20  # of a command's words, and more than the system lets one have
 
 
@@ -71,7 +72,7 @@ def current_writer(path: Path) -> str | None:
     """Return who holds the lock, as the file says, or None. The lock itself is not touched."""
     try:
         pid, holder = _read_holder(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return None
     try:
         os.kill(pid, 0)  # asks whether it runs: the text of a killed one stays in the file
@@ -86,12 +87,12 @@ def _holder(path: Path) -> str:
     """Say who holds the lock, as far as the file says."""
     try:
         return _read_holder(path)[1]
-    except (OSError, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return "a process that has only just begun"
 
 
 def _read_holder(path: Path) -> tuple[int, str]:
-    """Return the holder's pid and a text about it; raises OSError, ValueError, KeyError or TypeError for all else."""
+    """Return the holder's pid and a text about it; raises one of UNREADABLE for all else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         about = json.loads(os.read(descriptor, MOST_BYTES))

@@ -24,6 +24,7 @@ from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import JobContext, Progress, resolve
 
 SEMAPHORES = 32  # more than joblib's processes need, however many they are
+FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its parent
 
 
@@ -65,21 +66,21 @@ class LocalWorkers:
         self, function: str, jobs: Mapping[str, Any], arrays: Mapping[str, Path], scratch: Path, count: int
     ) -> Iterator[tuple[str, Any]]:
         from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky import get_reusable_executor
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        with emptied(scratch / "jobs") as folder:
+        with emptied(scratch / "jobs") as folder, parallel_config(backend="loky", inner_max_num_threads=1):
             calls = [
                 delayed(_in_another_process)(function, name, job, arrays, scratch, folder) for name, job in jobs.items()
             ]
-            with self._watching(folder, len(jobs)), parallel_config(backend="loky", inner_max_num_threads=1):
-                results = Parallel(
-                    n_jobs=count,
-                    return_as="generator_unordered",
-                    batch_size=1,
-                    initializer=_begin_process,
-                    initargs=(os.getpid(),),
-                )(calls)
+            with self._watching(folder, len(jobs)), _ended_behind():
+                with _out_of_reach():
+                    results = Parallel(
+                        n_jobs=count,
+                        return_as="generator_unordered",
+                        batch_size=1,
+                        initializer=_begin_process,
+                        initargs=(os.getpid(),),
+                    )(calls)
                 try:
                     yield from results
                 except TerminatedWorkerError as error:
@@ -91,8 +92,6 @@ class LocalWorkers:
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore")  # unfinished jobs are ended on purpose
                         results.close()
-                    # end them at once; the next jobs start new processes, which import the code as it is then
-                    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
     @contextmanager
     def _watching(self, folder: Path, count: int) -> Iterator[None]:
@@ -146,10 +145,40 @@ def _in_another_process(
         return name, resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _ignore))
 
 
+@contextmanager
+def _ended_behind() -> Iterator[None]:
+    """End joblib's processes behind the block, at once; the next jobs start new ones, which import the code anew."""
+    from joblib.externals.loky import get_reusable_executor
+
+    try:
+        yield
+    finally:
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def _out_of_reach() -> Iterator[None]:
+    """Start processes in the block that what a terminal sends to all of its processes never reaches.
+
+    It is for this process, which gets it behind the block, and ends the others. Among them are the two that look after
+    semaphores and temporary files: to start one of these lets Ctrl-C through again, so they come first.
+    """
+    from multiprocessing import resource_tracker as pythons
+
+    from joblib.externals.loky.backend import resource_tracker as lokys
+
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
+    try:
+        for tracker in (pythons, lokys):
+            tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
 def _begin_process(parent: int) -> None:
-    """Prepare a process for jobs: what a terminal sends to all is left to its parent, and it ends when that does."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Prepare a process for jobs: it ends when its parent does."""
 
     def end_with_parent() -> None:
         while os.getppid() == parent:

@@ -137,6 +137,15 @@ def test_a_number_is_a_text_in_every_layer_where_a_text_is_wanted(tmp_path: Path
     assert config.values("load")["names"] == ["0", "a"]
 
 
+def test_a_date_is_a_text_without_its_quotes(tmp_path: Path) -> None:
+    dates = ("load.names=[2026-11-27, 07:32:00, 2026-11-27T07:32:00]",)
+    stage = replace(STAGES[0], parameters=TextsParameters)
+    config = load_config([stage], {}, tmp_path, sets=dates, environment={})
+    assert config.values("load")["names"] == ["2026-11-27", "07:32:00", "2026-11-27T07:32:00"]
+    assert load(tmp_path, "[load]\npath = 2026-11-27").values("load")["path"] == "2026-11-27"
+    assert parse_value("{a = [2026-11-27]}") == {"a": ["2026-11-27"]}
+
+
 class TextsParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
     names: Annotated[tuple[str, ...], msgspec.Meta(description="Names")] = ()
 

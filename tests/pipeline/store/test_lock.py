@@ -67,7 +67,8 @@ def test_who_writes_is_told_while_it_writes_and_only_then(tmp_path: Path) -> Non
     os.close(pipe)
     assert path.read_bytes()  # its last words
     assert current_writer(path) is None
-    for nonsense in ("", "[]", '{"pid": "x"}', '{"pid": 1e99}', "no JSON"):
+    nested = '{"pid":' * 5000 + "1" + "}" * 5000
+    for nonsense in ("", "[]", '{"pid": "x"}', '{"pid": 1e99}', "no JSON", nested):
         path.write_text(nonsense)
         assert current_writer(path) is None
 

@@ -17,7 +17,7 @@ from made_dask_cluster import PATIENCE
 from toy_project import Toy
 
 from pipeline.errors import DataError, StageError
-from pipeline.workers.local import LocalWorkers
+from pipeline.workers.local import FROM_TERMINAL, LocalWorkers
 
 
 class Told:
@@ -196,6 +196,30 @@ def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number
         assert process.stderr is not None
         assert number is signal.SIGKILL or process.stderr.read() == b""
     assert number is signal.SIGKILL or list((toy.work / "scratch").iterdir()) == []
+
+
+def refused_signals(pid: int) -> set[signal.Signals]:
+    """The signals of a terminal that a process blocks or ignores."""
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    mask = int(status["SigBlk"], 16) | int(status["SigIgn"], 16)
+    return {number for number in FROM_TERMINAL if mask >> (number - 1) & 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to tell what a process refuses")
+def test_what_a_terminal_sends_to_all_reaches_no_process_but_the_first(toy: Toy) -> None:
+    """Neither as they start, nor those that joblib keeps beside: their tracebacks would be shown first."""
+    waiting = toy.work / "waiting"
+    waiting.mkdir()
+    before = refused_signals(os.getpid())
+    results = run(toy, {"a": 1, "b": ("waits", waiting), "c": ("waits", waiting)}, most=2)
+    next(results)
+    assert refused_signals(os.getpid()) == before
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert len(children) >= 3
+    assert all(refused_signals(int(pid)) == set(FROM_TERMINAL) for pid in children)
+    results.close()
 
 
 def test_what_a_killed_call_left_is_removed_by_the_next(toy: Toy) -> None:
