@@ -134,7 +134,8 @@ def run_here(contestant: str, folder: Path) -> dict[str, float]:
 
 
 def with_pipeline() -> Any:
-    from pipeline.stage import Task, resolve
+    from pipeline.stage import resolve
+    from pipeline.task import Task
     from stages import STAGES
     from stages.ingest.ingest import ingest
     from stages.ingest.parameters import IngestParameters

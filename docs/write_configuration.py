@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.choices import allowed, setting_type
 from pipeline.config import describe, plain
+from pipeline.config.choices import allowed, setting_type
 from pipeline.write_toml import toml_text
 from stages import STAGES
 from stages.presets import PRESETS

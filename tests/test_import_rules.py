@@ -30,7 +30,7 @@ FLOORS = (
     ("errors", "figures", "visible", "write_toml"),
     ("leftovers", "child_process", "paths"),
     ("stage", "safe_files"),
-    ("choices",),
+    ("task",),
     ("config",),
     ("fingerprint",),
     ("store", "logs"),
@@ -55,7 +55,8 @@ FLOORS_OF_NETWORK = (
     ("predict",),
     ("training",),
 )
-OF_STAGES = {"errors", "figures", "paths", "stage", "visible", "write_toml"}  # what stages may import of the engine
+# What stages may import of the engine.
+OF_STAGES = {"errors", "figures", "paths", "stage", "task", "visible", "write_toml"}
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {

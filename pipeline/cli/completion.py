@@ -97,7 +97,7 @@ def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: 
 
 def _choices(stages: Iterable[Stage], name: str) -> list[str]:
     """Return what a setting may be if it is one of a few words, or true or false; else nothing."""
-    from pipeline.choices import choices, setting_type
+    from pipeline.config.choices import choices, setting_type
 
     stage_name, _, key = name.partition(".")
     for stage in stages:

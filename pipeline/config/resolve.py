@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.choices import choices, is_text, item_type, setting_type, unknown_choice
+from pipeline.config.choices import choices, is_text, item_type, setting_type, unknown_choice
 from pipeline.config.layers import (
     FILE_NAME,
     PREFIX,

@@ -23,9 +23,10 @@ from pipeline.planning.reasons import Action, Reason
 from pipeline.planning.selection import Selection, ancestors
 from pipeline.planning.snapshot import notices_of, take_snapshot, with_stored
 from pipeline.planning.staleness import Decision, StageSnapshot
-from pipeline.stage import Progress, Stage, maker_of
+from pipeline.stage import Stage, maker_of
 from pipeline.store.lock import writer_lock
 from pipeline.store.receipt import Receipt, Work
+from pipeline.task import Progress
 
 
 class Watcher(Protocol):

@@ -25,20 +25,10 @@ from pipeline.planning.current_work import current_work, find_sources
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.staleness import StageSnapshot, differences
-from pipeline.stage import (
-    Outcome,
-    Parameters,
-    Progress,
-    Source,
-    Sources,
-    Stage,
-    Task,
-    file_identity,
-    maker_of,
-    resolve,
-)
+from pipeline.stage import Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
+from pipeline.task import Outcome, Progress, Source, Sources, Task, file_identity
 from pipeline.workers.backends import make_workers
 
 UNDECLARED = "let the stage's function write what its list of outputs names"

@@ -12,8 +12,9 @@ from pipeline.fingerprint.files import file_digests
 from pipeline.fingerprint.libraries import Installed, library_versions
 from pipeline.fingerprint.values import digest
 from pipeline.planning.project import Project
-from pipeline.stage import Sources, Stage, resolve
+from pipeline.stage import Stage, resolve
 from pipeline.store.receipt import LOCATION, Work
+from pipeline.task import Sources
 
 NO_SOURCES = Sources((), "")
 

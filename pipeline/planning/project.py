@@ -9,8 +9,9 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.fingerprint.code import Closure
 from pipeline.fingerprint.parse_cache import ParseCache
-from pipeline.stage import Progress, Stage, Workers
+from pipeline.stage import Stage
 from pipeline.store.store import Store
+from pipeline.task import Progress, Workers
 from pipeline.workers.backends import Execution
 
 PARSE_CACHE = "code.json"  # where the store keeps it

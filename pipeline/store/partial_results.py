@@ -22,7 +22,7 @@ from pipeline.store.store import Store
 
 
 class StagePartialResults:
-    """The partial results of one stage's run, as ``pipeline.stage.PartialResults`` has it.
+    """The partial results of one stage's run, as ``pipeline.task.PartialResults`` has it.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ from typing import Any
 
 from pipeline.errors import PipelineError, failure
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.stage import JobContext, Progress, resolve
+from pipeline.stage import resolve
+from pipeline.task import JobContext, Progress
 from pipeline.workers.backends import Execution, make_workers
 from pipeline.workers.dask_job import differing, environment_of, other_software
 
@@ -25,7 +26,7 @@ JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs t
 
 @dataclass(frozen=True, slots=True)
 class JobsRequest:
-    """The jobs that a stage asks its workers for: see ``pipeline.stage.Workers``."""
+    """The jobs that a stage asks its workers for: see ``pipeline.task.Workers``."""
 
     function: str
     jobs: Mapping[str, Any]

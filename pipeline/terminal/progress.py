@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.planning.reasons import Action, reasons_text
 from pipeline.planning.staleness import Decision
-from pipeline.stage import Progress
+from pipeline.task import Progress
 from pipeline.terminal.output import notify, notify_banner
 from pipeline.terminal.plan_view import DONE, figures_text
 from pipeline.visible import visible

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.execution.run import StageResult, Watcher
-    from pipeline.stage import Progress
     from pipeline.sweep.objective import Metric
+    from pipeline.task import Progress
 
 NOISE = "not told apart"
 

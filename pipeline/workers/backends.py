@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError
-from pipeline.stage import Progress, Workers, resolve
+from pipeline.stage import resolve
+
+if TYPE_CHECKING:
+    from pipeline.task import Progress, Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.fingerprint.files import file_digests
-from pipeline.stage import Progress
+from pipeline.task import Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
 from pipeline.workers.dask_job import differing, environment_of, kernels, other_software
 from pipeline.workers.dask_worker import do_on_worker, look_at_files, look_at_software
@@ -27,7 +27,7 @@ SECONDS_FOR_FILES = 600  # to read them all once, on the slowest worker
 
 
 class ClusterWorkers:
-    """Does jobs on a Dask cluster, as ``pipeline.stage.Workers`` has it.
+    """Does jobs on a Dask cluster, as ``pipeline.task.Workers`` has it.
 
     Parameters
     ----------

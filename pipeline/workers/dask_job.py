@@ -19,7 +19,8 @@ from pipeline.errors import SHOW_WHERE, PipelineError, StageError, failure
 from pipeline.fingerprint.code import code_digests
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.fingerprint.values import digest
-from pipeline.stage import JobContext, resolve
+from pipeline.stage import resolve
+from pipeline.task import JobContext
 from pipeline.workers.local import open_arrays
 
 CODE = "this software's code"

@@ -21,7 +21,8 @@ from typing import Any
 
 from pipeline.errors import StageError
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.stage import JobContext, Progress, resolve
+from pipeline.stage import resolve
+from pipeline.task import JobContext, Progress
 
 SEMAPHORES = 32  # more than joblib's processes need, however many they are
 FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
@@ -29,7 +30,7 @@ SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its
 
 
 class LocalWorkers:
-    """Does jobs on this machine, as ``pipeline.stage.Workers`` has it."""
+    """Does jobs on this machine, as ``pipeline.task.Workers`` has it."""
 
     def __init__(self, scheduler: None, progress: Progress, log: Callable[[str], None]) -> None:  # noqa: ARG002 - every backend's workers are made alike
         self._progress, self._log = progress, log

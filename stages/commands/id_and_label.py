@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from pipeline.errors import DataError
-from pipeline.stage import Source
+from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.streams import no_rows, open_raw

@@ -9,7 +9,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError, not_as_written
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.encode.documents import Classes
 from stages.shared.arrays import load_array
 from stages.shared.documents import encode_document, read_document

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
-from pipeline.stage import JobContext
+from pipeline.task import JobContext
 from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_member, train_member

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError, first_few, not_as_written
 from pipeline.figures import SHARE, AnyFigure, Figure
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
 from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, measure_members

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.figures import percent
-from pipeline.stage import Task
+from pipeline.task import Task
 from stages.ingest.convert import FileContents
 from stages.ingest.csv.faults import (
     COPY_AGAIN,

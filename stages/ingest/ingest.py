@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout

@@ -1,4 +1,4 @@
 """What the stages share: checks of files, JSON documents, Parquet tables, names of arrays, words of messages.
 
-It imports none of our rooms but the engine's ``errors`` and ``stage``.
+It imports none of our rooms but the engine's ``errors``, ``stage`` and ``task``.
 """

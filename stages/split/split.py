@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError, not_as_written
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.ingest.image_table import read_pixel_blocks
 from stages.shared.arrays import Labels, Pixels
 from stages.shared.documents import encode_document, read_document

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, StageError, not_as_written
 from pipeline.figures import SHARE, AnyFigure, Figure
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import load_array

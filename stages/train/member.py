@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import percent
-from pipeline.stage import JobContext, Progress
+from pipeline.task import JobContext, Progress
 from stages.mlp import (
     Architecture,
     Augmentation,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.stage import Progress
+from pipeline.task import Progress
 from stages.mlp import Images, ModelFileError, Network, forget_pages, load_members, predict_proba
 
 BLOCK_ROWS = 4096  # between two reports of progress

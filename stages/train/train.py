@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.figures import SHARE, AnyFigure, Figure
-from pipeline.stage import Outcome, Task
+from pipeline.task import Outcome, Task
 from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images, load, save, save_ensemble
 from stages.shared.arrays import Indices, load_array

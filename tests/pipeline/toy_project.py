@@ -38,8 +38,9 @@ from pipeline.planning.reasons import Action
 from pipeline.planning.selection import select
 from pipeline.planning.snapshot import take_snapshot
 from pipeline.planning.staleness import Decision
-from pipeline.stage import Artifact, Parameters, Progress, Stage
+from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.store import Store
+from pipeline.task import Progress
 
 RAW = "1\n2\n3\nfour\n5\n"
 NAMES = ("load", "power", "parity", "total")
@@ -165,7 +166,7 @@ def oracle(
 def engine_as_parsed() -> bytes:
     """What each toy reaches of the engine and of libraries, looked up once: it is slow and has tests of its own."""
     found = ParseCache()
-    closure = code_closure(["pipeline.errors:DataError", "pipeline.stage:Outcome"], CodeReader(found.parse))
+    closure = code_closure(["pipeline.errors:DataError", "pipeline.task:Outcome"], CodeReader(found.parse))
     library_versions(closure.libraries | {"numpy"}, found, Installed())
     return found.to_bytes()
 

@@ -6,7 +6,7 @@ SOURCES = {
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.stage import Source, Sources
+from pipeline.task import Source, Sources
 
 SAMPLE = Path(__file__).parent / "sample.txt"
 
@@ -42,7 +42,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 from PACKAGE.words import is_number
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ import json
 
 import numpy as np
 
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 
 
 def power(task):
@@ -102,7 +102,7 @@ def power(task):
     "parity.py": """
 import json
 
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 
 ODD = "odd"
 
@@ -121,7 +121,7 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.figures import SHARE, Figure
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 
 ROW = "{word},{power}\\n"
 
@@ -153,7 +153,7 @@ def total(task):
     "parts.py": '''
 import json
 
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 from PACKAGE.arithmetic.offset import OFFSET
 
 
@@ -227,7 +227,7 @@ def work(job, place):
 import json
 
 from pipeline.errors import DataError
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 
 
 def work(task):

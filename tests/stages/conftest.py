@@ -13,7 +13,8 @@ import pytest
 from made_receipt import make_receipt
 
 from pipeline.fingerprint.values import digest
-from pipeline.stage import Outcome, Parameters, Sources, Stage, Task, resolve
+from pipeline.stage import Parameters, Stage, resolve
+from pipeline.task import Outcome, Sources, Task
 from pipeline.workers.local import LocalWorkers
 from stages import STAGES
 from stages.ingest.parameters import IngestParameters

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.stage import Sources
+from pipeline.task import Sources
 from stages.ingest.parameters import IngestParameters
 from stages.ingest.sources.find import find_sources
 

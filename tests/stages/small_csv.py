@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 
 Ingest = Callable[..., Outcome]
 

@@ -14,7 +14,7 @@ from pyarrow.csv import WriteOptions, write_csv
 
 from pipeline.errors import DataError
 from pipeline.safe_files import replacing
-from pipeline.stage import Progress
+from pipeline.task import Progress
 from stages.commands.data_sets import DataSet
 from stages.commands.fetch.download import WAITING, cache_folder, download
 from stages.commands.fetch.fetched import Fetched, described, written_to

@@ -23,7 +23,7 @@ import pooch
 import requests
 
 from pipeline.errors import DataError, StageError, disk_full, shortened
-from pipeline.stage import Progress
+from pipeline.task import Progress
 from stages.commands.data_sets import DataFile
 from stages.commands.kaggle_program import without_secrets
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.stage import Source
+from pipeline.task import Source
 from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input

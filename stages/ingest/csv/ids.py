@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import DataError, first_few
-from pipeline.stage import Source
+from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
 from stages.ingest.csv.streams import open_raw

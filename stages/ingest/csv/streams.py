@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError
-from pipeline.stage import Source, file_identity
+from pipeline.task import Source, file_identity
 from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
 from stages.shared.messages import FileName
 

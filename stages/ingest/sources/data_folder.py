@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError, first_few
-from pipeline.stage import Source
+from pipeline.task import Source
 from pipeline.visible import visible
 from stages.ingest.sources.possible_data import PACKED, PAIR, SET_PATHS, endings, possible_data, seems_unfinished
 from stages.ingest.sources.zip_files import find_members, list_members, require_readable, sizes_of_members

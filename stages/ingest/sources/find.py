@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.paths import from_home
-from pipeline.stage import Source, Sources
+from pipeline.task import Source, Sources
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
     PUT_FILES,

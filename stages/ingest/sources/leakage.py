@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pipeline.stage import Source
+from pipeline.task import Source
 from stages.ingest.sources.zip_files import find_members
 
 NOTE = "holds_test_images.txt"  # a text, so that it is never taken for data

@@ -254,7 +254,7 @@ def test_one_thread_parses_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_closure_follows_project_modules_to_the_end_and_nothing_else(toy: Toy) -> None:
     modules = {name.removeprefix(toy.package + ".") for name in code_digests([f"{toy.package}.power:power"])}
-    assert {"power.power", "arithmetic.power.Raiser.raised", "arithmetic.offset", "pipeline.stage.Outcome"} <= modules
+    assert {"power.power", "arithmetic.power.Raiser.raised", "arithmetic.offset", "pipeline.task.Outcome"} <= modules
     assert not any(name.startswith(("load", "words", "numpy", "unseen")) for name in modules)
 
 

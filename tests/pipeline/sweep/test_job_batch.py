@@ -11,7 +11,6 @@ import pytest
 from toy_project import Toy
 
 from pipeline.errors import StageError, StoreError
-from pipeline.stage import JobContext
 from pipeline.sweep.job_batch import (
     FinishedJobs,
     JobRequest,
@@ -22,6 +21,7 @@ from pipeline.sweep.job_batch import (
     do_jobs,
     grouped,
 )
+from pipeline.task import JobContext
 from pipeline.terminal.progress import silent_progress
 from pipeline.workers.backends import Execution
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.stage import Outcome
+from pipeline.task import Outcome
 from stages.ingest import image_table
 from stages.ingest.csv import streams
 from stages.ingest.image_table import read_pixel_blocks

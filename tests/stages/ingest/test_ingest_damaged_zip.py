@@ -11,7 +11,7 @@ import pytest
 from small_csv import HEADER, TEST, TRAIN, Ingest, assert_is_short
 
 from pipeline.errors import DataError
-from pipeline.stage import Source, file_identity
+from pipeline.task import Source, file_identity
 from stages.ingest.csv import streams
 from stages.ingest.csv.streams import open_raw
 from stages.ingest.sources import zip_files

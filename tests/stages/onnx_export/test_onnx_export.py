@@ -15,7 +15,7 @@ import pytest
 from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, layer_classes, made_network
 from numpy.typing import NDArray
 
-from pipeline.stage import JobContext
+from pipeline.task import JobContext
 from stages.mlp import Architecture, Images, Network
 from stages.mlp.layers.pooling import MaxPooling
 from stages.presets import PRESETS

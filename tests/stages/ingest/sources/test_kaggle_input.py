@@ -11,7 +11,7 @@ from raw_files import ALL, BOTH, find, put, zipped
 
 from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError
-from pipeline.stage import Sources
+from pipeline.task import Sources
 from stages.ingest.sources import kaggle_input
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from toy_project import make_stages
 
-from pipeline.choices import allowed, choices, setting_type, table_names
 from pipeline.config import Config, load_config
+from pipeline.config.choices import allowed, choices, setting_type, table_names
 from pipeline.errors import ConfigError
 from pipeline.stage import ChoicesOf, Parameters
 
