@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shlex
 import sys
@@ -17,6 +18,7 @@ ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
 NO_MEMORY = "(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc"
 NO_THREADS = "(?i)can't start new thread|failed to launch worker thread"
 MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
+MORE_FILES = "ulimit -n shows the limit: raise it"
 SHOW_WHERE = "run it again with --debug to see where"
 LONGEST = 1_000  # letters of a line that is shown
 FULL = {
@@ -52,11 +54,12 @@ class PipelineError(Exception):
     def lines(self) -> list[str]:
         """Return what is shown, a line each; a line break within one is part of a name from outside."""
         first, *others = self.places
+        hint = _limit_of_system(self.__cause__) or self.hint
         lines = [
             self.what,
             *([f"  where: {first}"] if first else []),
             *(f"    {place}" for place in others),
-            *([f"  hint:  {self.hint}"] if self.hint else []),
+            *([f"  hint:  {hint}"] if hint else []),
         ]
         return [shortened(line, LONGEST) for line in lines]
 
@@ -126,9 +129,26 @@ def shortage(error: BaseException) -> PipelineError | None:
             what = "no further thread or process can be started: their number, or memory, is limited"
             return PipelineError(what, hint=f"{MORE_MEMORY}; ulimit -u shows the limit of processes")
         if number in {errno.EMFILE, errno.ENFILE}:
-            return PipelineError("too many files are open at once", hint="ulimit -n shows the limit: raise it")
+            return PipelineError("too many files are open at once", hint=MORE_FILES)
         link = link.__cause__ or link.__context__
     return None
+
+
+def _limit_of_system(cause: BaseException | None) -> str:
+    """Return the hint if the system's limits, and not the file that is named, are the cause of an error; or nothing."""
+    number = cause.errno if isinstance(cause, OSError) else None
+    return {errno.EMFILE: MORE_FILES, errno.ENFILE: MORE_FILES, errno.ENOMEM: MORE_MEMORY}.get(number or 0, "")
+
+
+def refused_by_system(error: Exception) -> PipelineError | None:
+    """Return what to tell if the system refuses to work on a file, as one behind a link that cannot be followed."""
+    if not isinstance(error, OSError) or not error.filename or not error.strerror:
+        return None
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    if full := disk_full(error):
+        return StoreError(full[0], where=where, hint=full[1])
+    hint = "see what stands there: a link may lead nowhere, or a file or folder may be closed to you"
+    return PipelineError(f"{Path(where).name or where} cannot be used: {error.strerror}", where=where, hint=hint)
 
 
 def failure(doer: str, error: Exception) -> PipelineError:

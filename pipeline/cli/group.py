@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
 from pipeline.cli.usage import told_as_ours
-from pipeline.errors import SHOW_WHERE, ConfigError, PipelineError, nearest, shortage, shortened
+from pipeline.errors import SHOW_WHERE, ConfigError, PipelineError, nearest, refused_by_system, shortage, shortened
 from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
@@ -28,6 +28,8 @@ COMMANDS = {
     "diff": "pipeline.cli.history_commands:diff",
     "sweep": "pipeline.cli.sweep:sweep",
 }
+# The commands that need little memory, or tell themselves what they need, as a run does once it has work.
+READ_NO_ARRAYS = frozenset(COMMANDS) - {"verify"}
 
 
 class Commands(click.Group):
@@ -57,7 +59,7 @@ class Commands(click.Group):
         with interruptible(for_good=is_program):
             try:
                 try:
-                    return super().main(*args, **extra)
+                    return super().main(*args, obj=is_program, **extra)
                 finally:
                     sys.stdout.flush()
             except PipelineError as error:  # a wrong word before the command, or standard output takes no more
@@ -65,6 +67,9 @@ class Commands(click.Group):
                 sys.exit(error.exit_code)
             except BrokenPipeError:
                 sys.exit(ExitCode.FAILED)
+            except MemoryError:  # there was none left to tell of the first one
+                os.write(2, b"error: memory ran out\n")
+                _exit_at_once(ExitCode.FAILED, is_program=is_program)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
@@ -91,7 +96,7 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except PipelineError as error:
-            self._end(ctx, error.lines(), error.exit_code)
+            self._end(ctx, error.lines(), error.exit_code, error)
         except KeyboardInterrupt:
             what = "the last good artifacts are in place, and the same command takes up what was unfinished"
             with uninterrupted():
@@ -100,11 +105,11 @@ class Commands(click.Group):
             ctx.exit(ExitCode.FAILED)
         except Exception as error:  # noqa: BLE001 - the last resort: a mistake of ours is shown as one block too
             what = f"this should not have happened: {type(error).__name__}: {error}"
-            told = shortage(error) or PipelineError(what, hint=SHOW_WHERE)
-            self._end(ctx, told.lines(), ExitCode.FAILED)
+            told = shortage(error) or refused_by_system(error) or PipelineError(what, hint=SHOW_WHERE)
+            self._end(ctx, told.lines(), ExitCode.FAILED, error)
 
     @staticmethod
-    def _end(ctx: click.Context, lines: Sequence[str], code: int) -> None:
+    def _end(ctx: click.Context, lines: Sequence[str], code: int, error: Exception | None = None) -> None:
         from pipeline.terminal.output import notify
 
         if has_debug(ctx):
@@ -112,7 +117,17 @@ class Commands(click.Group):
 
             traceback.print_exc()
         notify(f"error: {lines[0]}", *lines[1:])
+        if error and shortage(error):
+            _exit_at_once(code, is_program=ctx.find_root().obj)
         ctx.exit(code)
+
+
+def _exit_at_once(code: int, *, is_program: bool) -> NoReturn:
+    """End this process: a library that got no memory may crash as it is put away, and hide the exit code."""
+    if is_program:
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 @click.group(
@@ -121,7 +136,8 @@ class Commands(click.Group):
 @click.version_option(None, "-V", "--version", package_name="digit-pipeline", prog_name="pipeline")
 @folder_option
 @debug_option
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """From a Kaggle image CSV to a submission you can trust."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may be unable to show a label's letters
@@ -130,3 +146,14 @@ def main() -> None:
     os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
     # Processes that are started from here must not import modules from the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"
+    if ctx.invoked_subcommand not in READ_NO_ARRAYS:
+        _tell_of_little_memory()
+
+
+def _tell_of_little_memory() -> None:
+    """Tell of a limit of memory under which a library may end this process before an error can be shown."""
+    from pipeline.execution.memory_limit import ENOUGH_WITHOUT_RUN, memory_notice
+    from pipeline.terminal.output import notify_banner
+
+    if notice := memory_notice(ENOUGH_WITHOUT_RUN, "this command"):
+        notify_banner(notice)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import resource
 
 ENOUGH = 3 * 2**30  # bytes of addresses: NumPy's and Arrow's threads reserve far more than they fill
+ENOUGH_WITHOUT_RUN = 2**30  # for a command that only reads results
 
 
-def memory_notice() -> str:
-    """Say that this process is allowed too few addresses; nothing if they are enough.
+def memory_notice(enough: int = ENOUGH, doer: str = "a run") -> str:
+    """Say that this process is allowed fewer bytes of addresses than ``doer`` needs; nothing if they are enough.
 
     A library that gets no memory may end the process by itself. No error of ours can be shown then.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >= ENOUGH:
+    if limit == resource.RLIM_INFINITY or limit >= enough:
         return ""
     return (
-        f"The limit of memory is {limit / 2**30:.1f} GiB (ulimit -v), and a run needs up to {ENOUGH // 2**30}.\n"
+        f"The limit of memory is {limit / 2**30:.1f} GiB (ulimit -v), and {doer} needs up to {enough // 2**30}.\n"
         "A library may end it without an error message.\n"
         "Raise the limit: ulimit -v unlimited"
     )

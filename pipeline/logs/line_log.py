@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, disk_full
 from pipeline.safe_files import replacing
 
 T = TypeVar("T")
@@ -75,8 +75,8 @@ class LineLog(Generic[T]):
 
     def cannot(self, do: str, path: Path, error: OSError) -> StoreError:
         """Return the error to raise where the log cannot be read, or be written."""
-        what = f"cannot {do} the log of {self.entry}s: {error.strerror}"
-        return StoreError(what, where=str(path), hint="make it readable" if do == "read" else "make it writable")
+        reason, hint = disk_full(error) or (error.strerror, f"make it {'readable' if do == 'read' else 'writable'}")
+        return StoreError(f"cannot {do} the log of {self.entry}s: {reason}", where=str(path), hint=hint)
 
 
 def open_log(path: Path) -> IO[bytes]:

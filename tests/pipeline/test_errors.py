@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import pip_install
+from pipeline.errors import PipelineError, pip_install, refused_by_system
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,23 @@ def test_what_is_missing_is_installed_by_the_python_that_misses_it(
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(sys, "executable", str(tmp_path / python))
     assert pip_install("kaggle", "six") == command.format(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [(errno.EMFILE, "ulimit -n"), (errno.ENFILE, "ulimit -n"), (errno.ENOMEM, "ulimit -v"), (errno.EACCES, "make it")],
+)
+def test_a_limit_of_the_system_is_hinted_at_and_not_the_file_that_met_it(number: int, hint: str) -> None:
+    with pytest.raises(PipelineError) as told:
+        raise PipelineError("a file cannot be read", hint="make it readable") from OSError(number, os.strerror(number))
+    assert hint in told.value.lines()[-1]
+
+
+def test_a_file_that_the_system_refuses_is_told_of_and_is_no_mistake_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "x").symlink_to("x")
+    with pytest.raises(OSError, match="symbolic links") as refused:
+        (tmp_path / "x").read_bytes()
+    told = refused_by_system(refused.value)
+    assert told
+    assert told.lines()[:2] == [f"x cannot be used: {os.strerror(errno.ELOOP)}", f"  where: {tmp_path}/x"]
+    assert refused_by_system(ValueError("ours")) is None

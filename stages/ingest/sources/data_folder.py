@@ -27,7 +27,7 @@ def require_folder(data: Path) -> None:
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
     what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
-    if data.is_dir():
+    if os.path.isdir(data):  # noqa: PTH112 - Path.is_dir() may raise
         what, hint = "may not be read by you", f"chmod u+rx {data}"
     raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")
 
@@ -67,7 +67,7 @@ def plain_file(name: str, data: Path) -> Path | None:
 
 def zip_in(data: Path) -> dict[str, Source]:
     """The members of the one zip in ``data`` that holds train.csv and test.csv; nothing if there is no zip."""
-    zips = sorted(path for path in data.glob("*.zip") if not path.is_dir())
+    zips = sorted(path for path in data.glob("*.zip") if not os.path.isdir(path))  # noqa: PTH112 - Path.is_dir() may raise
     if not zips:
         return {}
     if len(zips) == 1:
@@ -175,7 +175,8 @@ def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:
     sizes = {FILE_NAMES[name]: found[name].path.stat().st_size for name in PAIR if found[name].member is None}
     used = {source.path for source in found.values()}
     unread = []
-    for path in sorted(path for path in data.glob("*.zip") if path.is_file() and path not in used):
+    zips = [path for path in data.glob("*.zip") if os.path.isfile(path)]  # noqa: PTH113 - Path.is_file() may raise
+    for path in sorted(path for path in zips if path not in used):
         try:
             held = sizes_of_members(path)
         except DataError:

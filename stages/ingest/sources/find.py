@@ -121,7 +121,7 @@ def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:
 def configured_file(name: str, path: str, folder: Path) -> Source:
     """The file that ``ingest.<name>`` names, or the one that a zip of this path holds."""
     file = configured_path(name, path, folder)
-    is_zip = file.name.lower().endswith(".zip") and not file.is_dir()
+    is_zip = file.name.lower().endswith(".zip") and not os.path.isdir(file)  # noqa: PTH112 - Path.is_dir() may raise
     return source_in_zip(name, file) if is_zip else Source(name, file)
 
 

@@ -73,7 +73,8 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
             if holds_both(folder, {entry.name for entry in entries}, problems):
                 yield folder
             else:
-                below += [folder / entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
+                shown = [folder / entry.name for entry in entries if entry.name[0] != "."]
+                below += [path for path in shown if os.path.isdir(path)]  # noqa: PTH112 - the entry's own may raise
         level = below
 
 

@@ -70,7 +70,7 @@ def possible_data(data: Path) -> Iterator[Path]:
             if entry.name.startswith("."):
                 if seems_unfinished(path):
                     yield path
-            elif entry.is_dir():
+            elif os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() and the entry's own may raise
                 waiting.append(path)
             elif may_be_data(path, is_set=is_set):
                 yield path

@@ -102,3 +102,14 @@ def test_a_signal_that_is_ignored_for_nohup_stays_ignored(toy: Toy) -> None:
     toy.edit("parity.py", "    return Outcome()", sends)
     shell = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *on_toy(toy), "run", "all", "--quiet"]
     assert subprocess.run(shell, cwd=toy.work, timeout=120, check=False, capture_output=True).returncode == 0
+
+
+def test_a_library_that_crashes_for_want_of_memory_as_python_ends_does_not_hide_the_exit_code(toy: Toy) -> None:
+    toy.edit(
+        "parity.py",
+        "    return Outcome()",
+        "    import atexit, os\n    atexit.register(lambda: os._exit(9))\n    raise MemoryError",
+    )
+    done = start(toy, ("run", "all", "--quiet"))
+    assert done.returncode == 1
+    assert "parity failed: memory ran out" in done.stderr

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from toy_project import Recorder, Toy
+
+from pipeline.cli import main
+from pipeline.cli.group import Commands
 
 GIB = 2**30
 
@@ -30,3 +35,21 @@ def test_a_low_limit_is_told_before_anything_runs_and_only_then(
 @pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 3 * GIB])
 def test_a_limit_that_is_enough_is_not_told(toy: Toy, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert notices(toy, limit, monkeypatch) == []
+
+
+@pytest.mark.parametrize(("command", "limit", "times"), [("model", 1, 1), ("model", GIB, 0), ("runs", 1, 0)])
+def test_a_command_that_reads_arrays_tells_of_a_low_limit(
+    tmp_path: Path, command: str, limit: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    stderr = CliRunner().invoke(main, [command, "-C", str(tmp_path)]).stderr
+    assert stderr.count("and this command needs up to 1") == times
+
+
+def test_too_little_memory_to_tell_of_too_little_memory_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Commands, "invoke", no_memory)
+    result = CliRunner().invoke(main, ["runs"])
+    assert (result.exit_code, result.exc_info and result.exc_info[0]) == (1, SystemExit)

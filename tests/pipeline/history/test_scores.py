@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import resource
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_the_log_is_never_written_through_a_link(tmp_path: Path, kind: str) -> N
     with pytest.raises(StoreError, match="cannot write the log of scores"):
         append_score(tmp_path, SCORE)
     assert outside.read_text() == "precious"
+
+
+def test_a_limit_on_the_size_of_files_is_named_where_the_log_meets_it(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(StoreError, match=r"a file may not be that large here[\s\S]*ulimit -f"):
+            append_score(tmp_path, SCORE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_another_name_of_the_log_keeps_what_it_has(tmp_path: Path) -> None:

@@ -359,3 +359,8 @@ def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, mon
     monkeypatch.setattr(Path, "unlink", refuse)
     predict(sample_copy, TEST, "--output", "answers.csv")
     assert len((sample_copy / "answers.csv").read_text().splitlines()) == 360
+
+
+def test_a_link_that_cannot_be_followed_is_told_of(sample_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "far.csv").symlink_to("a" * 300)
+    assert "far.csv cannot be read: File name too long" in predict(sample_run, str(tmp_path / "far.csv"), code=1).stderr

@@ -229,3 +229,18 @@ def test_a_zip_for_each_file_under_other_names_is_to_be_renamed_or_unzipped(tmp_
     with pytest.raises(DataError, match=r"none of the 2 zips .*: a_test\.zip, a_train\.zip") as error:
         find(tmp_path)
     assert error.value.hint.startswith("name one for each file train.csv.zip and test.csv.zip, or unzip them")
+
+
+@pytest.mark.parametrize("name", ["train.csv", "test.csv.gz", "other.zip", "train.csv.zip"])
+@pytest.mark.parametrize("target", ["itself", "a" * 300], ids=["loop", "too long"])
+def test_a_link_that_cannot_be_followed_is_told_of(tmp_path: Path, name: str, target: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).symlink_to(name if target == "itself" else target)
+    with pytest.raises(DataError):
+        find(tmp_path)
+
+
+def test_a_data_folder_that_is_a_link_to_nowhere_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to("a" * 300)
+    with pytest.raises(DataError, match="data is not a folder"):
+        find(tmp_path)
