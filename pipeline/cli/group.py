@@ -115,7 +115,7 @@ class Commands(click.Group):
         if has_debug(ctx):
             import traceback
 
-            traceback.print_exc()
+            notify(*traceback.format_exc().splitlines())  # it quotes names from outside
         notify(f"error: {lines[0]}", *lines[1:])
         if error and shortage(error):
             _exit_at_once(code, is_program=ctx.find_root().obj)

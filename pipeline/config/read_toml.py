@@ -20,6 +20,8 @@ from pipeline.write_toml import LARGEST
 MOST_BYTES = 1 << 20  # of a file or a value
 SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
 DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
+MOST_BITS = 10_000  # of a number: Python writes none of more than 4,300 digits
+ENDLESS_NUMBER = "it holds a number of thousands of digits"
 NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
 
 
@@ -48,17 +50,20 @@ def parse_document(text: str) -> dict[str, Any]:
     if _longest_key(text) > DEEPEST:
         raise TomlError(f"it has a key of more than {DEEPEST} parts")
     try:
-        return _without_dates(tomllib.loads(text))
+        return _plain(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise TomlError(f"it is not valid TOML: {shortened(str(error))}") from error
     except RecursionError as error:
         raise TomlError(f"it is nested more than {DEEPEST} deep") from error
-    except ValueError as error:  # Python reads no number of more than 4,300 digits
-        raise TomlError("it holds a number of thousands of digits") from error
+    except ValueError as error:  # Python reads no decimal number of more than 4,300 digits
+        raise TomlError(ENDLESS_NUMBER) from error
 
 
-def _without_dates(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with texts in place of dates and times: no setting is one, and quotes can be left out."""
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with texts in place of dates and times: no setting is one, and quotes can be left out.
+
+    Raises TomlError for a hexadecimal, octal or binary number that cannot be written as a decimal one.
+    """
     left: list[Any] = [document]
     while left:
         part = left.pop()
@@ -67,6 +72,8 @@ def _without_dates(document: dict[str, Any]) -> dict[str, Any]:
                 left.append(each)
             elif isinstance(each, date | time):  # a datetime is a date too
                 part[key] = each.isoformat()
+            elif isinstance(each, int) and each.bit_length() > MOST_BITS:
+                raise TomlError(ENDLESS_NUMBER)
     return document
 
 

@@ -213,7 +213,9 @@ def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:
 
 def usable_cores() -> int:
     """Return how many cores this process may use: its affinity and its control group count."""
-    from joblib import cpu_count
+    with warnings.catch_warnings():  # as it is imported, joblib warns where there is no shared memory: the log tells
+        warnings.simplefilter("ignore")
+        from joblib import cpu_count
 
     count: int = cpu_count()
     return count

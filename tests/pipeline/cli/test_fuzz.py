@@ -82,6 +82,7 @@ TEXTS = [
     "%s{0}",
 ]
 NUMBERS = ["0", "-1", "1", "7", "64", "1e308", "-1e-308", "nan", "-inf", "1_000", "0x7f", str(2**63), "9" * 4999, "0.5"]
+NUMBERS += ["0x" + "f" * 4999]
 plain = st.sampled_from(
     [*NUMBERS, *(f'"{text}"' for text in TEXTS), "true", "false", "1979-05-27", "07:32:00", "[]", "{}"]
 )

@@ -170,3 +170,10 @@ def test_python_m_pipeline_imports_nothing_from_the_folder_where_the_user_stands
     done = program("-m", "pipeline", "status", cwd=tmp_path)
     assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
     assert done.returncode == 0
+
+
+def test_a_traceback_shows_names_from_outside_as_every_other_line_does(tmp_path: Path) -> None:
+    done = program("-m", "pipeline", "--debug", "config", "--set", "\x1b[31m\x9b", cwd=tmp_path)
+    assert "Traceback" in done.stderr
+    assert "\\x1b[31m" in done.stderr
+    assert not {"\x1b", "\x9b"} & set(done.stderr)

@@ -286,6 +286,8 @@ def test_a_variable_that_is_nearly_a_setting_warns_and_sets_nothing(tmp_path: Pa
 
 TOO_MUCH = {
     "digits": ("9" * 5000, "thousands of digits"),
+    "hexadecimal digits": ("0x" + "f" * 5000, "thousands of digits"),
+    "binary digits in a list": ("[0b" + "1" * 50_000 + "]", "thousands of digits"),
     "bits": (str(2**63), "more than 63 bits"),
     "brackets": ("[" * 5000 + "]" * 5000, "10 deep"),
     "some brackets": ("[" * 30 + "]" * 30, "10 deep"),
@@ -317,6 +319,17 @@ def test_a_name_without_end_is_told_in_a_few_words(tmp_path: Path, name: str) ->
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, f"{name.rstrip('.')} = 1")
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("way", ["file", "--set"])
+def test_a_text_may_be_given_as_no_number_of_thousands_of_digits(tmp_path: Path, way: str) -> None:
+    value = "0x" + "f" * 5000
+    with pytest.raises(ConfigError, match="thousands of digits"):
+        load(
+            tmp_path,
+            f"[load]\npath = {value}\n" if way == "file" else "",
+            sets=(f"load.path={value}",) if way == "--set" else (),
+        )
 
 
 @pytest.mark.parametrize(("value", "words"), [("caf\udce9", "not written in UTF-8"), ("a\0b", "a NUL character")])

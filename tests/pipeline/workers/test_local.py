@@ -81,6 +81,19 @@ def test_without_shared_memory_jobs_are_done_one_after_the_other(
     assert f"processes share, has no room: {os.strerror(number)}" in capsys.readouterr().out
 
 
+def test_joblibs_own_warning_of_missing_shared_memory_is_not_shown() -> None:
+    code = """
+import os, multiprocessing.synchronize as synchronize
+def refuse(*_, **__):
+    raise OSError(30, os.strerror(30))
+synchronize._multiprocessing.SemLock = refuse
+from pipeline.workers.local import usable_cores
+assert usable_cores()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_next_jobs_run_the_code_as_it_is_then(toy: Toy) -> None:
     assert dict(run(toy, {"a": 1, "b": 2}, most=2))["b"][0] == 90
     toy.edit("jobs.py", "job * int(array.sum())", "-job")
