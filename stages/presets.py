@@ -58,7 +58,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {"train": {"epochs": 12}},
     # What one network reaches in ten minutes.
     "long": {"train": {**WIDE, "epochs": 44}},
-    # An ensemble in half an hour. No member sees one row in twenty: these measure the ensemble.
+    # An ensemble in twenty minutes. No member sees one row in twenty: these measure the ensemble.
     "best": {
         "split": {"validation": 0.05},
         "train": {**CONVOLUTIONAL, "members": 6, "replicas": 1, "epochs": 56, "variants": DESKEWED_IN_TURNS},
