@@ -105,25 +105,35 @@ class JobContext:
     log: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class JobsRequest:
+    """Independent jobs that a stage asks its workers for.
+
+    Attributes
+    ----------
+    function : what is called with each job and a ``JobContext``, as ``module:function``
+    jobs : name -> what the function is given; plain data that can be pickled, as the results are
+    arrays : artifact path -> the file of an array that the jobs read
+    scratch : a folder for checkpoints
+    cores : how many cores a job keeps busy
+    most : how many jobs run at the same time at most; 0 for as many as the machine has cores for
+    """
+
+    function: str
+    jobs: Mapping[str, Any]
+    arrays: Mapping[str, Path]
+    scratch: Path
+    cores: int
+    most: int
+
+
 class Workers(Protocol):
     """Runs independent jobs, in processes of this machine or on a cluster, as the user asked."""
 
-    def run(
-        self,
-        function: str,
-        jobs: Mapping[str, Any],
-        *,
-        arrays: Mapping[str, Path],
-        scratch: Path,
-        cores: int,
-        most: int,
-    ) -> Generator[tuple[str, Any]]:
-        """Call ``function`` (``module:function``) with each job and a ``JobContext``, and yield results as they come.
+    def run(self, request: JobsRequest) -> Generator[tuple[str, Any]]:
+        """Call the function with each job and a ``JobContext``, and yield names and results as they come.
 
-        ``jobs`` maps names to what the function is given. Jobs and results must be plain data that can be pickled.
-        A job keeps ``cores`` cores busy. At most ``most`` jobs run at the same time; 0 stands for as many as
-        the machine has cores for. An error in one job ends all of them and is raised here.
-        Closing the generator ends them too.
+        An error in one job ends all of them and is raised here. Closing the generator ends them too.
         """
 
 

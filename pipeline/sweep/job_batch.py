@@ -17,27 +17,11 @@ from typing import Any
 from pipeline.errors import PipelineError, failure
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
-from pipeline.task import JobContext, Progress
+from pipeline.task import JobContext, JobsRequest, Progress
 from pipeline.workers.backends import Execution, make_workers
 from pipeline.workers.dask_job import differing, environment_of, other_software
 
 JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs to, and the job's name there
-
-
-@dataclass(frozen=True, slots=True)
-class JobsRequest:
-    """The jobs that a stage asks its workers for: see ``pipeline.task.Workers``."""
-
-    function: str
-    jobs: Mapping[str, Any]
-    arrays: Mapping[str, Path]
-    scratch: Path
-    cores: int
-    most: int
-
-    def can_join(self, other: JobsRequest) -> bool:
-        """Whether the jobs of both may go to the workers in one call: they read the same files in the same way."""
-        return replace(self, jobs={}, scratch=other.scratch) == replace(other, jobs={})
 
 
 class JobsPending(BaseException):
@@ -76,19 +60,10 @@ class FinishedJobs:
     def __init__(self, results: Mapping[JobKey, JobResult]) -> None:
         self._results = results
 
-    def run(
-        self,
-        function: str,
-        jobs: Mapping[str, Any],
-        *,
-        arrays: Mapping[str, Path],
-        scratch: Path,
-        cores: int,
-        most: int,
-    ) -> Generator[tuple[str, Any]]:
+    def run(self, request: JobsRequest) -> Generator[tuple[str, Any]]:
         missing = {}
-        for name, job in jobs.items():
-            result = self._results.get((scratch, name))
+        for name, job in request.jobs.items():
+            result = self._results.get((request.scratch, name))
             if result is None:
                 missing[name] = job
             elif result.problem:
@@ -96,7 +71,7 @@ class FinishedJobs:
             else:
                 yield name, result.value
         if missing:
-            raise JobsPending(JobsRequest(function, missing, arrays, scratch, cores, most))
+            raise JobsPending(replace(request, jobs=missing))
 
 
 def do_jobs(
@@ -119,25 +94,24 @@ def do_jobs(
                 own = names.setdefault(key, f"{number}-{name}")
                 jobs[own] = JobRequest(request.function, job, request.scratch, environment)
                 owners.setdefault(own, []).append((number, key))
-        results = make_workers(execution, progress, log).run(
-            "pipeline.sweep.job_batch:attempt",
-            jobs,
-            arrays=request.arrays,
-            scratch=request.scratch.parent,  # it outlives each trial's own, which goes when the trial is done
-            cores=request.cores,
-            most=request.most,
-        )
-        with closing(results):
+        # The folder above outlives each trial's own scratch, which goes when the trial is done.
+        batch = replace(request, function="pipeline.sweep.job_batch:attempt", jobs=jobs, scratch=request.scratch.parent)
+        with closing(make_workers(execution, progress, log).run(batch)) as results:
             for own, result in results:
                 for number, key in owners[own]:
                     yield number, key, result
+
+
+def can_join(request: JobsRequest, other: JobsRequest) -> bool:
+    """Whether the jobs of both may go to the workers in one call: they read the same files in the same way."""
+    return replace(request, jobs={}, scratch=other.scratch) == replace(other, jobs={})
 
 
 def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
     """Group the numbers of the requests whose jobs may go to the workers in one call."""
     groups: list[list[int]] = []
     for number, request in requests.items():
-        group = next((group for group in groups if request.can_join(requests[group[0]])), None)
+        group = next((group for group in groups if can_join(request, requests[group[0]])), None)
         if group is None:
             groups.append([number])
         else:

@@ -22,10 +22,11 @@ from pipeline.planning.snapshot import take_snapshot
 from pipeline.planning.staleness import Decision
 from pipeline.store.receipt import Receipt, Work
 from pipeline.store.trial_store import TrialStore
-from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, JobsRequest, do_jobs
+from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, do_jobs
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, ranked
 from pipeline.sweep.trials import Sweep, Trial, common_stages, stages_to_run
+from pipeline.task import JobsRequest
 
 SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps the result, whatever happens later
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.fingerprint.files import file_digests
-from pipeline.task import Progress
+from pipeline.task import JobsRequest, Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
 from pipeline.workers.dask_job import differing, environment_of, kernels, other_software
 from pipeline.workers.dask_worker import do_on_worker, look_at_files, look_at_software
@@ -39,22 +39,14 @@ class ClusterWorkers:
     def __init__(self, scheduler: str | None, progress: Progress, log: Callable[[str], None]) -> None:
         self._scheduler, self._progress, self._log = scheduler, progress, log
 
-    def run(
-        self,
-        function: str,
-        jobs: Mapping[str, Any],
-        *,
-        arrays: Mapping[str, Path],
-        scratch: Path,
-        cores: int,
-        most: int,
-    ) -> Generator[tuple[str, Any]]:
+    def run(self, request: JobsRequest) -> Generator[tuple[str, Any]]:
+        function, jobs = request.function, request.jobs
         if not jobs:
             return
-        count = most or max(1, usable_cores() // cores)
-        with connected(self._scheduler, count, scratch) as client:
+        count = request.most or max(1, usable_cores() // request.cores)
+        with connected(self._scheduler, count, request.scratch) as client:
             environment = environment_of(function)
-            files = {name: path.resolve() for name, path in arrays.items()}
+            files = {name: path.resolve() for name, path in request.arrays.items()}
             digests = {name: file_digests([path])[path] for name, path in files.items()}
             workers = self._check(client, function, environment)
             contents = self._contents(client, workers, files, digests)

@@ -22,7 +22,7 @@ from typing import Any
 from pipeline.errors import StageError
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
-from pipeline.task import JobContext, Progress
+from pipeline.task import JobContext, JobsRequest, Progress
 
 SEMAPHORES = 32  # more than joblib's processes need, however many they are
 FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
@@ -35,26 +35,18 @@ class LocalWorkers:
     def __init__(self, scheduler: None, progress: Progress, log: Callable[[str], None]) -> None:  # noqa: ARG002 - every backend's workers are made alike
         self._progress, self._log = progress, log
 
-    def run(
-        self,
-        function: str,
-        jobs: Mapping[str, Any],
-        *,
-        arrays: Mapping[str, Path],
-        scratch: Path,
-        cores: int,
-        most: int,
-    ) -> Generator[tuple[str, Any]]:
-        count = min(most or max(1, usable_cores() // cores), len(jobs))
+    def run(self, request: JobsRequest) -> Generator[tuple[str, Any]]:
+        jobs = request.jobs
+        count = min(request.most or max(1, usable_cores() // request.cores), len(jobs))
         if count > 1 and (why_not := _no_semaphores()):
             self._log(f"the jobs are done one after the other: /dev/shm, which processes share, has no room: {why_not}")
         elif count > 1:
-            yield from self._in_processes(function, jobs, arrays, scratch, count)
+            yield from self._in_processes(request, count)
             return
-        opened = open_arrays(arrays)
+        opened = open_arrays(request.arrays)
         for number, (name, job) in enumerate(jobs.items()):
             progress = self._progress if len(jobs) == 1 else partial(self._one_of, number, len(jobs))
-            yield name, resolve(function)(job, JobContext(opened, scratch, progress, self._log))
+            yield name, resolve(request.function)(job, JobContext(opened, request.scratch, progress, self._log))
 
     def _one_of(
         self, number: int, count: int, done: float, total: float, *, unit: str = "rows", note: str = ""
@@ -63,17 +55,16 @@ class LocalWorkers:
         note = f"{number} of {count} done; {note}" if note else f"{number} of {count} done"
         self._progress(number * total + done, count * total, unit=unit, note=note)
 
-    def _in_processes(
-        self, function: str, jobs: Mapping[str, Any], arrays: Mapping[str, Path], scratch: Path, count: int
-    ) -> Iterator[tuple[str, Any]]:
+    def _in_processes(self, request: JobsRequest, count: int) -> Iterator[tuple[str, Any]]:
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        with emptied(scratch / "jobs") as folder, parallel_config(backend="loky", inner_max_num_threads=1):
+        with emptied(request.scratch / "jobs") as folder, parallel_config(backend="loky", inner_max_num_threads=1):
             calls = [
-                delayed(_in_another_process)(function, name, job, arrays, scratch, folder) for name, job in jobs.items()
+                delayed(_in_another_process)(request.function, name, job, request.arrays, request.scratch, folder)
+                for name, job in request.jobs.items()
             ]
-            with self._watching(folder, len(jobs)), _ended_behind():
+            with self._watching(folder, len(request.jobs)), _ended_behind():
                 with _out_of_reach():
                     results = Parallel(
                         n_jobs=count,

@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.figures import SHARE, AnyFigure, Figure
-from pipeline.task import Outcome, Task
+from pipeline.task import JobsRequest, Outcome, Task
 from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images, load, save, save_ensemble
 from stages.shared.arrays import Indices, load_array
@@ -79,7 +79,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
     if missing and len(missing) < len(members):
         n_found = len(members) - len(missing)
         task.log(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
-    results = task.workers.run(
+    request = JobsRequest(
         "stages.train.member:train_member",
         missing,
         arrays={name: task.inputs[name] for name in ROWS},
@@ -88,7 +88,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         most=task.parameters.processes or 0,
     )
     trained: Trained
-    with closing(results):  # it ends the jobs whose results are not taken
+    with closing(task.workers.run(request)) as results:  # it ends the jobs whose results are not taken
         for name, trained in results:
             network = missing[name].empty_network()
             network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics

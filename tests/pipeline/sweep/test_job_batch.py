@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,11 @@ from pipeline.sweep.job_batch import (
     JobRequest,
     JobResult,
     JobsPending,
-    JobsRequest,
     attempt,
     do_jobs,
     grouped,
 )
-from pipeline.task import JobContext
+from pipeline.task import JobContext, JobsRequest
 from pipeline.terminal.progress import silent_progress
 from pipeline.workers.backends import Execution
 
@@ -86,9 +86,7 @@ def test_a_stage_is_given_finished_results_and_asks_for_the_others(toy: Toy) -> 
     }
 
     def results(jobs: dict[str, Any]) -> Any:
-        return FinishedJobs(given).run(
-            asked.function, jobs, arrays=asked.arrays, scratch=asked.scratch, cores=asked.cores, most=asked.most
-        )
+        return FinishedJobs(given).run(replace(asked, jobs=jobs))
 
     assert dict(results({"x": 1})) == {"x": "one"}
     waiting = results({"x": 1, "y": 2, "z": 3})

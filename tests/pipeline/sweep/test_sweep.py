@@ -26,6 +26,7 @@ from pipeline.sweep.job_batch import FinishedJobs
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import make_sweep
+from pipeline.task import JobsRequest
 from pipeline.terminal import sweep_view
 
 
@@ -394,10 +395,9 @@ def trials_of_four_jobs(
         runs.append((trial.number, len(finished)))
         jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
         scratch = toy.work / f"trial-{trial.number}"
-        asked = FinishedJobs(finished).run(
-            f"{toy.package}.jobs:work", jobs, arrays={"numbers": numbers}, scratch=scratch, cores=1, most=1
-        )
-        return results.TrialResult(trial, number, 1, True, {"total": sum(value for _, (value, *_) in asked)})
+        asked = JobsRequest(f"{toy.package}.jobs:work", jobs, {"numbers": numbers}, scratch, cores=1, most=1)
+        given = FinishedJobs(finished).run(asked)
+        return results.TrialResult(trial, number, 1, True, {"total": sum(value for _, (value, *_) in given)})
 
     monkeypatch.setattr(SweepRun, "run_trial", run_trial)
     project = toy.project()

@@ -14,6 +14,7 @@ from made_dask_cluster import Cluster
 from test_local import Told
 from toy_project import Toy
 
+from pipeline.task import JobsRequest
 from pipeline.workers.backends import Execution, make_workers
 
 DRIVER = """
@@ -22,12 +23,14 @@ import tempfile
 from pathlib import Path
 
 from pipeline.cli import main
+from pipeline.task import JobsRequest
 from pipeline.workers.backends import Execution, make_workers
 
 main(["dag"], standalone_mode=False)  # as every command begins
 workers = make_workers(Execution({backend!r}, {scheduler!r}), lambda *_, **__: None, print)
 arrays = {{"numbers": Path({numbers!r})}}
-results = workers.run({function!r}, {{"a": 1, "b": 2}}, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2)
+request = JobsRequest({function!r}, {{"a": 1, "b": 2}}, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2)
+results = workers.run(request)
 print(sorted(result[0] for _, result in results))
 """
 
@@ -86,9 +89,9 @@ def test_a_cluster_of_ones_own_opens_no_port_and_keeps_its_files_to_itself(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     place, before = toy.work / "numbers.npy", listening()
     np.save(place, np.arange(10))
-    results = make_workers(Execution("dask"), Told(), print).run(
-        f"{toy.package}.jobs:work", {"a": 1, "b": 2}, arrays={"numbers": place}, scratch=toy.work, cores=1, most=2
-    )
+    jobs = {"a": 1, "b": 2}
+    request = JobsRequest(f"{toy.package}.jobs:work", jobs, {"numbers": place}, toy.work, cores=1, most=2)
+    results = make_workers(Execution("dask"), Told(), print).run(request)
     next(results)
     assert listening() <= before
     assert not list(tmp_path.iterdir())

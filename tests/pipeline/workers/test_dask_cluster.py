@@ -17,6 +17,7 @@ from test_local import Told, end
 from toy_project import Toy
 
 from pipeline.errors import ConfigError, DataError, StageError
+from pipeline.task import JobsRequest
 from pipeline.workers import dask_cluster
 from pipeline.workers import dask_connection as module
 from pipeline.workers.dask_cluster import ClusterWorkers
@@ -52,7 +53,7 @@ def run(toy: Toy, address: str | None, jobs: dict[str, Any], told: Told | None =
     place = toy.work / "numbers.npy"
     np.save(place, np.arange(10))
     return ClusterWorkers(address, told or Told(), print).run(
-        f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=2
+        JobsRequest(f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=2)
     )
 
 

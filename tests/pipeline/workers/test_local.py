@@ -17,6 +17,7 @@ from made_dask_cluster import PATIENCE
 from toy_project import Toy
 
 from pipeline.errors import DataError, StageError
+from pipeline.task import JobsRequest
 from pipeline.workers.local import FROM_TERMINAL, LocalWorkers
 
 
@@ -34,7 +35,7 @@ def run(toy: Toy, jobs: dict[str, Any], *, most: int, told: Told | None = None) 
     place = toy.work / "numbers.npy"
     np.save(place, np.arange(10))
     return LocalWorkers(None, told or Told(), print).run(
-        f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=most
+        JobsRequest(f"{toy.package}.jobs:work", jobs, arrays={"numbers": place}, scratch=toy.work, cores=1, most=most)
     )
 
 
@@ -143,6 +144,7 @@ from pathlib import Path
 
 sys.path[:0] = [{code!r}]
 from pipeline.execution.signals import interruptible
+from pipeline.task import JobsRequest
 from pipeline.workers.backends import Execution, make_workers
 
 workers = make_workers(Execution({backend!r}), lambda *_, **__: None, print)
@@ -150,7 +152,7 @@ jobs = {{job: (job, Path({waiting!r})) for job in ("waits", "sleeps")}}  # one r
 arrays = {{"numbers": Path({numbers!r})}}
 try:
     with interruptible():
-        list(workers.run({function!r}, jobs, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2))
+        list(workers.run(JobsRequest({function!r}, jobs, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2)))
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -18,6 +18,7 @@ import pytest
 
 from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import values_of
+from pipeline.task import JobsRequest
 from stages import mlp
 from stages.mlp import Architecture, load_members, predict_proba
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
@@ -338,9 +339,9 @@ def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
 def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(tmp_path: Path) -> None:
     ended = []
 
-    def run(function: str, jobs: dict[str, Member], **_: object):  # noqa: ARG001 - as Workers has it
+    def run(request: JobsRequest):
         try:
-            for name, member in jobs.items():
+            for name, member in request.jobs.items():
                 network = member.empty_network()
                 history = mlp.History((mlp.Epoch(1, 0.1, 0.5, 0.5, 0.5, 0.5),), 1, "epochs")
                 yield name, Trained(network.parameters, network.statistics, history)
