@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import StoreError, disk_full
+from pipeline.paths import leads_to_folder
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
 def closed_folder(path: Path) -> Path:
     """Return the whole path of the nearest folder from ``path`` up; the one above it if only that is not writable."""
     above = (path.absolute(), *path.absolute().parents)
-    there = [each for each in above if os.path.isdir(each)]  # noqa: PTH112 - Path.is_dir() may raise
+    there = [each for each in above if leads_to_folder(each)]
     return next((each for each in there[:2] if not os.access(each, os.W_OK)), there[0])
 
 

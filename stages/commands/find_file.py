@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.paths import from_home
+from pipeline.paths import from_home, leads_to_folder
 from stages.ingest.sources.zip_files import require_readable
 
 
@@ -15,7 +15,7 @@ def find_file(name: str, folder: Path) -> Path:
     path = from_home(name, folder, "the file")
     if not os.path.lexists(path):
         raise ConfigError(f"there is no file '{name}'", where=str(path), hint="check the path")
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() may raise
+    if leads_to_folder(path):
         hint = f"name a file, or several: {name.rstrip('/')}/*.png"
         raise ConfigError(f"'{name}' is a folder, not a file", where=str(path), hint=hint)
     require_readable(path)

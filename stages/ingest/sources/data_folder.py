@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError, first_few
+from pipeline.paths import leads_to_file, leads_to_folder
 from pipeline.task import Source
 from pipeline.visible import visible
 from stages.ingest.sources.possible_data import PACKED, PAIR, SET_PATHS, endings, possible_data, seems_unfinished
@@ -27,7 +28,7 @@ def require_folder(data: Path) -> None:
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
     what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
-    if os.path.isdir(data):  # noqa: PTH112 - Path.is_dir() may raise
+    if leads_to_folder(data):
         what, hint = "may not be read by you", f"chmod u+rx {data}"
     raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")
 
@@ -67,7 +68,7 @@ def plain_file(name: str, data: Path) -> Path | None:
 
 def zip_in(data: Path) -> dict[str, Source]:
     """The members of the one zip in ``data`` that holds train.csv and test.csv; nothing if there is no zip."""
-    zips = sorted(path for path in data.glob("*.zip") if not os.path.isdir(path))  # noqa: PTH112 - Path.is_dir() may raise
+    zips = sorted(path for path in data.glob("*.zip") if not leads_to_folder(path))
     if not zips:
         return {}
     if len(zips) == 1:
@@ -175,8 +176,7 @@ def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:
     sizes = {FILE_NAMES[name]: found[name].path.stat().st_size for name in PAIR if found[name].member is None}
     used = {source.path for source in found.values()}
     unread = []
-    zips = [path for path in data.glob("*.zip") if os.path.isfile(path)]  # noqa: PTH113 - Path.is_file() may raise
-    for path in sorted(path for path in zips if path not in used):
+    for path in sorted(path for path in data.glob("*.zip") if leads_to_file(path) and path not in used):
         try:
             held = sizes_of_members(path)
         except DataError:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.paths import from_home
+from pipeline.paths import from_home, leads_to_folder
 from pipeline.task import Source, Sources
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
@@ -75,7 +75,7 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
         require_nothing_meant(data)
         if not (found := in_kaggle_input(parameters, folder)):
             place = kaggle_place(parameters, folder)
-            return sample_instead_of(files, data, is_notebook=place is not None and place.is_dir())
+            return sample_instead_of(files, data, is_notebook=place is not None and leads_to_folder(place))
         notices.append(f"Nothing lies in data/, so the files are read where they are:\n{shown(found, folder)}")
     for name in PAIR:
         if name in found:
@@ -121,7 +121,7 @@ def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:
 def configured_file(name: str, path: str, folder: Path) -> Source:
     """The file that ``ingest.<name>`` names, or the one that a zip of this path holds."""
     file = configured_path(name, path, folder)
-    is_zip = file.name.lower().endswith(".zip") and not os.path.isdir(file)  # noqa: PTH112 - Path.is_dir() may raise
+    is_zip = file.name.lower().endswith(".zip") and not leads_to_folder(file)
     return source_in_zip(name, file) if is_zip else Source(name, file)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.paths import leads_to_folder
 from pipeline.task import Source
 from stages.ingest.sources.data_folder import FILE_NAMES, advice, files_in, listed, members_of, require_folder
 from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, possible_data
@@ -73,8 +74,9 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
             if holds_both(folder, {entry.name for entry in entries}, problems):
                 yield folder
             else:
-                shown = [folder / entry.name for entry in entries if entry.name[0] != "."]
-                below += [path for path in shown if os.path.isdir(path)]  # noqa: PTH112 - the entry's own may raise
+                below += [
+                    folder / entry.name for entry in entries if entry.name[0] != "." and leads_to_folder(entry.path)
+                ]
         level = below
 
 

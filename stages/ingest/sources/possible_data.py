@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.paths import leads_to_folder
 
 PAIR = ("train", "test")
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
@@ -70,7 +71,7 @@ def possible_data(data: Path) -> Iterator[Path]:
             if entry.name.startswith("."):
                 if seems_unfinished(path):
                     yield path
-            elif os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() and the entry's own may raise
+            elif leads_to_folder(path):
                 waiting.append(path)
             elif may_be_data(path, is_set=is_set):
                 yield path
