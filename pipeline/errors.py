@@ -18,7 +18,6 @@ ANOTHER_FILE_SYSTEM = "work in a folder on another file system, with -C"
 NO_MEMORY = "(?i)cannot allocate memory|failed to map segment|unable to allocate|bad_alloc"
 NO_THREADS = "(?i)can't start new thread|failed to launch worker thread"
 MORE_MEMORY = "end other programs, or raise the limit of memory (ulimit -v shows it)"
-MORE_FILES = "ulimit -n shows the limit: raise it"
 SHOW_WHERE = "run it again with --debug to see where"
 LONGEST = 1_000  # letters of a line that is shown
 FULL = {
@@ -26,6 +25,10 @@ FULL = {
     errno.EDQUOT: ("your share of the disk is used up", "free some space (pipeline clean shows what could go)"),
     errno.EFBIG: ("a file may not be that large here", "ulimit -f shows the limit: raise it, or use another disk"),
 }
+NO_MORE_FILES = ("too many files are open at once", "ulimit -n shows the limit: raise it")
+NO_MORE_MEMORY = ("memory ran out", MORE_MEMORY)
+# Limits of the process or the machine. They have nothing to do with the file that was asked for when one was reached.
+LIMITS = {errno.ENOMEM: NO_MORE_MEMORY, errno.EMFILE: NO_MORE_FILES, errno.ENFILE: NO_MORE_FILES}
 
 
 class PipelineError(Exception):
@@ -54,7 +57,9 @@ class PipelineError(Exception):
     def lines(self) -> list[str]:
         """Return what is shown, a line each; a line break within one is part of a name from outside."""
         first, *others = self.places
-        hint = _limit_of_system(self.__cause__) or self.hint
+        cause = self.__cause__
+        limit = LIMITS.get(cause.errno or 0) if isinstance(cause, OSError) else None
+        hint = limit[1] if limit else self.hint
         lines = [
             self.what,
             *([f"  where: {first}"] if first else []),
@@ -123,21 +128,16 @@ def shortage(error: BaseException) -> PipelineError | None:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         number, file = (link.errno, link.filename) if isinstance(link, OSError) else (None, None)
-        if isinstance(link, MemoryError) or number == errno.ENOMEM or re.search(NO_MEMORY, str(link)):
-            return PipelineError("memory ran out", hint=MORE_MEMORY)
+        limit = LIMITS.get(number or 0)
+        if isinstance(link, MemoryError) or re.search(NO_MEMORY, str(link)):
+            limit = NO_MORE_MEMORY
+        if limit:
+            return PipelineError(limit[0], hint=limit[1])
         if lacks_threads(link) or (number == errno.EAGAIN and not file):
             what = "no further thread or process can be started: their number, or memory, is limited"
             return PipelineError(what, hint=f"{MORE_MEMORY}; ulimit -u shows the limit of processes")
-        if number in {errno.EMFILE, errno.ENFILE}:
-            return PipelineError("too many files are open at once", hint=MORE_FILES)
         link = link.__cause__ or link.__context__
     return None
-
-
-def _limit_of_system(cause: BaseException | None) -> str:
-    """Return the hint if the system's limits, and not the file that is named, are the cause of an error; or nothing."""
-    number = cause.errno if isinstance(cause, OSError) else None
-    return {errno.EMFILE: MORE_FILES, errno.ENFILE: MORE_FILES, errno.ENOMEM: MORE_MEMORY}.get(number or 0, "")
 
 
 def refused_by_system(error: Exception) -> PipelineError | None:
