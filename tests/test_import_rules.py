@@ -28,8 +28,7 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 FLOORS = (
     ("exit_codes",),
     ("errors", "figures", "visible", "write_toml"),
-    ("leftovers", "child_process", "paths"),
-    ("stage", "safe_files"),
+    ("files", "child_process", "stage"),
     ("task",),
     ("config",),
     ("fingerprint",),
@@ -56,7 +55,7 @@ FLOORS_OF_NETWORK = (
     ("training",),
 )
 # What stages may import of the engine.
-OF_STAGES = {"errors", "figures", "paths", "stage", "task", "visible", "write_toml"}
+OF_STAGES = {"errors", "figures", "files.paths", "stage", "task", "visible", "write_toml"}
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {
@@ -81,8 +80,8 @@ OF_COMMANDS = {
     "terminal",
     "planning.current_result",
     "history.scores",
-    "safe_files",
-    "leftovers",
+    "files.safe_files",
+    "files.leftovers",
     "child_process",
 }
 WRITING = {"mkdir", "write_text", "write_bytes", "rename", "unlink", "symlink_to", "rmtree", "rmdir", "touch", "fsync"}
@@ -210,8 +209,8 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
         if any(writes(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     }
     elsewhere = {
-        "pipeline.safe_files",
-        "pipeline.leftovers",
+        "pipeline.files.safe_files",
+        "pipeline.files.leftovers",
         "pipeline.sweep.files",
         "pipeline.workers.dask_job",
         "pipeline.workers.local",

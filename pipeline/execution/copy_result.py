@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError, StageError, StoreError, disk_full
 from pipeline.execution.run import RunResult
+from pipeline.files.safe_files import replacing, require_output
 from pipeline.planning.current_result import require_current
 from pipeline.planning.project import Project
 from pipeline.planning.selection import Selection
-from pipeline.safe_files import replacing, require_output
 from pipeline.stage import maker_of
 
 

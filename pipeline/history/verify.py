@@ -12,7 +12,7 @@ from pipeline.config import Config, plain
 from pipeline.errors import PipelineError
 from pipeline.execution.run import Watcher, run
 from pipeline.execution.run_stage import check_file
-from pipeline.leftovers import VERIFY, system_folder
+from pipeline.files.leftovers import VERIFY, system_folder
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import reasons_text
 from pipeline.planning.selection import Selection

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from pipeline.errors import StoreError, disk_full
-from pipeline.safe_files import replacing
+from pipeline.files.safe_files import replacing
 
 T = TypeVar("T")
 

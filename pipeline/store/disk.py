@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import StoreError, disk_full
-from pipeline.paths import leads_to_folder
+from pipeline.files.paths import leads_to_folder
 
 
 @contextmanager

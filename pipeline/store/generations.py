@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.safe_files import sync
+from pipeline.files.safe_files import sync
 from pipeline.store import receipt as receipts
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, write
 from pipeline.store.receipt import KEY_DIGITS, Receipt

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
-from pipeline.leftovers import remove_system_leftovers
+from pipeline.files.leftovers import remove_system_leftovers
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS

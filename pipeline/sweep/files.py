@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, plain
 from pipeline.errors import ConfigError, StoreError, disk_full, shortened
-from pipeline.safe_files import replacing, require_output
+from pipeline.files.safe_files import replacing, require_output
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
-from pipeline.safe_files import replacing, require_output
+from pipeline.files.safe_files import replacing, require_output
 
 
 def require_csv(name: str, folder: Path, artifacts: Path) -> Path:

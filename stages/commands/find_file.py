@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.paths import from_home, leads_to_folder
+from pipeline.files.paths import from_home, leads_to_folder
 from stages.ingest.sources.zip_files import require_readable
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyarrow.csv import WriteOptions, write_csv
 
 from pipeline.errors import DataError
-from pipeline.safe_files import replacing
+from pipeline.files.safe_files import replacing
 from pipeline.task import Progress
 from stages.commands.data_sets import DataSet
 from stages.commands.fetch.download import WAITING, cache_folder, download

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.leftovers import FETCH, remove_leftovers, temporary_folder
-from pipeline.safe_files import sync
+from pipeline.files.leftovers import FETCH, remove_leftovers, temporary_folder
+from pipeline.files.safe_files import sync
 from stages.commands.fetch.fetched import Fetched, described, written_to
 from stages.commands.kaggle_program import call, find_program, refusal, require_competition
 from stages.ingest.sources.zip_files import reason_of

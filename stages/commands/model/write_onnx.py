@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import ConfigError, DataError, StageError, disk_full, pip_install
-from pipeline.safe_files import replacing
-from pipeline.safe_files import require_output as require_place
+from pipeline.files.safe_files import replacing
+from pipeline.files.safe_files import require_output as require_place
 from stages.commands.current_model import Model
 
 SUFFIX = ".onnx"

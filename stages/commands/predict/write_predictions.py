@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
-from pipeline.safe_files import replacing
-from pipeline.safe_files import require_output as require_place
+from pipeline.files.safe_files import replacing
+from pipeline.files.safe_files import require_output as require_place
 from stages.commands.predictions import FilePredictions
 from stages.shared.documents import Label
 

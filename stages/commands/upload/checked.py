@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline.errors import PipelineError, StageError, first_few
 from pipeline.figures import percent
+from pipeline.files.leftovers import UPLOAD, system_folder
 from pipeline.history.scores import KnownFile, identify
-from pipeline.leftovers import UPLOAD, system_folder
 from pipeline.planning.current_result import Current, find_current, is_kept_by_settings, require_current, why_stale
 from stages.commands.id_and_label import read_submission
 from stages.evaluate.documents import Metrics

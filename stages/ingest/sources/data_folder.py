@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError, first_few
-from pipeline.paths import leads_to_file, leads_to_folder
+from pipeline.files.paths import leads_to_file, leads_to_folder
 from pipeline.task import Source
 from pipeline.visible import visible
 from stages.ingest.sources.possible_data import PACKED, PAIR, SET_PATHS, endings, possible_data, seems_unfinished

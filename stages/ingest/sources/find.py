@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.paths import from_home, leads_to_folder
+from pipeline.files.paths import from_home, leads_to_folder
 from pipeline.task import Source, Sources
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.paths import leads_to_folder
+from pipeline.files.paths import leads_to_folder
 from pipeline.task import Source
 from stages.ingest.sources.data_folder import FILE_NAMES, advice, files_in, listed, members_of, require_folder
 from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, possible_data

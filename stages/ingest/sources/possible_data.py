@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.paths import leads_to_folder
+from pipeline.files.paths import leads_to_folder
 
 PAIR = ("train", "test")
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"

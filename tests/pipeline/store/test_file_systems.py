@@ -13,8 +13,8 @@ import pytest
 from toy_project import Recorder, Toy, oracle
 
 from pipeline.errors import LockError, PipelineError, StageError, StoreError
+from pipeline.files.safe_files import replacing
 from pipeline.logs.run_log import read_runs
-from pipeline.safe_files import replacing
 from pipeline.store.lock import current_writer, writer_lock
 from pipeline.store.store import Store
 

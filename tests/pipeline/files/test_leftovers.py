@@ -15,8 +15,7 @@ import pytest
 from toy_project import Recorder, Toy, in_child
 
 from pipeline.errors import StoreError
-from pipeline.history.verify import verify_by_rerun
-from pipeline.leftovers import (
+from pipeline.files.leftovers import (
     DRAFT,
     FETCH,
     IN_SYSTEM_FOLDER,
@@ -26,6 +25,7 @@ from pipeline.leftovers import (
     system_folder,
     temporary_folder,
 )
+from pipeline.history.verify import verify_by_rerun
 
 
 def killed(work: Callable[[], object]) -> None:

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.errors import ConfigError
-from pipeline.paths import from_home
-from pipeline.safe_files import require_output
+from pipeline.files.paths import from_home
+from pipeline.files.safe_files import require_output
 from stages.sample import SAMPLE_FOLDER
 
 UNKNOWN = "~nobody-of-that-name/file"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.errors import ConfigError
-from pipeline.leftovers import open_draft
-from pipeline.paths import from_home
+from pipeline.files.leftovers import open_draft
+from pipeline.files.paths import from_home
 
 # What a file system answers that cannot force the names in a folder to disk, or lets nobody open a folder for that.
 # Then nobody can, and SQLite and PostgreSQL go on too.
