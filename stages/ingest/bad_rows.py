@@ -19,6 +19,7 @@ from stages.ingest.csv.faults import (
     EXAMPLES,
     bad_rows_error,
     explain,
+    hint_for_fractions,
     label_with_point,
     quarantine,
     text_labels,
@@ -48,7 +49,7 @@ def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[Inge
     """
     hint = "correct these lines: no row of the test set may be left out"
     if test.bad.n > LARGEST_ADVISED_SHARE * test.n_rows:
-        hint = OTHER_LAYOUT
+        hint = hint_for_fractions(test.bad.kept, test.layout) or OTHER_LAYOUT
     require_no_bad_rows(test, labels, task.report, hint)
 
 
@@ -107,7 +108,7 @@ def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
         shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
         return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
     if share > LARGEST_ADVISED_SHARE:
-        return OTHER_LAYOUT
+        return hint_for_fractions(train.bad.kept, train.layout) or OTHER_LAYOUT
     hint = "correct these lines"
     if train.bad.are_all_kept:
         sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""

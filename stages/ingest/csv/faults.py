@@ -26,6 +26,10 @@ FAULTS_KEPT = 100_000
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
 WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # a whole number as a program writes it that reads fractions
+FRACTION = re.compile(r"-?[0-9]{0,18}\.[0-9]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
+NUMBER = re.compile(rf"-?[0-9]{{1,18}}|{FRACTION.pattern}")
+ROWS_JUDGED = 100  # so many of the bad rows say how a file writes its numbers
+TEXT = re.compile(r"[^\W\d_]|[^\x00-\x7f]")  # a letter, or a digit of another script
 NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
@@ -180,8 +184,24 @@ def label_with_point(bad_rows: Sequence[BadRow], layout: Layout) -> str:
     return labels[0] if 2 * len(labels) > len(bad_rows) else ""
 
 
+def hint_for_fractions(bad_rows: Sequence[BadRow], layout: Layout) -> str:
+    """What to do if most of ``bad_rows`` have pixels with a decimal point; else an empty text."""
+    pixels = set(range(len(layout.names))) - set(layout.text_columns)
+    rows = [[row.cells()[index] for index in pixels] for row in bad_rows[:ROWS_JUDGED] if not row.problem]
+    if 2 * sum(any(map(FRACTION.fullmatch, row)) for row in rows) <= min(len(bad_rows), ROWS_JUDGED):
+        return ""
+    cells = [cell for row in rows for cell in row if NUMBER.fullmatch(cell)]
+    smallest, largest = min(map(float, cells)), max(map(float, cells))
+    if smallest < 0 or largest > 255:
+        return "scale the pixels to whole numbers from 0 to 255"
+    if largest <= 1:
+        return "multiply the pixels by 255 and round them to whole numbers"
+    example = next(filter(FRACTION.fullmatch, cells))
+    return f"write the pixels as whole numbers: {round(float(example))} in place of {shortened(example)}"
+
+
 def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
     """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
     labels = labels_of(bad_rows, layout)
-    texts = [label for label in labels if any(map(str.isalpha, label)) and label.lower() not in NO_LABELS]
+    texts = [label for label in labels if TEXT.search(label) and label.lower() not in NO_LABELS]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

@@ -17,6 +17,13 @@ def test_labels_that_are_texts_are_to_be_listed(ingest: Ingest) -> None:
     assert error.value.hint.startswith('set ingest.classes = ["cat", "a dog", "größer"], every label that there is;')
 
 
+def test_digits_of_another_script_are_texts(ingest: Ingest) -> None:
+    rows = [f"{'೧೨೩'[index % 3]},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    assert error.value.hint.startswith('set ingest.classes = ["೧", "೨", "೩"], every label that there is;')
+
+
 def test_of_many_text_labels_the_first_are_shown(ingest: Ingest) -> None:
     rows = [f"label{index},{row.split(',', 1)[1]}" for index, row in enumerate(ROWS)]
     with pytest.raises(DataError) as error:

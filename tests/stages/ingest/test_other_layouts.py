@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -199,9 +200,30 @@ def test_blanks_around_the_names_of_columns_are_taken_off(ingest: Ingest, tmp_pa
 
 def test_a_test_set_of_nothing_but_bad_rows_is_laid_out_in_another_way(ingest: Ingest) -> None:
     with pytest.raises(DataError, match=r"5 of the 5 rows of test\.csv are not valid") as error:
-        ingest({"train.csv": TRAIN, "test.csv": TEST.replace(",", ",0.").replace(",0.pixel", ",pixel")})
+        ingest({"train.csv": TRAIN, "test.csv": TEST.replace(",", ",-").replace(",-pixel", ",pixel")})
     assert error.value.hint.startswith("the file is damaged, or is laid out in another way")
     assert "correct these lines" not in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("write", "hint"),
+    [
+        (lambda pixel: f"{pixel}.0", "write the pixels as whole numbers: "),
+        (lambda pixel: f"{pixel / 255:.4f}" if pixel else "0", "multiply the pixels by 255 and round them"),
+        (lambda pixel: f"{pixel / 255 + 1e-9:.3e}", "multiply the pixels by 255 and round them"),
+        (lambda pixel: f"{pixel / 127.5 - 1:.5f}", "scale the pixels to whole numbers from 0 to 255"),
+    ],
+)
+@pytest.mark.parametrize("name", ["train.csv", "test.csv"])
+def test_pixels_with_a_decimal_point_are_to_be_written_as_whole_numbers(
+    ingest: Ingest, name: str, write: Callable[[int], str], hint: str
+) -> None:
+    pixels = [",".join(map(write, row)) for row in PIXELS.tolist()]
+    train = "\n".join([HEADER, *(f"{row.partition(',')[0]},{cells}" for row, cells in zip(ROWS, pixels, strict=True))])
+    test = "\n".join([TEST.partition("\n")[0], *pixels[:5]])
+    with pytest.raises(DataError, match=name) as error:
+        ingest({"train.csv": TRAIN, "test.csv": TEST} | {name: train if name == "train.csv" else test})
+    assert error.value.hint.startswith(hint)
 
 
 def test_a_column_called_by_a_number_can_be_the_label(ingest: Ingest, tmp_path: Path) -> None:
