@@ -1,9 +1,9 @@
 """How fast the network is, beside PyTorch, scikit-learn, its bare matrix products and the tutorial.
 
 ``python benchmarks/network.py ZIP [--rounds N]`` (or DIGIT_RECOGNIZER_ZIP in the environment) needs the
-``bench`` extra. All run in one process on the same rows, batches and threads, in turn, N times over; what is
-printed are medians and their ratios beside the targets. An epoch is a third of a training of three, so that what
-is done once, as starting processes, counts for a third too. A peer that is not installed is left out.
+``bench`` extra. Each runs in a process of its own (in_turn.py) on the same rows, batches and threads, in turn, N times
+over; what is printed are medians and their ratios beside the targets. An epoch is a third of a training of three, so
+that what is done once, as starting processes, counts for a third too. A peer that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -25,30 +26,40 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tutorial
 from arguments import parser_with_zip
+from in_turn import Run, in_turn
 
 from stages.mlp import Architecture, Augmentation, Dataset, Network, Recipe, RunOptions, Warp, fit
 from stages.mlp.training.data.shuffling import generator
 from stages.presets import PRESETS
 
-try:
-    import torch
-except ImportError:
-    torch = None
-try:
-    from sklearn.neural_network import MLPClassifier
-except ImportError:
-    MLPClassifier = None
-
 THREADS = 2
 EPOCHS = 3
-# Seconds. A library's threads go on looking for work for a tenth of a second after its last product.
-PAUSE = 0.3
 LEARNING_RATE = 1e-3
 SMALL, LARGE = ((256, 64), 128), ((1024, 512), 256)
 CONVOLUTIONS = {
     name: PRESETS["long"]["train"][name] for name in ("filters", "kernel", "stride", "hidden", "batch_norm")
 }
-Timed = Callable[[], tuple[float, float]]  # seconds of an epoch, and the loss that the last one came to
+ALL = 31_000  # rows
+
+
+@cache
+def load(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """The tutorial's 31,000 labelled rows, as rows, in float32."""
+    X, Y, X_validation, Y_validation = tutorial.load_data(path)
+    X, Y = np.hstack([X, X_validation]).T, np.hstack([Y, Y_validation]).T
+    return np.ascontiguousarray(X, np.float32), np.ascontiguousarray(Y, np.float32)
+
+
+def on_rows(path: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any, **options: Any) -> Run:
+    """``run`` on the first ``n`` rows of the zip, which the process that runs it reads itself."""
+    return partial(run_on_rows, path, n, run, *arguments, **options)
+
+
+def run_on_rows(
+    path: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any, **options: Any
+) -> tuple[float, Any]:
+    X, Y = load(path)
+    return run(X[:n], Y[:n], *arguments, **options)
 
 
 def make_network(X: np.ndarray, Y: np.ndarray, architecture: dict) -> Network:
@@ -75,6 +86,8 @@ def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augm
 
 def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(), *, batch_norm=False):
     """The same network as ours, on rows of 784 pixels."""
+    import torch
+
     nn, layers, channels, side = torch.nn, [], 1, 28
     for n_filters, size, step in zip(filters, kernel, stride, strict=True):
         normalised = [nn.BatchNorm2d(n_filters)] if batch_norm else []
@@ -87,6 +100,8 @@ def torch_network(n_classes: int, hidden: tuple, filters=(), kernel=(), stride=(
 
 
 def torch_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
+    import torch
+
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     model = torch_network(Y.shape[1], **architecture)
@@ -114,6 +129,8 @@ def torch_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: in
 
 
 def sklearn_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+    from sklearn.neural_network import MLPClassifier
+
     model = MLPClassifier(hidden, batch_size=batch_size, learning_rate_init=LEARNING_RATE, alpha=0, random_state=0)
     labels = Y.argmax(axis=1)
     with threadpool_limits(THREADS):
@@ -142,8 +159,8 @@ def products_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int)
         return (time.perf_counter() - start) / EPOCHS, float("nan")
 
 
-def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool, weights: list) -> tuple[float, float]:
-    """Train one row at a time, from the same weights in the same order; the weights are appended to ``weights``."""
+def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool) -> tuple[float, dict[str, np.ndarray]]:
+    """Train one row at a time, from the same weights in the same order; returns the weights beside the seconds."""
     network = Network(Architecture(X.shape[1], Y.shape[1], (256, 64)))
     network.initialise(np.random.default_rng(0), "tutorial")
     if transcription:
@@ -155,14 +172,20 @@ def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool, weights: lis
         start = time.perf_counter()
         parameters = tutorial.train(columns, labels, parameters, [generator(0, 1).permutation(len(X))], report=0)
         seconds = time.perf_counter() - start
-        weights.append({name: values.T.reshape(network.weights[name].shape) for name, values in parameters.items()})
-        return seconds, float("nan")
+        return seconds, {name: values.T.reshape(network.weights[name].shape) for name, values in parameters.items()}
     recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
     start = time.perf_counter()
-    history = fit(network, Dataset(X, Y), recipe)
-    seconds = time.perf_counter() - start
-    weights.append(network.weights)
-    return seconds, history.best_epoch.train_loss
+    fit(network, Dataset(X, Y), recipe)
+    return time.perf_counter() - start, {name: np.array(values) for name, values in network.weights.items()}
+
+
+def beside_a_busy_process(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
+    """Ours, beside a third process that wants a core."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            return ours(X, Y, architecture, batch_size)
+        finally:
+            busy.kill()
 
 
 def bytes_per_step(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> int:
@@ -182,41 +205,21 @@ def bytes_per_step(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int)
     return max(most[2:])
 
 
-def in_turn(rounds: int, runs: dict[str, Timed]) -> dict[str, tuple[float, float]]:
-    """Medians of the seconds, and the last loss, of each of ``runs``, one after the other ``rounds`` times."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    losses = {}
-    for run in runs.values():
-        run()  # warms up
-    for _ in range(rounds):
-        for name, run in runs.items():
-            time.sleep(PAUSE)
-            taken, losses[name] = run()
-            seconds[name].append(taken)
-    return {name: (median(seconds[name]), losses[name]) for name in runs}
-
-
 def show(figure: str, value: float, target: str, *, reached: bool) -> None:
     print(f"  {figure:<58} {value:8.2f}   target {target:<10} {'reached' if reached else 'NOT REACHED'}")
 
 
-def load(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """The tutorial's 31,000 labelled rows, as rows, in float32."""
-    X, Y, X_validation, Y_validation = tutorial.load_data(path)
-    X, Y = np.hstack([X, X_validation]).T, np.hstack([Y, Y_validation]).T
-    return np.ascontiguousarray(X, np.float32), np.ascontiguousarray(Y, np.float32)
-
-
-def compare(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int, targets: dict[str, float]) -> None:
+def compare(path: str, size: tuple, rounds: int, targets: dict[str, float]) -> None:
     hidden, batch_size = size
-    runs: dict[str, Timed] = {"ours": partial(ours, X, Y, {"hidden": hidden}, batch_size)}
-    if torch is not None:
-        runs["PyTorch"] = partial(torch_epoch, X, Y, {"hidden": hidden}, batch_size)
-    runs["products"] = partial(products_epoch, X, Y, hidden, batch_size)
-    if MLPClassifier is not None and "scikit-learn" in targets:
-        runs["scikit-learn"] = partial(sklearn_epoch, X, Y, hidden, batch_size)
+    of = partial(on_rows, path, ALL)
+    runs: dict[str, Run] = {"ours": of(ours, {"hidden": hidden}, batch_size)}
+    if find_spec("torch"):
+        runs["PyTorch"] = of(torch_epoch, {"hidden": hidden}, batch_size)
+    runs["products"] = of(products_epoch, hidden, batch_size)
+    if find_spec("sklearn") and "scikit-learn" in targets:
+        runs["scikit-learn"] = of(sklearn_epoch, hidden, batch_size)
     found = in_turn(rounds, runs)
-    print(f"{'-'.join(map(str, hidden))}, batch {batch_size}, Adam, an epoch of {len(X):,} rows")
+    print(f"{'-'.join(map(str, hidden))}, batch {batch_size}, Adam, an epoch of {ALL:,} rows")
     for name, (seconds, loss) in found.items():
         print(f"  {name:<14} {seconds:7.3f} s" + ("" if np.isnan(loss) else f"   training loss {loss:.4f}"))
     for name, target in targets.items():
@@ -230,76 +233,75 @@ def compare(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int, targets: dic
             show(f"times as fast as {name}", ratio, f">= {target}", reached=ratio >= target)
 
 
-def compare_with_a_busy_machine(X: np.ndarray, Y: np.ndarray, size: tuple, rounds: int) -> None:
+def compare_with_a_busy_machine(path: str, size: tuple, rounds: int) -> None:
     """Our own epoch beside a third process that wants a core, against the same without it."""
     hidden, batch_size = size
-
-    def beside() -> tuple[float, float]:
-        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
-            try:
-                return ours(X, Y, {"hidden": hidden}, batch_size)
-            finally:
-                busy.kill()
-
-    found = in_turn(rounds, {"quiet": partial(ours, X, Y, {"hidden": hidden}, batch_size), "beside": beside})
+    runs = {"quiet": ours, "beside": beside_a_busy_process}
+    found = in_turn(
+        rounds, {name: on_rows(path, ALL, run, {"hidden": hidden}, batch_size) for name, run in runs.items()}
+    )
     quiet, loaded = found["quiet"][0], found["beside"][0]
-    print(f"  {'beside a process that wants a core':<34} {loaded:7.3f} s")
+    print(f"  beside a process that wants a core {loaded:7.3f} s")
     show("times the quiet time", loaded / quiet, "<= 2.2", reached=loaded / quiet <= 2.2)
 
 
-def compare_convolutions(X: np.ndarray, Y: np.ndarray, batch_size: int = 128) -> None:
-    runs = {"ours": partial(ours, X, Y, CONVOLUTIONS, batch_size)}
-    if torch is not None:
-        runs["PyTorch"] = partial(torch_epoch, X, Y, CONVOLUTIONS, batch_size)
+def compare_convolutions(path: str, batch_size: int = 128, n: int = 12_800) -> None:
+    runs = {"ours": on_rows(path, n, ours, CONVOLUTIONS, batch_size)}
+    if find_spec("torch"):
+        runs["PyTorch"] = on_rows(path, n, torch_epoch, CONVOLUTIONS, batch_size)
     found = in_turn(3, runs)
-    print(f"the convolutions of preset long, batch {batch_size}, Adam, an epoch of {len(X):,} rows")
+    print(f"the convolutions of preset long, batch {batch_size}, Adam, an epoch of {n:,} rows")
     for name, (seconds, loss) in found.items():
         print(f"  {name:<14} {seconds:7.3f} s   training loss {loss:.4f}")
-    if torch is not None:
+    if "PyTorch" in found:
         ratio = found["PyTorch"][0] / found["ours"][0]
         show("times as fast as PyTorch", ratio, ">= 1.0", reached=ratio >= 1.0)
+
+
+def compare_seed(path: str, rounds: int, n: int = 3000) -> None:
+    runs = {"ours": False, "tutorial": True}
+    found = in_turn(
+        rounds, {name: on_rows(path, n, seed_rows, transcription=transcription) for name, transcription in runs.items()}
+    )
+    (seconds, weights), (tutorials, expected) = found["ours"], found["tutorial"]
+    print(f"preset seed, {1e6 * seconds / n:.0f} against {1e6 * tutorials / n:.0f} us a row")
+    ratio = tutorials / seconds
+    show("times as fast as the tutorial's transcription", ratio, ">= 5", reached=ratio >= 5)
+    apart = max(float(np.abs(weights[name] - expected[name]).max()) for name in weights)
+    print(f"  largest difference of a weight after {n:,} steps: {apart:.1e}")
+
+
+def compare_augmentation(path: str, rounds: int) -> None:
+    strength = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.04, elastic=0.04)
+    hidden, batch_size = LARGE
+    warps = {"plain": None, "augmented": partial(Warp, strength, 28, 28)}
+    found = in_turn(
+        rounds,
+        {
+            name: on_rows(path, 16_384, ours, {"hidden": hidden}, batch_size, augment=warp)
+            for name, warp in warps.items()
+        },
+    )
+    share = 100 * (1 - found["plain"][0] / found["augmented"][0])
+    print("augmentation at 1024-512, batch 256")
+    show("per cent of a training step", share, "< 15", reached=share < 15)
 
 
 def main() -> None:
     parser = parser_with_zip(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    X, Y = load(options.zip)
-    found = {f"{each['internal_api']} {each.get('architecture', '')}" for each in threadpool_info()}
-    print(f"kernels: {', '.join(sorted(found))}")
-    compare(X, Y, SMALL, options.rounds, {"PyTorch": 2.0, "products": 1.75, "scikit-learn": 2.5})
-    compare_with_a_busy_machine(X, Y, SMALL, options.rounds)
-    compare(X, Y, LARGE, max(3, options.rounds // 2), {"PyTorch": 1.75, "products": 1.4})
-    compare_with_a_busy_machine(X, Y, LARGE, max(3, options.rounds // 2))
-    compare_convolutions(X[:12800], Y[:12800])
-
-    weights: list = []
-    found = in_turn(
-        options.rounds,
-        {
-            "ours": partial(seed_rows, X[:3000], Y[:3000], transcription=False, weights=weights),
-            "tutorial": partial(seed_rows, X[:3000], Y[:3000], transcription=True, weights=weights),
-        },
-    )
-    print(f"preset seed, {1e6 * found['ours'][0] / 3000:.0f} against {1e6 * found['tutorial'][0] / 3000:.0f} us a row")
-    ratio = found["tutorial"][0] / found["ours"][0]
-    show("times as fast as the tutorial's transcription", ratio, ">= 5", reached=ratio >= 5)
-    apart = max(float(np.abs(weights[-1][name] - weights[-2][name]).max()) for name in weights[-1])
-    print(f"  largest difference of a weight after 3,000 steps: {apart:.1e}")
-
-    strength = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.04, elastic=0.04)
-    warp = partial(Warp, strength, 28, 28)
-    part, (hidden, batch_size) = slice(0, 16384), LARGE
-    found = in_turn(
-        max(3, options.rounds // 2),
-        {
-            "plain": partial(ours, X[part], Y[part], {"hidden": hidden}, batch_size),
-            "augmented": partial(ours, X[part], Y[part], {"hidden": hidden}, batch_size, augment=warp),
-        },
-    )
-    share = 100 * (1 - found["plain"][0] / found["augmented"][0])
-    print("augmentation at 1024-512, batch 256")
-    show("per cent of a training step", share, "< 15", reached=share < 15)
+    path, rounds, fewer = options.zip, options.rounds, max(3, options.rounds // 2)
+    kernels = {f"{each['internal_api']} {each.get('architecture', '')}" for each in threadpool_info()}
+    print(f"kernels: {', '.join(sorted(kernels))}")
+    compare(path, SMALL, rounds, {"PyTorch": 2.0, "products": 1.75, "scikit-learn": 2.5})
+    compare_with_a_busy_machine(path, SMALL, rounds)
+    compare(path, LARGE, fewer, {"PyTorch": 1.75, "products": 1.4})
+    compare_with_a_busy_machine(path, LARGE, fewer)
+    compare_convolutions(path)
+    compare_seed(path, rounds)
+    compare_augmentation(path, fewer)
+    X, Y = load(path)
     kib = max(bytes_per_step(X[:4096], Y[:4096], *size) for size in (SMALL, LARGE)) / 1024
     print("memory")
     show("KiB allocated in a step after the first", kib, "<= 18", reached=kib <= 18)
