@@ -4,20 +4,62 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.fingerprint import parse_cache
 from stages import STAGES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Parse each source once: every project that a test makes begins with an empty cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parse_cache, "parse_module", cache(parse_cache.parse_module))
+        yield
+
+
+@contextmanager
+def without_charts() -> Iterator[None]:
+    """Leave out the report's charts, which take longer than a training on the sample."""
+    from stages.evaluate.report import sections
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sections, "learning_curves", lambda history, kept: [])  # noqa: ARG005 - as it is called
+        patch.setattr(sections, "reliability_chart", lambda bins, error: "")  # noqa: ARG005 - the same
+        yield
+
+
+@pytest.fixture
+def no_charts() -> Iterator[None]:
+    """For a test of something else than the charts."""
+    with without_charts():
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_charts_in_module() -> Iterator[None]:
+    """For a module of such tests, and the runs that it makes for all of them."""
+    with without_charts():
+        yield
 
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `pipeline run all` has been run on the bundled sample; not to be written to."""
+    from stages.evaluate.report import charts, sections
+
     folder = tmp_path_factory.mktemp("sample_run")
-    result = CliRunner().invoke(main, ["run", "all", "--json", "-C", str(folder)])
+    with pytest.MonkeyPatch.context() as patch:  # it has its charts, even if the first to ask for it needs none
+        patch.setattr(sections, "learning_curves", charts.learning_curves)
+        patch.setattr(sections, "reliability_chart", charts.reliability_chart)
+        result = CliRunner().invoke(main, ["run", "all", "--json", "-C", str(folder)])
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)["stages"]) == len(STAGES)
     return folder

@@ -17,6 +17,8 @@ from made_kaggle import Kaggle, answer
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 PAGE = (Path(__file__).parents[1] / "docs/exit-codes-and-json.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
 OWN_PAGE = {"sweep"}  # docs/sweep.md

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 SMALL = ("train.hidden=[8]", "train.replicas=1")
 
 

@@ -26,6 +26,8 @@ from stages.commands.upload.destination import Destination
 from stages.commands.upload.public_score import wait_for_score
 from stages.sample import SAMPLE_FOLDER
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
 MESSAGES = re.findall(r"^### `(.+)`$", PAGE, flags=re.MULTILINE)
 

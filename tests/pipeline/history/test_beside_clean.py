@@ -40,7 +40,7 @@ MOMENTS: dict[str, tuple[Any, str]] = {
 
 
 def switch_and_clean(toy: Toy) -> None:
-    """Let another run make another result current, and clean remove all others."""
+    """Let another run make another result current, which is there, and clean remove all others."""
     toy.settings = {"power.exponent": 3}
     toy.run("all")
     clean(toy.store, toy.stages, 0, remove=True, notify=str)
@@ -52,8 +52,8 @@ def test_a_result_that_is_removed_while_it_is_looked_at_is_no_error(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, reader: str, moment: str
 ) -> None:
     """It goes at every such moment in turn, before and after the call."""
-    for start in (1, 0):
-        toy.settings = {"power.exponent": 2, "total.start": start}
+    for settings in ({"power.exponent": 3}, {"power.exponent": 2, "total.start": 1}, {"power.exponent": 2}):
+        toy.settings = settings
         toy.run("all")
     kept = shutil.copytree(toy.artifacts, toy.work / "kept", symlinks=True)
     owner, name = MOMENTS[moment]

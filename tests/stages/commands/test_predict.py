@@ -22,6 +22,8 @@ from PIL import Image, ImageDraw
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 TRAIN, TEST = SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 CHANGES = {
     "0 to 16": lambda pixels: np.rint(pixels * 16 / 255),
     "dark on light": lambda pixels: 255 - pixels,

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 BAD_LINES = (2, 500, 501)  # set aside; lines count from 1, and the header has the first
 
 

@@ -23,7 +23,9 @@ from stages.commands.upload.competition import competition_of, require_its_test_
 from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
 
-QUICK = ("--set", "train.epochs=2", "--set", "train.hidden=[16]")
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
+QUICK = ("--set", "train.epochs=2", "--set", "train.hidden=[16]", "--set", "train.replicas=1")
 SENT = answer("Submission ref: 12345\n4 submissions remaining today.\nSuccessfully submitted to Digit Recognizer")
 HEADER = "ref,fileName,date,description,status,publicScore,privateScore\n"
 
@@ -35,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     for name in ("train", "test"):
         shutil.copy(SAMPLE_FOLDER / f"{name}.csv.gz", folder / "data")
-    (folder / "pipeline.toml").write_text("[train]\nepochs = 2\nhidden = [16]\n")
+    (folder / "pipeline.toml").write_text("[train]\nepochs = 2\nhidden = [16]\nreplicas = 1\n")
     result = CliRunner().invoke(main, ["run", "all", "--quiet", "-C", str(folder)])
     assert result.exit_code == 0, result.output
     return folder
