@@ -13,8 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -152,21 +152,43 @@ def _ended_behind() -> Iterator[None]:
 def _out_of_reach() -> Iterator[None]:
     """Start processes in the block that what a terminal sends to all of its processes never reaches.
 
-    It is for this process, which gets it behind the block, and ends the others. Among them are the two that look after
-    semaphores and temporary files: to start one of these lets Ctrl-C through again, so they come first.
+    It is for this process, which gets it behind the block, and ends the others. Among them are the two trackers: to
+    start one of these lets Ctrl-C through again, so they come first.
+    """
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
+    try:
+        _start_trackers()
+        signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+@cache
+def _start_trackers() -> None:
+    """Start the two processes that remove semaphores and temporary files should this one be killed.
+
+    Should one of them be killed, nothing is sent to another: Python and joblib would start one, which prints a
+    traceback for each name that it has never heard of. So this process holds its pipe open, and reads what comes.
     """
     from multiprocessing import resource_tracker as pythons
 
     from joblib.externals.loky.backend import resource_tracker as lokys
 
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
-    try:
-        for tracker in (pythons, lokys):
-            tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+    def stand_in(pid: int, pipe: int) -> None:
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, it has gone without leaving a trace
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        while os.read(pipe, 2**16):
+            pass
+
+    for trackers in (pythons, lokys):
+        pipe = trackers.getfd()  # starts it
+        pid = trackers._resource_tracker._pid  # noqa: SLF001 - no other way to learn it
+        if pid is None:  # it is the tracker of the process that started this one
+            continue
+        with suppress(OSError):  # not on Linux: only there the other end of a pipe can be opened
+            ours = os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_CLOEXEC)
+            threading.Thread(target=stand_in, args=(pid, ours), daemon=True).start()
 
 
 def _begin_process(parent: int) -> None:

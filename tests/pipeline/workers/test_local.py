@@ -245,3 +245,43 @@ def test_what_a_killed_call_left_is_removed_by_the_next(toy: Toy) -> None:
     list(run(toy, {"a": 1, "b": 2}, most=2, told=told))
     assert not left.parent.exists()
     assert all("killed" not in note for *_, note in told.progress)
+
+
+TRACKERS_KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+sys.path[:0] = [{code!r}]
+from multiprocessing import resource_tracker as pythons
+from joblib.externals.loky.backend import resource_tracker as lokys
+from pipeline.task import JobsRequest
+from pipeline.workers.local import LocalWorkers
+
+arrays, function = {{"numbers": Path({numbers!r})}}, {function!r}
+for killed in ((pythons, lokys), ()):
+    jobs = {{"a": 1, "b": 2, "c": 3}}
+    request = JobsRequest(function, jobs, arrays=arrays, scratch=Path({scratch!r}), cores=1, most=2)
+    results = LocalWorkers(None, lambda *_, **__: None, print).run(request)
+    found = dict([next(results)])
+    for trackers in killed:
+        os.kill(trackers._resource_tracker._pid, signal.SIGKILL)
+    found.update(results)
+    assert {{name: value for name, (value, *_) in found.items()}} == {{"a": 45, "b": 90, "c": 135}}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a pipe can be held open")
+def test_a_killed_tracker_of_semaphores_changes_nothing_and_shows_nothing(toy: Toy) -> None:
+    """Another one would complain of each name that was told to the first."""
+    np.save(toy.work / "numbers.npy", np.arange(10))
+    driver = TRACKERS_KILLED.format(
+        code=str(toy.code),
+        numbers=str(toy.work / "numbers.npy"),
+        function=f"{toy.package}.jobs:work",
+        scratch=str(toy.work / "scratch"),
+    )
+    environment = {**os.environ, "PYTHONPATH": str(toy.code)}
+    done = subprocess.run(
+        [sys.executable, "-c", driver], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
