@@ -8,6 +8,7 @@ the polarity of the training images. A picture of the network's own size is take
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from pipeline.errors import DataError
 from stages.images.digit_framing import MNIST, Framing, stroke_width
 from stages.images.pixel_scale import PixelScale
 from stages.images.read_picture import read_picture
+from stages.images.specks import box_of, without_specks
 from stages.shared.arrays import Inputs, Pixels, border
 
 FAINTEST = 32  # grey levels between ink and background
+EDGE_OF_PAPER = 0.9  # if so much of the edge of what seems ink is ink, it is a sheet of paper, and the digit is inside
 FINE = 8  # parts of a pixel to which a digit is scaled and placed, before each pixel takes the mean of its parts
 
 
@@ -57,7 +60,7 @@ def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, sca
     """
     if grey.shape == (height, width):
         return scale.as_it_is(grey)
-    digit = thickened(cropped(ink(grey)), framing.stroke)
+    digit = thickened(cropped(without_specks(ink(grey))), framing.stroke)
     zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
     size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))
     fine = np.asarray(digit.resize(size, Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR))
@@ -87,14 +90,18 @@ def ink(grey: Pixels) -> Inputs:
     darkest = float(amount.max())
     if darkest < FAINTEST:
         raise BlankPictureError
-    return ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
+    found = ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
+    box = box_of(found > 0.5)
+    inside = found[box]
+    if not border(found).any() and inside.size > found.size / 4 and border(inside).mean() > EDGE_OF_PAPER:
+        with suppress(BlankPictureError):
+            return ink(grey[box])
+    return found
 
 
 def cropped(amount: Inputs) -> Image.Image:
     """The part of a picture that has ink in it, in 8 bits."""
-    rows, columns = (np.flatnonzero((amount > 0.5).any(axis=axis)) for axis in (1, 0))
-    part = amount[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Image.fromarray(np.round(part * 255).astype(np.uint8))
+    return Image.fromarray(np.round(amount[box_of(amount > 0.5)] * 255).astype(np.uint8))
 
 
 def thickened(digit: Image.Image, share: float) -> Image.Image:

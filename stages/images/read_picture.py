@@ -9,13 +9,15 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import DataError
-from stages.shared.arrays import Pixels
+from stages.shared.arrays import Pixels, border
 
 FORMATS = ("PNG", "JPEG")
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
 MOST_PIXELS = 2**25  # that are decoded at once, in up to four bytes each; more is a mistake or a bomb
 WORKING_SIDE = 1024  # pixels; a digit in a larger picture is seen as well at this size
 BAND_PIXELS = 2**20  # of a large picture, which are made grey at a time
+COLOURED = {"RGB", "P", "CMYK", "YCbCr"}  # modes in Pillow's terms
+MUCH_CLEARER = 1.5  # times the contrast
 ORIENTATION = 0x0112  # the number of the EXIF tag
 
 
@@ -35,7 +37,7 @@ def read_picture(path: Path) -> Pixels:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             size = f"{image.width:,} x {image.height:,} pixels"
-            image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
             if image.width * image.height > MOST_PIXELS:
                 what = f"{path.name} has {size}, more than {MOST_PIXELS:,}"
                 raise DataError(what, where=str(path), hint="make it smaller")
@@ -74,21 +76,34 @@ def as_grey(image: Image.Image) -> Pixels:
         levels = np.asarray(small.convert("L"), dtype=np.float32)
         alpha = np.asarray(small.getchannel("A"), dtype=np.float32)
         is_dark = (levels * alpha).sum() < 127.5 * alpha.sum()  # then it was drawn to be seen on white
-        levels += (1 - alpha / 255) * ((255 if is_dark else 0) - levels)
-        small = Image.fromarray(np.round(levels).astype(np.uint8))
+        paper = Image.new("RGBA", small.size, "white" if is_dark else "black")
+        small = Image.alpha_composite(paper, small).convert("RGB")
     small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
     if orientation is not None:
         small.getexif()[ORIENTATION] = orientation
-    return np.asarray(ImageOps.exif_transpose(small))
+    return clearest_grey(ImageOps.exif_transpose(small))
+
+
+def clearest_grey(image: Image.Image) -> Pixels:
+    """The brightness of ``image``; or its red, green or blue, if the digit is much clearer there: blue on black."""
+    brightness = np.asarray(image.convert("L"))
+    colours = [np.asarray(channel) for channel in image.split()]
+    clearest = max(colours, key=contrast)
+    return clearest if contrast(clearest) > MUCH_CLEARER * contrast(brightness) else brightness
+
+
+def contrast(levels: Pixels) -> float:
+    """How far ``levels`` (height, width) go from the background that the edges show."""
+    return float(np.abs(levels - np.median(border(levels))).max())
 
 
 def made_small(image: Image.Image) -> Image.Image:
-    """``image`` in mode L, or RGBA if it has transparent parts, with sides under twice ``WORKING_SIDE``.
+    """``image`` in mode L, RGB, or RGBA if it has transparent parts, with sides under twice ``WORKING_SIDE``.
 
     A large one is converted and made smaller in bands, so only what was decoded is held as a whole.
     """
     factor = max(1, max(image.size) // WORKING_SIDE)
-    mode = "RGBA" if image.has_transparency_data else "L"
+    mode = "RGBA" if image.has_transparency_data else "RGB" if image.mode in COLOURED else "L"
     lines = factor * max(1, BAND_PIXELS // (factor * image.width))
     small = Image.new(mode, (-(-image.width // factor), -(-image.height // factor)))
     for top in range(0, image.height, lines):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from drawn_seven import STANDARD, difference, seven
 from PIL import Image, ImageDraw
 
 from pipeline.errors import DataError
@@ -19,25 +19,6 @@ from stages.images.picture_to_input import (
     prepare,
 )
 from stages.images.read_picture import MOST_PIXELS, as_grey, read_picture
-from stages.shared.arrays import Pixels
-
-
-def seven(
-    size: tuple[int, int] = (300, 200), at: tuple[int, int] = (60, 30), *, ink: Any = 20, paper: Any = 240
-) -> Image.Image:
-    """A 7 drawn in strokes of 12 pixels on a sheet of ``size`` (width, height), 90 high and 60 wide."""
-    mode = "L" if isinstance(ink, int) else {3: "RGB", 4: "RGBA"}[len(ink)]
-    sheet = Image.new(mode, size, paper)
-    corners = [(0, 0), (60, 0), (20, 90)]
-    ImageDraw.Draw(sheet).line([(x + at[0], y + at[1]) for x, y in corners], fill=ink, width=12, joint="curve")
-    return sheet
-
-
-def difference(one: Pixels, other: Pixels) -> float:
-    return float(np.abs(one.astype(float) - other).mean())
-
-
-STANDARD = prepare(np.asarray(seven()), 28, 28)
 
 
 @pytest.mark.parametrize(

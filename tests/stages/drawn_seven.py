@@ -1,0 +1,29 @@
+"""A drawn 7, and the image that it becomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from stages.images.picture_to_input import prepare
+from stages.shared.arrays import Pixels
+
+
+def seven(
+    size: tuple[int, int] = (300, 200), at: tuple[int, int] = (60, 30), *, ink: Any = 20, paper: Any = 240
+) -> Image.Image:
+    """A 7 drawn in strokes of 12 pixels on a sheet of ``size`` (width, height), 90 high and 60 wide."""
+    mode = "L" if isinstance(ink, int) else {3: "RGB", 4: "RGBA"}[len(ink)]
+    sheet = Image.new(mode, size, paper)
+    corners = [(0, 0), (60, 0), (20, 90)]
+    ImageDraw.Draw(sheet).line([(x + at[0], y + at[1]) for x, y in corners], fill=ink, width=12, joint="curve")
+    return sheet
+
+
+def difference(one: Pixels, other: Pixels) -> float:
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+STANDARD = prepare(np.asarray(seven()), 28, 28)
