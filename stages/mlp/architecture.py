@@ -193,7 +193,9 @@ class Images:
             raise ValueError(f"images of {self.height} x {self.width} have no pixels")
         are_numbers = all(isinstance(label, Integral) and abs(int(label)) < 2**63 for label in self.classes)
         are_texts = all(isinstance(label, str) for label in self.classes)
-        if not (are_numbers or are_texts) or len(set(self.classes)) < len(self.classes):
+        are_distinct = isinstance(self.classes, tuple) and len(set(self.classes)) == len(self.classes)
+        if not are_distinct or not (are_numbers or are_texts):
             raise ValueError("the classes are neither distinct whole numbers of 64 bits nor distinct texts")
+        "".join(map(str, self.classes)).encode()  # UnicodeEncodeError, a ValueError, of half a character
         if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
             raise ValueError(f"pixels cannot be scaled by offset={self.offset}, scale={self.scale}")

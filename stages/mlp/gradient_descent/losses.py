@@ -18,9 +18,6 @@ from stages.mlp.arrays import Floats
 class Loss(Protocol):
     """Made for ``m`` rows with buffers of its own. One instance serves one replica."""
 
-    def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:
-        """For ``m`` rows; ``smoothing`` is the share of the target that is spread over all classes."""
-
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.
 
@@ -74,7 +71,7 @@ class BinaryCrossEntropy:
     A two-class network has one output. Targets are t = (1 - smoothing) y + smoothing / 2.
     """
 
-    def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:  # noqa: ARG002 - one signature for all
+    def __init__(self, m: int, smoothing: float, dtype: npt.DTypeLike) -> None:
         self.smoothing = smoothing
         self.P, self.T = np.empty((2, m, 1), dtype)
 
@@ -92,9 +89,8 @@ class BinaryCrossEntropy:
         dZ /= n_rows
 
 
-LOSSES: dict[str, type[Loss]] = {"binary": BinaryCrossEntropy, "softmax": SoftmaxCrossEntropy}
-
-
 def make_loss(m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> Loss:
-    """The loss for ``n_classes``: binary for two, softmax for more."""
-    return LOSSES["binary" if n_classes == 2 else "softmax"](m, n_classes, smoothing, dtype)
+    """The loss of ``m`` rows; ``smoothing`` is the share of the target that is spread over all classes."""
+    if n_classes == 2:
+        return BinaryCrossEntropy(m, smoothing, dtype)
+    return SoftmaxCrossEntropy(m, n_classes, smoothing, dtype)

@@ -7,11 +7,9 @@ threads changes nothing about the weights.
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Self
 
@@ -45,15 +43,11 @@ class Group(ABC):
     def wait(self, index: int) -> None:
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
 
-    def close(self) -> None:  # noqa: B027 - nothing to give back
-        """Give back what the group holds."""
-
     def __enter__(self) -> Self:
         self._limits = threadpool_limits(limits=1, user_api="blas")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
         self._limits.restore_original_limits()
 
 
@@ -68,13 +62,3 @@ def numpy_settings() -> Iterator[None]:
 def part_of(n: int, index: int, count: int) -> slice:
     """Which of ``n`` things are in part ``index`` of ``count``, as equal as can be."""
     return slice(n * index // count, n * (index + 1) // count)
-
-
-def processes_are_safe() -> bool:
-    """Whether a process may be forked here.
-
-    On macOS a forked process must not use the system's matrix products. And who calls from another thread than the
-    main one has something to do beside this: a process that is forked while another thread multiplies matrices waits
-    for ever for a lock of the matrix library that nobody in it holds.
-    """
-    return sys.platform == "linux" and current_thread() is main_thread()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier, BrokenBarrierError
 
 from stages.mlp.parallel.group import BrokenGroupError, Group, numpy_settings
@@ -14,7 +15,6 @@ class Threads(Group):
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
-        self._pool = ThreadPoolExecutor(count - 1, thread_name_prefix="replica") if count > 1 else None
         self._barrier = Barrier(count)
 
     def run(self, work: Callable[[int], None]) -> None:
@@ -26,13 +26,10 @@ class Threads(Group):
                 self._barrier.abort()  # wakes everybody, now and later
                 raise
 
-        futures = [] if self._pool is None else [self._pool.submit(guarded, index) for index in range(1, self.count)]
-        try:
-            guarded(0)
-        except BrokenGroupError:
-            pass  # what broke it is the error of one of the futures
-        finally:
-            wait(futures)
+        with ThreadPoolExecutor(self.count, thread_name_prefix="replica") as pool:  # waits for all at its end
+            futures = [pool.submit(guarded, index) for index in range(1, self.count)]
+            with suppress(BrokenGroupError):  # what broke it is the error of one of the futures
+                guarded(0)
         errors = [error for future in futures if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, BrokenGroupError)):
             raise error
@@ -42,7 +39,3 @@ class Threads(Group):
             self._barrier.wait()
         except BrokenBarrierError as error:
             raise BrokenGroupError from error
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from time import monotonic
 
@@ -99,12 +98,11 @@ class EpochLoop:
     def finish(self, number: int) -> None:
         """Take note of epoch ``number``, and decide whether it was the last."""
         training = self.training
-        epoch = Epoch(number, self.learning_rate, self.loss / self.n_rows, self.n_correct / self.n_rows)
-        if self.validation is not None:
-            loss, accuracy = self.validation.loss_and_accuracy()
-            epoch = replace(epoch, validation_loss=loss, validation_accuracy=accuracy)
-            if not math.isfinite(loss):
-                raise DivergedError(f"the validation loss is {loss} after epoch {number}")
+        loss, accuracy = (None, None) if self.validation is None else self.validation.loss_and_accuracy()
+        if loss is not None and not math.isfinite(loss):
+            raise DivergedError(f"the validation loss is {loss} after epoch {number}")
+        means = self.loss / self.n_rows, self.n_correct / self.n_rows
+        epoch = Epoch(number, self.learning_rate, *means, loss, accuracy)
         training.finish(epoch)
         training.seconds = monotonic() - self.began
         if self.options.checkpoint is not None:

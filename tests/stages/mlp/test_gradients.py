@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages.mlp.architecture import Architecture
-from stages.mlp.gradient_descent.losses import LOSSES, BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from stages.mlp.gradient_descent.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
@@ -20,6 +20,7 @@ from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
 from stages.mlp.network import Network
 
+LOSSES = (BinaryCrossEntropy, SoftmaxCrossEntropy)
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
 # Rows, what they hold, side of the kernel, stride: even and odd kernels, one of them larger than the image.
@@ -129,7 +130,7 @@ def test_losses(m: int, smoothing: float) -> None:
     rng = np.random.default_rng(0)
     softmax = SoftmaxCrossEntropy(m, 4, smoothing, np.float64)
     assert_loss_gradient_agrees(softmax, rng.standard_normal((m, 4)), np.eye(4)[rng.integers(0, 4, m)])
-    binary = BinaryCrossEntropy(m, 2, smoothing, np.float64)
+    binary = BinaryCrossEntropy(m, smoothing, np.float64)
     assert_loss_gradient_agrees(binary, rng.standard_normal((m, 1)), np.eye(2)[rng.integers(0, 2, m)])
 
 
@@ -150,7 +151,7 @@ PLANTED = {
     "Convolution": lambda: test_convolution(*CONVOLUTIONS[1]),
     "BatchNorm": lambda: test_batch_norm((5, 3)),
     "Dropout": lambda: test_dropout_with_its_mask_held(5),
-    **{kind.__name__: lambda: test_losses(6, 0.0) for kind in LOSSES.values()},
+    **{kind.__name__: lambda: test_losses(6, 0.0) for kind in LOSSES},
     **{kind.__name__: (lambda name=name: test_pooling(name, (5, 3), 2)) for name, kind in POOLINGS.items()},
     **{kind.__name__: (lambda name=name: test_activations(name, (5, 4))) for name, kind in ACTIVATIONS.items()},
 }
@@ -158,7 +159,7 @@ CLASSES = {
     each.__name__: each
     for each in [
         *(Dense, Convolution, BatchNorm, Dropout),
-        *LOSSES.values(),
+        *LOSSES,
         *POOLINGS.values(),
         *ACTIVATIONS.values(),
     ]

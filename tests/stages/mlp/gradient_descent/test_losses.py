@@ -32,7 +32,7 @@ def test_extreme_logits_give_finite_losses_and_gradients(dtype: str, size: float
         softmax.gradient(Y, 2, dZ)
         assert np.isfinite(dZ).all()
         Z, Y = np.array([[size], [-size]], dtype), np.eye(2, dtype=dtype)[[0, 0]]
-        binary, dZ = BinaryCrossEntropy(2, 2, 0.0, dtype), np.empty((2, 1), dtype)
+        binary, dZ = BinaryCrossEntropy(2, 0.0, dtype), np.empty((2, 1), dtype)
         assert binary.measure(Z.copy(), Y)[0] == pytest.approx(1e4)
         binary.gradient(Y, 2, dZ)
         assert np.isfinite(dZ).all()
