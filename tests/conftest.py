@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,17 +54,30 @@ def no_charts_in_module() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `pipeline run all` has been run on the bundled sample; not to be written to."""
+    """A folder in which `pipeline run all` has been run on the bundled sample; not to be written to.
+
+    Where pytest-xdist shares the tests among processes, the first that needs the folder makes it for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sample_run"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "artifacts/submit").exists():
+            run_on_sample(folder)
+    return folder
+
+
+def run_on_sample(folder: Path) -> None:
+    """Run all stages, with the charts, even if the first test to need the folder has left them out."""
     from stages.evaluate.report import charts, sections
 
-    folder = tmp_path_factory.mktemp("sample_run")
-    with pytest.MonkeyPatch.context() as patch:  # it has its charts, even if the first to ask for it needs none
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sections, "learning_curves", charts.learning_curves)
         patch.setattr(sections, "reliability_chart", charts.reliability_chart)
         result = CliRunner().invoke(main, ["run", "all", "--json", "-C", str(folder)])
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)["stages"]) == len(STAGES)
-    return folder
 
 
 @pytest.fixture
