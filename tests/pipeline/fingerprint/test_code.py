@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import tokenize
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from toy_project import Toy, actions, ran, why
+from toy_project import Toy
 
 import pipeline
 import stages
 from pipeline.fingerprint import code
-from pipeline.fingerprint.code import ModuleCode, code_digests, parse_module
-from pipeline.fingerprint.parse_cache import ParseCache
-from pipeline.fingerprint.values import digest
+from pipeline.fingerprint.code import parse_module
 
 FOLDERS = [Path(next(iter(package.__path__))) for package in (pipeline, stages)]
 MODULES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py") if path.stat().st_size > 500)
@@ -71,6 +68,19 @@ def test_docstrings_never_change_a_fingerprint(source: str, data: st.DataObject)
     assume(not future)
     body[: 1 if has_one else 0] = [text]
     assert meaning(ast.unparse(tree)) == meaning(source)
+
+
+def test_comments_docstrings_and_layout_rerun_nothing(toy: Toy) -> None:
+    toy.run("all")
+    for path in (toy.code / toy.package).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for body in places_for_docstrings(tree):
+            if body:
+                body.insert(0, ast.Expr(ast.Constant("Said anew.")))
+        header = "from __future__ import annotations\n" if "__future__" in path.read_text() else ""
+        source = ast.unparse(tree).replace("from __future__ import annotations\n", "")
+        path.write_text(f"# a comment\n\n\n{header}{source}  # and another\n")
+    assert not toy.plan().stale
 
 
 def runs(tree: ast.Module) -> list[ast.AST]:
@@ -247,166 +257,3 @@ def test_one_thread_parses_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ast, "parse", watched)
     parse_module("a = 1", "m", False)
     assert was_locked == [True]
-
-
-# the closure ---------------------------------------------------------------------------------------
-
-
-def test_the_closure_follows_project_modules_to_the_end_and_nothing_else(toy: Toy) -> None:
-    modules = {name.removeprefix(toy.package + ".") for name in code_digests([f"{toy.package}.power:power"])}
-    assert {"power.power", "arithmetic.power.Raiser.raised", "arithmetic.offset", "pipeline.task.Outcome"} <= modules
-    assert not any(name.startswith(("load", "words", "numpy", "unseen")) for name in modules)
-
-
-def test_modules_for_type_checkers_are_not_followed(toy: Toy) -> None:
-    digests = code_digests([f"{toy.package}.load:load"])
-    assert f"{toy.package}.words.is_number" in digests
-    assert f"{toy.package}.unseen" not in digests
-
-
-def test_a_function_never_hides_a_module_of_the_same_name(toy: Toy) -> None:
-    folder = toy.code / toy.package / "twins"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("from .fit import rate\n\ndef fit(): return rate\n")
-    (folder / "fit.py").write_text("rate = 1\n")
-    reference = f"{toy.package}.twins:fit"
-    first = code_digests([reference])
-    (folder / "fit.py").write_text("rate = 2\n")
-    second = code_digests([reference])
-    (folder / "__init__.py").write_text("from .fit import rate\n\ndef fit(): return rate + 1\n")
-    third = code_digests([reference])
-    assert len({tuple(found.items()) for found in (first, second, third)}) == 3
-
-
-@pytest.mark.parametrize(
-    ("module", "old", "new", "stale", "named"),
-    [
-        ("arithmetic/power.py", "number**self", "number * self", "power", "arithmetic.power.Raiser.raised"),
-        ("arithmetic/offset.py", "OFFSET = 0", "OFFSET = 1", "power", "arithmetic.offset"),
-        ("words.py", "text.isdigit()", "text.isdecimal()", "load", "words.is_number"),
-        ("parity.py", 'ODD = "odd"', 'ODD = "even"', "parity", "parity"),
-        ("total.py", "value = int", "value = 1 + int", "total", "total.total"),
-    ],
-)
-def test_a_changed_line_reruns_its_stages_and_the_reason_names_the_function(
-    toy: Toy, module: str, old: str, new: str, stale: str, named: str
-) -> None:
-    toy.run("all")
-    toy.edit(module, old, new)
-    plan = toy.plan()
-    assert why(plan, stale) == [f"code changed: {toy.package}.{named}"]
-    assert next(name for name, action in actions(plan).items() if action == "will run") == stale
-    assert ran(toy.run("all"))[0] == stale
-
-
-def test_a_changed_check_is_changed_code(toy: Toy) -> None:
-    toy.run("all")
-    toy.edit("checks.py", "LEAST = 0", "LEAST = 1")
-    assert why(toy.plan(), "load") == [f"code changed: {toy.package}.checks"]
-
-
-def test_comments_docstrings_and_layout_rerun_nothing(toy: Toy) -> None:
-    toy.run("all")
-    for path in (toy.code / toy.package).rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        for body in places_for_docstrings(tree):
-            if body:
-                body.insert(0, ast.Expr(ast.Constant("Said anew.")))
-        header = "from __future__ import annotations\n" if "__future__" in path.read_text() else ""
-        source = ast.unparse(tree).replace("from __future__ import annotations\n", "")
-        path.write_text(f"# a comment\n\n\n{header}{source}  # and another\n")
-    assert not toy.plan().stale
-
-
-def test_a_module_that_lies_beside_the_packages_is_the_projects_own(toy: Toy) -> None:
-    (toy.code / "beside.py").write_text("FACTOR = 1\n")
-    power = toy.code / toy.package / "power.py"
-    power.write_text(power.read_text() + "\nimport beside\n")
-    reference = f"{toy.package}.power:power"
-    first = code_digests([reference])
-    (toy.code / "beside.py").write_text("FACTOR = 2\n")
-    second = code_digests([reference])
-    assert {name for name in first if first[name] != second[name]} == {"beside"}
-
-
-def test_a_plan_reads_each_module_once(toy: Toy) -> None:
-    toy.run("all")
-    read: list[str] = []
-
-    class Watched(ParseCache):
-        def parse(self, source: str, module: str, is_package: bool) -> ModuleCode:  # noqa: FBT001 - as ParseCache's
-            read.append(module)
-            return super().parse(source, module, is_package)
-
-    toy.parse_cache = Watched()
-    toy.plan()
-    assert len(read) == len(set(read)) > 10
-
-
-# templates -----------------------------------------------------------------------------------------
-
-
-def test_the_files_of_a_folder_of_templates_beside_a_module_count_byte_by_byte(toy: Toy) -> None:
-    folder = toy.code / toy.package / "arithmetic/templates"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "page.html").write_text("<p>")
-    (folder / "deep/style.css").write_bytes(b"\xff\x00")
-    toy.run("all")
-    digests = code_digests([f"{toy.package}.power:power"])
-    names = {name for name in digests if "/templates/" in name}
-    at = f"{toy.package}.arithmetic/templates"
-    assert names == {f"{at}/page.html", f"{at}/deep/style.css"}
-    (folder / "page.html").write_text("<p> ")
-    assert why(toy.plan(), "power") == [f"code changed: {at}/page.html"]
-    assert why(toy.plan(), "parity") == []
-    (folder / "page.html").write_text("<p>")
-    assert not toy.plan().stale
-    (folder / "page.html~").write_text("an editor's backup")
-    (folder / ".page.html.swp").write_text("and another's")
-    assert not toy.plan().stale
-    (folder / "new.js").write_text("")
-    assert why(toy.plan(), "power") == [f"code changed: {at}/new.js"]
-
-
-# what is kept of it --------------------------------------------------------------------------------
-
-
-def test_what_was_parsed_is_kept_and_told_again() -> None:
-    cache = ParseCache()
-    first = cache.parse("import a\ndef f(): return 1", "p.m", False)
-    again = ParseCache(cache.to_bytes())
-    assert cache.grown
-    assert again.parse("import a\ndef f(): return 1", "p.m", False) == first
-    assert not again.grown
-    assert again.parse("import a\ndef f(): return 2", "p.m", False) != first
-
-
-NESTED = b"[" * 100_000 + b"]" * 100_000
-SEALED_WRONGLY = [b"[{}, %s]" % json.dumps(digest(["code memory", {}])).encode(), b'{"modules": {}, "seal": ""}']
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [b"", b"\xff", b"null", b"[1]", NESTED, b'{"modules": ' + NESTED + b"}", b'{"modules": {"a": 1}}', *SEALED_WRONGLY],
-    ids=lambda kept: kept[:20].decode("latin-1"),
-)
-def test_a_damaged_cache_is_forgotten(kept: bytes) -> None:
-    assert ParseCache(kept).distributions_of("PIL") == ()
-    assert ParseCache(kept).parse("A = 1", "p.m", False) == parse_module("A = 1", "p.m", False)
-
-
-def test_a_flipped_bit_in_the_cache_makes_it_forgotten() -> None:
-    cache = ParseCache()
-    cache.parse("A = 1", "p.m", False)
-    cache.keep_distributions({"PIL": ["pillow"]})
-    assert list(cache.distributions_of("PIL")) == ["pillow"]
-    assert list(ParseCache(cache.to_bytes()).distributions_of("PIL")) == ["pillow"]
-    assert ParseCache(cache.to_bytes().replace(b"pillow", b"billow")).distributions_of("PIL") == ()
-
-
-def test_the_cache_keeps_only_what_was_used() -> None:
-    cache = ParseCache()
-    cache.keep_distributions({"PIL": ["pillow"], "yaml": ["PyYAML"]})
-    cache.distributions_of("yaml")
-    assert b"pillow" not in cache.to_bytes()
-    assert b"PyYAML" in cache.to_bytes()

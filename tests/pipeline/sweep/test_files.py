@@ -1,15 +1,20 @@
-"""The files of a sweep are written beside and renamed: nothing is lost, and nothing outside is written."""
+"""What the files of a sweep say; they are written beside and renamed: nothing is lost, nothing outside is written."""
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
-from toy_project import Toy
-from toy_sweeps import GRID, Invoke
+from toy_project import Toy, oracle, ran
+from toy_sweeps import GRID, Invoke, data, total
+
+from pipeline.sweep.files import picture
 
 FILES = ("trials.csv", "best.toml", "picture.svg")
 
@@ -20,6 +25,64 @@ def place(toy: Toy, invoke: Invoke) -> Path:
     invoke(*GRID)
     (found,) = (toy.work / "sweeps").iterdir()
     return found
+
+
+def test_the_best_settings_are_a_file_that_gives_the_same_trial(toy: Toy, invoke: Invoke) -> None:
+    result = invoke("--preset", "cubes", "--grid", "total.start=5,4", "-o", "pipeline.toml")
+    written = tomllib.loads((toy.work / "pipeline.toml").read_text())
+    assert written == {"power": {"exponent": 3}, "total": {"start": 5}}
+    assert str(toy.work / "pipeline.toml") in result.stdout or "pipeline.toml" in result.stdout
+    done = toy.run()
+    assert ran(done) == []
+    assert toy.files() == oracle(exponent=3, start=5)
+    assert "exists" in invoke("--grid", "total.start=6", "-o", "pipeline.toml", code=2).stderr
+    invoke("--grid", "total.start=0,-1", "--grid", "load.limit=none", "-o", "pipeline.toml", "--force")
+    text = (toy.work / "pipeline.toml").read_text()
+    assert tomllib.loads(text) == {"power": {"exponent": 3}, "load": {}, "total": {"start": 0}}
+    assert "# limit is left out: none, the default" in text
+    invoke("--grid", "total.start=6", "-o", "pipeline.toml", "--force")
+    assert tomllib.loads((toy.work / "pipeline.toml").read_text())["total"] == {"start": 6}
+
+
+def test_the_files_tell_of_every_trial_and_are_the_same_again(
+    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
+    words = ("--grid", "power.exponent=1,3,9", "--grid", "load.limit=none,2", "--json")
+    files = {kind: toy.work / path for kind, path in data(invoke(*words))["files"].items()}
+    rows = list(csv.DictReader(files["table"].read_text().splitlines()))
+    assert [row["power.exponent"] for row in rows] == ["3", "1", "3", "1", "9", "9"]
+    assert [int(row["total"]) if row["outcome"] == "done" else None for row in rows] == [
+        total(exponent=3),
+        total(exponent=1),
+        total(exponent=3, limit=2),
+        total(exponent=1, limit=2),
+        None,
+        None,
+    ]
+    assert rows[-1]["outcome"] == "failed"
+    assert rows[0]["within_noise_of_best"] == "True"
+    assert rows[-1]["within_noise_of_best"] == "False"
+    drawn = ET.parse(files["picture"])  # noqa: S314 - it is our own
+    words_drawn = " ".join(drawn.getroot().itertext())
+    assert "power.exponent" in words_drawn
+    assert "load.limit" in words_drawn
+    before = {kind: path.read_bytes() for kind, path in files.items()}
+    invoke(*words)
+    assert {kind: path.read_bytes() for kind, path in files.items()} == before
+
+
+def test_a_value_with_dollar_signs_is_drawn_as_it_is_and_not_as_a_formula(
+    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
+    names = ["$\\frac{$", "a$b$c", "n" * 60]
+    for name in names:
+        (toy.work / name).write_text(toy.raw.read_text())
+    found = data(invoke("--grid", "load.path=" + ",".join(f"'{name}'" for name in names), "--json"))
+    drawn = " ".join(ET.parse(toy.work / found["files"]["picture"]).getroot().itertext())  # noqa: S314 - it is our own
+    assert all(name in drawn for name in names[:2])
+    assert "(60 letters)" in drawn  # not more than fits
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["link", "hard link"])

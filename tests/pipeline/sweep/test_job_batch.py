@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_project import Toy
+from toy_project import Toy, commands
+from toy_sweeps import OBJECTIVE
 
 from pipeline.errors import StageError, StoreError
+from pipeline.sweep import results, run_sweep
 from pipeline.sweep.job_batch import (
     FinishedJobs,
     JobRequest,
@@ -21,7 +23,10 @@ from pipeline.sweep.job_batch import (
     do_jobs,
     grouped,
 )
+from pipeline.sweep.run_sweep import SweepRun
+from pipeline.sweep.trials import Trial, make_sweep
 from pipeline.task import JobContext, JobsRequest
+from pipeline.terminal import sweep_view
 from pipeline.terminal.progress import silent_progress
 from pipeline.workers.backends import Execution
 
@@ -141,3 +146,46 @@ def raises(job: Exception, place: JobContext) -> None:  # noqa: ARG001 - what a 
 
 def scratch_of(job: None, place: JobContext) -> Path | None:  # noqa: ARG001 - what a job takes
     return place.scratch
+
+
+def trials_of_four_jobs(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[tuple[int, int]], list[results.TrialResult]]:
+    """Run two trials whose stage asks for four jobs each; return each run's trial and how many results it was given."""
+    numbers = toy.work / "numbers.npy"
+    np.save(numbers, np.arange(10))
+    runs: list[tuple[int, int]] = []
+
+    def run_trial(_: SweepRun, trial: Trial, number: int, finished: Any, __: object) -> results.TrialResult:
+        runs.append((trial.number, len(finished)))
+        jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
+        scratch = toy.work / f"trial-{trial.number}"
+        asked = JobsRequest(f"{toy.package}.jobs:work", jobs, {"numbers": numbers}, scratch, cores=1, most=1)
+        given = FinishedJobs(finished).run(asked)
+        return results.TrialResult(trial, number, 1, True, {"total": sum(value for _, (value, *_) in given)})
+
+    monkeypatch.setattr(SweepRun, "run_trial", run_trial)
+    project = toy.project()
+    load_project = commands(toy)
+
+    def configure(settings: Any) -> Any:
+        return load_project(toy.work, None, tuple(f"{name}={value}" for name, value in settings.items())).config
+
+    sweep = make_sweep(project, OBJECTIVE, [{"power.exponent": 1}, {"power.exponent": 3}], configure)
+    going = SweepRun(project, sweep, sweep_view.SweepTerminal(quiet=True), wait=True)
+    return runs, going.run_rung(sweep.trials, 0)
+
+
+def test_a_trial_is_run_twice_before_its_jobs_and_once_all_of_them_are_done(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, results = trials_of_four_jobs(toy, monkeypatch)
+    assert runs == [(1, 0), (2, 0), (1, 4), (2, 4)]
+    assert [result.values["total"] for result in results] == [45 * (10 + 11 + 12 + 13), 45 * (20 + 21 + 22 + 23)]
+
+
+def test_a_trial_is_run_at_once_to_keep_the_result_of_a_long_job(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_sweep, "SECONDS_WORTH_KEEPING", 0)
+    runs, results = trials_of_four_jobs(toy, monkeypatch)
+    assert runs == [(1, 0), (2, 0), *((trial, n_done) for trial in (1, 2) for n_done in (1, 2, 3, 4))]
+    assert len(results) == 2

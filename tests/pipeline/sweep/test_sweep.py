@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import tomllib
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from toy_project import NAMES, Toy, commands, oracle, ran
-from toy_sweeps import GRID, OBJECTIVE, Invoke
+from click.testing import CliRunner
+from toy_project import NAMES, Toy, oracle, ran
+from toy_sweeps import GRID, Invoke, data, total
 
 import pipeline.cli
 from pipeline.errors import ConfigError, DataError
 from pipeline.logs.run_log import read_runs
-from pipeline.sweep import results, run_sweep
+from pipeline.sweep import results
 from pipeline.sweep import trials as sweeps
-from pipeline.sweep.files import picture
-from pipeline.sweep.job_batch import FinishedJobs
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import make_sweep
-from pipeline.task import JobsRequest
 from pipeline.terminal import sweep_view
-
-
-def data(result: Result) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
-def total(**settings: Any) -> int:
-    """What a trial comes to, from scratch."""
-    found: int = json.loads(oracle(**settings)["total/summary.json"])["total"]
-    return found
 
 
 def trials_run(toy: Toy) -> list[int]:
@@ -238,64 +220,6 @@ def test_preset_set_and_folds_hold_for_all_trials(invoke: Invoke) -> None:
     assert found["trials"][0]["total"] == total(limit=3, exponent=3)
 
 
-def test_the_best_settings_are_a_file_that_gives_the_same_trial(toy: Toy, invoke: Invoke) -> None:
-    result = invoke("--preset", "cubes", "--grid", "total.start=5,4", "-o", "pipeline.toml")
-    written = tomllib.loads((toy.work / "pipeline.toml").read_text())
-    assert written == {"power": {"exponent": 3}, "total": {"start": 5}}
-    assert str(toy.work / "pipeline.toml") in result.stdout or "pipeline.toml" in result.stdout
-    done = toy.run()
-    assert ran(done) == []
-    assert toy.files() == oracle(exponent=3, start=5)
-    assert "exists" in invoke("--grid", "total.start=6", "-o", "pipeline.toml", code=2).stderr
-    invoke("--grid", "total.start=0,-1", "--grid", "load.limit=none", "-o", "pipeline.toml", "--force")
-    text = (toy.work / "pipeline.toml").read_text()
-    assert tomllib.loads(text) == {"power": {"exponent": 3}, "load": {}, "total": {"start": 0}}
-    assert "# limit is left out: none, the default" in text
-    invoke("--grid", "total.start=6", "-o", "pipeline.toml", "--force")
-    assert tomllib.loads((toy.work / "pipeline.toml").read_text())["total"] == {"start": 6}
-
-
-def test_the_files_tell_of_every_trial_and_are_the_same_again(
-    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
-    words = ("--grid", "power.exponent=1,3,9", "--grid", "load.limit=none,2", "--json")
-    files = {kind: toy.work / path for kind, path in data(invoke(*words))["files"].items()}
-    rows = list(csv.DictReader(files["table"].read_text().splitlines()))
-    assert [row["power.exponent"] for row in rows] == ["3", "1", "3", "1", "9", "9"]
-    assert [int(row["total"]) if row["outcome"] == "done" else None for row in rows] == [
-        total(exponent=3),
-        total(exponent=1),
-        total(exponent=3, limit=2),
-        total(exponent=1, limit=2),
-        None,
-        None,
-    ]
-    assert rows[-1]["outcome"] == "failed"
-    assert rows[0]["within_noise_of_best"] == "True"
-    assert rows[-1]["within_noise_of_best"] == "False"
-    drawn = ET.parse(files["picture"])  # noqa: S314 - it is our own
-    words_drawn = " ".join(drawn.getroot().itertext())
-    assert "power.exponent" in words_drawn
-    assert "load.limit" in words_drawn
-    before = {kind: path.read_bytes() for kind, path in files.items()}
-    invoke(*words)
-    assert {kind: path.read_bytes() for kind, path in files.items()} == before
-
-
-def test_a_value_with_dollar_signs_is_drawn_as_it_is_and_not_as_a_formula(
-    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
-    names = ["$\\frac{$", "a$b$c", "n" * 60]
-    for name in names:
-        (toy.work / name).write_text(toy.raw.read_text())
-    found = data(invoke("--grid", "load.path=" + ",".join(f"'{name}'" for name in names), "--json"))
-    drawn = " ".join(ET.parse(toy.work / found["files"]["picture"]).getroot().itertext())  # noqa: S314 - it is our own
-    assert all(name in drawn for name in names[:2])
-    assert "(60 letters)" in drawn  # not more than fits
-
-
 def test_halving_lets_the_best_third_go_on(toy: Toy, invoke: Invoke) -> None:
     """With few numbers others win than with many, so that every rung must be judged by its own figures."""
     numbers = [0, 2, 2, 9, 9, 9, 9, 9, 9]  # the first is best raised to 0, the first three are not
@@ -381,46 +305,3 @@ def test_what_must_not_be_overlooked_is_said_at_the_start_and_at_the_end_and_onc
     toy.raw.unlink()
     for words, times in (((), 2), ((), 2), (("--quiet",), 1)):  # from the second time on nothing is left to do
         assert invoke(*GRID, *words).stderr.count("this is the SAMPLE") == times
-
-
-def trials_of_four_jobs(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[tuple[int, int]], list[results.TrialResult]]:
-    """Run two trials whose stage asks for four jobs each; return each run's trial and how many results it was given."""
-    numbers = toy.work / "numbers.npy"
-    np.save(numbers, np.arange(10))
-    runs: list[tuple[int, int]] = []
-
-    def run_trial(_: SweepRun, trial: sweeps.Trial, number: int, finished: Any, __: object) -> results.TrialResult:
-        runs.append((trial.number, len(finished)))
-        jobs = {str(fold): trial.number * 10 + fold for fold in range(4)}
-        scratch = toy.work / f"trial-{trial.number}"
-        asked = JobsRequest(f"{toy.package}.jobs:work", jobs, {"numbers": numbers}, scratch, cores=1, most=1)
-        given = FinishedJobs(finished).run(asked)
-        return results.TrialResult(trial, number, 1, True, {"total": sum(value for _, (value, *_) in given)})
-
-    monkeypatch.setattr(SweepRun, "run_trial", run_trial)
-    project = toy.project()
-    load_project = commands(toy)
-
-    def configure(settings: Any) -> Any:
-        return load_project(toy.work, None, tuple(f"{name}={value}" for name, value in settings.items())).config
-
-    sweep = make_sweep(project, OBJECTIVE, [{"power.exponent": 1}, {"power.exponent": 3}], configure)
-    going = SweepRun(project, sweep, sweep_view.SweepTerminal(quiet=True), wait=True)
-    return runs, going.run_rung(sweep.trials, 0)
-
-
-def test_a_trial_is_run_twice_before_its_jobs_and_once_all_of_them_are_done(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs, results = trials_of_four_jobs(toy, monkeypatch)
-    assert runs == [(1, 0), (2, 0), (1, 4), (2, 4)]
-    assert [result.values["total"] for result in results] == [45 * (10 + 11 + 12 + 13), 45 * (20 + 21 + 22 + 23)]
-
-
-def test_a_trial_is_run_at_once_to_keep_the_result_of_a_long_job(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_sweep, "SECONDS_WORTH_KEEPING", 0)
-    runs, results = trials_of_four_jobs(toy, monkeypatch)
-    assert runs == [(1, 0), (2, 0), *((trial, n_done) for trial in (1, 2) for n_done in (1, 2, 3, 4))]
-    assert len(results) == 2
