@@ -20,6 +20,7 @@ from pipeline.errors import StoreError
 VERIFY = "pipeline-verify-"  # the beginnings of their names: a folder in which stages are repeated,
 FETCH = ".fetch-"  # one into which a zip is downloaded,
 UPLOAD = "pipeline-upload-"  # one with a copy of what is sent,
+JOBS = "jobs-"  # one in which jobs that are being done say how far they are,
 DRAFT = ".pipeline-"  # and a file that will take another's place
 IN_SYSTEM_FOLDER = (VERIFY, UPLOAD)
 

@@ -3,6 +3,7 @@
 artifacts/.store/                  results (stored_results.py finds them, generations.py makes them)
 artifacts/.store/tmp/              what is being written; emptied by the next writer
 artifacts/.scratch/train/<key>/    checkpoints of unfinished work
+artifacts/.scratch/train/jobs-*/   how far jobs are that are being done; of a dead process, removed by the next writer
 artifacts/.lock                    held by the process that writes (lock.py)
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
-from pipeline.files.leftovers import remove_system_leftovers
+from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
 from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
@@ -58,6 +59,8 @@ class Store(Generations):
         with explained("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
                 remove(entry)
+            for stage in filter(is_folder, self._scratch.iterdir()):
+                remove_leftovers(stage, JOBS)
 
     def remember(self, name: str, data: bytes) -> None:
         """Keep something that saves time and that nobody needs; a crash may lose it."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.child_process import run_child
 from pipeline.errors import ConfigError, PipelineError, StageError, pip_install
+from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.workers.dask_job import WITHOUT_CLUSTER, other_software
-from pipeline.workers.local import emptied
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -56,7 +56,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
         warnings.simplefilter("ignore")  # versions are compared below, and unfinished jobs are left on purpose
         if scheduler is None:
             # Dask keeps files there, and imports modules from there: in /tmp that would be open to other users.
-            place = stack.enter_context(emptied(folder / "dask"))
+            place = stack.enter_context(temporary_folder(folder, JOBS))
             stack.enter_context(dask.config.set({"temporary-directory": str(place)}))
         try:
             cluster = scheduler or stack.enter_context(own_cluster(count))

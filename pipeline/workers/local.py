@@ -7,7 +7,6 @@ is done. Processes are joblib's; each maps the arrays' files, and none copies th
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StageError
+from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
 from pipeline.task import JobContext, JobsRequest, Progress
@@ -59,7 +59,10 @@ class LocalWorkers:
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        with emptied(request.scratch / "jobs") as folder, parallel_config(backend="loky", inner_max_num_threads=1):
+        with (
+            temporary_folder(request.scratch, JOBS) as folder,
+            parallel_config(backend="loky", inner_max_num_threads=1),
+        ):
             calls = [
                 delayed(_in_another_process)(request.function, name, job, request.arrays, request.scratch, folder)
                 for name, job in request.jobs.items()
@@ -200,17 +203,6 @@ def _begin_process(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-@contextmanager
-def emptied(folder: Path) -> Iterator[Path]:
-    """Give an empty folder for the time of a block; what a killed process left in it is removed first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ignore(text: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from toy_project import NAMES, RAW, Toy, actions, oracle, ran, why
 
+from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.fingerprint.files import content_digest, file_digest
 from pipeline.store import generations, stored_results, trial_store
 from pipeline.store.clean import clean
@@ -93,7 +94,12 @@ def test_what_killed_runs_left_is_swept_up(store: Store) -> None:
     folder = store.begin("power")
     (folder / "a").write_text("half")
     (store.root / ".store" / "tmp" / "link-power").symlink_to("nowhere")
-    store.sweep_up()
+    checkpoint = store.scratch("train", "0" * 64)
+    (checkpoint.parent / f"{JOBS}{'0' * 32}").mkdir()
+    with temporary_folder(checkpoint.parent, JOBS) as used:
+        (checkpoint.parent / f"{JOBS}{'1' * 32}").mkdir()
+        store.sweep_up()
+        assert set(checkpoint.parent.iterdir()) == {checkpoint, used}
     assert list((store.root / ".store" / "tmp").iterdir()) == []
 
 

@@ -55,7 +55,7 @@ def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_p
             scheduler=cluster.has(2, toy.code) if cluster else None,
             numbers=str(numbers),
             function=f"{toy.package}.jobs:work",
-            scratch=str(toy.work / "scratch"),
+            scratch=str(toy.work),
         )
         environment = {**os.environ, "PYTHONPATH": str(toy.code)}
         command = [sys.executable, "-P", "-c", driver]

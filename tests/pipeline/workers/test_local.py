@@ -17,6 +17,7 @@ from made_dask_cluster import PATIENCE
 from toy_project import Toy
 
 from pipeline.errors import DataError, StageError
+from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.task import JobsRequest
 from pipeline.workers.local import FROM_TERMINAL, LocalWorkers
 
@@ -180,6 +181,7 @@ def test_an_interrupted_or_killed_run_takes_its_processes_along(toy: Toy, number
         pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
     waiting = toy.work / "waiting"
     waiting.mkdir()
+    (toy.work / "scratch").mkdir()
     np.save(toy.work / "numbers.npy", np.arange(10))
     driver = DRIVER.format(
         backend=backend,
@@ -238,13 +240,30 @@ def test_what_a_terminal_sends_to_all_reaches_no_process_but_the_first(toy: Toy)
 
 
 def test_what_a_killed_call_left_is_removed_by_the_next(toy: Toy) -> None:
-    left = toy.work / "jobs" / "b"
+    left = toy.work / f"{JOBS}{'0' * 32}" / "b"
     left.parent.mkdir()
     left.write_text("9\t9\trows\tof a killed process")
     told = Told()
     list(run(toy, {"a": 1, "b": 2}, most=2, told=told))
     assert not left.parent.exists()
     assert all("killed" not in note for *_, note in told.progress)
+
+
+def test_another_call_in_the_same_folder_does_not_disturb_the_first(toy: Toy) -> None:
+    """Two sweeps that differ may go on at the same time."""
+    waiting = toy.work / "waiting"
+    waiting.mkdir()
+    told = Told()
+    results = run(toy, {"a": 1, "b": ("waits", waiting), "c": 3}, most=2, told=told)
+    next(results)
+    with temporary_folder(toy.work, JOBS) as other:  # the other's; it has removed what nobody uses
+        assert len(list(toy.work.glob(f"{JOBS}*"))) == 2
+    assert not other.exists()
+    told.progress.clear()
+    while not told.progress:
+        time.sleep(0.01)
+    results.close()
+    assert not list(toy.work.glob(f"{JOBS}*"))
 
 
 TRACKERS_KILLED = """
@@ -278,7 +297,7 @@ def test_a_killed_tracker_of_semaphores_changes_nothing_and_shows_nothing(toy: T
         code=str(toy.code),
         numbers=str(toy.work / "numbers.npy"),
         function=f"{toy.package}.jobs:work",
-        scratch=str(toy.work / "scratch"),
+        scratch=str(toy.work),
     )
     environment = {**os.environ, "PYTHONPATH": str(toy.code)}
     done = subprocess.run(
