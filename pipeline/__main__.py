@@ -1,23 +1,45 @@
 """The program: ``pipeline``, and ``python -m pipeline``, which is the same."""
 
 import os
-import signal
 import sys
 
 
 def main() -> None:
     """Run the command that the command line names, and end the process with its exit code."""
+    leave_relative_folders()
+    import signal
+
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Until a command deals with Ctrl-C, it ends this process without a word: no traceback of a half-done import.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Python puts the folder where one stands first on the path: a file json.py or click.py there would be run.
-    # It stays if this package lies there, for then it is the software's own folder.
-    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH120, PTH100 - pathlib is not imported yet
-    if sys.path and not sys.flags.safe_path and os.path.realpath(sys.path[0]) != os.path.realpath(home):
-        del sys.path[0]
-    from pipeline.cli import main as commands  # the path comes first
+    from pipeline.cli import main as commands
 
     commands(prog_name="pipeline")
+
+
+def leave_relative_folders() -> None:
+    """Import no module from the folder where one stands, here and in all processes that are started.
+
+    Python puts that folder first on the path for ``python -m``, and wherever ``PYTHONPATH`` has an empty or relative
+    part: a file json.py or click.py there would be run. The folder of this package stays, wherever one stands.
+    """
+    home = _whole(f"{__file__}/../..")
+    if sys.path and not sys.flags.safe_path and _whole(sys.path[0]) != home:
+        del sys.path[0]
+    if variable := os.environ.get("PYTHONPATH"):
+        parts = variable.split(os.pathsep)
+        kept = [part for part in parts if os.path.isabs(part) or _whole(part) == home]  # noqa: PTH117 - pathlib is not imported yet
+        left = {_whole(part) for part in parts} - {_whole(part) for part in kept}
+        sys.path[:] = [folder for folder in sys.path if _whole(folder) not in left]
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+
+
+def _whole(folder: str) -> str:
+    """The whole path of a folder, links followed; unchanged if one stands in a folder that has been removed."""
+    try:
+        return os.path.realpath(folder)
+    except OSError:
+        return folder
 
 
 if __name__ == "__main__":

@@ -172,6 +172,43 @@ def test_python_m_pipeline_imports_nothing_from_the_folder_where_the_user_stands
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("path", [":{good}", "{good}:", "{good}::{good}", ".:{good}", "sub:{good}", "./../here:{good}"])
+def test_a_relative_part_of_pythonpath_is_left_out_here_and_for_started_processes(tmp_path: Path, path: str) -> None:
+    """What Python imports before the first line of the program cannot be helped: so none of that is among the files."""
+    here, good = tmp_path / "here", tmp_path / "good"
+    for folder in (here, here / "sub"):
+        folder.mkdir()
+        for name in ("click", "numpy", "msgspec", "shlex", "marker"):
+            (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'a').write('{name} ')\n")
+    good.mkdir()
+    (good / "marker.py").touch()
+    code = """if True:
+        import subprocess, sys
+        from pipeline.__main__ import main
+        sys.argv[1:] = ["dag"]
+        try:
+            main()
+        except SystemExit:
+            import marker, numpy, shlex
+        subprocess.run([sys.executable, "-P", "-c", "import marker, shlex"], check=True)
+        print(marker.__file__)
+    """
+    environment = {**os.environ, "PYTHONPATH": path.format(good=good)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [str(good / "marker.py")]), done.stderr
+    assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
+
+
+def test_the_folder_of_the_software_may_be_a_relative_part_of_pythonpath() -> None:
+    home = Path(pipeline.__file__).parents[1]
+    code = "import os; from pipeline.__main__ import *; leave_relative_folders(); print(os.environ['PYTHONPATH'])"
+    command, environment = [sys.executable, "-S", "-c", code], {**os.environ, "PYTHONPATH": "."}
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ".\n"), done.stderr
+
+
 def test_a_traceback_shows_names_from_outside_as_every_other_line_does(tmp_path: Path) -> None:
     done = program("-m", "pipeline", "--debug", "config", "--set", "\x1b[31m\x9b", cwd=tmp_path)
     assert "Traceback" in done.stderr
