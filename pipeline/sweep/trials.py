@@ -22,6 +22,7 @@ from pipeline.fingerprint.values import digest
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors, select
 from pipeline.sweep.objective import Metric, Objective
+from pipeline.write_toml import setting_texts
 
 ETA = 3  # successive halving: one trial in three goes on, with three times the budget
 
@@ -96,8 +97,8 @@ def make_sweep(
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
     ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting has no bearing on the
-    metrics, if there is no such metric, or if no trial has valid settings. A single trial whose settings are not valid
-    says so in its ``problem``.
+    metrics, if there is no such metric, or if no trial with one of the values has valid settings. A trial whose values
+    are right with others, and do not fit together, says so in its ``problem``.
     """
     metrics = ordered_metrics(objective.metrics, metric)
     concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in metrics))
@@ -106,14 +107,14 @@ def make_sweep(
         if stage.name not in concerned:
             raise ConfigError(f"{name} has no bearing on {metrics[0].artifact}", hint="leave it out of the sweep")
     trials: list[Trial] = []
-    problems: list[ConfigError] = []
+    problems: dict[int, ConfigError] = {}
     seen: set[bytes] = set()  # settings in full: a set, so that the time grows with the trials and not their square
     for settings in candidates:
         number = len(trials) + 1
         try:
             config = configure(settings)
         except ConfigError as error:
-            problems.append(error)
+            problems[number] = error
             trials.append(Trial(number, settings, None, error.what))
         else:
             full = msgspec.json.encode(config.parameters)
@@ -121,14 +122,24 @@ def make_sweep(
                 seen.add(full)
                 trials.append(Trial(number, settings, config))
     sweep = Sweep(tuple(trials), metrics, objective.budget, (Rung(len(trials), 1),), configure)
+    _require_right_values(trials, problems)
     budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
-    if not budgets:
-        raise problems[0]
     if not halving:
         return sweep
     if not all(isinstance(budget, int) for budget in budgets):
         raise ConfigError(f"halving needs {objective.budget} to be a whole number", hint=f"--set {objective.budget}=27")
     return replace(sweep, rungs=halving_rungs(len(budgets), min(budgets)))
+
+
+def _require_right_values(trials: Sequence[Trial], problems: Mapping[int, ConfigError]) -> None:
+    """Raise ConfigError for the first trial with a value that no trial has with valid settings, if there is any."""
+    right = {item for trial in trials if trial.config for item in setting_texts(trial.settings)}
+    for trial in trials:
+        texts = setting_texts(trial.settings)
+        if not trial.config and not right.issuperset(texts):
+            error = problems[trial.number]
+            where = f"trial {trial.number} of {len(trials)}: {' '.join(texts)}"
+            raise ConfigError(error.what, where=where, hint=error.hint) from error
 
 
 def ordered_metrics(metrics: Sequence[Metric], first: str | None) -> tuple[Metric, ...]:
