@@ -63,9 +63,8 @@ def signals_held() -> Iterator[None]:
         yield
     finally:
         for number, handler in earlier.items():
-            signal.signal(
-                number, signal.SIG_DFL if handler is None else handler
-            )  # None: it was set in C and cannot be put back
+            # None stands for a handler that was set in C and cannot be put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         for each in came:
             signal.raise_signal(each)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -79,11 +78,11 @@ class State:
 def pieces_of(start: int, stop: int, n_weights: int) -> list[tuple[slice, bool]]:
     """Slices of at most PIECE parameters from ``start`` to ``stop``, and whether they are weights, which decay.
 
-    The first ``n_weights`` parameters are weights.
+    The first ``n_weights`` parameters are weights. No slice holds both weights and others.
     """
-    ends = sorted({start, stop, min(max(n_weights, start), stop)})
+    middle = min(max(n_weights, start), stop)
     return [
-        (slice(at, min(at + PIECE, end)), at < n_weights)
-        for begin, end in pairwise(ends)
+        (slice(at, min(at + PIECE, end)), decays)
+        for begin, end, decays in ((start, middle, True), (middle, stop, False))
         for at in range(begin, end, PIECE)
     ]

@@ -12,6 +12,7 @@ import numpy as np
 from stages.mlp.arrays import shared_zeros
 from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
+from stages.mlp.parallel.replica import Replica, Shared
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import Training, save_checkpoint
 from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
@@ -26,7 +27,7 @@ class EpochLoop:
 
     Parameters
     ----------
-    training : what is trained, and how far it is
+    training : the network, the recipe and the rows, and which epochs are done
     group : who shares the work
     validation : what measures the training's candidate, if anything does
     augment, options : as of ``fit``
@@ -41,21 +42,24 @@ class EpochLoop:
         augment: Callable[[], Warper] | None = None,
         options: RunOptions,
     ) -> None:
-        self.training, self.group, self.validation, self.options = training, group, validation, options
+        self.training, self.group, self.validation = training, group, validation
+        self.augment, self.options = augment, options
         recipe, X = training.recipe, training.X
         self.window = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
-        is_online = augment is None and suits_online(training.network.architecture, recipe)
-        self.trainer = OnlineSGD(training) if is_online else Batches(training, group, self.window, augment)
+        self.shared = Shared(training.network, training.state, recipe.update, group.count)
         self.first = len(training.epochs) + 1
         self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
+        self.last_batch = shared_zeros(1, np.int64)  # the number of an epoch's last batch
+        self.last_batch[0] = training.n_epoch_steps - 1
         self.began = monotonic() - training.seconds
         self.stopped = self.why_stopped()
 
     def run(self, index: int) -> None:
         """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
         training, validation, group = self.training, self.validation, self.group
+        trainer = self.make_trainer(index)
         for number in count(self.first):
-            self.run_epoch(index, number)
+            self.run_epoch(trainer, index, number)
             if index == 0:
                 training.make_candidate()
             if validation is not None:
@@ -69,11 +73,26 @@ class EpochLoop:
             if self.last[0] == number:
                 break
 
-    def run_epoch(self, index: int, number: int) -> None:
+    def make_trainer(self, index: int) -> OnlineSGD | Batches:
+        """What takes replica ``index``'s steps. It is made where the replica runs, so that its arrays are its own."""
+        training, recipe = self.training, self.training.recipe
+        if self.augment is None and suits_online(training.network.architecture, recipe):
+            return OnlineSGD(training, index)
+        replica = Replica(
+            index,
+            self.group,
+            self.shared,
+            warper=None if self.augment is None else self.augment(),
+            label_smoothing=recipe.label_smoothing,
+            x_dtype=training.X.dtype,
+        )
+        return Batches(training, replica, self.last_batch, self.window)
+
+    def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""
         rows, seed = self.training.rows, self.training.recipe.seed
         order = rows[shuffled(len(rows), self.window, generator(seed, number))]
-        steps = self.trainer.steps(order, index, number, self.is_late)
+        steps = trainer.steps(order, number, self.is_late)
         if index > 0:
             for _ in steps:
                 pass

@@ -34,10 +34,10 @@ def suits_online(architecture: Architecture, recipe: Recipe) -> bool:
 
 
 class OnlineSGD:
-    """Trains on one row after the other, in blocks; replica 0 does it alone."""
+    """Trains on one row after the other, in blocks. Replica 0 does it alone: the others take no steps."""
 
-    def __init__(self, training: Training) -> None:
-        self.training = training
+    def __init__(self, training: Training, index: int) -> None:
+        self.training, self.index = training, index
         network, architecture = training.network, training.network.architecture
         dtype, sizes = network.parameters.dtype, architecture.dense_sizes
         self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
@@ -54,11 +54,9 @@ class OnlineSGD:
         self.gram = np.empty((BLOCK_ROWS, BLOCK_ROWS), dtype)
         self.steps_of_block = np.empty((BLOCK_ROWS, sizes[1]), dtype)
 
-    def steps(
-        self, order: Rows, index: int, number: int, is_late: Callable[[], bool]
-    ) -> Iterator[tuple[float, int, int, float]]:
+    def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
         """As ``Batches.steps``; the epoch ends early between two blocks."""
-        if index > 0:
+        if self.index > 0:
             return
         X, Y = self.training.X, self.training.Y
         for at in range(0, len(order), BLOCK_ROWS):

@@ -68,7 +68,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
         with Threads(2) as group:
             options = RunOptions(on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
             loop = EpochLoop(training, group, options=options)
-            assert isinstance(loop.trainer, OnlineSGD) == is_online
+            assert isinstance(loop.make_trainer(0), OnlineSGD) == is_online
             group.run(loop.run)
         networks.append(network)
         losses.append(told)
@@ -83,7 +83,7 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
 
         def is_used(recipe: Recipe) -> bool:
             loop = EpochLoop(Training(network, recipe, Dataset(X, Y)), group, options=RunOptions())
-            return isinstance(loop.trainer, OnlineSGD)
+            return isinstance(loop.make_trainer(0), OnlineSGD)
 
         assert is_used(SEED)
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
