@@ -74,9 +74,9 @@ class Architecture:
             value = getattr(self, name)
             value = list(value) if isinstance(value, tuple) else value
             if not all(map(is_size, value if isinstance(value, list) else [value])):
-                raise ValueError(f"{name} = {value} is none: sizes are whole numbers from 1 on")
+                raise ValueError(f"{name} = {value} is wrong: sizes are whole numbers of at least 1")
         if self.n_classes < 2:
-            raise ValueError(f"a network tells two classes apart at least, not n_classes={self.n_classes}")
+            raise ValueError(f"n_classes must be at least 2, not {self.n_classes}")
         for name, known in (("activation", ACTIVATIONS), ("dtype", DTYPES), ("pooling", POOLINGS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
@@ -91,7 +91,7 @@ class Architecture:
         image = self.image or ()
         is_image = len(image) == 2 and all(map(is_size, image)) and prod(image) == self.n_inputs
         if (self.filters or self.image is not None) and not is_image:
-            raise ValueError(f"filters look at images, and image={self.image} is none of {self.n_inputs} values")
+            raise ValueError(f"image must be the height and width of {self.n_inputs} pixels, not {self.image}")
 
     @property
     def blocks(self) -> tuple[ConvolutionalBlock, ...]:
@@ -161,12 +161,12 @@ class Architecture:
 
 
 def is_size(value: object) -> bool:
-    """Whether ``value`` is a whole number of 1 or more, and none that no computer could make something of."""
+    """Whether ``value`` is a whole number of at least 1, and no larger than an array's side can be."""
     return isinstance(value, Integral) and 1 <= int(value) < 2**31
 
 
 def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
-    """A setting of every convolution, of which there may be one for all; without convolutions it has no effect."""
+    """The setting of each convolution, where one may be given for all; none without convolutions."""
     if not isinstance(setting, tuple):
         return (int(setting),) * len(filters)
     return setting if filters else ()

@@ -19,7 +19,7 @@ from numpy.lib.format import read_array_header_1_0, read_magic
 
 UNIX = 3  # the system that zip files name as their maker
 READABLE = 0o600 << 16  # a member's permissions, where zip files keep them
-MOST_TIMES = 10  # its own size an archive may hold: numbers hardly shrink, and what shrinks more is a bomb
+MOST_TIMES = 10  # the file's size, which the arrays may have: numbers hardly shrink, a zip bomb does
 
 
 class ArchiveError(ValueError):

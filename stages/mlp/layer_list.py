@@ -22,7 +22,7 @@ from stages.mlp.layers.pooling import POOLINGS
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """The parameters W1, b1, ..., gamma1, beta1, ...; where their gradients are written; and the running averages."""
+    """Views by name: parameters W1, b1, gamma1, beta1, ..., their gradients, and averages mean1, variance1, ..."""
 
     weights: Mapping[str, Floats]
     gradients: Mapping[str, Floats]

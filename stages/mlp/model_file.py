@@ -18,7 +18,7 @@ from stages.mlp.network import Network
 
 FORMAT = "digit-pipeline network"
 VERSION = 2  # 1 had the weights of a convolution in another order
-MOST_VALUES = 2**28  # that one row may become anywhere in the network: a GiB, where images of 28 x 28 are 20,000
+MOST_VALUES = 2**28  # of one row anywhere in the network, 1 GiB in float32; the presets have some 20,000
 
 
 class ModelFileError(ValueError):

@@ -50,7 +50,7 @@ class Network:
                 values.fill(1)
 
     def __str__(self) -> str:
-        """The table of its layers; named and not imported, since what is imported here is code that trains."""
+        """The table of its layers. Its module is imported by name, as in ``History.plot``."""
         table = import_module("stages.notebook.layer_table").layer_table(self)
         return f"{self.architecture.description}\n\n{table}"
 
@@ -92,7 +92,7 @@ class Network:
         return make_layers(self.architecture, self.vectors(self.parameters), np.random.default_rng(0))
 
     def vectors(self, gradient: Floats, statistics: Floats | None = None) -> Vectors:
-        """What layers compute with, where they write the ``gradient``, and ``statistics`` unless the network's own."""
+        """What layers read and write: gradients into ``gradient``, averages into ``statistics`` if it is given."""
         averages = self.averages if statistics is None else views(statistics, self.architecture.statistics_shapes)
         return Vectors(self.weights, views(gradient, self.architecture.shapes), averages)
 

@@ -23,8 +23,8 @@ KEPT_CHUNKS = 64
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     """The probability of every class for every row: (m, n_inputs) -> (m, n_classes).
 
-    ``X`` may be memory-mapped; it is read in chunks. What is no array, as a table of pandas, is made one. The result
-    does not depend on ``threads``.
+    ``X`` may be memory-mapped, and is read in chunks. It may be a table of pandas. The result does not depend on
+    ``threads``.
 
     Raises
     ------

@@ -14,7 +14,7 @@ import numpy as np
 
 from stages.mlp.arrays import Floats
 
-# Steps between two looks for remains of averages; see clear_remains.
+# Steps from one call that clears averages to the next; see clear_remains.
 CLEARED_EVERY = 100
 
 
@@ -112,15 +112,16 @@ class AdamW(Adam):
 
 
 def clear_remains(average: Floats, decay: float, work: Floats, step: int) -> None:
-    """Every hundredth step, set to 0 what is about to become denormal of an ``average`` that shrinks by ``decay``.
+    """Every hundredth step, set to 0 those values of ``average`` that are about to become denormal.
 
-    Where gradients stay 0, as those of a ReLU that no row makes positive any more, their average shrinks below 1e-38
-    (in float32), and never to 0: the least of all numbers, times 0.9, is rounded to itself. A processor takes up to
-    a hundred times as long for such numbers, and from its fourth epoch on a 256-64 network took a quarter longer.
-    They are too small to move a weight.
+    Where gradients stay 0, as those of a dead ReLU do, each step multiplies their average by ``decay``. It shrinks
+    below 1e-38 (in float32), but never to 0: the least of all numbers, times 0.9, is rounded to itself. A processor
+    takes up to a hundred times as long for such denormal numbers: a 256-64 network took a quarter longer from its
+    fourth epoch on. They are too small to move a weight.
     """
     if step % CLEARED_EVERY == 0:
-        # What may become denormal before the next look; with quicker decay some will, and be cleared then.
+        # What is smaller may become denormal within the next hundred steps. With a decay below 0.8 some values
+        # become so in spite of it, and are cleared then.
         least = float(np.finfo(average.dtype).tiny) / max(decay, 0.8) ** CLEARED_EVERY
         np.absolute(average, out=work)
         np.greater(work, least, out=work)

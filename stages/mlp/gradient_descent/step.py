@@ -14,7 +14,7 @@ from stages.mlp.layer_list import Vectors, make_layers
 
 
 class Warper(Protocol):
-    """Writes changed copies of training images; ``augmentation.Warp`` is one."""
+    """What augments training images; ``augmentation.Warp`` is one."""
 
     def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
@@ -30,12 +30,12 @@ class Step:
     ----------
     m : rows
     architecture : of the network whose gradient is wanted
-    vectors : its parameters, which a step does not change; where their gradient is written; and the running averages of
+    vectors : its parameters, which a step only reads; their gradients, which it writes; and the running averages of
         batch normalisation, which forward moves
     rng : what dropout and the warper draw from
     label_smoothing : of the loss
     warper : warps the rows first, if there is one
-    x_dtype : of the rows that ``run`` is given
+    x_dtype : of the rows that ``run`` is given; layers compute in the network's dtype
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Step:
         self.rng, self.warper = rng, warper
         self.layers = make_layers(architecture, vectors, rng, m)
         self.loss = make_loss(m, architecture.n_classes, label_smoothing, dtype)
-        self.taken = np.empty((m, architecture.n_inputs), x_dtype)
+        self.taken = np.empty((m, architecture.n_inputs), x_dtype)  # the rows as they are stored
         self.X = self.taken if x_dtype == dtype else np.empty(self.taken.shape, dtype)
         # Warping writes column by column, and a matrix product reads either order.
         self.X_warped = self.X if warper is None else np.empty(self.taken.shape, dtype, order="F")

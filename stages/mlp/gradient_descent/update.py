@@ -1,4 +1,4 @@
-"""The update: how gradients become changes of the parameters, one piece of the flat vectors at a time."""
+"""The update: an optimiser moves the parameters by their gradients, one piece of the flat vectors at a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.gradient_descent.optimisers import Optimiser
 from stages.mlp.network import Network
 
-# The optimiser is handed so many parameters at a time that its vectors of them fit a core's second-level cache. Smaller
-# pieces gain nothing, because each NumPy call has its price.
+# Parameters in a piece. The optimiser's vectors of so many fit a core's second-level cache. Smaller pieces gain
+# nothing, because each NumPy call has its price.
 PIECE = 65536
 
 

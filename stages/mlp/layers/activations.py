@@ -36,7 +36,7 @@ class Activation(ABC):
 
     @abstractmethod
     def derivative(self, Y: Floats, out: Floats) -> None:
-        """Write the derivative, given the output ``Y``, into ``out``: this is ``self.work[0]`` as ``apply`` left it."""
+        """Write the derivative at the output ``Y`` into ``out``, which is ``self.work[0]`` as ``apply`` left it."""
 
     def forward(self, X: Floats) -> Floats:
         self.Y = X

@@ -45,23 +45,27 @@ class PatchGrid:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of ``Patches.columns`` for one row: lines with the border, kernel, channels, places."""
-        maps = self.maps
-        return maps.height + self.kernel - 1, self.kernel, maps.channels, self.maps_out(1).width
+        """The shape of ``Patches.columns`` for one row: (lines with the border, kernel, channels, places)."""
+        return self.maps.height + self.kernel - 1, self.kernel, self.maps.channels, self.n_places
+
+    @property
+    def n_places(self) -> int:
+        """How many patches lie side by side in a line."""
+        return self.maps_out(1).width
 
     def maps_out(self, n_filters: int) -> FeatureMaps:
         """What ``n_filters`` filters make of the maps."""
         return self.maps.convolved(n_filters, self.stride)
 
     def seen(self) -> list[tuple[slice, slice]]:
-        """For each column of the kernel: the places of a line at which it does not lie on the border, and its pixels.
+        """For each column of the kernel: the places at which it lies inside the image, and on which pixels.
 
-        At place p column j lies on pixel stride * p + j - border.
+        At place p of a line, column j of the kernel lies on pixel stride * p + j - border.
         """
-        width, n_places, found = self.maps.width, self.maps_out(1).width, []
+        width, found = self.maps.width, []
         for offset in range(-self.border, self.kernel - self.border):
             first = max(0, -(offset // self.stride))
-            stop = max(first, min(n_places, -((offset - width) // self.stride)))
+            stop = max(first, min(self.n_places, -((offset - width) // self.stride)))
             pixel = self.stride * first + offset
             found.append((slice(first, stop), slice(pixel, pixel + self.stride * (stop - first), self.stride)))
         return found
@@ -171,6 +175,7 @@ class TransposedConvolution:
         # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of dX.
         self.products: dict[int, tuple[Floats, Floats, Floats]] = {}
         for first in range(min(stride, maps.height)):
+            # With the border, line `first` of the image is line stride * t + phase.
             t, phase = divmod(grid.border + first, stride)
             n = len(range(phase, kernel, stride))
             if n > 0:  # else no patch reaches these lines

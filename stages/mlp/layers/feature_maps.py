@@ -33,7 +33,7 @@ class FeatureMaps:
         return FeatureMaps(filters, -(-self.height // stride), -(-self.width // stride))
 
     def pooled(self, window: int) -> FeatureMaps:
-        """What pooling over windows of ``window`` x ``window`` places makes of these maps."""
+        """What pooling makes of these maps: sides as after a convolution with a stride of ``window``."""
         return self.convolved(self.channels, window)
 
     def batch(self, m: int, dtype: npt.DTypeLike) -> Floats:
@@ -55,7 +55,7 @@ class RowsToMaps:
         return self.Y
 
     def backward(self, dY: Floats) -> Floats:
-        return dY  # it is the first layer, and nobody asks
+        return dY  # nobody asks for the derivatives by the pixels
 
     def predict(self, X: Floats) -> Floats:
         maps = self.maps

@@ -16,8 +16,8 @@ from typing import Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-# NumPy adds a bias to every row through a buffer of so many values, which it allocates in every call. An eighth of its
-# own size is as fast.
+# Values in NumPy's buffer. NumPy allocates one in each call that adds a bias to rows. Its default is eight times as
+# large, and no faster.
 BUFFER_VALUES = 1024
 
 
@@ -35,8 +35,8 @@ class Group(ABC):
     def run(self, work: Callable[[int], None]) -> None:
         """Call ``work(index)`` in every worker, and return when all are done.
 
-        Whatever one of them raises, Ctrl-C included, ends the others and is raised here; the group is of no
-        further use then.
+        Whatever one of them raises, Ctrl-C included, ends the others and is raised here. The group is of no use
+        after that.
         """
 
     @abstractmethod

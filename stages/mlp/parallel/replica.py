@@ -25,11 +25,12 @@ class Shared:
 
     Attributes
     ----------
-    network, state, update : what is trained, and how
+    network : the network that is trained
+    state, update : what else an update changes, and how parameters are updated
     gradients : each replica's, (count, n_parameters)
     statistics : each replica's running averages of batch normalisation, (count, n_statistics)
     measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
-    squares : of each replica's share of the gradient the sum of squares, (count,)
+    squares : the sum of squares of each replica's share of the gradient, (count,)
     """
 
     def __init__(self, network: Network, state: State, update: Update, count: int) -> None:
@@ -86,7 +87,7 @@ class Replica:
         self._work = np.empty(PIECE, network.parameters.dtype)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
-        """Draw from where ``rng`` is from now on."""
+        """Draw random numbers as ``rng`` would from now on."""
         self.rng.bit_generator.state = rng.bit_generator.state
         if self.warper is not None:
             self.warper.forget()
@@ -140,7 +141,7 @@ class Replica:
         return total
 
     def _sum_and_find_clip_factor(self) -> float:
-        """Sum the whole share first, and find what makes the whole gradient's norm ``clip_norm``, if it is larger."""
+        """Sum the whole share before any update, because the clip factor depends on the norm of the whole gradient."""
         sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
         self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
         self.group.wait(self.index)

@@ -30,14 +30,17 @@ class Training:
 
     Attributes
     ----------
-    network, recipe : what is trained, and how
-    X, Y, rows : on which ``rows``, (m_rows,), of ``X``, (m, n_inputs), and ``Y``, (m, n_classes)
+    network : the network that is trained
+    recipe : how it is trained
+    X, Y : the training set, (m, n_inputs) and (m, n_classes)
+    rows : the numbers of those rows that it is trained on, (m_rows,)
     state : what changes besides the network's parameters
-    candidate : the network that may be kept after an epoch, in shared memory; averaged, if the recipe says so
-    epochs, best : how each epoch went, and the number of the one whose weights are to be kept
+    candidate : the network as it would be kept after an epoch, in shared memory; averaged, if the recipe says so
+    epochs : how each epoch went
+    best : the number of the epoch whose weights are to be kept
     best_parameters, best_statistics : these weights, and the running averages of batch normalisation
     seconds : how long it has taken
-    work : the rows, the initial weights and the augmentation in short; a checkpoint is for one of these
+    checksum : of the rows, the initial weights and the augmentation; a checkpoint is of use where it is the same
     """
 
     def __init__(self, network: Network, recipe: Recipe, data: Dataset) -> None:
@@ -48,7 +51,7 @@ class Training:
         self.rows = np.arange(len(data)) if data.rows is None else data.rows
         self.state, self.candidate = State(network, recipe.update), Network(network.architecture)
         self.epochs: list[Epoch] = []
-        self.best, self.seconds, self.work = 0, 0.0, ""
+        self.best, self.seconds, self.checksum = 0, 0.0, ""
         self.best_parameters, self.best_statistics = network.parameters.copy(), network.statistics.copy()
         self.n_epoch_steps = -(-len(data) // recipe.batch_size)
         self.n_steps = recipe.epochs * self.n_epoch_steps
@@ -59,7 +62,7 @@ class Training:
         return When(step + 1, self.recipe.learning_rate * factor)
 
     def make_candidate(self) -> None:
-        """After an epoch: what the network has come to, or the averaged weights."""
+        """After an epoch: copy the network's weights, or the averaged ones."""
         self.candidate.parameters[...] = self.state.averaged if self.recipe.ema else self.network.parameters
         self.candidate.statistics[...] = self.network.statistics
 
@@ -85,7 +88,7 @@ class Training:
 
     def identity(self) -> Any:
         """What must be equal for a checkpoint to be of this training, as JSON gives it back."""
-        return json.loads(json_of([asdict(self.recipe), asdict(self.network.architecture), self.work]))
+        return json.loads(json_of([asdict(self.recipe), asdict(self.network.architecture), self.checksum]))
 
 
 def save_checkpoint(path: str | Path, training: Training) -> None:

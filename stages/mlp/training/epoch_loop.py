@@ -106,7 +106,7 @@ class EpochLoop:
             self.tell(loss, n_correct)
 
     def tell(self, loss: float, n_correct: int) -> None:
-        """A step is over: stop if the loss is not finite, and tell who wants to know."""
+        """Count a step, raise DivergedError if its loss is not finite, and call ``on_step``."""
         state, n_steps = self.training.state, self.training.n_steps
         state.step += 1
         if not math.isfinite(loss):
@@ -115,7 +115,7 @@ class EpochLoop:
             self.options.on_step(state.step, n_steps, loss, n_correct)
 
     def finish(self, number: int) -> None:
-        """Take note of epoch ``number``, and decide whether it was the last."""
+        """Note how epoch ``number`` went, save a checkpoint, and decide whether it was the last."""
         training = self.training
         loss, accuracy = (None, None) if self.validation is None else self.validation.loss_and_accuracy()
         if loss is not None and not math.isfinite(loss):
@@ -133,12 +133,12 @@ class EpochLoop:
             self.last[0] = number
 
     def is_late(self) -> bool:
-        """Whether the time is over that the recipe gives."""
+        """Whether the recipe's ``max_seconds`` are over."""
         limit = self.training.recipe.max_seconds
         return limit is not None and monotonic() - self.began > limit
 
     def why_stopped(self) -> str:
-        """Why there is no further epoch, or nothing if there is one."""
+        """Why the training ends here: epochs, patience or max_seconds; empty if it goes on."""
         recipe, n_epochs = self.training.recipe, len(self.training.epochs)
         if n_epochs >= recipe.epochs:
             return "epochs"

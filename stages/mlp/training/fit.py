@@ -69,7 +69,7 @@ def fit(
         X, rows = training.X, training.rows
         sample = X[rows[:: -(-len(rows) // SAMPLED_ROWS)]]
         forget_pages(X)  # each row has brought a megabyte of its neighbours with it
-        training.work = repr(augment) + fingerprint(network.parameters, sample, training.Y, rows)
+        training.checksum = repr(augment) + fingerprint(network.parameters, sample, training.Y, rows)
         load_checkpoint(options.checkpoint, training)
     measured = None if validation is None else Validation(training.candidate, validation, recipe.replicas)
     with make_group(recipe.replicas, options.parallel) as group:

@@ -48,8 +48,8 @@ class History:
     def plot(self) -> Any:
         """Draw loss and accuracy, epoch by epoch, with matplotlib; gives both ``Axes``, (2,).
 
-        What draws and prints is named and not imported: as an import it would be code that trains, and each new
-        matplotlib, or word of a table, would train every network of the pipeline again.
+        The module is imported by its name. A plain import would make it part of the code that trains. Then a new
+        matplotlib, or a changed word in a table, would train every network of the pipeline again.
         """
         return import_module("stages.notebook.plot_history").plot_history(self)
 

@@ -97,19 +97,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a training does besides; the weights are the same.
+    """What has no effect on the weights: what a training writes, whom it calls, and what it runs in.
 
     Attributes
     ----------
-    checkpoint : a file written after every epoch. If it is of the same training, that is taken up again and
-        ends with the weights that it would have had without the break. In another process it is known by how
-        ``augment`` prints: a functools.partial does so in the same way, a lambda does not
+    checkpoint : a file written after every epoch. If it is of the same training, that goes on from there, and ends
+        with the weights that it would have had without the break. ``augment`` is compared by its ``repr``: that of a
+        functools.partial is the same in another process, that of a lambda is not
     on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
         and the number of its rows that were right
     on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
         (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
-    parallel : processes or threads, which the replicas run in. Unless said, what is faster here, or threads if the
-        caller is not the main thread. While processes are at it, no other thread of the caller may multiply matrices:
+    parallel : processes or threads, which the replicas run in. Unless given, what is faster here, or threads if the
+        caller is not the main thread. With processes no other thread of the caller may multiply matrices meanwhile:
         a process forked at that moment waits for ever for a lock of the matrix library
     """
 

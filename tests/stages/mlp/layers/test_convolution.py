@@ -198,10 +198,10 @@ def test_a_window_larger_than_the_image_is_one_over_all_of_it(pooling: str) -> N
         ({"pool": 0}, "pool = 0"),
         ({"pooling": "median"}, "pooling must be one of max, average"),
         ({"kernel": (3, 3, 3)}, "one for all convolutions or one for each"),
-        ({"image": (-9, -8)}, r"image=\(-9, -8\) is none of 72 values"),
-        ({"image": (72,)}, r"image=\(72,\) is none of 72 values"),
-        ({"image": None}, "image=None is none of 72 values"),
-        ({"image": (8, 8)}, r"image=\(8, 8\) is none of 72 values"),
+        ({"image": (-9, -8)}, r"image must be the height and width of 72 pixels, not \(-9, -8\)"),
+        ({"image": (72,)}, r"image must be the height and width of 72 pixels, not \(72,\)"),
+        ({"image": None}, r"image must be the height and width of 72 pixels, not None"),
+        ({"image": (8, 8)}, r"image must be the height and width of 72 pixels, not \(8, 8\)"),
     ],
 )
 def test_filters_that_make_no_sense_are_refused(wrong: dict, told: str) -> None:
