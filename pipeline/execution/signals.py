@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,15 +34,16 @@ class _Stop:
 
     def ask_again(self) -> None:
         """See to it that KeyboardInterrupt is raised once more: it was where Python passes over every exception."""
-        self._last = -SAME_WISH
+        self._last = inf  # not here, where it would be lost again: a thread may take long to start
         threading.Thread(target=self._ask, daemon=True).start()
+        self._last = -SAME_WISH
 
     def _ask(self) -> None:
         """Send the main thread signals until it deals with one: it may begin a long wait right after the first."""
         main = threading.main_thread().ident
         while True:
             time.sleep(AGAIN)
-            if main is None or self._last >= 0 or signal.getsignal(signal.SIGINT) is not self:
+            if main is None or 0 <= self._last < inf or signal.getsignal(signal.SIGINT) is not self:
                 return
             signal.pthread_kill(main, signal.SIGINT)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,6 +43,27 @@ def test_a_signal_that_comes_in_a_finaliser_comes_again(
         wait_for_it()
     assert capfd.readouterr().err == ""
     assert sys.unraisablehook is before
+
+
+def test_nor_is_it_lost_if_it_comes_while_the_thread_that_repeats_it_starts(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a busy machine the thread has sent the signal before its start returns."""
+    sent, send = threading.Event(), signal.pthread_kill
+
+    def send_and_tell(thread: int, number: int) -> None:
+        send(thread, number)
+        sent.set()
+
+    class SlowToStart(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            sent.wait(PATIENCE)
+
+    monkeypatch.setattr("signal.pthread_kill", send_and_tell)
+    monkeypatch.setattr("threading.Thread", SlowToStart)
+    test_a_signal_that_comes_in_a_finaliser_comes_again(signal.SIGTERM, capfd)
+    assert sent.is_set()
 
 
 def test_other_exceptions_that_are_lost_are_shown_as_ever() -> None:
