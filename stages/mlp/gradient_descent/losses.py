@@ -47,6 +47,7 @@ class SoftmaxCrossEntropy:
         of_true_class = np.add.reduce(self.T, axis=1)  # its shifted logit, (m,)
         np.exp(Z, out=self.E)
         self.total = np.add.reduce(self.E, axis=1, keepdims=True)
+        # Each T sums to 1, so -sum(T log softmax(Z)) = log(sum(exp(Z))) - sum(T Z).
         loss = -(1 - self.smoothing) * float(np.add.reduce(of_true_class))
         if self.smoothing:
             loss -= self.smoothing / Z.shape[1] * float(np.add.reduce(Z, axis=None))

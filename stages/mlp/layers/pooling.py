@@ -28,7 +28,8 @@ class Pooling(ABC):
 
     def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
         self.window, self.maps_out = window, maps.pooled(window)
-        self.X = self.dX = maps.batch(m, dtype)
+        self.X: Floats  # the batch, kept from forward to backward
+        self.dX = maps.batch(m, dtype)
         self.Y = self.maps_out.batch(m, dtype)
 
     @abstractmethod
@@ -59,7 +60,7 @@ class MaxPooling(Pooling):
 
     def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
         super().__init__(maps, window, m, dtype)
-        self.dX = maps.batch(m, dtype)
+        # Of each window: whether its largest value is still to be found, and whether it is at the place looked at.
         self.is_open, self.is_largest = np.empty((2, *self.Y.shape), bool)
 
     def pool(self, X: Floats, Y: Floats) -> Floats:
