@@ -63,7 +63,9 @@ class PatchGrid:
         At place p of a line, column j of the kernel lies on pixel stride * p + j - border.
         """
         width, found = self.maps.width, []
-        for offset in range(-self.border, self.kernel - self.border):
+        for column in range(self.kernel):
+            offset = column - self.border  # of its pixel at place 0
+            # The first place whose pixel is 0 or more, and the first whose pixel is `width` or more: both rounded up.
             first = max(0, -(offset // self.stride))
             stop = max(first, min(self.n_places, -((offset - width) // self.stride)))
             pixel = self.stride * first + offset

@@ -23,7 +23,7 @@ class Dense:
         self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
         self.X: Floats  # (m, n_in): the batch, kept from forward to backward
         self.Y = np.empty((m, n_out), W.dtype)
-        self.dX = np.empty((0 if first else m, n_in), W.dtype)
+        self.dX = np.empty((0 if first else m, n_in), W.dtype)  # empty where nobody asks for it
 
     def forward(self, X: Floats) -> Floats:
         self.X = X
