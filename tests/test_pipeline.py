@@ -66,7 +66,7 @@ def project(finished: Path, tmp_path: Path) -> Path:
 
 
 def test_without_data_the_sample_is_used_and_said_so_loudly_and_recorded(tmp_path: Path) -> None:
-    result = invoke(tmp_path, "run", "all")
+    result = invoke(tmp_path, "run", "all", *QUICK)
     assert result.stderr.count("BUNDLED SAMPLE") == 2
     assert "sample test score" in result.stdout
     receipts = [json.loads((tmp_path / f"artifacts/{stage}/receipt.json").read_text()) for stage in EVERYTHING]

@@ -52,7 +52,7 @@ def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_p
     try:
         driver = DRIVER.format(
             backend="local" if kind == "local" else "dask",
-            scheduler=cluster.has(2, toy.code) if cluster else None,
+            scheduler=cluster.has(1, toy.code) if cluster else None,
             numbers=str(numbers),
             function=f"{toy.package}.jobs:work",
             scratch=str(toy.work),
