@@ -140,6 +140,17 @@ def shortage(error: BaseException) -> PipelineError | None:
     return None
 
 
+def no_thread() -> PipelineError | None:
+    """Return what to tell if no further thread can be started: OpenBLAS then sends this process what Ctrl-C does."""
+    from threading import Thread
+
+    try:
+        Thread(target=int).start()
+    except RuntimeError as error:
+        return shortage(error)
+    return None
+
+
 def refused_by_system(error: Exception) -> PipelineError | None:
     """Return what to tell if the system refuses to work on a file, as one behind a link that cannot be followed."""
     if not isinstance(error, OSError) or not error.filename or not error.strerror:

@@ -12,7 +12,16 @@ import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
 from pipeline.cli.usage import told_as_ours
-from pipeline.errors import SHOW_WHERE, ConfigError, PipelineError, nearest, refused_by_system, shortage, shortened
+from pipeline.errors import (
+    SHOW_WHERE,
+    ConfigError,
+    PipelineError,
+    nearest,
+    no_thread,
+    refused_by_system,
+    shortage,
+    shortened,
+)
 from pipeline.exit_codes import ExitCode
 
 # name -> what runs it, imported when it is called or listed; the project adds its own in stages.COMMANDS
@@ -100,6 +109,8 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             what = "the last good artifacts are in place, and the same command takes up what was unfinished"
             with uninterrupted():
+                if refused := no_thread():
+                    self._end(ctx, refused.lines(), ExitCode.FAILED)
                 self._end(ctx, [f"interrupted; {what}"], ExitCode.INTERRUPTED)
         except BrokenPipeError:
             ctx.exit(ExitCode.FAILED)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import threading
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from toy_project import Recorder, Toy
@@ -53,3 +55,25 @@ def test_too_little_memory_to_tell_of_too_little_memory_is_no_traceback(monkeypa
     monkeypatch.setattr(Commands, "invoke", no_memory)
     result = CliRunner().invoke(main, ["runs"])
     assert (result.exit_code, result.exc_info and result.exc_info[0]) == (1, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("is_limited", "code", "told"),
+    [(True, 1, "error: no further thread or process can be started"), (False, 130, "error: interrupted")],
+)
+def test_a_matrix_library_that_gets_no_thread_and_interrupts_is_no_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, *, is_limited: bool, code: int, told: str
+) -> None:
+    """OpenBLAS sends itself SIGINT where ``ulimit -u`` lets it start none."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(click.Group, "invoke", interrupt)
+    if is_limited:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    result = CliRunner().invoke(main, ["runs"])
+    assert (result.exit_code, result.stderr.startswith(told)) == (code, True)
