@@ -185,13 +185,27 @@ def _start_trackers() -> None:
             pass
 
     for trackers in (pythons, lokys):
-        pipe = trackers.getfd()  # starts it
+        with _no_warnings_of_children():  # they warn of whatever they remove behind a killed process
+            pipe = trackers.getfd()  # starts it
         pid = trackers._resource_tracker._pid  # noqa: SLF001 - no other way to learn it
         if pid is None:  # it is the tracker of the process that started this one
             continue
         with suppress(OSError):  # not on Linux: only there the other end of a pipe can be opened
             ours = os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_CLOEXEC)
             threading.Thread(target=stand_in, args=(pid, ours), daemon=True).start()
+
+
+@contextmanager
+def _no_warnings_of_children() -> Iterator[None]:
+    """Start Python in the block as one that shows no warnings."""
+    earlier = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if earlier is not None:
+            os.environ["PYTHONWARNINGS"] = earlier
 
 
 def _begin_process(parent: int) -> None:
@@ -202,7 +216,8 @@ def _begin_process(parent: int) -> None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         os._exit(1)
 
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    with suppress(RuntimeError):  # no further thread is allowed: the job will say so
+        threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _ignore(text: str) -> None:
