@@ -17,6 +17,8 @@ from pipeline.sweep.files import settings_toml
 from stages import STAGES
 from stages.presets import PRESETS
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 TINY = tuple(f"--set={setting}" for setting in ("train.hidden=[8]", "train.epochs=2", "train.replicas=1"))
 GRID = ("--grid", "train.learning_rate=1e30,2e-2", "--folds", "2", "--set", "train.processes=2")
 

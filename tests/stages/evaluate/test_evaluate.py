@@ -17,6 +17,8 @@ from stages.evaluate.parameters import EvaluateParameters
 from stages.ingest.documents import DataSource
 from stages.shared.documents import encode_document
 
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
 HEIGHT, WIDTH = 3, 5
 
 
