@@ -90,6 +90,25 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
             assert not is_used(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other}))
 
 
+def test_rows_that_are_to_be_warped_are_warped_with_batches_of_one_too() -> None:
+    X, Y = rows(5, 12, 3)
+    warped: list[int] = []
+
+    class Recorder:
+        def warp(self, X: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:  # noqa: ARG002 - it draws nothing
+            warped.append(len(X))
+            out[...] = X
+
+        def forget(self) -> None:
+            pass
+
+    network = Network(Architecture(12, 3, (5,)))
+    network.initialise(np.random.default_rng(0))
+    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", replicas=1)
+    fit(network, Dataset(X, Y), recipe, augment=Recorder)
+    assert warped == [1] * 10
+
+
 def test_the_tutorials_initial_weights() -> None:
     network = Network(Architecture(784, 10, (256, 64), dtype="float64"))
     network.initialise(np.random.default_rng(0), "tutorial")
