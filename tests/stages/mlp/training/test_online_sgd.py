@@ -10,7 +10,7 @@ from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.data.shuffling import generator
 from stages.mlp.training.epoch_loop import EpochLoop
-from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD
+from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -88,6 +88,22 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
         assert is_used(SEED)
         for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
             assert not is_used(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other}))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "recipe"),
+    [
+        ({"dropout": 0.1}, {}),
+        ({"batch_norm": True}, {}),
+        ({"filters": (2,), "image": (3, 4)}, {}),
+        ({}, {"weight_decay": 0.1}),
+        ({}, {"optimiser": "adam"}),
+    ],
+)
+def test_it_is_not_used_for_what_it_would_leave_out(architecture: dict, recipe: dict) -> None:
+    plain = {"batch_size": 1, "optimiser": "sgd"}
+    assert suits_online(Architecture(12, 3), Recipe(**plain))
+    assert not suits_online(Architecture(12, 3, **architecture), Recipe(**plain | recipe))
 
 
 def test_rows_that_are_to_be_warped_are_warped_with_batches_of_one_too() -> None:
