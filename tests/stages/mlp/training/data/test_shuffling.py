@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.mlp import Architecture, Dataset, Network, Recipe, fit, predict_proba
+from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit, predict_proba
 from stages.mlp.arrays import forget_pages
 from stages.mlp.training.data.shuffling import RUN_ROWS, rows_of_window, shuffled
 
@@ -89,5 +89,9 @@ def test_going_through_a_large_file_does_not_keep_it_in_memory(tmp_path: Path, m
     np.testing.assert_array_equal(P, predict_proba(network, X))
     fit(network, Dataset(mapped, Y), Recipe(epochs=1, window_mib=2), validation=Dataset(mapped, Y))
     assert resident_file_kib() - before < 20 * 1024 * 1.9  # 64 chunks of 512 rows a thread, and no more
+    resident: list[int] = []
+    options = RunOptions(on_step=lambda *_: resident.append(resident_file_kib()))
+    fit(network, Dataset(mapped, Y), Recipe(epochs=1, window_mib=2, replicas=1), options=options)
+    assert max(resident) - before < 20 * 1024  # training holds windows, and not the file's pages
     forget_pages(X)  # an ordinary array is left alone
     assert X.any()
