@@ -52,6 +52,6 @@ def write_onnx(path: Path, model: Model) -> int:
         with replacing(path) as file:
             file.write(content)
     except OSError as error:
-        _, hint = disk_full(error) or ("", "")
+        _, hint = disk_full(error) or ("", "name another file with --export")
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
     return len(content)

@@ -63,7 +63,7 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
             else:
                 write_parquet(file, columns, list(records), classes)
     except OSError as error:
-        _, hint = disk_full(error) or ("", "")
+        _, hint = disk_full(error) or ("", "name another file with --output")
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
 
 

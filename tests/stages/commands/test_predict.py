@@ -363,6 +363,25 @@ def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, mon
     assert len((sample_copy / "answers.csv").read_text().splitlines()) == 360
 
 
+@pytest.mark.parametrize(
+    "words", [("predict", TEST, "--output"), ("model", "--export")], ids=lambda words: str(words[0])
+)
+def test_an_output_that_the_system_refuses_is_told_of_with_what_to_do(
+    sample_copy: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is immutable (chattr +i), which nobody can see before."""
+
+    def refuse(path: Path, target: Path) -> None:  # noqa: ARG001 - as it is called
+        raise PermissionError(1, "Operation not permitted", str(target))
+
+    option, file = words[-1], "out.onnx" if words[0] == "model" else "out.csv"
+    monkeypatch.setattr(Path, "replace", refuse)
+    result = CliRunner().invoke(main, [*map(str, words), str(sample_copy / file), "-C", str(sample_copy)])
+    assert result.exit_code == 1
+    assert f"error: {file} cannot be written: Operation not permitted" in result.stderr
+    assert f"hint:  name another file with {option}" in result.stderr
+
+
 def test_a_link_that_cannot_be_followed_is_told_of(sample_run: Path, tmp_path: Path) -> None:
     (tmp_path / "far.csv").symlink_to("a" * 300)
     assert "far.csv cannot be read: File name too long" in predict(sample_run, str(tmp_path / "far.csv"), code=1).stderr
