@@ -13,6 +13,8 @@ from toy_project import Recorder, Toy
 
 from pipeline.cli import main
 from pipeline.cli.group import Commands
+from pipeline.errors import StageError
+from pipeline.execution.memory_limit import LEAST
 
 GIB = 2**30
 
@@ -25,7 +27,18 @@ def notices(toy: Toy, limit: int, patch: pytest.MonkeyPatch) -> list[str]:
     return recorder.notices
 
 
-@pytest.mark.parametrize("limit", [200 * 2**20, 2 * GIB])
+def test_a_limit_under_which_no_run_comes_to_its_end_is_refused_and_only_if_there_is_something_to_do(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StageError, match=r"too little memory is allowed: the limit is 0\.2 GiB") as caught:
+        notices(toy, 200 * 2**20, monkeypatch)
+    assert "ulimit -v" in caught.value.hint
+    monkeypatch.undo()
+    toy.run("all")
+    assert notices(toy, 200 * 2**20, monkeypatch) == []
+
+
+@pytest.mark.parametrize("limit", [LEAST, 2 * GIB])
 def test_a_low_limit_is_told_before_anything_runs_and_only_then(
     toy: Toy, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
