@@ -7,6 +7,7 @@ is done. Processes are joblib's; each maps the arrays' files, and none copies th
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -24,6 +25,7 @@ from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
 from pipeline.task import JobContext, JobsRequest, Progress
 
+PROGRESS, RESULTS = "progress", "results"  # folders of what jobs write
 SEMAPHORES = 32  # more than joblib's processes need, however many they are
 FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its parent
@@ -67,7 +69,9 @@ class LocalWorkers:
                 delayed(_in_another_process)(request.function, name, job, request.arrays, request.scratch, folder)
                 for name, job in request.jobs.items()
             ]
-            with self._watching(folder, len(request.jobs)), _ended_behind():
+            (folder / PROGRESS).mkdir()
+            (folder / RESULTS).mkdir()
+            with self._watching(folder / PROGRESS, len(request.jobs)), _ended_behind():
                 with _out_of_reach():
                     results = Parallel(
                         n_jobs=count,
@@ -77,7 +81,9 @@ class LocalWorkers:
                         initargs=(os.getpid(),),
                     )(calls)
                 try:
-                    yield from results
+                    for name in results:
+                        result = (folder / RESULTS / name).read_bytes()
+                        yield name, pickle.loads(result)  # noqa: S301 - from our own process, in a folder of our own
                 except TerminatedWorkerError as error:
                     raise StageError(
                         "a process that did a part of the work was killed from outside, or ran out of memory",
@@ -128,16 +134,22 @@ def _no_semaphores() -> str:
 
 
 def _in_another_process(
-    function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, reports: Path
-) -> tuple[str, Any]:
-    """Do a job in a process of its own, which writes into a file how far it is."""
+    function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, folder: Path
+) -> str:
+    """Do a job in a process of its own, which writes into files how far it is and its result; return its name.
+
+    What joblib sends back is short. A process that is killed in the middle of a long result leaves the others waiting
+    for the pipe, and the first one for the rest.
+    """
     import_from_source(function)
 
     def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
         os.pwrite(file.fileno(), f"{done}\t{total}\t{unit}\t{note}".ljust(200)[:200].encode(), 0)
 
-    with (reports / name).open("wb") as file:
-        return name, resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _ignore))
+    with (folder / PROGRESS / name).open("wb") as file:
+        result = resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _ignore))
+    (folder / RESULTS / name).write_bytes(pickle.dumps(result))
+    return name
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from toy_project import Toy
 from pipeline.errors import DataError, StageError
 from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.task import JobsRequest
-from pipeline.workers.local import FROM_TERMINAL, LocalWorkers, _begin_process
+from pipeline.workers.local import FROM_TERMINAL, PROGRESS, RESULTS, LocalWorkers, _begin_process, _in_another_process
 
 
 class Told:
@@ -315,3 +315,15 @@ def test_a_process_that_may_start_no_thread_does_its_job_or_says_so_itself(monke
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     _begin_process(os.getpid())
+
+
+def test_what_is_sent_through_a_pipe_is_short_however_long_the_result(toy: Toy) -> None:
+    """A process that is killed in the middle of a long one would leave all others waiting."""
+    toy.edit("jobs.py", "return job * int(array.sum()), type(array).__name__, os.getpid()", "return b'x' * 10**6")
+    place = toy.work / "numbers.npy"
+    np.save(place, np.arange(10))
+    for folder in (PROGRESS, RESULTS):
+        (toy.work / folder).mkdir()
+    sent = _in_another_process(f"{toy.package}.jobs:work", "a", 1, {"numbers": place}, toy.work, toy.work)
+    assert sent == "a"
+    assert {name: len(result) for name, result in run(toy, {"a": 1, "b": 2}, most=2)} == {"a": 10**6, "b": 10**6}
