@@ -8,8 +8,8 @@ import numpy as np
 
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.parallel.replica import Replica
-from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.data.shuffling import Window, generator
+from stages.mlp.training.training import Training
 
 
 class Batches:

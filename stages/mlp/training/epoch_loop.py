@@ -14,11 +14,12 @@ from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica, Shared
 from stages.mlp.training.batches import Batches
-from stages.mlp.training.checkpoint import Training, save_checkpoint
+from stages.mlp.training.checkpoint import save_checkpoint
 from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError, RunOptions
+from stages.mlp.training.training import Training
 from stages.mlp.training.validation import Validation
 
 

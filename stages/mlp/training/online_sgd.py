@@ -20,8 +20,8 @@ from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.layers.activations import ACTIVATIONS
-from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.recipe import Recipe
+from stages.mlp.training.training import Training
 
 BLOCK_ROWS = 64
 

@@ -16,7 +16,8 @@ from small_trainings import EVERYTHING, RECIPE, make_network, problem, run
 
 from stages.mlp import Dataset, Epoch, Recipe, RunOptions, fit
 from stages.mlp.archive import read_arrays, write_arrays
-from stages.mlp.training.checkpoint import Training, load_checkpoint, save_checkpoint
+from stages.mlp.training.checkpoint import load_checkpoint, save_checkpoint
+from stages.mlp.training.training import Training
 
 SHORT = Recipe(epochs=2, batch_size=64, ema=0.9)
 

@@ -32,8 +32,8 @@ from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE, State, When
 from stages.mlp.layers.activations import ACTIVATIONS
-from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.online_sgd import BLOCK_ROWS
+from stages.mlp.training.training import Training
 
 
 def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> None:

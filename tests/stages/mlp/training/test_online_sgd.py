@@ -7,10 +7,10 @@ import pytest
 
 from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 from stages.mlp.parallel.threads import Threads
-from stages.mlp.training.checkpoint import Training
 from stages.mlp.training.data.shuffling import generator
 from stages.mlp.training.epoch_loop import EpochLoop
 from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
+from stages.mlp.training.training import Training
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
