@@ -1,0 +1,232 @@
+"""`pipeline upload`, with a program in Kaggle's place: what is not sent, and what is said then."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from made_kaggle import Kaggle, answer
+from made_upload import QUICK, SENT, listing, logged, run_upload
+
+from pipeline.cli import main
+from pipeline.errors import StageError
+from stages.commands.upload import checked, destination, upload
+from stages.commands.upload.checked import require_ids
+from stages.ingest.sources.leakage import NOTE
+
+pytestmark = pytest.mark.usefixtures("no_charts_in_module")
+
+
+REFUSALS = {
+    "no credentials": (
+        answer("Authentication required to call the Kaggle API.\n", code=1),
+        "does not know who you are",
+    ),
+    "rules": (answer(says="403 - Forbidden - Permission 'competitions.participate' was denied", code=1), "rules"),
+    "quota": (
+        answer(says="Submission not allowed: Your team has used its submission allowance (5 of 5).", code=1),
+        "no more submissions today",
+    ),
+    "no network": (
+        answer(says="ConnectionError: Max retries exceeded with url: /v1 (Failed to resolve 'api.kaggle.com')", code=1),
+        "Kaggle cannot be reached",
+    ),
+    "not sent, with exit code 0": (answer("Could not submit to competition"), "Kaggle's program did not send it"),
+    "interrupted, with exit code 0": (answer("User cancelled operation\n"), "User cancelled operation"),
+    "killed": (answer("halfway", code=-9), "killed by signal 9"),
+    "something new": (answer(says="\x1b[31mno\x1b[0m", code=3), "\\x1b[31mno\\x1b[0m"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_says_what_to_do_and_nothing_counts_as_sent(kaggle: Kaggle, project: Path, case: str) -> None:
+    refusal, message = REFUSALS[case]
+    kaggle.will("submit", refusal)
+    stderr = run_upload(project, code=1).stderr
+    assert message in stderr
+    assert stderr.count("error:") == 1
+    assert "hint:" in stderr
+    assert logged(project) == []
+    assert len(kaggle.calls) == 1
+
+
+def test_a_client_that_hangs_is_stopped_and_the_person_is_told_to_look(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "UPLOAD_SECONDS", 0.05)
+    kaggle.will("submit", answer(hangs=True))
+    stderr = run_upload(project, code=1).stderr
+    assert "did not end within 0.05 seconds" in stderr
+    assert "see whether it has arrived, https://www.kaggle.com/competitions/digit-recognizer/submissions" in stderr
+    assert logged(project) == []
+
+
+def test_a_list_that_hangs_or_cannot_be_read_fails_nothing_since_it_was_sent(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "LIST_SECONDS", 0.05)
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", answer(hangs=True))
+    assert "did not end within 0.05 seconds" in run_upload(project).stderr
+    monkeypatch.setattr(destination, "LIST_SECONDS", 60.0)
+    kaggle.will("submissions", answer("id;score\n5;0.98932\n"))
+    stderr = run_upload(project).stderr
+    assert "the list of submissions cannot be read" in stderr
+    assert "https://www.kaggle.com/competitions/digit-recognizer/submissions" in stderr
+    assert [entry["value"] for entry in logged(project)] == [None]
+
+
+def test_a_submission_that_kaggle_cannot_score_is_an_error(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    kaggle.will("submissions", listing(project, "", "SubmissionStatus.ERROR"))
+    assert "Kaggle could not score the submission" in run_upload(project, code=1).stderr
+
+
+def test_no_secret_is_shown(kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "not-for-your-eyes")
+    says = (
+        "Unknown: token not-for-your-eyes, KGAT_0123abcd, {'key': 'fedcba98'}, https://up.example/x?signature=fedcba98"
+    )
+    kaggle.will("submit", answer(says=says, code=1))
+    stderr = run_upload(project, code=1).stderr
+    assert "Unknown: token [hidden]" in stderr
+    for secret in ("not-for-your-eyes", "0123abcd", "fedcba98"):
+        assert secret not in stderr
+
+
+def test_without_the_program_the_ways_to_get_it_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    monkeypatch.setattr(sys, "executable", str(project / "python"))
+    stderr = run_upload(project, code=2).stderr
+    assert "python -m pip install kaggle six" in stderr
+    assert "artifacts/submit/submission.csv in a browser" in stderr
+
+
+def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    stderr = run_upload(project, "--set", "train.epochs=3", code=1).stderr
+    assert "the submission is not up to date (train: " in stderr
+    assert "train.epochs" in stderr
+    (project / "pipeline.toml").unlink()
+    told = run_upload(project, code=1).stderr
+    assert "not up to date" in told
+    assert "hint:  pipeline upload -m MESSAGE --like 1 sends this one; pipeline run all makes it anew" in told
+    kaggle.will("submit", SENT, SENT)
+    run_upload(project, "--no-wait", "--like", "1")
+    run_upload(project, "--no-wait", "--force", *QUICK)  # the settings that it was made with
+    assert len(kaggle.calls) == 2
+
+
+def test_what_is_damaged_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    path = (project / "artifacts/submit/submission.csv").resolve()
+    path.write_bytes(path.read_bytes().replace(b"\n1,", b"\n1,", 1)[:-2] + b"0\n")
+    stderr = run_upload(project, code=1).stderr
+    assert "the result of submit is damaged" in stderr
+    assert "pipeline run submit" in stderr
+    assert kaggle.calls == []
+
+
+def test_without_a_submission_the_command_that_makes_one_is_named(kaggle: Kaggle, tmp_path: Path) -> None:
+    assert "pipeline run submit" in run_upload(tmp_path, code=1).stderr
+    assert kaggle.calls == []
+
+
+def test_what_is_changed_while_it_is_checked_is_not_sent(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit(*_: object) -> str:
+        path = (project / "artifacts/submit/submission.csv").resolve()
+        path.write_bytes(path.read_bytes()[:-2] + b"0\n")
+        return ""
+
+    monkeypatch.setattr(checked, "why_stale", edit)
+    assert "the submission was changed meanwhile" in run_upload(project, code=1).stderr
+    assert kaggle.calls == []
+
+
+def test_what_is_changed_while_the_person_is_asked_is_sent_as_it_was(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = (project / "artifacts/submit/submission.csv").resolve()
+    before = path.read_bytes()
+    monkeypatch.setattr(upload, "require_consent", lambda: path.write_bytes(b"edited"))
+    kaggle.will("submit", SENT)
+    run_upload(project, "--no-wait", yes=False)
+    assert kaggle.sent == before
+
+
+def test_an_interrupt_while_it_is_sent_says_that_nobody_knows(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(destination, "call", interrupted)
+    assert "whether it was sent is not known: see https://www.kaggle.com/" in run_upload(project, code=130).stderr
+    assert (logged(project), kaggle.calls) == ([], [])
+
+
+def test_a_temporary_folder_that_is_not_there_is_told_of(
+    kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(project / "nowhere"))
+    stderr = run_upload(project, code=1).stderr
+    assert "no temporary folder can be made: No such file or directory" in stderr
+    assert "TMPDIR" in stderr
+    assert kaggle.calls == []
+
+
+def test_the_samples_submission_is_not_sent(kaggle: Kaggle, sample_copy: Path) -> None:
+    stderr = run_upload(sample_copy, code=1).stderr
+    assert "the submission of the bundled sample" in stderr
+    assert "pipeline fetch" in stderr
+    assert kaggle.calls == []
+
+
+def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, project: Path) -> None:
+    (project / "data" / NOTE).write_text("as MNIST does")
+    told = run_upload(project, code=1).stderr
+    assert "not up to date" in told
+    assert "hint:  pipeline run all makes it anew" in told  # no settings would do
+    assert CliRunner().invoke(main, ["run", "submit", "--quiet", "-C", str(project)]).exit_code == 0
+    stderr = run_upload(project, code=1).stderr
+    assert "was trained on Kaggle's own test images" in stderr
+    assert "hint:" in stderr
+    run_upload(project, "--force", code=1)  # there is no way around it
+    assert kaggle.calls == []
+
+
+def test_ids_are_those_of_the_test_set(kaggle: Kaggle, project: Path) -> None:
+    kaggle.will("submit", SENT)
+    renumbered = ("--set", "submit.first_id=0")
+    assert CliRunner().invoke(main, ["run", "submit", "--quiet", *renumbered, "-C", str(project)]).exit_code == 0
+    run_upload(project, "--no-wait", *renumbered)
+    assert kaggle.sent is not None
+    assert kaggle.sent.splitlines()[1].startswith(b"0,")
+    expected = [str(number) for number in range(1, 1001)]
+    require_ids(expected, expected)
+    with pytest.raises(StageError, match=r"it has 999 rows, and the test set has 1,000"):
+        require_ids(expected[1:], expected)
+    with pytest.raises(StageError) as told:
+        require_ids(expected[::-1], expected)
+    assert "row 0 has 1000 for 1, row 1 has 999 for 2, " in told.value.what
+    assert "and 995 more" in told.value.what
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "told"),
+    [
+        (("--competition", "../x"), "m", "not the name of a competition"),
+        ((), "", "the message is empty"),
+        ((), "-f", "begins with '-'"),
+    ],
+)
+def test_words_that_kaggles_program_would_not_understand_are_refused(
+    kaggle: Kaggle, tmp_path: Path, words: tuple[str, ...], message: str, told: str
+) -> None:
+    result = CliRunner().invoke(main, ["upload", f"--message={message}", *words, "-C", str(tmp_path)])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert kaggle.calls == []
