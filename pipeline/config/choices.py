@@ -61,10 +61,19 @@ def is_text(kind: Any) -> bool:
     return kind is str
 
 
+def may_be_text(kind: Any) -> bool:
+    """Whether a text is one of the values that a setting of this type may have."""
+    if get_origin(kind) in {Annotated, Union, UnionType}:
+        return any(map(may_be_text, get_args(kind)))
+    return kind is str
+
+
 def item_type(kind: Any) -> Any:
     """Return the type of each item of a list of any length; None if a setting of this type is no such list."""
     if get_origin(kind) is Annotated:
         return item_type(get_args(kind)[0])
+    if get_origin(kind) in {Union, UnionType}:
+        return next(filter(None, map(item_type, get_args(kind))), None)
     return get_args(kind)[0] if get_origin(kind) is tuple else None
 
 

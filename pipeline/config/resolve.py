@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.config.choices import choices, is_text, item_type, setting_type, unknown_choice
+from pipeline.config.choices import choices, is_text, item_type, may_be_text, setting_type, unknown_choice
 from pipeline.config.layers import (
     FILE_NAME,
     PREFIX,
@@ -191,8 +191,15 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
 
 
 def _as_text(setting: Setting, stage: Stage) -> Any:
-    """The value of a setting. If the setting can only be a text, what looks like a number is read as a text."""
+    """The value of a setting. If the setting can only be a text, what looks like a number is read as a text.
+
+    A list of texts may be written without quotes and brackets on the command line, where a shell takes quotes away.
+    """
     kind, value = setting_type(stage.parameters, setting.key), setting.value
+    if isinstance(value, str) and value and setting.written is not None and may_be_text(item_type(kind)):
+        is_quoted = value != setting.written.strip()
+        items = value.removeprefix("[").removesuffix("]").split(",")
+        value = [value] if is_quoted else [parse_value(item) for item in items]
     if isinstance(value, list) and is_text(item_type(kind)):
         return [str(item) if type(item) in {int, float} else item for item in value]
     if not is_text(kind) or value is None or isinstance(value, str | list | dict):

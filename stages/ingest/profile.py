@@ -49,14 +49,19 @@ class ImageSet(Document, frozen=True):
     duplicate_rows: Count
 
 
+MOST_OUTSIDE = 0.2  # of the range of the training pixels; what goes further beyond it is another range
+
+
 def differences(images: ImageSet, training: ImageSet, name: str) -> tuple[str, ...]:
     """How the images of ``name`` differ from the training images so much that predictions may be wrong: sentences."""
-    (_, largest), (_, largest_training) = images.pixel_range, training.pixel_range
+    (smallest, largest), (smallest_training, largest_training) = images.pixel_range, training.pixel_range
+    extent = largest_training - smallest_training
+    is_outside = max(largest - largest_training, smallest_training - smallest) > MOST_OUTSIDE * extent
+    ranges = (
+        f"go from {smallest} to {largest}, those of the training images from {smallest_training} to {largest_training}"
+    )
     found = (
-        (
-            max(largest, largest_training) > 2 * min(largest, largest_training),
-            f"the pixels of {name} go up to {largest}, those of the training images up to {largest_training}",
-        ),
+        (is_outside or largest_training > 2 * largest, f"the pixels of {name} {ranges}"),
         (
             images.is_dark_on_light != training.is_dark_on_light,
             f"the images of {name} are {polarity(images)}, the training images {polarity(training)}",

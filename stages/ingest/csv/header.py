@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NUMBERED_PIXEL = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
 GRID_PIXEL = re.compile(r"(.*?)(\d{1,5})(\D+)(\d{1,5})(\D*)", re.ASCII)
 ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls a column without a name
+FIRST_ROW_NUMBERS = {"X", "...1"}  # what R's read.csv and readr call it, where it is the first
 EXAMPLES = 5
 
 
@@ -49,7 +50,7 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
     row_numbers = [
         name
         for index, name in enumerate(names)
-        if (ROW_NUMBERS.fullmatch(name) or (name == "" and index == 0))
+        if (ROW_NUMBERS.fullmatch(name) or (index == 0 and may_number_rows(name, first_row)))
         and name not in {*special, *parameters.leave_out}
     ]
     left_out = {*parameters.leave_out, *row_numbers}
@@ -69,6 +70,11 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
         shape=shape,
         row_numbers=tuple(row_numbers),
     )
+
+
+def may_number_rows(name: str, first_row: bytes) -> bool:
+    """Whether the first column has row numbers: it has no name, or the one that R gives it, and begins with 0 or 1."""
+    return name == "" or (name in FIRST_ROW_NUMBERS and cell_of(first_row, 0) in {"0", "1"})
 
 
 def read_pixel_names(

@@ -169,6 +169,27 @@ def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, 
     assert caught.value.hint.startswith(f"{hint}it means: ")
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("a", ("a",)),
+        ("[a]", ("a",)),
+        ("a,b c", ("a", "b c")),
+        ("[a, 7]", ("a", "7")),
+        ('"a,b"', ("a,b",)),
+        ('["a,b"]', ("a,b",)),
+        ("[]", ()),
+    ],
+)
+def test_a_list_of_texts_may_be_written_without_brackets_and_quotes(
+    tmp_path: Path, value: str, names: tuple[str, ...]
+) -> None:
+    """A shell takes the quotes away."""
+    stage = replace(STAGES[0], parameters=TextsParameters)
+    config = load_config([stage], {}, tmp_path, preset=None, sets=(f"load.names={value}",), environment={})
+    assert config.values("load")["names"] == list(names)
+
+
 def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="do not fit together: it cannot both fail and wait") as caught:
         load(tmp_path, "[total]\nfails = true", sets=("total.waits=true",))

@@ -103,7 +103,7 @@ def test_a_size_that_is_not_that_of_the_names_is_refused(ingest: Ingest) -> None
         ingest({"train.csv": with_pixels_named(TRAIN, GRID), "test.csv": with_pixels_named(TEST, GRID)}, height=4)
 
 
-@pytest.mark.parametrize("name", ["", '""', "Unnamed: 0", "Unnamed: 0.1"])
+@pytest.mark.parametrize("name", ["", '""', "Unnamed: 0", "Unnamed: 0.1", "X", "...1"])
 def test_row_numbers_that_pandas_or_r_left_are_passed_over_with_a_warning(
     ingest: Ingest, tmp_path: Path, name: str
 ) -> None:
@@ -112,6 +112,20 @@ def test_row_numbers_that_pandas_or_r_left_are_passed_over_with_a_warning(
     assert_read(tmp_path)
     assert ids_of(tmp_path) == {"ImageId": [1, 2, 3, 4, 5]}
     assert sum("row numbers that pandas or R leave there" in warning for warning in outcome.warnings) == 2
+
+
+def test_a_first_column_x_that_does_not_count_from_0_or_1_is_refused(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match="'X' is neither the label, the id, nor a pixel"):
+        ingest({"train.csv": with_column(TRAIN, "X", numbers(TRAIN, 5)), "test.csv": TEST})
+
+
+def test_a_last_column_without_a_name_can_be_left_out(ingest: Ingest, tmp_path: Path) -> None:
+    train = with_column(TRAIN, "", [""] * 12, at=17)
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    assert error.value.hint.endswith('to leave it out, set ingest.leave_out = [""]')
+    ingest({"train.csv": train, "test.csv": TEST}, leave_out=("",))
+    assert_read(tmp_path)
 
 
 def test_row_names_of_r_are_passed_over_though_they_are_texts_in_quotes(ingest: Ingest, tmp_path: Path) -> None:

@@ -136,8 +136,10 @@ ROW = ",".join(["5"] * 785)
         ("digits.txt", f"{HEADER}\n{ROW}\n".encode("utf-16")),
         ("zip.all", b"6.0000 " + b"-1.0000 0.6310 " * 9),
         ("images", b"\0\0\x08\x03\0\0\xea\x60"),
+        ("mnist.scale", b"5 " + b" ".join(b"%d:0.0117" % number for number in range(153, 173))),
+        ("a1a", b"-1 " + b"3:1 11:1 14:1 19:1 " * 5 + b"\n+1 5:1\n"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Path, name: str, content: bytes) -> None:
     put(tmp_path / "data", name)
