@@ -17,8 +17,9 @@ Made by `docs/write_configuration.py` from each stage's `parameters.py`; a test 
 
 Settings come from five places, the later winning: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
 `PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
-`--set train.epochs=5`. Values are TOML; in the last two quotes around a text may be left out, and `none` unsets a
-value. `pipeline config` shows what holds, and where each value came from.
+`--set train.epochs=5`. Values are TOML. In the last two, quotes around a text may be left out, brackets around a
+list of texts too (`source,usage`), and `none` unsets a value. `pipeline config` shows what holds, and where each value
+came from.
 
 `--like 3` takes the settings of run 3, as `pipeline runs` lists it, or of the last one with `--like -1`. Then only
 `--set` changes them; `pipeline.toml` and the environment do not apply.

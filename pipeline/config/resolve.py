@@ -193,20 +193,29 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
 def _as_text(setting: Setting, stage: Stage) -> Any:
     """The value of a setting. If the setting can only be a text, what looks like a number is read as a text.
 
-    A list of texts may be written without quotes and brackets on the command line, where a shell takes quotes away.
+    A list of texts may be a single one without brackets; and on the command line, where a shell takes quotes away,
+    several without quotes.
     """
     kind, value = setting_type(stage.parameters, setting.key), setting.value
-    if isinstance(value, str) and value and setting.written is not None and may_be_text(item_type(kind)):
-        is_quoted = value != setting.written.strip()
-        items = value.removeprefix("[").removesuffix("]").split(",")
-        value = [value] if is_quoted else [parse_value(item) for item in items]
-    if isinstance(value, list) and is_text(item_type(kind)):
-        return [str(item) if type(item) in {int, float} else item for item in value]
+    item = item_type(kind)
+    if may_be_text(item) and isinstance(value, str | int | float) and (value != "" or is_text(item)):
+        value = _items(setting, item)
+    if isinstance(value, list) and is_text(item):
+        return [str(each) if type(each) in {int, float} else each for each in value]
     if not is_text(kind) or value is None or isinstance(value, str | list | dict):
         return value
     if setting.written is not None:
         return setting.written.strip()
     return str(value) if type(value) in {int, float} else value
+
+
+def _items(setting: Setting, item: Any) -> list[Any]:
+    """The items, of type ``item``, of a list that is not written as one of TOML: ``source``, ``[source, usage]``."""
+    written = (setting.written or "").strip()
+    if setting.written is None or (isinstance(setting.value, str) and setting.value != written):  # it has quotes
+        return [setting.value]
+    words = [word.strip() for word in written.removeprefix("[").removesuffix("]").split(",")]
+    return words if is_text(item) else [parse_value(word) for word in words]
 
 
 def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:

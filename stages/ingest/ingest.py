@@ -196,8 +196,8 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
     lines = {"train": train.read_header(), "test": test.read_header()}
     if parameters.has_header:
         layouts = {
-            "train": read_layout(lines["train"], train.name, parameters, train.next_line),
-            "test": read_layout(lines["test"], test.name, parameters, test.next_line),
+            "train": read_layout(lines["train"], train.name, parameters, train.next_lines),
+            "test": read_layout(lines["test"], test.name, parameters, test.next_lines),
         }
     else:
         n_columns = {

@@ -120,8 +120,8 @@ def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParame
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
     if parameters.has_header:
-        layout = read_layout(line, raw.name, parameters, raw.next_line)
-        if layout.label is not None and cell_of(raw.next_line, layout.names.index(layout.label)) == "":
+        layout = read_layout(line, raw.name, parameters, rows := raw.next_lines)
+        if rows and layout.label is not None and cell_of(rows[0], layout.names.index(layout.label)) == "":
             layout = replace(layout, label=None)  # a column without labels
     else:
         n_columns = len(header_cells(line, raw.name))

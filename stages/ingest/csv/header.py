@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 NUMBERED_PIXEL = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
 GRID_PIXEL = re.compile(r"(.*?)(\d{1,5})(\D+)(\d{1,5})(\D*)", re.ASCII)
 ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls a column without a name
-FIRST_ROW_NUMBERS = {"X", "...1"}  # what R's read.csv and readr call it, where it is the first
+ROW_NUMBERS_IN_R = re.compile(r"X1?|X\.\d+|\.\.\.1|row[._]?names?|rn", re.ASCII)  # read.csv, readr, tibble, data.table
 EXAMPLES = 5
 
 
-def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first_row: bytes = b"") -> Layout:
-    """The layout that the header ``line`` of ``file`` declares; ``first_row`` is the line below it, if it is known.
+def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows: Sequence[bytes] = ()) -> Layout:
+    """The layout that the header ``line`` of ``file`` declares; ``rows`` are the first lines below it, if known.
 
     Raises
     ------
@@ -39,7 +39,8 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
         The line is no header, or a column is doubled, missing, misnamed, surplus or out of place.
     """
     names = header_cells(line, file)
-    if line.startswith(b'"') and first_row.startswith(b'"') and len(row_cells(first_row)) == len(names) + 1:
+    first = rows[0] if rows else b""
+    if line.startswith(b'"') and first.startswith(b'"') and len(row_cells(first)) == len(names) + 1:
         names.insert(0, "")  # R's write.table names the rows, and leaves their column out of the header
     if looks_like_data(names):
         hint = "set ingest.has_header = false"
@@ -50,8 +51,7 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
     row_numbers = [
         name
         for index, name in enumerate(names)
-        if (ROW_NUMBERS.fullmatch(name) or (index == 0 and may_number_rows(name, first_row)))
-        and name not in {*special, *parameters.leave_out}
+        if holds_row_numbers(names, index, rows) and name not in {*special, *parameters.leave_out}
     ]
     left_out = {*parameters.leave_out, *row_numbers}
     columns = [index for index, name in enumerate(names) if name not in left_out]
@@ -72,9 +72,24 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, first
     )
 
 
-def may_number_rows(name: str, first_row: bytes) -> bool:
-    """Whether the first column has row numbers: it has no name, or the one that R gives it, and begins with 0 or 1."""
-    return name == "" or (name in FIRST_ROW_NUMBERS and cell_of(first_row, 0) in {"0", "1"})
+def holds_row_numbers(names: Sequence[str], column: int, rows: Sequence[bytes]) -> bool:
+    """Whether a column, counted from 0, is one of row numbers or row names that pandas or R left there.
+
+    A name that R gives counts only if the cells of ``rows`` count up: it might be somebody's own, or a pixel's.
+    """
+    name = names[column]
+    if ROW_NUMBERS.fullmatch(name):
+        return True
+    if column or names[1:2] in (["X2"], ["...2"]):  # the first of pixels that R has named
+        return False
+    return name == "" or (bool(ROW_NUMBERS_IN_R.fullmatch(name)) and count_up(rows, column))
+
+
+def count_up(rows: Sequence[bytes], column: int) -> bool:
+    """Whether the cells of a column, counted from 0, are 0, 1, 2, ... or 1, 2, 3, ..."""
+    cells = [cell_of(row, column) for row in rows]
+    counted = [[str(number) for number in range(first, first + len(cells))] for first in (0, 1)]
+    return bool(cells) and cells in counted
 
 
 def read_pixel_names(
@@ -140,7 +155,11 @@ def require_no_strangers(
     if not close:
         named = [*(pixels[each] for each in strangers), *parameters.leave_out]  # what is left out already stays so
         shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in named[:EXAMPLES])
-        hint += f"; to leave it out, set ingest.leave_out = [{shown}{', ...' if len(named) > EXAMPLES else ''}]"
+        listed = f"[{shown}{', ...' if len(named) > EXAMPLES else ''}]"
+        hint += "; to leave it out, "
+        if "" in named:  # a shell takes quotes off, and of [""] nothing would be left
+            hint += f"use --set 'ingest.leave_out={listed}' or "
+        hint += f"set ingest.leave_out = {listed}"
     raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
 
 

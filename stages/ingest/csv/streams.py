@@ -23,6 +23,8 @@ from stages.shared.messages import FileName
 BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory
 LONGEST_LINE = 4 * 2**20  # bytes; the header of images of 512 x 512 (pixel0 to pixel262143) still fits
 
+LOOKED_AT = 100  # rows, to see what a column of the header holds
+
 LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
 
 DOWNLOAD_AGAIN = "download the file again"
@@ -112,9 +114,10 @@ class RawCsv:
         return line
 
     @property
-    def next_line(self) -> bytes:
-        """The line after the header, or as much of it as has been read."""
-        return self.held_back.partition(b"\n")[0]
+    def next_lines(self) -> list[bytes]:
+        """The first lines after the header, at most ``LOOKED_AT``: whole ones, or the beginning of the only one."""
+        first, *others = self.held_back.split(b"\n", LOOKED_AT)
+        return [line.removesuffix(b"\r") for line in (first, *others[:-1]) if line]
 
     def put_back(self, line: bytes) -> None:
         """Hand out ``line``, the one that ``read_header`` gave, again as data."""

@@ -31,12 +31,12 @@ PICTURES = re.compile("png|jpe?g|gif|bmp|webp|tiff?|pgm")
 NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
 
 # What archives, tables and arrays begin with, and how a table is known that is text: sixteen cells, as many as the
-# pixels of 4 x 4, that are numbers or end in one. In libsvm's form, a cell is 153:0.0117.
+# pixels of 4 x 4, that are numbers or end in one. A cell may be written as 153:0.07, as libsvm does, or 1.0e+02.
 STARTS = (
     *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
     *(b"PAR1", b"\x93NUMPY", b"\x89HDF", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\0\0\x08\x01", b"\0\0\x08\x03"),
 )
-CELLS = re.compile(rb"(?:[\w.:+\"'-]{0,20}\d[\"']?[,;\t ] ?){16}")
+CELLS = re.compile(rb"(?:[\w.:+\"'-]{0,40}\d[\"']?[,;|\s]\s{0,10}){16}")
 LOOKED_AT = 2**16  # bytes of a file whose name says nothing
 
 

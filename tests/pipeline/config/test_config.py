@@ -179,6 +179,13 @@ def test_a_list_without_brackets_is_shown_with_them(tmp_path: Path, value: str, 
         ('"a,b"', ("a,b",)),
         ('["a,b"]', ("a,b",)),
         ("[]", ()),
+        ("7", ("7",)),
+        ("1.10", ("1.10",)),
+        ("007,7", ("007", "7")),
+        ("true", ("true",)),
+        ("2026-11-27", ("2026-11-27",)),
+        ("", ("",)),
+        ('[""]', ("",)),
     ],
 )
 def test_a_list_of_texts_may_be_written_without_brackets_and_quotes(
@@ -188,6 +195,20 @@ def test_a_list_of_texts_may_be_written_without_brackets_and_quotes(
     stage = replace(STAGES[0], parameters=TextsParameters)
     config = load_config([stage], {}, tmp_path, preset=None, sets=(f"load.names={value}",), environment={})
     assert config.values("load")["names"] == list(names)
+
+
+@pytest.mark.parametrize(("written", "names"), [('"a, b"', ["a, b"]), ("7", ["7"]), ('["a"]', ["a"])])
+def test_a_single_text_in_the_file_is_a_list_of_one(tmp_path: Path, written: str, names: list[str]) -> None:
+    (tmp_path / "pipeline.toml").write_text(f"[load]\nnames = {written}")
+    config = load_config([replace(STAGES[0], parameters=TextsParameters)], {}, tmp_path, sets=(), environment={})
+    assert config.values("load")["names"] == names
+
+
+def test_a_list_of_texts_is_nothing_else(tmp_path: Path) -> None:
+    stage = replace(STAGES[0], parameters=TextsParameters)
+    for value in ("none", "{a = 1}", "[[1]]"):
+        with pytest.raises(ConfigError, match="names cannot be"):
+            load_config([stage], {}, tmp_path, sets=(f"load.names={value}",), environment={})
 
 
 def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) -> None:

@@ -123,9 +123,37 @@ def test_a_last_column_without_a_name_can_be_left_out(ingest: Ingest, tmp_path: 
     train = with_column(TRAIN, "", [""] * 12, at=17)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
-    assert error.value.hint.endswith('to leave it out, set ingest.leave_out = [""]')
+    assert error.value.hint.endswith("""use --set 'ingest.leave_out=[""]' or set ingest.leave_out = [""]""")
     ingest({"train.csv": train, "test.csv": TEST}, leave_out=("",))
     assert_read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["X", "X.1", "X1", "...1", "rowname", "row.names", "rn"])
+def test_row_numbers_that_r_gives_a_name_are_passed_over_if_they_count_up(
+    ingest: Ingest, tmp_path: Path, name: str
+) -> None:
+    train, test = with_column(TRAIN, name, numbers(TRAIN, 1)), with_column(TEST, name, numbers(TEST, 1))
+    outcome = ingest({"train.csv": train, "test.csv": test})
+    assert_read(tmp_path)
+    assert ids_of(tmp_path) == {"ImageId": [1, 2, 3, 4, 5]}
+    assert sum(f"column '{name}' is passed over" in warning for warning in outcome.warnings) == 2
+
+
+@pytest.mark.parametrize("cells", [["1"] * 12, [*numbers(TRAIN)[:-1], ""], [*numbers(TRAIN)[:-2], "x", "y"]])
+def test_a_first_column_x_that_does_not_count_up_is_refused(ingest: Ingest, cells: list[str]) -> None:
+    cells.append("12")  # the last row is not looked at, since it may have been read in part only
+    with pytest.raises(DataError, match="'X' is neither the label, the id, nor a pixel"):
+        ingest({"train.csv": with_column(f"{TRAIN}{ROWS[0]}\n", "X", cells), "test.csv": TEST})
+
+
+@pytest.mark.parametrize("prefix", ["X", "..."])
+def test_the_first_of_pixels_that_r_named_is_no_column_of_row_numbers(
+    ingest: Ingest, tmp_path: Path, prefix: str
+) -> None:
+    names = [f"{prefix}{number}" for number in range(1, 17)]
+    train, test = with_pixels_named(TRAIN, names), with_pixels_named(TEST, names)
+    ingest({"train.csv": train, "test.csv": "\n".join([*test.splitlines()[:1], *("1" + ",9" * 15,) * 2]) + "\n"})
+    assert pixels_of(tmp_path, "test")[0] == [1, *[9] * 15]
 
 
 def test_row_names_of_r_are_passed_over_though_they_are_texts_in_quotes(ingest: Ingest, tmp_path: Path) -> None:

@@ -138,8 +138,13 @@ ROW = ",".join(["5"] * 785)
         ("images", b"\0\0\x08\x03\0\0\xea\x60"),
         ("mnist.scale", b"5 " + b" ".join(b"%d:0.0117" % number for number in range(153, 173))),
         ("a1a", b"-1 " + b"3:1 11:1 14:1 19:1 " * 5 + b"\n+1 5:1\n"),
+        ("mnist.scale", b"5 " + b" ".join(b"%d:0.011764705882352941" % pixel for pixel in range(153, 180))),
+        ("digits.txt", b"1.170000000000000000e+02 " * 64),  # as numpy.savetxt writes
+        ("digits.txt", b"   0  12 255" * 28),
+        ("digits.txt", b"5|0|128|255|0" * 28),
+        ("trainingDigits/0_13.txt", b"00000000000001111000000000000000\r\n" * 32),
     ],
-    ids=range(12),
+    ids=range(17),
 )
 def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Path, name: str, content: bytes) -> None:
     put(tmp_path / "data", name)
