@@ -1,8 +1,26 @@
-"""Text from outside, made fit to be shown on a terminal."""
+"""Text from outside, made fit to be shown on a terminal, and to be written as UTF-8."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+SURROGATES = re.compile("[\ud800-\udfff]")  # Python has one in place of each byte of a name that is not UTF-8
+
+
+def readable(text: str) -> str:
+    r"""Return a text with ``\xe9`` for a byte that is not UTF-8, so that it can be printed and written."""
+    return SURROGATES.sub(lambda found: _escaped(found[0]), text)
+
+
+def readable_json(document: str) -> str:
+    """Return a document of JSON whose texts are readable; one with a surrogate in it is none that others read."""
+    return SURROGATES.sub(lambda found: _escaped(found[0]).replace("\\", "\\\\"), document)
+
+
+def _escaped(surrogate: str) -> str:
+    number = ord(surrogate)
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else f"\\u{number:04x}"
 
 
 def visible(text: str) -> str:
@@ -13,7 +31,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(map(_visible_character, text))
+    return "".join(map(_visible_character, readable(text)))
 
 
 def _visible_character(character: str) -> str:

@@ -266,6 +266,22 @@ def test_the_preset_of_the_tutorial_tells_of_every_thousand_steps(project: Path)
     assert "step 1,000" in result.stderr
 
 
+def test_a_zip_and_a_folder_whose_names_are_no_utf8_go_through(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        (folder / "data").mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    with zipfile.ZipFile(folder / "data" / os.fsdecode(b"d\xe9.zip"), "w") as archive:
+        for name in ("train.csv", "test.csv"):
+            archive.write(project / "data" / name, name)
+    assert ran(run(folder, "all", *QUICK)) == EVERYTHING
+    assert ran(run(folder, "all", *QUICK)) == []
+    assert r"data/d\xe9.zip" in invoke(folder, "why", "ingest/train.parquet").stdout
+    assert invoke(folder, "verify").exit_code == 0
+    assert json.loads((folder / "artifacts/ingest/source.json").read_text())["source"] == r"data/d\xe9.zip"
+
+
 needs_kaggles_files = pytest.mark.skipif(
     "DIGIT_RECOGNIZER_ZIP" not in os.environ, reason="DIGIT_RECOGNIZER_ZIP does not name Kaggle's digit-recognizer.zip"
 )

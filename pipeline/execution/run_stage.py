@@ -29,6 +29,7 @@ from pipeline.stage import Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.task import Outcome, Progress, Source, Sources, Task, file_identity
+from pipeline.visible import readable
 from pipeline.workers.backends import make_workers
 
 UNDECLARED = "let the stage's function write what its list of outputs names"
@@ -88,9 +89,9 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
             work=run.work,
             outputs=outputs,
             figures=dict(outcome.figures),
-            warnings=tuple(outcome.warnings),
-            origin=run.origin,
-            notice="\n".join(filter(None, [run.notice, outcome.notice])),
+            warnings=tuple(map(readable, outcome.warnings)),  # so that it equals what will be read back
+            origin=readable(run.origin),
+            notice=readable("\n".join(filter(None, [run.notice, outcome.notice]))),
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 3),
             environment=loaded_environment(),

@@ -17,6 +17,7 @@ from typing import IO, Any, Generic, TypeVar
 
 from pipeline.errors import StoreError, disk_full
 from pipeline.files.safe_files import replacing
+from pipeline.visible import readable_json
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class LineLog(Generic[T]):
     def append(self, folder: Path, entry: Mapping[str, Any]) -> None:
         """Add an entry, with one call, under the kernel's lock on the file; raises StoreError."""
         path = folder / self.file_name
-        data = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        data = readable_json(json.dumps(entry, ensure_ascii=False)).encode() + b"\n"
         try:
             while not _append(path, data):
                 pass

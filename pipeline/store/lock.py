@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError
+from pipeline.visible import readable_json
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)  # what the text in the lock's file may lead to
 MOST_BYTES = 1 << 20  # of a command's words, and more than the system lets one have
@@ -50,7 +51,8 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
                 f"this file system has no locks: {error.strerror}", where=str(path.parent), hint=ANOTHER_FILE_SYSTEM
             ) from error
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        _write(descriptor, json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv), "since": since}))
+        about = {"pid": os.getpid(), "command": " ".join(sys.argv), "since": since}
+        _write(descriptor, readable_json(json.dumps(about, ensure_ascii=False)))
         yield
         _write(descriptor, "")
     finally:
@@ -65,7 +67,7 @@ def _write(descriptor: int, text: str) -> None:
     with suppress(OSError):
         if os.fstat(descriptor).st_nlink == 1:
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text.encode("utf-8", "backslashreplace"), 0)
+            os.pwrite(descriptor, text.encode(), 0)
 
 
 def current_writer(path: Path) -> str | None:

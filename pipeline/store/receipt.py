@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.figures import AnyFigure, read_figure
 from pipeline.fingerprint.values import digest
+from pipeline.visible import readable_json
 
 FORMAT = 1
 LOCATION = "location"  # an entry among a work's sources: where the raw files lie
@@ -126,9 +127,9 @@ def to_json(receipt: Receipt) -> bytes:
     body = {"format": FORMAT, **asdict(receipt)}
     body["key"] = receipt.work.key
     body["figures"] = list(body["figures"].items())  # pairs keep the order in which the stage reported them
-    plain = json.loads(json.dumps(body))
+    plain = json.loads(readable_json(json.dumps(body, ensure_ascii=False)))
     plain["seal"] = digest(["receipt", plain])
-    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def from_json(data: bytes) -> Receipt:

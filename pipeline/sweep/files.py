@@ -19,7 +19,7 @@ from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
-from pipeline.visible import visible
+from pipeline.visible import readable, visible
 from pipeline.write_toml import setting_text, toml_text
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def write_files(
             place.mkdir(parents=True, exist_ok=True)
         for path, text in contents.values():
             with replacing(path) as file:
-                file.write(text.encode(errors="backslashreplace"))
+                file.write(readable(text).encode())
     except OSError as error:
         _, what_to_do = disk_full(error) or ("", "run the sweep again")
         hint = f"{what_to_do}; its trials are kept"

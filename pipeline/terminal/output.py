@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.visible import visible
+from pipeline.visible import readable_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +62,9 @@ def print_json(value: object) -> None:
     import json  # most commands print none
 
     is_unicode = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=not is_unicode)
+    text = readable_json(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+    if not is_unicode:
+        text = json.dumps(json.loads(text), indent=2)
     print(re.sub(UNSAFE_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: T201 - JSON is of several lines
 
 

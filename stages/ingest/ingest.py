@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
 from pipeline.task import Outcome, Task
+from pipeline.visible import readable
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.header import header_cells, read_layout
@@ -42,7 +43,7 @@ from stages.ingest.profile import KAGGLE_HEADER, Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 from stages.ingest.sources.leakage import NOTICE, notice_of_shared
 from stages.shared.documents import encode_document
-from stages.shared.messages import counted, readable, shortened
+from stages.shared.messages import counted, shortened
 from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 LONGEST_SHOWN = 40  # characters of a name or value from a file
@@ -27,11 +26,6 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 def is_or_are(n: int) -> str:
     """The verb for ``n`` things."""
     return "is" if n == 1 else "are"
-
-
-def readable(name: str) -> str:
-    r"""The name of a file with bytes that are not UTF-8 as ``\xe9``, so that it can be printed and written."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:

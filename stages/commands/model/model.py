@@ -30,9 +30,9 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     whole model is written to a file: it takes raw pixels and gives the probability of every class, and the label.
     """
     from pipeline.terminal import output
+    from pipeline.visible import readable
     from stages.commands.current_model import require_model, tell_if_stale
     from stages.commands.model.write_onnx import require_output, write_onnx
-    from stages.shared.messages import readable
 
     project = place.load()
     path = require_output(export, place.base, place.artifacts) if export else None

@@ -96,7 +96,8 @@ def tell_predictions(
 ) -> None:
     """Print the predictions, or how many were written to ``output``, how many labels agree, and the warnings."""
     from pipeline.terminal.output import echo, notify, print_json
-    from stages.shared.messages import counted, readable
+    from pipeline.visible import readable
+    from stages.shared.messages import counted
 
     if as_json:
         rows = [record for each in predictions for record in each.records(model.classes)]

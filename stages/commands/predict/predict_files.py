@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.task import Source
+from pipeline.visible import readable
 from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input
@@ -31,7 +32,7 @@ from stages.ingest.profile import differences
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels, Probabilities
 from stages.shared.documents import Label
-from stages.shared.messages import counted, readable
+from stages.shared.messages import counted
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.planning.current_result import Current
+from pipeline.visible import readable
 from stages.commands.id_and_label import Submission, read_columns, require_labels
 from stages.evaluate.metrics import count_confusion, wilson_interval
 from stages.ingest.csv.ids import require_distinct
@@ -20,7 +21,7 @@ from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import Indices
 from stages.shared.documents import read_document
-from stages.shared.messages import FileName, counted, readable, shortened
+from stages.shared.messages import FileName, counted, shortened
 
 LABEL = "label"
 NAME_ANSWERS = (

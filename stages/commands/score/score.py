@@ -44,11 +44,11 @@ def score(
     from pipeline.history.scores import identify, record_score
     from pipeline.planning.current_result import find_current, require_current
     from pipeline.terminal.output import notify, print_json
+    from pipeline.visible import readable
     from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
     from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_two_files
-    from stages.shared.messages import readable
 
     project = place.load()
     target = require_csv(output, place.base, place.artifacts) if output else None
@@ -89,7 +89,7 @@ def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
     """What came out, as --json prints it; ``answers`` is the name of their file."""
     from dataclasses import asdict
 
-    from stages.shared.messages import readable
+    from pipeline.visible import readable
 
     return {
         "answers": readable(answers),
@@ -107,7 +107,8 @@ def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
 def print_result(result: Result, answers: Answers, name: str, output: str | None) -> None:
     """Print the accuracy, the confusion of classes, and the first wrong rows, or how many were written to a file."""
     from pipeline.terminal.output import echo, print_table
-    from stages.shared.messages import counted, readable
+    from pipeline.visible import readable
+    from stages.shared.messages import counted
 
     low, high = result.interval
     matched = f"matched by {answers.id_name}" if answers.id_name else "in the order of the rows"

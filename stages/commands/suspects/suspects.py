@@ -88,7 +88,8 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
 def tell_number(found: Found, most: int, output: str | None) -> None:
     """Say how many labels are probably wrong, where the others are, and how many rows were not judged."""
     from pipeline.terminal.output import echo, notify
-    from stages.shared.messages import counted, is_or_are, readable
+    from pipeline.visible import readable
+    from stages.shared.messages import counted, is_or_are
 
     n, n_confident = len(found.suspects), found.n_confident
     share = f" ({percent(n_confident / found.n_judged)})" if n_confident else ""

@@ -40,6 +40,12 @@ def test_a_line_torn_by_a_crash_is_passed_over_and_the_next_run_is_not_lost(
     assert read_runs(folder) == (make_run(1), make_run(3))
 
 
+def test_a_run_with_a_name_that_is_no_utf8_is_read_back_and_counted(tmp_path: Path) -> None:
+    append_run(tmp_path, make_run(1, command="pipeline run all -C caf\udce9", error="\udce9.zip is damaged"))
+    expected = make_run(1, command="pipeline run all -C caf\\xe9", error="\\xe9.zip is damaged")
+    assert (read_log(tmp_path).runs, read_log(tmp_path).passed_over, next_id(tmp_path)) == ((expected,), 0, 2)
+
+
 @pytest.mark.parametrize("line", [b"", b"\xff\xff", b"[]", b"3", b'{"id": 1}', b'{"id": 1, "newer": true}', b"{" * 9])
 def test_a_line_that_is_no_run_is_ignored(tmp_path: Path, line: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(line + b"\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,12 @@ RECEIPT = Receipt(
 
 def test_what_was_written_is_what_is_read() -> None:
     assert from_json(to_json(RECEIPT)) == RECEIPT
+
+
+def test_a_name_that_is_no_utf8_stands_in_a_receipt_that_all_can_read() -> None:
+    receipt = replace(RECEIPT, origin="data/\udce9.zip", warnings=("\udce9.zip: one",))
+    assert msgspec.json.decode(to_json(receipt))["warnings"] == ["\\xe9.zip: one"]
+    assert from_json(to_json(receipt)) == replace(receipt, origin="data/\\xe9.zip", warnings=("\\xe9.zip: one",))
 
 
 def test_equal_receipts_are_equal_bytes_with_sorted_keys() -> None:

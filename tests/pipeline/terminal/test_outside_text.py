@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
@@ -22,7 +23,7 @@ from pipeline.planning.staleness import Decision
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.terminal import output
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, draw_line
-from pipeline.visible import visible
+from pipeline.visible import readable, readable_json, visible
 
 HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"
 SHOWN = r"a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"
@@ -34,7 +35,22 @@ OBEYED = re.compile(
 def test_what_a_terminal_would_obey_is_written_as_an_escape() -> None:
     assert visible(HOSTILE) == SHOWN
     assert visible(SHOWN) == SHOWN
-    assert visible("\udcff\t") == r"\udcff\t"
+    assert visible("\udcff\t") == r"\xff\t"
+
+
+def test_a_byte_that_is_no_utf8_is_written_as_an_escape_in_json_too() -> None:
+    assert readable("caf\udce9 \ud800\n") == "caf\\xe9 \\ud800\n"
+    document = json.dumps({"caf\udce9": "\\ \udcff\n"}, ensure_ascii=False)
+    assert json.loads(readable_json(document)) == {"caf\\xe9": "\\ \\xff\n"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_json_of_names_that_are_no_utf8_can_be_read_by_all(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr("sys.stdout", stream)
+    output.print_json({"file": "\udce9.png", "city": "K\xf6ln"})
+    stream.flush()
+    assert msgspec.json.decode(stream.buffer.getvalue()) == {"file": "\\xe9.png", "city": "K\xf6ln"}
 
 
 @pytest.mark.parametrize("text", ["größer", "数字", "7\N{NO-BREAK SPACE}%", "🙂", "a'\"\\b", ""])
