@@ -21,8 +21,15 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        place = closed_folder(Path(error.filename or path)) if needed == "writable" else path.absolute()
+        named = [name for name in (error.filename2, error.filename) if name] or [
+            path
+        ]  # the second one: where to move it
+        folders = [closed_folder(Path(name)) for name in named]
+        closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
+        place = closed if needed == "writable" else path.absolute()
         hint = f"make {place} {needed}, or work in another folder with -C"
+        if error.errno == errno.ENOENT:
+            hint = "it was moved or removed meanwhile: run it again"
         if full := disk_full(error):
             reason, hint = full
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:

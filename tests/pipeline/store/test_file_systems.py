@@ -163,6 +163,35 @@ def test_the_folder_that_must_be_writable_is_named_by_its_whole_path(
     assert caught.value.hint.startswith(f"make {closed} writable, ")
 
 
+def test_the_folder_that_a_result_is_moved_into_is_named_if_that_one_is_closed(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = toy.artifacts / ".store/power"
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and access(path, mode))
+
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> None:
+        if target.parent == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path), None, str(target))
+        rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreError, match="cannot publish the artifacts: Permission denied") as caught:
+        toy.run("all")
+    assert caught.value.hint.startswith(f"make {closed} writable, ")
+
+
+def test_artifacts_that_are_moved_away_in_mid_run_are_not_to_be_made_writable(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.ENOENT))
+    with pytest.raises(StoreError, match="cannot publish the artifacts: No such file") as caught:
+        toy.run("all")
+    assert caught.value.hint == "it was moved or removed meanwhile: run it again"
+
+
 def test_a_lock_works_though_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lock"
     for call in ("ftruncate", "pwrite"):
