@@ -32,11 +32,13 @@ NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
 
 # What archives, tables and arrays begin with, and how a table is known that is text: sixteen cells, as many as the
 # pixels of 4 x 4, that are numbers or end in one. A cell may be written as 153:0.07, as libsvm does, or 1.0e+02.
+# A line of libsvm may be short, since it leaves out all zeros: a label, and two pixels or more.
 STARTS = (
     *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
     *(b"PAR1", b"\x93NUMPY", b"\x89HDF", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\0\0\x08\x01", b"\0\0\x08\x03"),
 )
 CELLS = re.compile(rb"(?:[\w.:+\"'-]{0,40}\d[\"']?[,;|\s]\s{0,10}){16}")
+LIBSVM = re.compile(rb"^[+-]?\d[\d.]* +\d+:[\d.e+-]+ +\d+:[\d.e+-]+(?: |\r?$)", re.MULTILINE)
 LOOKED_AT = 2**16  # bytes of a file whose name says nothing
 
 
@@ -128,7 +130,8 @@ def holds_data(path: Path) -> bool:
     except OSError:  # nobody can tell: it is not there, or may not be read
         return False
     is_tape = start[257:262] == b"ustar"
-    return start.startswith(STARTS) or is_tape or CELLS.search(start.replace(b"\0", b"")) is not None  # UTF-16 too
+    text = start.replace(b"\0", b"")  # UTF-16 too
+    return start.startswith(STARTS) or is_tape or any(form.search(text) for form in (CELLS, LIBSVM))
 
 
 def seems_unfinished(path: Path) -> bool:

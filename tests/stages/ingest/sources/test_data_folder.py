@@ -142,9 +142,11 @@ ROW = ",".join(["5"] * 785)
         ("digits.txt", b"1.170000000000000000e+02 " * 64),  # as numpy.savetxt writes
         ("digits.txt", b"   0  12 255" * 28),
         ("digits.txt", b"5|0|128|255|0" * 28),
+        ("mnist.scale", b"5 153:0.0117 154:0.07\n"),
+        ("mnist.scale", b"# as libsvm writes\r\n-1.0 3:1 4:2.5e-2 \r\n"),
         ("trainingDigits/0_13.txt", b"00000000000001111000000000000000\r\n" * 32),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Path, name: str, content: bytes) -> None:
     put(tmp_path / "data", name)
@@ -156,6 +158,7 @@ def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Pat
 def test_what_begins_as_prose_or_cannot_be_opened_is_no_data(tmp_path: Path) -> None:
     put(tmp_path / "data", "notes.txt", "LICENSE", "run.sh", "secret")
     (tmp_path / "data/notes.txt").write_text("Seen in 2024, 2025 and 2026: one, two, three, four.\n" * 99)
+    (tmp_path / "data/run.sh").write_text("2026-11-27 10:30 11:45\n5 of 8:30 and 9:30\n7 10:30\n")
     (tmp_path / "data/LICENSE").write_text("Permission is hereby granted, free of charge, to any person obtaining ...")
     os.mkfifo(tmp_path / "data/pipe")
     (tmp_path / "data/nowhere").symlink_to("nothing")
