@@ -231,7 +231,12 @@ def require_classes(train: FileContents, parameters: IngestParameters) -> None:
             if classes
             else f"{file} has no valid row"
         )
-        raise DataError(f"{what}: there is nothing to tell apart", where=file.path, hint="add rows of other classes")
+        hint = "add rows of other classes"
+        if not parameters.has_header:
+            hint += (
+                "; without a header the labels are the first column: if they stand elsewhere, give both files a header"
+            )
+        raise DataError(f"{what}: there is nothing to tell apart", where=file.path, hint=hint)
     few = [each for each in classes if each.rows < parameters.min_rows_per_class]
     if few:
         shown = []

@@ -132,6 +132,9 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
     tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
     if len(missing) == len(PAIR) and tables:
         hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
+    inner = {Path(name).name for name in held}
+    if all(inner & {f"{FILE_NAMES[name]}.gz", f"{FILE_NAMES[name]}.zip"} for name in missing):
+        hint = "unzip it, and put what it holds into data/: .csv.gz and .csv.zip are read there"
     return DataError(
         f"the zip {path.name} holds no {' and no '.join(FILE_NAMES[name] for name in missing)}; it holds {shown}",
         where=str(path),

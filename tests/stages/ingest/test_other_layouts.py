@@ -62,6 +62,13 @@ def test_the_label_is_read_wherever_it_stands(ingest: Ingest, tmp_path: Path, pl
     assert_read(tmp_path)
 
 
+def test_labels_behind_the_pixels_need_a_header(ingest: Ingest) -> None:
+    rows = "".join(f"0,{row.partition(',')[2]}\n" for row in ROWS)
+    with pytest.raises(DataError, match="the label 0: there is nothing to tell apart") as error:
+        ingest({"train.csv": rows, "test.csv": TEST.split("\n", 1)[1]}, has_header=False)
+    assert "if they stand elsewhere, give both files a header" in error.value.hint
+
+
 def test_an_id_behind_the_pixels_is_read_and_a_bad_cell_is_named_by_its_column(ingest: Ingest, tmp_path: Path) -> None:
     ids = [f"image {number}" for number in range(5)]
     test = with_column(TEST, "id", ids, at=16)

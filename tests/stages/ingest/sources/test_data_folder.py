@@ -64,6 +64,17 @@ def test_a_zip_that_is_called_as_one_file_and_holds_both_is_the_competitions(tmp
     assert found(tmp_path)["test"] == "data/train.csv.zip:test.csv"
 
 
+@pytest.mark.parametrize("ending", ["gz", "zip"])
+def test_a_zip_of_packed_files_is_to_be_unzipped_into_data(tmp_path: Path, ending: str) -> None:
+    put(tmp_path / "data", "digits.zip")
+    (tmp_path / "data/digits.zip").write_bytes(zipped(*(f"{name}.{ending}" for name in BOTH)))
+    with pytest.raises(DataError, match=r"digits\.zip holds no train\.csv and no test\.csv") as error:
+        find(tmp_path)
+    assert error.value.hint == "unzip it, and put what it holds into data/: .csv.gz and .csv.zip are read there"
+    put_zips(tmp_path / "data", *BOTH)
+    assert found(tmp_path)["train"] == "data/train.csv.zip:train.csv"
+
+
 def test_a_zip_for_one_file_asks_for_the_zip_of_the_other(tmp_path: Path) -> None:
     put_zips(tmp_path / "data", "train.csv")
     with pytest.raises(DataError, match=r"train\.csv\.zip holds no test\.csv; it holds train\.csv") as error:
