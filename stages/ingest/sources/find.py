@@ -134,7 +134,7 @@ def configured_path(name: str, path: str, folder: Path) -> Path:
         There is no such file, or no such home folder.
     """
     file = from_home(path, folder, f"ingest.{name}")
-    if not os.path.lexists(file):
+    if not path.strip() or not os.path.lexists(file):  # an empty path would be the folder itself
         raise ConfigError(
             f"ingest.{name} is set to {path!r}, and there is no such file",
             where=str(file),

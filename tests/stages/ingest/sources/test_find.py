@@ -140,6 +140,8 @@ def test_an_absolute_path_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_a_configured_path_that_does_not_exist_is_an_error_never_the_sample(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=rf"ingest\.{name} is set to 'gone\.csv'"):
         find(tmp_path, **{name: "gone.csv"})
+    with pytest.raises(ConfigError, match=rf"ingest\.{name} is set to '', and there is no such file"):
+        find(tmp_path, **{name: ""})
 
 
 @pytest.mark.parametrize(("present", "missing"), [BOTH, BOTH[::-1]])
