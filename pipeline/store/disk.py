@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import StoreError, disk_full
+from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.paths import leads_to_folder
+
+BEYOND_PERMISSIONS = {errno.EIO, errno.ESTALE}  # a disk that fails, a file system that went away
 
 
 @contextmanager
@@ -28,6 +30,8 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
         closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
         place = closed if needed == "writable" else path.absolute()
         hint = f"make {place} {needed}, or work in another folder with -C"
+        if error.errno in BEYOND_PERMISSIONS:
+            hint = ANOTHER_FILE_SYSTEM
         if error.errno == errno.ENOENT:
             hint = "it was moved or removed meanwhile: run it again"
         if full := disk_full(error):

@@ -38,7 +38,8 @@ class Store(Generations):
                 own_folder(folder)
             for folder in (self.root, self._inner, self._temporary, self._scratch):
                 if not os.access(folder, os.W_OK | os.X_OK):
-                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+                    number = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+                    raise OSError(number, os.strerror(number), str(folder))
             self._require_links()
 
     def _require_links(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from toy_project import Recorder, Toy, oracle
 
-from pipeline.errors import LockError, PipelineError, StageError, StoreError
+from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError, PipelineError, StageError, StoreError
 from pipeline.files.safe_files import replacing
 from pipeline.logs.run_log import read_runs
 from pipeline.store.lock import current_writer, writer_lock
@@ -98,8 +98,9 @@ def test_a_folder_that_nobody_may_list_takes_a_file_of_ones_own(
 
 def test_a_folder_that_fails_to_be_written_to_disk_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", refusing_folders(errno.EIO))
-    with pytest.raises(StoreError, match="cannot publish"):
+    with pytest.raises(StoreError, match="cannot publish") as caught:
         toy.run("all")
+    assert caught.value.hint == ANOTHER_FILE_SYSTEM
 
 
 def test_a_file_that_cannot_be_forced_to_disk_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,6 +240,18 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_any_work(
         toy.run("all", watcher=watcher)
     assert caught.value.where == str(closed)
     assert not watcher.began
+
+
+def test_a_file_system_that_is_read_only_is_told_as_such(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.run("all")
+    toy.settings = {"power.exponent": 3}
+    flags = [*os.statvfs(toy.artifacts)]
+    flags[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(flags))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreError, match="cannot write into the artifacts folder: Read-only file system") as caught:
+        toy.run("all")
+    assert caught.value.hint.endswith("or work in another folder with -C")
 
 
 def test_a_lock_that_may_not_be_opened_is_to_be_made_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
