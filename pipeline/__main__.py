@@ -18,10 +18,11 @@ def main() -> None:
 
 
 def leave_relative_folders() -> None:
-    """Import no module from the folder where one stands, here and in all processes that are started.
+    """Run nothing of the folder where one stands: no module, here and in all processes that are started; no program.
 
     Python puts that folder first on the path for ``python -m``, and wherever ``PYTHONPATH`` has an empty or relative
-    part: a file json.py or click.py there would be run. The folder of this package stays, wherever one stands.
+    part: a file json.py or click.py there would be run. The folder of this package stays, wherever one stands. In the
+    same way programs are looked for in ``PATH``, as by matplotlib ``fc-list`` and by the library of Python ``uname``.
     """
     home = _whole(f"{__file__}/../..")
     if sys.path and not sys.flags.safe_path and _whole(sys.path[0]) != home:
@@ -32,6 +33,9 @@ def leave_relative_folders() -> None:
         left = {_whole(part) for part in parts} - {_whole(part) for part in kept}
         sys.path[:] = [folder for folder in sys.path if _whole(folder) not in left]
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+    if variable := os.environ.get("PATH"):
+        programs = filter(os.path.isabs, variable.split(os.pathsep))
+        os.environ["PATH"] = os.pathsep.join(programs) or os.defpath  # an empty one would be the current folder
 
 
 def _whole(folder: str) -> str:

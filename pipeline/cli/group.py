@@ -163,8 +163,8 @@ def main(ctx: click.Context) -> None:
 
 def _tell_of_little_memory() -> None:
     """Tell of a limit of memory under which a library may end this process before an error can be shown."""
-    from pipeline.execution.memory_limit import ENOUGH_WITHOUT_RUN, memory_notice
+    from pipeline.execution.memory_limit import memory_notices
     from pipeline.terminal.output import notify_banner
 
-    if notice := memory_notice(ENOUGH_WITHOUT_RUN, "this command"):
+    for notice in memory_notices(is_run=False):
         notify_banner(notice)

@@ -1,39 +1,66 @@
-"""A limit of memory (``ulimit -v``) under which the libraries that stages use cannot work."""
+"""A limit of memory (``ulimit -v`` or ``-d``) under which the libraries that stages use cannot work."""
 
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pipeline.errors import StageError
 
-# Bytes of addresses. With fewer 4 of 106 runs on the sample came to their end. Arrow, which gets no thread then, ended
-# one in four without an error of ours, and waited for ever in one.
-LEAST = 5 * 2**28
-ENOUGH = 3 * 2**30  # bytes of addresses: NumPy's and Arrow's threads reserve far more than they fill
-ENOUGH_WITHOUT_RUN = 2**30  # for a command that only reads results
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many bytes this process may have of one kind of memory: ``number`` in ``resource``, ``option`` of ``ulimit``.
+
+    With fewer than ``least`` bytes no run comes to its end. With fewer than ``enough`` a run may not, and with fewer
+    than ``enough_without_run`` a command that only reads results may not.
+    """
+
+    number: int
+    option: str
+    least: int
+    enough: int
+    enough_without_run: int
 
 
-def memory_notice(enough: int = ENOUGH, doer: str = "a run") -> str:
-    """Say that this process is allowed fewer bytes of addresses than ``doer`` needs; nothing if they are enough.
+# With less than the least, 4 of 106 runs on the sample came to their end. Arrow, which gets no thread then, ended one
+# in four without an error of ours, and waited for ever in one.
+LIMITS = (
+    Limit(resource.RLIMIT_AS, "-v", 5 * 2**28, 3 * 2**30, 2**30),  # addresses: threads reserve more than they fill
+    Limit(resource.RLIMIT_DATA, "-d", 450 * 2**20, 2**30, 2**27),
+)
+
+
+def memory_notices(*, is_run: bool) -> list[str]:
+    """Say of each kind of memory that this process is allowed less than a run, or another command, needs.
 
     A library that gets no memory may end the process by itself. No error of ours can be shown then.
     """
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >= enough:
-        return ""
-    return (
-        f"The limit of memory is {limit / 2**30:.1f} GiB (ulimit -v), and {doer} needs up to {enough // 2**30}.\n"
+    return [
+        f"The limit of memory is {size / 2**30:.1f} GiB (ulimit {limit.option}), and "
+        f"{'a run' if is_run else 'this command'} needs up to {enough / 2**30:.2g}.\n"
         "A library may end it without an error message.\n"
-        "Raise the limit: ulimit -v unlimited"
-    )
+        f"Raise the limit: ulimit {limit.option} unlimited"
+        for limit, size in _limits()
+        if size < (enough := limit.enough if is_run else limit.enough_without_run)
+    ]
 
 
 def require_memory() -> None:
-    """Raise StageError if this process is allowed fewer bytes of addresses than any run needs."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < LEAST:
-        raise StageError(
-            f"too little memory is allowed: the limit is {limit / 2**30:.1f} GiB, and a run needs up to "
-            f"{ENOUGH // 2**30}",
-            hint="raise the limit: ulimit -v unlimited",
-        )
+    """Raise StageError if this process is allowed less memory than any run needs."""
+    for limit, size in _limits():
+        if size < limit.least:
+            raise StageError(
+                f"too little memory is allowed: the limit is {size / 2**30:.1f} GiB, and a run needs up to "
+                f"{limit.enough // 2**30}",
+                hint=f"raise the limit: ulimit {limit.option} unlimited",
+            )
+
+
+def _limits() -> Iterator[tuple[Limit, int]]:
+    """Each limit that is set, and its bytes."""
+    for limit in LIMITS:
+        size, _ = resource.getrlimit(limit.number)
+        if size != resource.RLIM_INFINITY:
+            yield limit, size

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import PipelineError, StoreError, SweepError
-from pipeline.execution.memory_limit import memory_notice, require_memory
+from pipeline.execution.memory_limit import memory_notices, require_memory
 from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
@@ -127,8 +127,9 @@ def run(
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
             require_log(store.root)
-            require_memory()
-            for notice in sorted({memory_notice(), *notices_of(snapshot)} - {""}):
+            if plan.runs:
+                require_memory()
+            for notice in sorted({*memory_notices(is_run=True), *notices_of(snapshot)}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
         result = RunResult()

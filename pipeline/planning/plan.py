@@ -29,6 +29,11 @@ class Plan:
         """Whether a run would change anything."""
         return any(decision.action in STALE for decision in self.decisions)
 
+    @property
+    def runs(self) -> bool:
+        """Whether a stage runs, or may run; else what was made earlier is at most restored."""
+        return any(decision.action in {Action.RUN, Action.MAY_RUN} for decision in self.decisions)
+
 
 def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
     """Decide for every stage, assuming nothing of results that are not there yet."""

@@ -97,8 +97,8 @@ def make_sweep(
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
     ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting has no bearing on the
-    metrics, if there is no such metric, or if no trial with one of the values has valid settings. A trial whose values
-    are right with others, and do not fit together, says so in its ``problem``.
+    metrics, if there is no such metric, or if a value is wrong alone and in every trial. A trial whose values are right
+    with others, and do not fit together, says so in its ``problem``.
     """
     metrics = ordered_metrics(objective.metrics, metric)
     concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in metrics))
@@ -122,7 +122,7 @@ def make_sweep(
                 seen.add(full)
                 trials.append(Trial(number, settings, config))
     sweep = Sweep(tuple(trials), metrics, objective.budget, (Rung(len(trials), 1),), configure)
-    _require_right_values(trials, problems)
+    _require_right_values(trials, problems, configure)
     budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
     if not halving:
         return sweep
@@ -131,15 +131,26 @@ def make_sweep(
     return replace(sweep, rungs=halving_rungs(len(budgets), min(budgets)))
 
 
-def _require_right_values(trials: Sequence[Trial], problems: Mapping[int, ConfigError]) -> None:
-    """Raise ConfigError for the first trial with a value that no trial has with valid settings, if there is any."""
-    right = {item for trial in trials if trial.config for item in setting_texts(trial.settings)}
+def _require_right_values(trials: Sequence[Trial], problems: Mapping[int, ConfigError], configure: Configure) -> None:
+    """Raise ConfigError for the first value that is wrong alone and in every trial, if there is any."""
+    right = {text for trial in trials if trial.config for text in setting_texts(trial.settings)}
     for trial in trials:
-        texts = setting_texts(trial.settings)
-        if not trial.config and not right.issuperset(texts):
+        if not trial.config and any(
+            text not in right and _is_wrong({name: value}, configure)
+            for text, (name, value) in zip(setting_texts(trial.settings), trial.settings.items(), strict=True)
+        ):
             error = problems[trial.number]
-            where = f"trial {trial.number} of {len(trials)}: {' '.join(texts)}"
+            where = f"trial {trial.number} of {len(trials)}: {' '.join(setting_texts(trial.settings))}"
             raise ConfigError(error.what, where=where, hint=error.hint) from error
+
+
+def _is_wrong(settings: Mapping[str, Any], configure: Configure) -> bool:
+    """Whether ``settings`` are not valid."""
+    try:
+        configure(settings)
+    except ConfigError:
+        return True
+    return False
 
 
 def ordered_metrics(metrics: Sequence[Metric], first: str | None) -> tuple[Metric, ...]:

@@ -35,6 +35,7 @@ NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
 # A line of libsvm may be short, since it leaves out all zeros: a label, and two pixels or more.
 STARTS = (
     *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
+    *(b"\x1f\x9d", b"ARROW1", b"FEA1"),
     *(b"PAR1", b"\x93NUMPY", b"\x89HDF", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\0\0\x08\x01", b"\0\0\x08\x03"),
 )
 CELLS = re.compile(rb"(?:[\w.:+\"'-]{0,40}\d[\"']?[,;|\s]\s{0,10}){16}")
@@ -65,7 +66,7 @@ def possible_data(data: Path) -> Iterator[Path]:
         if n_entries > MOST_ENTRIES:
             what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
             raise DataError(what, where=str(data), hint=SET_PATHS)
-        is_set = any(name.lower().startswith(PAIR) for name in folder.relative_to(data).parts)
+        is_set = any(name.lower().startswith(PAIR) or len(name) == 1 for name in folder.relative_to(data).parts)
         for entry in entries:
             path = folder / entry.name
             if path == data / ANSWERS:
@@ -109,7 +110,8 @@ def names_in(folder: Path) -> list[str]:
 def may_be_data(path: Path, *, is_set: bool) -> bool:
     """Whether a file may be data by its name, or else by its beginning.
 
-    Pictures are, if ``is_set`` says that a folder which they lie in is called as one of the two sets is.
+    Pictures are, if ``is_set`` says that a folder which they lie in is called as one of the two sets is, or by a single
+    letter or digit as the folder of a class.
     """
     ends, name = endings(path), path.name.lower()
     if any(map(NEITHER.fullmatch, ends[-1:])):

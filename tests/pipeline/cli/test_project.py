@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from toy_project import Toy, commands, oracle
 
 import pipeline.cli
+from pipeline.__main__ import leave_relative_folders
 from pipeline.cli.project import find_project, locate
 
 SAID = "because this folder is inside it"
@@ -199,6 +200,16 @@ def test_a_relative_part_of_pythonpath_is_left_out_here_and_for_started_processe
     )
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [str(good / "marker.py")]), done.stderr
     assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
+
+
+@pytest.mark.parametrize(("path", "kept"), [(":/a:b:/c", "/a:/c"), (".", os.defpath), ("/a", "/a")])
+def test_no_program_of_the_folder_where_the_user_stands_is_found(
+    monkeypatch: pytest.MonkeyPatch, path: str, kept: str
+) -> None:
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    leave_relative_folders()
+    assert os.environ["PATH"] == kept
 
 
 def test_the_folder_of_the_software_may_be_a_relative_part_of_pythonpath() -> None:

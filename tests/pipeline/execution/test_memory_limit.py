@@ -14,49 +14,62 @@ from toy_project import Recorder, Toy
 from pipeline.cli import main
 from pipeline.cli.group import Commands
 from pipeline.errors import StageError
-from pipeline.execution.memory_limit import LEAST
+from pipeline.execution.memory_limit import LIMITS, Limit
 
 GIB = 2**30
 
 
-def notices(toy: Toy, limit: int, patch: pytest.MonkeyPatch) -> list[str]:
-    """What a run tells where ``ulimit -v`` is so many bytes."""
-    patch.setattr(resource, "getrlimit", lambda which: {resource.RLIMIT_AS: (limit, limit)}[which])
+def limit_memory(patch: pytest.MonkeyPatch, number: int, size: int) -> None:
+    """Say that ``ulimit`` allows so many bytes of this kind, and any number of the other."""
+    patch.setattr(resource, "getrlimit", lambda which: (size if which == number else resource.RLIM_INFINITY,) * 2)
+
+
+def notices(toy: Toy) -> list[str]:
+    """What a run tells."""
     recorder = Recorder()
     toy.run("all", watcher=recorder)
     return recorder.notices
 
 
-def test_a_limit_under_which_no_run_comes_to_its_end_is_refused_and_only_if_there_is_something_to_do(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.option)
+def test_a_limit_under_which_no_run_comes_to_its_end_is_refused_and_only_if_a_stage_runs(
+    toy: Toy, limit: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    limit_memory(monkeypatch, limit.number, 200 * 2**20)
     with pytest.raises(StageError, match=r"too little memory is allowed: the limit is 0\.2 GiB") as caught:
-        notices(toy, 200 * 2**20, monkeypatch)
-    assert "ulimit -v" in caught.value.hint
+        notices(toy)
+    assert f"ulimit {limit.option}" in caught.value.hint
     monkeypatch.undo()
     toy.run("all")
-    assert notices(toy, 200 * 2**20, monkeypatch) == []
+    toy.settings["power.exponent"] = 3
+    toy.run("all")
+    limit_memory(monkeypatch, limit.number, 200 * 2**20)
+    assert notices(toy) == []
+    toy.settings.clear()
+    assert notices(toy) != []  # the earlier results are restored
 
 
-@pytest.mark.parametrize("limit", [LEAST, 2 * GIB])
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.option)
 def test_a_low_limit_is_told_before_anything_runs_and_only_then(
-    toy: Toy, limit: int, monkeypatch: pytest.MonkeyPatch
+    toy: Toy, limit: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [first] = notices(toy, limit, monkeypatch)
-    assert f"{limit / GIB:.1f} GiB (ulimit -v)" in first
-    assert notices(toy, limit, monkeypatch) == []  # nothing was to be done
+    limit_memory(monkeypatch, limit.number, limit.least)
+    [first] = notices(toy)
+    assert f"{limit.least / GIB:.1f} GiB (ulimit {limit.option})" in first
+    assert notices(toy) == []  # nothing was to be done
 
 
-@pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, 3 * GIB])
-def test_a_limit_that_is_enough_is_not_told(toy: Toy, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert notices(toy, limit, monkeypatch) == []
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.option)
+def test_a_limit_that_is_enough_is_not_told(toy: Toy, limit: Limit, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_memory(monkeypatch, limit.number, limit.enough)
+    assert notices(toy) == []
 
 
 @pytest.mark.parametrize(("command", "limit", "times"), [("model", 1, 1), ("model", GIB, 0), ("runs", 1, 0)])
 def test_a_command_that_reads_arrays_tells_of_a_low_limit(
     tmp_path: Path, command: str, limit: int, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    limit_memory(monkeypatch, resource.RLIMIT_AS, limit)
     stderr = CliRunner().invoke(main, [command, "-C", str(tmp_path)]).stderr
     assert stderr.count("and this command needs up to 1") == times
 

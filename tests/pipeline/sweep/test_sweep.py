@@ -156,6 +156,12 @@ def test_a_trial_whose_values_do_not_fit_together_is_told_of_and_the_others_go_o
     assert data(invoke(*words, "--json"))["best"] == 2
 
 
+def test_a_drawn_number_is_not_refused_for_the_values_beside_it(invoke: Invoke) -> None:
+    words = ("--random", "8", "total.fails=true,false", "total.waits=true,false", "total.start=0..99999")
+    trials = data(invoke(*words, "--dry-run", "--json"))["trials"]
+    assert {bool(trial["problem"]) for trial in trials} == {True, False}
+
+
 def test_a_sweep_without_a_single_success_fails(toy: Toy, invoke: Invoke) -> None:
     result = invoke("--grid", "power.exponent=2,3", "--set", "total.fails=true", code=1)
     assert "error: no trial succeeded\n  hint:  pipeline run all with a trial's settings" in result.stderr

@@ -110,6 +110,8 @@ def test_a_zip_for_one_file_asks_for_the_zip_of_the_other(tmp_path: Path) -> Non
         "optdigits.tra",
         "trainingSet/0/img_1.jpg",
         "Test/7.png",
+        "7/1.png",
+        "letters/a/1.jpg",
         ".digit-recognizer.zip.x7Kp2a",
         ".train.csv.part",
     ],
@@ -148,6 +150,8 @@ ROW = ",".join(["5"] * 785)
         ("zip.all", b"6.0000 " + b"-1.0000 0.6310 " * 9),
         ("images", b"\0\0\x08\x03\0\0\xea\x60"),
         ("mnist.scale", b"5 " + b" ".join(b"%d:0.0117" % number for number in range(153, 173))),
+        ("digits", b"ARROW1\0\0"),
+        ("digits.tab.Z", b"\x1f\x9d\x90"),
         ("a1a", b"-1 " + b"3:1 11:1 14:1 19:1 " * 5 + b"\n+1 5:1\n"),
         ("mnist.scale", b"5 " + b" ".join(b"%d:0.011764705882352941" % pixel for pixel in range(153, 180))),
         ("digits.txt", b"1.170000000000000000e+02 " * 64),  # as numpy.savetxt writes
@@ -157,7 +161,7 @@ ROW = ",".join(["5"] * 785)
         ("mnist.scale", b"# as libsvm writes\r\n-1.0 3:1 4:2.5e-2 \r\n"),
         ("trainingDigits/0_13.txt", b"00000000000001111000000000000000\r\n" * 32),
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_a_file_whose_name_says_nothing_is_judged_by_how_it_begins(tmp_path: Path, name: str, content: bytes) -> None:
     put(tmp_path / "data", name)
