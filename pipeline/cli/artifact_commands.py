@@ -37,12 +37,15 @@ def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
     """Check every receipt, file and schema in the artifacts folder."""
     from dataclasses import asdict
 
+    from pipeline.execution.memory_limit import require_memory
     from pipeline.history.verify import verify as check
     from pipeline.history.verify import verify_by_rerun
     from pipeline.terminal.history_view import print_findings
     from pipeline.terminal.output import print_json
     from pipeline.terminal.progress import Terminal
 
+    if rerun:
+        require_memory()
     project = place.load()
     findings = list(check(project))
     if rerun and not any(finding.problem for finding in findings):

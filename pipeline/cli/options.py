@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import wraps
@@ -62,10 +63,21 @@ def has_debug(ctx: click.Context) -> bool:
     return bool(ctx.meta.get(f"{__name__}.debug"))
 
 
+class Folder(click.Path):
+    """A folder that is there. Click's own message puts a replacement for each byte of a name that is not UTF-8."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if not os.path.lexists(value):
+            self.fail(f"Directory '{os.fspath(value)}' does not exist.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 folder_option = click.option(
     "-C",
     "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=Folder(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     expose_value=False,
     callback=_remember,

@@ -74,6 +74,12 @@ def test_a_command_that_reads_arrays_tells_of_a_low_limit(
     assert stderr.count("and this command needs up to 1") == times
 
 
+def test_a_rerun_is_refused_before_the_libraries_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (GIB, GIB))
+    result = CliRunner().invoke(main, ["verify", "--rerun", "-C", str(tmp_path)])
+    assert (result.exit_code, "too little memory is allowed" in result.stderr) == (1, True)
+
+
 def test_too_little_memory_to_tell_of_too_little_memory_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError

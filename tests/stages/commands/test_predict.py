@@ -344,6 +344,8 @@ def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: P
         pytest.skip("this file system takes UTF-8 only")
     shutil.copytree(sample_run, folder, symlinks=True, dirs_exist_ok=True)
     draw(folder / os.fsdecode(b"\xe9.png"), 7)
+    refused = CliRunner().invoke(main, ["status", "-C", f"{folder}gone"])
+    assert (refused.exit_code, "caf\\xe9gone' does not exist" in refused.stderr) == (2, True)
     name, output = os.fsdecode(b"\xe9.png"), os.fsdecode(b"\xe9.csv")
     assert "\\xe9.png" in predict(folder, name).stdout
     assert [row["file"] for row in answers(folder, name)] == ["\\xe9.png"]
