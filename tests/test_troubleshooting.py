@@ -116,6 +116,12 @@ def wide(folder: Path) -> str:
     return run(folder, "predict", "wide.csv")
 
 
+def narrow(folder: Path) -> str:
+    pixels = ",".join(f"pixel{number}" for number in range(64))
+    (folder / "narrow.csv").write_text(pixels + "\n" + ",".join(["0", "16"] * 32) + "\n")
+    return run(folder, "predict", "narrow.csv")
+
+
 def picture(folder: Path, name: str, *, blank: bool) -> str:
     if blank:
         Image.new("L", (90, 60), 255).save(folder / name)
@@ -175,7 +181,12 @@ EMPTY: dict[str, Callable[[Path, pytest.MonkeyPatch], str]] = {
     "ingest.train is set": lambda folder, _: ingest(folder, "--set", "ingest.train=missing.csv"),
     "train.csv is a web page": lambda folder, _: ingest(folder, train="<html><body>Sign in</body></html>"),
     "... of the ... rows": lambda folder, _: ingest(folder, train=TRAIN.replace("0,0,1,", "0,256,1,", 1)),
-    "the header of train.csv": lambda folder, _: ingest(folder, train="\n".join(ROWS) + "\n"),
+    "the header of train.csv is not as it must be: it holds": lambda folder, _: ingest(
+        folder, train="\n".join(ROWS) + "\n"
+    ),
+    "the header of train.csv is not as it must be: 'source'": lambda folder, _: ingest(
+        folder, train=TRAIN.replace("\n", ",source\n")
+    ),
     "train.csv is separated": lambda folder, _: ingest(folder, train=TRAIN.replace(",", ";")),
     "train.csv and test.csv are swapped": lambda folder, _: ingest(folder, train=without_labels(TRAIN), test=TRAIN),
     "train.csv has 15 pixels": lambda folder, _: ingest(
@@ -218,6 +229,7 @@ FINISHED: dict[str, Callable[[Path], str]] = {
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--set", "train.epochs=3"
     ),
     "the images of wide.csv": wide,
+    "the pixels of narrow.csv": narrow,
     "photo.png is not": lambda folder: picture(folder, "photo.png", blank=False),
     "nothing can be seen": lambda folder: picture(folder, "blank.png", blank=True),
 }
