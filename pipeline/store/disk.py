@@ -23,13 +23,12 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        named = [name for name in (error.filename2, error.filename) if name] or [
-            path
-        ]  # the second one: where to move it
+        named = [name for name in (error.filename2, error.filename) if name] or [path]  # the second: where to move it
         folders = [closed_folder(Path(name)) for name in named]
         closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
-        place = closed if needed == "writable" else path.absolute()
-        hint = f"make {place} {needed}, or work in another folder with -C"
+        if needed == "readable":  # what the system names is closed itself, or not to be seen in a closed folder
+            closed = (Path(named[-1]) if os.path.lexists(named[-1]) else path).absolute()
+        hint = f"make {closed} {needed}, or work in another folder with -C"
         if error.errno in BEYOND_PERMISSIONS:
             hint = ANOTHER_FILE_SYSTEM
         if error.errno == errno.ENOENT:

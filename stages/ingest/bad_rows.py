@@ -17,9 +17,10 @@ from stages.ingest.csv.faults import (
     COPY_AGAIN,
     CUT_OFF,
     EXAMPLES,
+    LARGEST_ADVISED_SHARE,
     bad_rows_error,
     explain,
-    hint_for_fractions,
+    hint_for_many,
     label_with_point,
     quarantine,
     text_labels,
@@ -32,12 +33,6 @@ from stages.shared.parquet import write_table
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-LARGEST_ADVISED_SHARE = 0.2  # if more rows are bad, the fault is in the file and not in its rows
-OTHER_LAYOUT = (
-    "the file is damaged, or is laid out in another way: download it again, or describe it by ingest.has_header, "
-    "ingest.label, ingest.id and ingest.leave_out"
-)
-
 
 def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
     """Every row of the test set is valid.
@@ -49,7 +44,7 @@ def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[Inge
     """
     hint = "correct these lines: no row of the test set may be left out"
     if test.bad.n > LARGEST_ADVISED_SHARE * test.n_rows:
-        hint = hint_for_fractions(test.bad.kept, test.layout) or OTHER_LAYOUT
+        hint = hint_for_many(test.bad.kept, test.layout)
     require_no_bad_rows(test, labels, task.report, hint)
 
 
@@ -108,7 +103,7 @@ def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
         shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
         return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
     if share > LARGEST_ADVISED_SHARE:
-        return hint_for_fractions(train.bad.kept, train.layout) or OTHER_LAYOUT
+        return hint_for_many(train.bad.kept, train.layout)
     hint = "correct these lines"
     if train.bad.are_all_kept:
         sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""

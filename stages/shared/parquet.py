@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.errors import lacks_threads
+from pipeline.errors import shortage
 from stages.shared.damage import damaged
 
 
@@ -55,7 +55,7 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
         with path.open("rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
-        if lacks_threads(error):  # then nothing is wrong with the file
+        if shortage(error):  # then nothing is wrong with the file
             raise
         reason = str(error).splitlines()[0][:200]
         raise damaged(path, f"cannot be read: {reason}", stage) from error

@@ -6,7 +6,7 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, shortage
 from pipeline.files.leftovers import FETCH, remove_leftovers, temporary_folder
 from pipeline.files.safe_files import sync
 from stages.commands.fetch.fetched import Fetched, described, written_to
@@ -78,6 +78,8 @@ def require_sound(folder: Path, name: str) -> Path:
         with zipfile.ZipFile(found[0]) as archive:
             damaged = archive.testzip()
     except Exception as error:  # zipfile meets damage with errors of every kind
+        if shortage(error):  # then nothing is wrong with the file
+            raise
         raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, hint=again) from error
     if damaged:
         raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, hint=again)

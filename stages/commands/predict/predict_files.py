@@ -21,7 +21,14 @@ from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
-from stages.ingest.csv.faults import COPY_AGAIN, CUT_OFF, bad_rows_error, explain
+from stages.ingest.csv.faults import (
+    COPY_AGAIN,
+    CUT_OFF,
+    LARGEST_ADVISED_SHARE,
+    bad_rows_error,
+    explain,
+    hint_for_many,
+)
 from stages.ingest.csv.header import cell_of, header_cells, read_layout
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, layout_without_header
@@ -104,7 +111,10 @@ def predict_csv(
                 waiting = []
     if bad.n:
         is_cut_off = raw.ends_within_line and bad.has_part_of(raw.first_line + n_rows - 1, layout)
-        more, hint = (f": {CUT_OFF}", COPY_AGAIN) if is_cut_off else ("", "correct these lines")
+        is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
+        more, hint = "", "correct these lines" if is_few else hint_for_many(bad.kept, layout)
+        if is_cut_off:
+            more, hint = f": {CUT_OFF}", COPY_AGAIN
         error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)
         raise DataError(error.what, where=error.places, hint=hint)
     if not n_rows:

@@ -23,6 +23,11 @@ PIXEL_RULE = "not a whole number from 0 to 255"
 
 EXAMPLES = 5
 FAULTS_KEPT = 100_000
+LARGEST_ADVISED_SHARE = 0.2  # if more rows are bad, the fault is in the file and not in its rows
+OTHER_LAYOUT = (
+    "the file is damaged, or is laid out in another way: download it again, or describe it by ingest.has_header, "
+    "ingest.label, ingest.id and ingest.leave_out"
+)
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
 WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # a whole number as a program writes it that reads fractions
@@ -184,12 +189,20 @@ def label_with_point(bad_rows: Sequence[BadRow], layout: Layout) -> str:
     return labels[0] if 2 * len(labels) > len(bad_rows) else ""
 
 
-def hint_for_fractions(bad_rows: Sequence[BadRow], layout: Layout) -> str:
-    """What to do if most of ``bad_rows`` have pixels with a decimal point; else an empty text."""
+def hint_for_many(bad_rows: Sequence[BadRow], layout: Layout) -> str:
+    """What to do if so many rows are bad that the fault is in the file; ``bad_rows`` are the first of them."""
     pixels = set(range(len(layout.names))) - set(layout.text_columns)
     rows = [[row.cells()[index] for index in pixels] for row in bad_rows[:ROWS_JUDGED] if not row.problem]
-    if 2 * sum(any(map(FRACTION.fullmatch, row)) for row in rows) <= min(len(bad_rows), ROWS_JUDGED):
-        return ""
+    half = min(len(bad_rows), ROWS_JUDGED) / 2
+    if sum(any(cell != cell.strip() for cell in row) for row in rows) > half:
+        return "take off the blanks around the numbers: nothing else may stand between two commas"
+    if sum(any(map(FRACTION.fullmatch, row)) for row in rows) > half:
+        return hint_for_fractions(rows)
+    return OTHER_LAYOUT
+
+
+def hint_for_fractions(rows: Sequence[Sequence[str]]) -> str:
+    """What to do about the pixels of ``rows``, of which most have a decimal point somewhere."""
     cells = [cell for row in rows for cell in row if NUMBER.fullmatch(cell)]
     smallest, largest = min(map(float, cells)), max(map(float, cells))
     if smallest < 0 or largest > 255:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, shortage
 from pipeline.task import Source, file_identity
 from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
 from stages.shared.messages import FileName
@@ -159,6 +159,8 @@ class RawCsv:
         try:
             piece = self.read(BLOCK_BYTES)
         except Exception as error:  # zlib, bz2, lzma and zipfile each have errors of their own
+            if shortage(error):  # then nothing is wrong with the file
+                raise
             raise DataError(
                 f"{self.name} is damaged or cut off: {reason_of(error)}",
                 where=self.name.path,
@@ -211,6 +213,8 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
             file = stack.enter_context(RawBytes(FileIO(source.path)))
             raw = _read_as_csv(source, file, stack)
         except Exception as error:  # zipfile meets damage with errors of every kind
+            if shortage(error):  # then nothing is wrong with the file
+                raise
             raise DataError(
                 f"{source.path.name} cannot be read: {reason_of(error)}",
                 where=str(source.path),

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, shortage
 from stages.shared.messages import shortened
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
     except Exception as error:  # zipfile meets damage with errors of every kind
+        if shortage(error):  # then nothing is wrong with the file
+            raise
         what, hint = why_unreadable(path, error)
         raise DataError(f"the zip {path.name} {what}", where=str(path), hint=hint) from error
 

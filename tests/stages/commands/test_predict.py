@@ -215,6 +215,17 @@ def test_bad_rows_are_named_by_line_and_column(sample_copy: Path) -> None:
     assert "failures.parquet" not in stderr
 
 
+@pytest.mark.parametrize(
+    ("before", "hint"), [("x", "the file is damaged, or is laid out in another way"), (" ", "take off the blanks")]
+)
+def test_a_table_of_nothing_but_bad_rows_has_the_advice_that_a_run_gives(
+    sample_copy: Path, before: str, hint: str
+) -> None:
+    header, *rows = lines_of(TEST)[:9]
+    (sample_copy / "bad.csv").write_text("\n".join([header, *(before + row for row in rows)]) + "\n")
+    assert f"hint:  {hint}" in predict(sample_copy, "bad.csv", code=1).stderr
+
+
 def test_a_table_that_ends_within_a_row_seems_cut_off(sample_copy: Path) -> None:
     (sample_copy / "cut.csv").write_text("\n".join(lines_of(TEST)[:4])[:-20])
     stderr = predict(sample_copy, "cut.csv", code=1).stderr
@@ -376,6 +387,8 @@ def test_an_output_that_the_system_refuses_is_told_of_with_what_to_do(
     def refuse(path: Path, target: Path) -> None:  # noqa: ARG001 - as it is called
         raise PermissionError(1, "Operation not permitted", str(target))
 
+    if words[0] == "model":
+        pytest.importorskip("onnx")
     option, file = words[-1], "out.onnx" if words[0] == "model" else "out.csv"
     monkeypatch.setattr(Path, "replace", refuse)
     result = CliRunner().invoke(main, [*map(str, words), str(sample_copy / file), "-C", str(sample_copy)])

@@ -329,3 +329,22 @@ def test_a_gzip_bomb_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataError, match=r"expands from [\d,]+ to over \d,\d{3},\d{3} bytes") as error:
         ingest({"train.csv": bomb, "test.csv": TEST})
     assert_is_short(error.value)
+
+
+@pytest.mark.parametrize("place", ["gzip.GzipFile.read", "stages.ingest.csv.streams._read_as_csv"])
+def test_too_little_memory_is_not_taken_for_damage(ingest: Ingest, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(place, no_memory)
+    with pytest.raises(MemoryError):
+        ingest({"train.csv.gz": gzip.compress(TRAIN.encode()), "test.csv": TEST})
+
+
+def test_too_little_memory_for_a_zip_is_not_taken_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("zipfile.ZipFile.__init__", no_memory)
+    with pytest.raises(MemoryError):
+        archive.list_members(tmp_path / "train.csv.zip")

@@ -258,13 +258,15 @@ def test_a_test_set_of_nothing_but_bad_rows_is_laid_out_in_another_way(ingest: I
     ("write", "hint"),
     [
         (lambda pixel: f"{pixel}.0", "write the pixels as whole numbers: "),
+        (lambda pixel: f" {pixel}", "take off the blanks around the numbers"),
+        (lambda pixel: f"{pixel}\u00a0", "take off the blanks around the numbers"),
         (lambda pixel: f"{pixel / 255:.4f}" if pixel else "0", "multiply the pixels by 255 and round them"),
         (lambda pixel: f"{pixel / 255 + 1e-9:.3e}", "multiply the pixels by 255 and round them"),
         (lambda pixel: f"{pixel / 127.5 - 1:.5f}", "scale the pixels to whole numbers from 0 to 255"),
     ],
 )
 @pytest.mark.parametrize("name", ["train.csv", "test.csv"])
-def test_pixels_with_a_decimal_point_are_to_be_written_as_whole_numbers(
+def test_pixels_that_are_all_written_in_another_way_are_to_be_written_as_whole_numbers(
     ingest: Ingest, name: str, write: Callable[[int], str], hint: str
 ) -> None:
     pixels = [",".join(map(write, row)) for row in PIXELS.tolist()]
