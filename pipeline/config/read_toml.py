@@ -21,6 +21,7 @@ MOST_BYTES = 1 << 20  # of a file or a value
 SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
 DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
 MOST_BITS = 10_000  # of a number: Python writes none of more than 4,300 digits
+NO_UNICODE = "is not written in UTF-8"
 ENDLESS_NUMBER = "it holds a number of thousands of digits"
 NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
 
@@ -126,7 +127,7 @@ def unfit(value: Any) -> str:
         elif isinstance(each, str) and "\0" in each:
             return "holds a NUL character"
         elif isinstance(each, str) and not _is_unicode(each):
-            return "is not written in UTF-8"
+            return NO_UNICODE
     return ""
 
 

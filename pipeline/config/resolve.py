@@ -29,7 +29,7 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
-from pipeline.config.read_toml import TomlError, parse_value, unfit
+from pipeline.config.read_toml import NO_UNICODE, TomlError, parse_value, unfit
 from pipeline.config.toml_hints import with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
@@ -159,7 +159,8 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
     for item in given.values():
         if problem := unfit(item.value):
-            raise ConfigError(f"{item.name} {problem}", where=item.place, hint=_advice(stage, item.key))
+            rename = "rename a file or folder whose name is not; " if problem == NO_UNICODE else ""
+            raise ConfigError(f"{item.name} {problem}", where=item.place, hint=rename + _advice(stage, item.key))
     try:
         parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:

@@ -36,8 +36,18 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     Raises
     ------
     DataError
-        A row is not an id and a label, an id stands twice, or it belongs to another test set.
+        A row is not an id and a label, an id stands twice, it belongs to another test set, or is no readable table:
+        the hint says how to leave it out.
     """
+    try:
+        return _read_sample_submission(source, n_test)
+    except DataError as error:
+        if LEAVE_OUT not in error.hint:
+            error.hint += f", {LEAVE_OUT}"
+        raise
+
+
+def _read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     with open_raw(source) as raw:
         header = header_cells(raw.read_header(), raw.name)
         if len(header) != 2:

@@ -374,10 +374,14 @@ def test_a_text_may_be_given_as_no_number_of_thousands_of_digits(tmp_path: Path,
         )
 
 
-@pytest.mark.parametrize(("value", "words"), [("caf\udce9", "not written in UTF-8"), ("a\0b", "a NUL character")])
-def test_a_text_that_no_file_can_hold_is_refused(tmp_path: Path, value: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+@pytest.mark.parametrize(
+    ("value", "words", "hint"),
+    [("caf\udce9", "not written in UTF-8", "rename a file or folder"), ("a\0b", "a NUL character", "it means: ")],
+)
+def test_a_text_that_no_file_can_hold_is_refused(tmp_path: Path, value: str, words: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
         load(tmp_path, environment={"PIPELINE_LOAD_PATH": value})
+    assert caught.value.hint.startswith(hint)
 
 
 def test_settings_that_are_no_small_file_are_refused_at_once(tmp_path: Path) -> None:
