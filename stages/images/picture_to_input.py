@@ -18,11 +18,10 @@ from pipeline.errors import DataError
 from stages.images.digit_framing import MNIST, Framing, stroke_width
 from stages.images.pixel_scale import PixelScale
 from stages.images.read_picture import read_picture
-from stages.images.specks import box_of, without_specks
+from stages.images.specks import box_of, sheet_of_paper, without_specks
 from stages.shared.arrays import Inputs, Pixels, border
 
 FAINTEST = 32  # grey levels between ink and background
-EDGE_OF_PAPER = 0.9  # if so much of the edge of what seems ink is ink, it is a sheet of paper, and the digit is inside
 FINE = 8  # parts of a pixel to which a digit is scaled and placed, before each pixel takes the mean of its parts
 
 
@@ -60,7 +59,7 @@ def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, sca
     """
     if grey.shape == (height, width):
         return scale.as_it_is(grey)
-    digit = thickened(cropped(without_specks(ink(grey))), framing.stroke)
+    digit = thickened(cropped(ink(grey)), framing.stroke)
     zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
     size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))
     fine = np.asarray(digit.resize(size, Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR))
@@ -76,7 +75,7 @@ def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, sca
     return scale.pixels(np.round(image * (255 / image.max())).astype(np.uint8))
 
 
-def ink(grey: Pixels) -> Inputs:
+def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
     """How much of each pixel is ink, 0 to 1: what differs from the background that the edges show.
 
     Raises
@@ -88,14 +87,14 @@ def ink(grey: Pixels) -> Inputs:
     lighter = grey.astype(np.float32) - background
     amount = -lighter if -lighter.min() >= lighter.max() else lighter
     darkest = float(amount.max())
-    if darkest < FAINTEST:
+    if darkest < faintest:
         raise BlankPictureError
     found = ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
-    box = box_of(found > 0.5)
-    inside = found[box]
-    if not border(found).any() and inside.size > found.size / 4 and border(inside).mean() > EDGE_OF_PAPER:
-        with suppress(BlankPictureError):
-            return ink(grey[box])
+    found = without_specks(found)
+    sheet = sheet_of_paper(found > 0.5)
+    if sheet is not None:
+        with suppress(BlankPictureError):  # nothing is on it: it is no sheet, but a bold 1
+            return ink(np.where(sheet, grey, np.uint8(np.median(grey[sheet]))), max(FAINTEST, darkest / 2))
     return found
 
 

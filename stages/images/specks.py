@@ -1,4 +1,4 @@
-"""Specks and frames around a digit are left out: only the parts of the ink that may be strokes stay."""
+"""What lies around a digit is left out: specks, frames, margins, and the table under a sheet of paper."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from stages.shared.arrays import Inputs
 
 SMALLEST_PART = 0.05  # of the largest part; smaller ones are specks
+WHOLE_EDGE = 0.9  # of an edge of the picture
+SMALLEST_SHEET = 0.23  # of the picture
+SOLID = 0.7  # of a sheet's outline
+FOUR_CORNERS = 0.1  # of its area, by which an outline may differ from its corners' quadrilateral; a circle does by 0.36
 MOST_SIDE = 256  # pixels; in a larger picture, blocks of pixels are taken together
 
 
 def without_specks(amount: Inputs) -> Inputs:
     """How much of each pixel is ink (height, width), without the parts that are no strokes.
 
-    Left out are parts with less than ``SMALLEST_PART`` of the pixels of the largest, and a frame around the others.
+    Left out are a part along a whole edge of the picture, parts with less than ``SMALLEST_PART`` of the pixels of the
+    largest, and a frame around the others.
     """
     factor = -(-max(amount.shape) // MOST_SIDE)
     height, width = (-(-side // factor) for side in amount.shape)
@@ -25,11 +31,56 @@ def without_specks(amount: Inputs) -> Inputs:
     labels = connected_components(np.asarray(is_ink.reshape(height, factor, width, factor).any(axis=(1, 3))))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0  # what is no ink
+    margins = margins_in(labels)
+    if np.delete(sizes, margins).max() >= SMALLEST_PART * sizes.max():  # else it may be the bar of a 7
+        sizes[margins] = 0
     is_kept = sizes >= max(1, SMALLEST_PART * sizes.max())
-    for part in np.flatnonzero(is_kept):
-        is_kept[part] = not is_frame(labels == part, is_kept[labels])
+    while frames := [part for part in np.flatnonzero(is_kept) if is_frame(labels == part, is_kept[labels])]:
+        is_kept[frames] = False  # there may be another one inside
     kept = is_kept[labels].repeat(factor, axis=0).repeat(factor, axis=1)
     return np.where(kept[: amount.shape[0], : amount.shape[1]], amount, 0)
+
+
+def margins_in(labels: NDArray[np.int64]) -> list[int]:
+    """Which parts of ``labels`` (height, width) fill nearly all of an edge of the picture."""
+    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    parts = [(int(np.bincount(edge).argmax()), edge) for edge in edges]
+    return [part for part, edge in parts if part and (edge == part).mean() > WHOLE_EDGE]
+
+
+def sheet_of_paper(is_ink: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """The pixels inside what seems ink (height, width), if it is the sheet on which the digit is; else None.
+
+    The outline are the pixels between the first and the last one of their line, and of their column too. It is a sheet
+    where it fills most of its outline, and nearly all of the outline's edge; and where the outline is a good part of
+    the picture, has four corners and does not reach from edge to edge, as a digit does that fills the picture. The
+    edge of the outline, which is blurred, is left out.
+    """
+    spans = [
+        np.logical_or.accumulate(is_ink, axis) & np.flip(np.logical_or.accumulate(np.flip(is_ink, axis), axis), axis)
+        for axis in (0, 1)
+    ]
+    outline = spans[0] & spans[1]
+    is_across = any(lines[0].any() and lines[-1].any() for lines in (outline, outline.T))
+    if is_across or outline.mean() < SMALLEST_SHEET or is_ink[outline].mean() < SOLID or not has_four_corners(outline):
+        return None
+    width = 2 * (1 + max(is_ink.shape) // 100) + 1
+    inside = np.asarray(Image.fromarray(outline.astype(np.uint8)).filter(ImageFilter.MinFilter(width))) > 0
+    return inside if is_ink[outline & ~inside].mean() > WHOLE_EDGE else None
+
+
+def has_four_corners(inside: NDArray[np.bool_]) -> bool:
+    """Whether an outline (height, width) is nearly a quadrilateral: that of its outermost pixels has nearly its area.
+
+    They are those at the left, at the bottom, at the right and at the top, or in the four corners of the picture.
+    """
+    y, x = np.nonzero(inside)
+    areas = []
+    for u, v in ((x, y), (x + y, y - x)):
+        corners = [u.argmin(), v.argmax(), u.argmax(), v.argmin()]
+        across, down = x[corners], y[corners]
+        areas.append(abs(np.sum(across * np.roll(down, 1) - down * np.roll(across, 1))) / 2)  # the shoelace formula
+    return bool(np.abs(np.array(areas) / len(x) - 1).min() < FOUR_CORNERS)
 
 
 def is_frame(is_part: NDArray[np.bool_], is_ink: NDArray[np.bool_]) -> bool:

@@ -55,17 +55,41 @@ def framed(*, at: int) -> Image.Image:
     return sheet
 
 
-def on_a_table() -> Image.Image:
+def on_a_table(*, angle: float = 0, sheet: Image.Image | None = None) -> Image.Image:
     table = Image.new("L", (500, 400), 70)
-    table.paste(seven(), (90, 110))
+    paper = (sheet or seven()).convert("LA").rotate(angle, expand=True, resample=Image.Resampling.BICUBIC)
+    table.paste(paper.getchannel("L"), (90, 110), paper.getchannel("A"))
+    return table
+
+
+def at_the_edge_of_a_table(left: int, top: int) -> Image.Image:
+    """The table is seen at the left, or at the top too."""
+    table = Image.new("L", (300 + left, 200 + top), 70)
+    table.paste(seven(), (left, top))
     return table
 
 
 @pytest.mark.parametrize(
-    "sheet", [specked(), framed(at=0), framed(at=8), on_a_table()], ids=["specks", "margin", "frame", "table"]
+    "sheet",
+    [
+        specked(),
+        framed(at=0),
+        framed(at=8),
+        on_a_table(),
+        on_a_table(sheet=framed(at=8)),
+        at_the_edge_of_a_table(60, 0),
+        at_the_edge_of_a_table(60, 40),
+    ],
+    ids=["specks", "margin", "frame", "table", "frame on a table", "table at the left", "table at the left and top"],
 )
 def test_what_lies_around_a_digit_is_not_taken_for_it(sheet: Image.Image) -> None:
     assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
+
+
+@pytest.mark.parametrize("angle", [1, 5, 20])
+def test_a_sheet_that_is_turned_is_not_taken_for_the_digit(angle: float) -> None:
+    turned = prepare(np.asarray(seven().rotate(angle, expand=True, fillcolor=240)), 28, 28)
+    assert difference(prepare(np.asarray(on_a_table(angle=angle)), 28, 28), turned) < 3
 
 
 @pytest.mark.parametrize(
