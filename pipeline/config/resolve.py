@@ -30,7 +30,7 @@ from pipeline.config.layers import (
 )
 from pipeline.config.names import describe, nearest_setting
 from pipeline.config.read_toml import NO_UNICODE, TomlError, parse_value, unfit
-from pipeline.config.toml_hints import with_decimal_point
+from pipeline.config.toml_hints import LEAVE_OUT, with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
 from pipeline.write_toml import setting_texts, toml_text
@@ -221,24 +221,30 @@ def _items(setting: Setting, item: Any) -> list[Any]:
 
 def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
     """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
-    close = close_matches(unknown, names)
+    close, unset = close_matches(unknown, names), f"{LEAVE_OUT}; " if unknown.lower() == "none" else ""
     return ConfigError(
         f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
         where=setting.place,
-        hint=(f"did you mean '{close[0]}'? " if close else "") + _advice(stage, setting.key),
+        hint=(f"did you mean '{close[0]}'? " if close else unset) + _advice(stage, setting.key),
     )
 
 
 def _written_right(stage: Stage, setting: Setting) -> str:
-    """Return a hint that shows the value with a point or in brackets, if that makes a comma's value a fitting one."""
+    """Return a hint that shows how the value is written right, if a way is known; else nothing."""
     if not isinstance(setting.value, str | int | float):
         return ""
     written = toml_text(setting.value).strip('"')
-    for how, text in (("with a decimal point", with_decimal_point(written)), ("with brackets", f"[{written}]")):
+    for how, text in (
+        ("with a decimal point", with_decimal_point(written)),
+        ("with brackets", f"[{written}]"),
+        ("in small letters and without quotes", written.lower()),
+    ):
         try:
             msgspec.convert(parse_value(text), setting_type(stage.parameters, setting.key))
         except (msgspec.ValidationError, TomlError):
             continue
+        if text == "none":
+            return f"{LEAVE_OUT}; "
         if text != written:
             return f"{how}: {shortened(text)}; "
     return ""

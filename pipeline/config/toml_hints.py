@@ -11,6 +11,12 @@ NUMBERS = re.compile(rf"{NUMBER}(?:\s*,\s*{NUMBER})+\s*,?")
 DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
 LAYOUT = "lines as [train], below it epochs = 5"
 QUOTES = 'texts need quotes: optimiser = "adam"'
+LEAVE_OUT = "leave the line out: TOML has no word for none; to unset another default, use --set on the command line"
+WORDS = {
+    **dict.fromkeys(("true", "yes", "on"), "true"),
+    **dict.fromkeys(("false", "no", "off"), "false"),
+    **dict.fromkeys(("none", "null", "nil"), "none"),
+}  # as other languages write what TOML writes otherwise
 UTF_8 = "save the file as UTF-8: editors ask for the encoding at Save as"
 
 
@@ -30,6 +36,8 @@ def toml_hint(document: str, reason: str) -> str:
         return r"write a path in single quotes, 'C:\data\train.csv', or with /: " + '"C:/data/train.csv"'
     if written and NUMBERS.fullmatch(written[2]):
         return comma_hint(written[1], written[2])
+    if written and "Invalid value" in reason and (known := WORDS.get(written[2].lower())):
+        return LEAVE_OUT if known == "none" else f"write {written[1]} = {known}"
     return QUOTES if "Invalid value" in reason else LAYOUT
 
 

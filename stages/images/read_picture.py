@@ -36,6 +36,8 @@ def read_picture(path: Path) -> Pixels:
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+            image.verify()  # the checksums of a PNG, which are not looked at where its pixels are read
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             size = f"{image.width:,} x {image.height:,} pixels"
             image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
             if image.width * image.height > MOST_PIXELS:

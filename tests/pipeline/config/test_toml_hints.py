@@ -30,6 +30,12 @@ def hint(folder: Path, *sets: str) -> str:
         (r'activation = "C:\data"', r"in single quotes, 'C:\data\train.csv', or with /"),
         (r'activation = "C:\Users"', r"in single quotes, 'C:\data\train.csv', or with /"),
         ("optimiser = adam", "texts need quotes"),
+        ("batch_norm = True", "write batch_norm = true"),
+        ("batch_norm = off", "write batch_norm = false"),
+        ('batch_norm = "True"', "in small letters and without quotes: true"),
+        ("keep = none", "leave the line out"),
+        ('keep = "None"', "leave the line out"),
+        ('clip_norm = "none"', "leave the line out"),
         ("[power", "lines as [train], below it epochs = 5"),
     ],
 )

@@ -110,6 +110,17 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
     }
 
 
+@pytest.mark.parametrize(("keep", "is_unbiased"), [("last", True), ("best", False)])
+def test_metrics_say_whether_the_rows_chose_the_epoch(
+    tmp_path: Path, trained, run_stage, keep: str, *, is_unbiased: bool
+) -> None:
+    trained()
+    for name, receipt in make_receipts(keep=keep).items():
+        (tmp_path / name).write_bytes(receipt)
+    run_stage("evaluate")
+    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_unbiased"] is is_unbiased
+
+
 def test_the_bundled_sample_is_marked_in_metrics_and_report(tmp_path: Path, trained, run_stage) -> None:
     trained(source="bundled sample", is_sample=True)
     run_stage("evaluate")

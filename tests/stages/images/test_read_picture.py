@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.errors import DataError
 from stages.images.read_picture import MOST_PIXELS, WORKING_SIDE, as_grey, read_picture
 
 SIDE = int(MOST_PIXELS**0.5)
@@ -45,6 +46,17 @@ def test_a_large_picture_read_in_bands_is_the_picture_made_smaller(mode: str) ->
     whole = large.convert("L").reduce(90 * 50 // WORKING_SIDE)
     whole.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
     assert np.abs(grey.astype(int) - np.asarray(whole)).max() <= 1
+
+
+def test_a_png_with_a_flipped_bit_is_damaged(tmp_path: Path) -> None:
+    """Its pixels can be read nevertheless, and are others."""
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)).save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.png is damaged or cut off"):
+        read_picture(path)
 
 
 def test_a_large_photo_is_read_at_a_smaller_size_and_not_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from stages.mlp import Architecture, Network, Recipe
 from stages.mlp.gradient_descent.update import State, When
-from stages.mlp.parallel.group import Group
+from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica, Shared
 
@@ -90,6 +90,28 @@ def test_loss_and_every_gradient_to_1e_10(name: str, replicas: int, parallel: st
     loss = case.shared.measured[:, 0].sum() / len(case.Y)
     assert loss == pytest.approx(float(case.golden["loss"]), rel=0, abs=1e-10)
     np.testing.assert_allclose(case.shared.gradients.sum(axis=0), case.golden["gradient"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("parallel", ["threads", "processes"])
+@pytest.mark.parametrize("name", [name for name, case in script.LOSSES.items() if case.get("batch_norm")])
+def test_each_replica_normalises_over_its_own_rows_and_the_running_averages_are_averaged(
+    name: str, parallel: str
+) -> None:
+    """A replica alone does what PyTorch does: the goldens say so. Here, three do what each would do alone."""
+    if parallel == "processes" and sys.platform != "linux":
+        pytest.skip("processes are for Linux")
+    case = prepare("loss", name, 3, parallel)
+    case.run(0, 0.0)
+    gradient, statistics = np.zeros(case.network.parameters.size), []
+    for index in range(3):
+        alone = prepare("loss", name, 1, "threads")
+        rows = np.arange(len(alone.Y))
+        replica = Replica(0, alone.group, alone.shared, x_dtype=np.float64)
+        replica.find_gradient(alone.golden["X"], alone.Y, rows[part_of(len(rows), index, 3)], len(rows))
+        gradient += alone.shared.gradients[0]
+        statistics.append(alone.shared.statistics[0])
+    np.testing.assert_allclose(case.shared.gradients.sum(axis=0), gradient, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(case.shared.mean_statistics(), np.mean(statistics, axis=0), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize(("name", "replicas", "parallel"), groups_for(script.OPTIMISERS))
