@@ -167,7 +167,7 @@ def print_results(
         trials = "1 trial is" if n_close == 1 else f"{n_close} trials are"
         echo(f"{trials} {NOISE} from the best: their intervals overlap, so their order may be chance.")
     if sum(not result.problem for result in results) > 1:
-        echo("The best of several figures flatters itself: measure it again on rows that have not chosen it.")
+        echo("The best of several trials looks better than it is: measure it again on rows that did not choose it.")
     for path in files.values():
         echo(str(path))
     echo("With the best settings as pipeline.toml, pipeline run all takes over what the trial has done.")

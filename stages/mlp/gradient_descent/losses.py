@@ -16,7 +16,7 @@ from stages.mlp.arrays import Floats
 
 
 class Loss(Protocol):
-    """Made for ``m`` rows with buffers of its own. One instance serves one replica."""
+    """Made for ``m`` rows, with buffers of its own."""
 
     def measure(self, Z: Floats, Y: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.

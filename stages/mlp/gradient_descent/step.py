@@ -1,4 +1,4 @@
-"""One training step on m rows: forward, loss, backward. What comes of it is a gradient; update.py uses it."""
+"""The first half of a training step on m rows: forward, loss, backward. It gives the gradient; update.py applies it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Warper(Protocol):
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
 
     def forget(self) -> None:
-        """An epoch begins: drop the random numbers that were drawn for later steps of the last one."""
+        """An epoch begins: throw away random numbers that were drawn ahead."""
 
 
 class Step:
@@ -53,12 +53,13 @@ class Step:
         self.rng, self.warper = rng, warper
         self.layers = make_layers(architecture, vectors, rng, m)
         self.loss = make_loss(m, architecture.n_classes, label_smoothing, dtype)
+        # The three are one array where nothing is to be converted, and nothing to be warped.
         self.taken = np.empty((m, architecture.n_inputs), x_dtype)  # the rows as they are stored
         self.X = self.taken if x_dtype == dtype else np.empty(self.taken.shape, dtype)
         # Warping writes column by column, and a matrix product reads either order.
         self.X_warped = self.X if warper is None else np.empty(self.taken.shape, dtype, order="F")
         self.Y = np.empty((m, architecture.n_classes), dtype)
-        self.dZ = np.empty((m, architecture.n_outputs), dtype)
+        self.dZ = np.empty((m, architecture.n_outputs), dtype)  # two classes have one logit
 
     def run(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> tuple[float, int]:
         """The gradient of the loss, and how the rows did.
@@ -67,7 +68,7 @@ class Step:
         ----------
         X, Y : the training set, (M, n_inputs) and (M, n_classes)
         rows : which m of them
-        n_rows : how many rows the batch has, of which ``rows`` may be a part; the gradient is of the mean over them
+        n_rows : the rows of the whole batch, over whose number the loss is a mean
 
         Returns
         -------
