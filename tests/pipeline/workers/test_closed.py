@@ -16,6 +16,7 @@ from toy_project import Toy
 
 from pipeline.task import JobsRequest
 from pipeline.workers.backends import Execution, make_workers
+from pipeline.workers.dask_worker import do_in_process
 
 DRIVER = """
 import sys
@@ -64,6 +65,19 @@ def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_p
         if cluster:
             cluster.end(cluster.processes)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[45, 90]"]), done.stderr
+    assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
+
+
+@pytest.mark.dask
+def test_the_process_of_a_job_imports_nothing_from_the_folder_where_the_worker_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install -e '.[dev]'")
+    for name in ("pickle", "json", "numpy", "signal"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'a').write('{name} ')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    assert do_in_process(b".", lambda: True) != 0  # no job: the process ends at once
     assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
 
 
