@@ -90,12 +90,14 @@ def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
     if darkest < faintest:
         raise BlankPictureError
     found = ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
-    found = without_specks(found)
-    sheet = sheet_of_paper(found > 0.5)
+    strokes = without_specks(found)
+    if strokes.max() < found.max():  # the darkest was no stroke, and must not be what strokes are measured by
+        return ink(np.where(strokes > 0, grey, np.uint8(background)), faintest)
+    sheet = sheet_of_paper(strokes > 0.5)
     if sheet is not None:
         with suppress(BlankPictureError):  # nothing is on it: it is no sheet, but a bold 1
             return ink(np.where(sheet, grey, np.uint8(np.median(grey[sheet]))), max(FAINTEST, darkest / 2))
-    return found
+    return strokes
 
 
 def cropped(amount: Inputs) -> Image.Image:

@@ -69,12 +69,12 @@ def sheet_of_paper(is_ink: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return inside if is_ink[outline & ~inside].mean() > WHOLE_EDGE else None
 
 
-def has_four_corners(inside: NDArray[np.bool_]) -> bool:
+def has_four_corners(outline: NDArray[np.bool_]) -> bool:
     """Whether an outline (height, width) is nearly a quadrilateral: that of its outermost pixels has nearly its area.
 
     They are those at the left, at the bottom, at the right and at the top, or in the four corners of the picture.
     """
-    y, x = np.nonzero(inside)
+    y, x = np.nonzero(outline)
     areas = []
     for u, v in ((x, y), (x + y, y - x)):
         corners = [u.argmin(), v.argmax(), u.argmax(), v.argmin()]

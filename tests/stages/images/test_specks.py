@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw
 
-from stages.images.picture_to_input import prepare
+from stages.images.picture_to_input import BlankPictureError, prepare
 from stages.images.read_picture import as_grey
 from stages.images.specks import MOST_SIDE, connected_components, without_specks
 
@@ -84,6 +84,23 @@ def at_the_edge_of_a_table(left: int, top: int) -> Image.Image:
 )
 def test_what_lies_around_a_digit_is_not_taken_for_it(sheet: Image.Image) -> None:
     assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
+
+
+@pytest.mark.parametrize(
+    "place", [(8, 8, 291, 191), (0, 0, 14, 199), (30, 30, 33, 33)], ids=["frame", "margin", "speck"]
+)
+def test_a_faint_digit_is_seen_beside_what_is_darker_and_left_out(place: tuple[int, int, int, int]) -> None:
+    sheet = seven(ink=170, paper=250)
+    is_frame = place[0] == 8
+    ImageDraw.Draw(sheet).rectangle(place, fill=None if is_frame else 0, outline=0, width=4)
+    assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
+
+
+def test_a_digit_too_faint_to_be_seen_is_none_beside_a_frame_either() -> None:
+    sheet = seven(ink=225, paper=250)
+    ImageDraw.Draw(sheet).rectangle((8, 8, 291, 191), outline=150, width=4)
+    with pytest.raises(BlankPictureError):
+        prepare(np.asarray(sheet), 28, 28)
 
 
 @pytest.mark.parametrize("angle", [1, 5, 20])
