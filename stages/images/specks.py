@@ -66,7 +66,7 @@ def sheet_of_paper(is_ink: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         return None
     width = 2 * (1 + max(is_ink.shape) // 100) + 1
     inside = np.asarray(Image.fromarray(outline.astype(np.uint8)).filter(ImageFilter.MinFilter(width))) > 0
-    return inside if is_ink[outline & ~inside].mean() > WHOLE_EDGE else None
+    return inside if inside.any() and is_ink[outline & ~inside].mean() > WHOLE_EDGE else None
 
 
 def has_four_corners(outline: NDArray[np.bool_]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from drawn_seven import STANDARD, difference, seven
@@ -12,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from stages.images.picture_to_input import BlankPictureError, prepare
 from stages.images.read_picture import as_grey
-from stages.images.specks import MOST_SIDE, connected_components, without_specks
+from stages.images.specks import MOST_SIDE, connected_components, sheet_of_paper, without_specks
 
 
 def flooded(is_ink: np.ndarray) -> np.ndarray:
@@ -148,3 +151,23 @@ def test_a_large_picture_is_judged_in_blocks() -> None:
     expected = amount.copy()
     amount[-1, -1] = amount[50, 50] = 1
     assert (without_specks(amount) == expected).all()
+
+
+def test_an_outline_without_an_inside_is_no_sheet_of_paper() -> None:
+    lines = ("0101000", "0111000", "1101100", "1000100", "0000010", "0000000")
+    assert sheet_of_paper(np.array([list(line) for line in lines]) == "1") is None
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.lists(st.tuples(*[st.integers(-3, 42)] * 4, st.sampled_from([0, 80, 170, 255]), st.booleans()), max_size=5),
+)
+def test_every_picture_is_an_image_or_shows_nothing(
+    size: tuple[int, int], shapes: list[tuple[int, int, int, int, int, bool]]
+) -> None:
+    sheet = Image.new("L", size, 255)
+    for x, y, right, below, level, is_filled in shapes:
+        place = (min(x, right), min(y, below), max(x, right), max(y, below))
+        ImageDraw.Draw(sheet).rectangle(place, fill=level if is_filled else None, outline=level)
+    with warnings.catch_warnings(action="error"), suppress(BlankPictureError):
+        assert prepare(np.asarray(sheet), 28, 28).shape == (28, 28)
