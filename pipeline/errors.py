@@ -192,6 +192,7 @@ def plain_reason(reason: str) -> str:
     words = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
     words |= {"array": "a list", "object": "a table", "null": "none", " | ": " or "}
     reason = reason.replace("Object contains unknown field", "there is no setting")
+    reason = reason.replace("`int`, got `float`", "`int`, got a number with a decimal point")
     plain_words = "".join(
         re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], part) if index % 2 else part
         for index, part in enumerate(reason.split("`"))  # every second part stood between backticks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -11,7 +12,7 @@ from typing import Any, NoReturn, cast
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
-from pipeline.cli.usage import told_as_ours
+from pipeline.cli.usage import is_to_run, told_as_ours
 from pipeline.errors import (
     SHOW_WHERE,
     ConfigError,
@@ -80,10 +81,10 @@ class Commands(click.Group):
                 os.write(2, b"error: memory ran out\n")
                 _exit_at_once(ExitCode.FAILED, is_program=is_program)
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         try:
-            with told_as_ours():
-                return super().make_context(*args, **extra)
+            with told_as_ours(words=args):
+                return super().make_context(info_name, args, *more, **extra)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
@@ -93,6 +94,8 @@ class Commands(click.Group):
         is_unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
         if is_unknown and not ctx.resilient_parsing:  # a shell that completes asks about half a word too
             known = nearest(args[0], self.list_commands(ctx), "commands")
+            if is_to_run(args[0]):
+                known = f"did you mean {shortened(shlex.join([ctx.command_path, 'run', *args]))}?"
             raise ConfigError(f"there is no command '{shortened(args[0])}'", hint=known)
         return super().resolve_command(ctx, args)
 

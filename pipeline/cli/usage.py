@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from shlex import quote
+from shlex import join, quote
 
 import click
 
@@ -36,9 +36,12 @@ class TakesNegativeNumbers(click.Command):
 
 
 @contextmanager
-def told_as_ours(ctx: click.Context | None = None) -> Iterator[None]:
-    """Raise click's errors as ConfigError with a hint; ``ctx`` is that of the group whose command is read."""
-    words = tuple(ctx.args) if ctx else ()  # click empties it
+def told_as_ours(ctx: click.Context | None = None, words: Sequence[str] = ()) -> Iterator[None]:
+    """Raise click's errors as ConfigError with a hint.
+
+    ``ctx`` is that of the group whose command is read, ``words`` are those of the whole line where the group is read.
+    """
+    words = tuple(ctx.args if ctx else words)  # click empties them
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:  # it shows the help
@@ -65,7 +68,8 @@ def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[
         return f"see pipeline {name} --help" if name else "see pipeline --help"
     command, path = error.ctx.command, error.ctx.command_path
     if isinstance(command, click.Group) and isinstance(error, click.NoSuchOption):
-        return f"options of a command stand behind its name; see {path} COMMAND --help"
+        written = _with_command_first(error, error.ctx, command, words)
+        return f"options of a command stand behind its name{written or f'; see {path} COMMAND --help'}"
     if isinstance(error, click.NoSuchOption):
         advice = _meant_by(error.option_name, error.ctx, words)
     elif isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
@@ -77,12 +81,28 @@ def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[
     return f"{advice}{'' if advice.endswith('?') else ';'} see {path} --help"
 
 
+def _with_command_first(error: click.NoSuchOption, ctx: click.Context, group: click.Group, words: Sequence[str]) -> str:
+    """Write the same words with the command before its options; an empty text if no command has such an option."""
+    for index, word in enumerate(words):
+        command = group.get_command(ctx, word)
+        if command and any(error.option_name in param.opts for param in command.params):
+            return f": {shortened(join([ctx.command_path, *words[index:], *words[:index]]))}"
+    return ""
+
+
+def is_to_run(word: str) -> bool:
+    """Whether a word names what ``pipeline run`` can run: a stage, or all of them."""
+    from stages import STAGES
+
+    return word in {"all", *(stage.name for stage in STAGES)}
+
+
 def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
     """Name what an unknown option is meant for: a stage, a setting, the program, a near option; or list the options."""
     from stages import STAGES
 
     params, name = {param.name: param for param in ctx.command.params}, option.lstrip("-")
-    if "stages" in params and name in {"all", *(stage.name for stage in STAGES)}:
+    if "stages" in params and is_to_run(name):
         return f"did you mean {ctx.command_path} {name}?"
     if ctx.parent and any(option in param.opts for param in ctx.parent.command.params):
         return f"{option} stands before the command: {ctx.parent.command_path} {option}"

@@ -38,6 +38,10 @@ def nearest_setting(key: str, stage: Stage) -> str:
     keys = stage.parameters.__struct_fields__
     if key in stage.parameters.renamed:
         return f"it is called '{stage.parameters.renamed[key]}' now"
+    if not keys:
+        return f"leave it out: {stage.name} has no settings"
+    if key.partition(".")[0] == stage.name:
+        return f"name the stage only once: KEY = VALUE below [{stage.name}], or --set {stage.name}.KEY=VALUE"
     meant = [name for name in keys if key == "".join(word[0] for word in name.split("_"))]
     close = meant or close_matches(key, keys, most=3)
     if close:

@@ -113,7 +113,11 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("clean", "--epochs", "5"), "hint:  options: --keep"),
         (("run", "all", "--set", "power.Exponent=1"), "hint:  did you mean 'exponent'?"),
         (("run", "TOTAL"), "hint:  did you mean 'total'?"),
-        (("--set", "load.limit=1", "run"), "  hint:  options of a command stand behind its name; see pipeline COMMAND"),
+        (("--zzz", "run", "all"), "  hint:  options of a command stand behind its name; see pipeline COMMAND --help"),
+        (("--set", "load.limit=1", "run"), "stand behind its name: pipeline run --set load.limit=1\n"),
+        (("--preset", "a b", "run", "all"), "stand behind its name: pipeline run all --preset 'a b'\n"),
+        (("train", "--force"), "there is no command 'train'\n  hint:  did you mean pipeline run train --force?"),
+        (("all",), "did you mean pipeline run all?"),
         (("run", "all", "--set"), "option '--set' requires an argument\n  hint:  see pipeline run --help"),
         (
             ("run", "all", "--backend", "a"),
