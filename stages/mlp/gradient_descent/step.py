@@ -58,7 +58,7 @@ class Step:
         self.X = self.taken if x_dtype == dtype else np.empty(self.taken.shape, dtype)
         # Warping writes column by column, and a matrix product reads either order.
         self.X_warped = self.X if warper is None else np.empty(self.taken.shape, dtype, order="F")
-        self.Y = np.empty((m, architecture.n_classes), dtype)
+        self.T = np.empty((m, architecture.n_classes), dtype)  # their labels, the targets
         self.dZ = np.empty((m, architecture.n_outputs), dtype)  # two classes have one logit
 
     def run(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> tuple[float, int]:
@@ -76,7 +76,7 @@ class Step:
         """
         # mode="clip" writes straight to `out`; the default would go through a copy.
         np.take(X, rows, axis=0, out=self.taken, mode="clip")
-        np.take(Y, rows, axis=0, out=self.Y, mode="clip")
+        np.take(Y, rows, axis=0, out=self.T, mode="clip")
         if self.X is not self.taken:
             np.copyto(self.X, self.taken)
         if self.warper is not None:
@@ -84,8 +84,8 @@ class Step:
         A = self.X_warped
         for layer in self.layers:
             A = layer.forward(A)
-        measured = self.loss.measure(A, self.Y)
-        self.loss.gradient(self.Y, n_rows, self.dZ)
+        measured = self.loss.measure(A, self.T)
+        self.loss.gradient(self.T, n_rows, self.dZ)
         dA = self.dZ
         for layer in reversed(self.layers):
             dA = layer.backward(dA)

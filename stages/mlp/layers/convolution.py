@@ -6,7 +6,7 @@ practices for convolutional neural networks" (2003).
 
 All patches of a line of the output are the columns of one matrix, so that a convolution is a matrix product. The matrix
 holds one copy of each line for each column of the kernel (``Patches``). The kernel's lines need no copies, because they
-lie one after the other in memory.
+lie one after the other in memory. docs/how-convolutions-learn.md works all of it out with numbers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class PatchGrid:
         """What ``n_filters`` filters make of the maps."""
         return self.maps.convolved(n_filters, self.stride)
 
-    def seen(self) -> list[tuple[slice, slice]]:
+    def places_and_pixels(self) -> list[tuple[slice, slice]]:
         """For each column of the kernel: the places at which it lies inside the image, and on which pixels.
 
         At place p of a line, column j of the kernel lies on pixel stride * p + j - border.
@@ -74,7 +74,10 @@ class PatchGrid:
 
 
 class Convolution:
-    """Y = W.T patches + b.
+    """Y = W.T patches + b, at every place of the output and for every row of the batch.
+
+    X is (height, channels, width, m) and Y is (lines, n_filters, places, m): the last axis is the batch, see
+    feature_maps.py.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ class Convolution:
     dW, db : where their gradients are written, of the same shapes
     grid : where the patches lie
     m : rows of a batch
-    first : no layer with parameters stands before this one, so nobody asks for dX
+    first : whether this is the first layer with weights; nobody reads its dX, so it is not computed
     """
 
     def __init__(
@@ -105,7 +108,9 @@ class Convolution:
         np.matmul(self.patches.lines, by_line(dY).transpose(0, 2, 1), out=self.dWs)
         np.add.reduce(self.dWs, axis=0, out=self.dW)
         np.add.reduce(dY, axis=(0, 2, 3), out=self.db)
-        return dY if self.transposed is None else self.transposed.apply(dY, self.W)
+        if self.transposed is None:
+            return dY  # anything will do: nobody reads it
+        return self.transposed.apply(dY, self.W)
 
     def predict(self, X: Floats) -> Floats:
         m = X.shape[-1]
@@ -134,11 +139,11 @@ class Patches:
         self.columns = np.zeros((*grid.shape, m), dtype)
         self.lines = stacks_of(grid.kernel, self.columns)[:: grid.stride]
         self._inside = self.columns[grid.border : grid.border + grid.maps.height]
-        self._seen = grid.seen()
+        self._places_and_pixels = grid.places_and_pixels()
 
     def fill(self, X: Floats) -> None:
         """Take in the maps ``X``, (height, channels, width, m)."""
-        for column, (places, pixels) in enumerate(self._seen):
+        for column, (places, pixels) in enumerate(self._places_and_pixels):
             np.copyto(self._inside[:, column, :, places], X[:, :, pixels])
 
 
@@ -147,7 +152,7 @@ def stacks_of(n: int, lines: Floats) -> Floats:
 
     (lines, ..., places, m) -> (lines - n + 1, n * ..., places * m)
     """
-    a_line = lines.strides[0]  # in bytes: so far apart are both two matrices and two lines of a matrix
+    a_line = lines.strides[0]  # bytes from one line to the next, and also from one matrix to the next
     stacks = as_strided(lines, (len(lines) - n + 1, n, *lines.shape[1:]), (a_line, *lines.strides))
     return stacks.reshape(len(stacks), prod(stacks.shape[1:-2]), prod(stacks.shape[-2:]))
 
@@ -161,13 +166,13 @@ class TransposedConvolution:
         W[phase] dY[t] + W[phase + stride] dY[t - 1] + W[phase + 2 * stride] dY[t - 2] + ...
 
     This is one matrix product: these lines of the kernel side by side, the last one first, times lines of dY that lie
-    one after the other. It holds a copy of the line of dX for each column of the kernel, as ``Patches.columns`` does.
-    The copies are moved back and added up.
+    one after the other. Its result has a copy of the line of dX for each column of the kernel, as ``Patches.columns``
+    has of X. The copies are moved back and added up. docs/how-convolutions-learn.md has an example.
     """
 
     def __init__(self, grid: PatchGrid, n_filters: int, m: int, dtype: npt.DTypeLike) -> None:
         maps, out, kernel, stride = grid.maps, grid.maps_out(n_filters), grid.kernel, grid.stride
-        self.grid, self._seen = grid, grid.seen()
+        self.grid, self._places_and_pixels = grid, grid.places_and_pixels()
         self.dX = maps.batch(m, dtype)
         self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
         # dY between lines of zeros, so that the first and the last lines of dX are no exceptions.
@@ -183,17 +188,17 @@ class TransposedConvolution:
             if n > 0:  # else no patch reaches these lines
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
                 columns = self.columns[first::stride]
-                seen_by = stacks_of(n, padded)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
-                self.products[phase] = flipped, seen_by, columns.reshape(len(columns), kernel * maps.channels, -1)
+                dY_stacks = stacks_of(n, padded)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
+                self.products[phase] = flipped, dY_stacks, columns.reshape(len(columns), kernel * maps.channels, -1)
 
     def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
         np.copyto(self.dY, dY)
         kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
-        for phase, (flipped, seen_by, columns) in self.products.items():
+        for phase, (flipped, dY_stacks, columns) in self.products.items():
             np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))
-            np.matmul(flipped.reshape(len(flipped), -1), seen_by, out=columns)
+            np.matmul(flipped.reshape(len(flipped), -1), dY_stacks, out=columns)
         self.dX.fill(0)
-        for column, (places, pixels) in enumerate(self._seen):
+        for column, (places, pixels) in enumerate(self._places_and_pixels):
             self.dX[:, :, pixels] += self.columns[:, column, :, places]
         return self.dX

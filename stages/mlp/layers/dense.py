@@ -15,7 +15,7 @@ class Dense:
     W, b : weights (n_in, n_out) and biases (n_out,)
     dW, db : where their gradients are written, of the same shapes
     m : rows of a batch
-    first : this is the first layer, so nobody asks for dX
+    first : whether this is the first layer with weights; nobody reads its dX, so it is not computed
     """
 
     def __init__(self, W: Floats, b: Floats, dW: Floats, db: Floats, m: int, *, first: bool = False) -> None:
@@ -23,7 +23,7 @@ class Dense:
         self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
         self.X: Floats  # (m, n_in): the batch, kept from forward to backward
         self.Y = np.empty((m, n_out), W.dtype)
-        self.dX = np.empty((0 if first else m, n_in), W.dtype)  # empty where nobody asks for it
+        self.dX = np.empty((0 if first else m, n_in), W.dtype)
 
     def forward(self, X: Floats) -> Floats:
         self.X = X

@@ -55,7 +55,7 @@ class RowsToMaps:
         return self.Y
 
     def backward(self, dY: Floats) -> Floats:
-        return dY  # nobody asks for the derivatives by the pixels
+        return dY  # anything will do: nobody reads it
 
     def predict(self, X: Floats) -> Floats:
         maps = self.maps

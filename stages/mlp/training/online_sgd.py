@@ -87,14 +87,14 @@ class OnlineSGD:
         np.matmul(inputs.T, steps, out=self.change[0])
         self.W[0] -= self.change[0]
 
-    def forward(self, y: Floats) -> tuple[float, int]:
+    def forward(self, T: Floats) -> tuple[float, int]:
         """From the first layer's product in ``A[0]`` to the loss; leaves the logits' gradient in ``dA[-1]``."""
         for i, A in enumerate(self.A):
             if i > 0:
                 np.dot(self.activations[i - 1].forward(self.A[i - 1]), self.W[i], out=A)
             np.add(A, self.b[i], out=A)
-        measured = self.loss.measure(self.A[-1], y)
-        self.loss.gradient(y, 1, self.dA[-1])
+        measured = self.loss.measure(self.A[-1], T)
+        self.loss.gradient(T, 1, self.dA[-1])
         return measured
 
     def backward(self, learning_rate: float) -> None:
