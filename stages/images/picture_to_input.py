@@ -45,8 +45,8 @@ def picture_to_input(
     try:
         return prepare(read_picture(path), height, width, framing, scale)
     except BlankPictureError as error:
-        what = f"nothing can be seen in {path.name}: it is all of one grey"
-        raise DataError(what, where=str(path), hint="draw or cut out a single digit") from error
+        what = f"nothing can be seen in {path.name}: it is all of one grey, or nearly"
+        raise DataError(what, where=str(path), hint="draw darker, or cut out a single digit") from error
 
 
 def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, scale: PixelScale = USUAL_SCALE) -> Pixels:

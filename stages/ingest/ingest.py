@@ -20,7 +20,7 @@ from pipeline.task import Outcome, Task
 from pipeline.visible import readable
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
-from stages.ingest.csv.header import header_cells, read_layout
+from stages.ingest.csv.header import header_cells, read_layout, require_header_in_both
 from stages.ingest.csv.ids import (
     SampleSubmission,
     are_counted,
@@ -196,6 +196,7 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
     """What the headers of both files say, or without headers the number of cells in their first lines."""
     lines = {"train": train.read_header(), "test": test.read_header()}
     if parameters.has_header:
+        require_header_in_both(lines["train"], train.name, lines["test"], test.name)
         layouts = {
             "train": read_layout(lines["train"], train.name, parameters, train.next_lines),
             "test": read_layout(lines["test"], test.name, parameters, test.next_lines),

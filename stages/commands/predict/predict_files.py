@@ -25,6 +25,7 @@ from stages.ingest.csv.faults import (
     COPY_AGAIN,
     CUT_OFF,
     LARGEST_ADVISED_SHARE,
+    NO_LABELS,
     bad_rows_error,
     explain,
     hint_for_many,
@@ -34,7 +35,7 @@ from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
-from stages.ingest.csv.streams import RawCsv, no_rows, open_raw
+from stages.ingest.csv.streams import OFFICE_FILE, RawCsv, no_rows, open_raw
 from stages.ingest.profile import differences
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels, Probabilities
@@ -45,7 +46,10 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 BLOCK_ROWS = 4096
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"}
+PICTURE_SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif"),
+    *(".svg", ".pdf", ".eps"),
+}
 
 Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n_classes)
 
@@ -65,7 +69,8 @@ def predict_picture(name: str, path: Path, training: TrainingImages, predict: Pr
 def require_no_zip(path: Path) -> None:
     """The file is no zip, which only a run reads."""
     with path.open("rb") as file:
-        if file.read(4) == b"PK\x03\x04":
+        start = file.read(64)
+        if start.startswith(b"PK\x03\x04") and not OFFICE_FILE.match(start):
             hint = "predict takes a CSV or a picture: unzip it first, or use pipeline run all"
             raise DataError(f"{path.name} is a zip", where=str(path), hint=hint)
 
@@ -93,7 +98,7 @@ def predict_csv(
     n_rows = 0
     with open_raw(Source("predict", path)) as raw:
         require_no_zip(path)
-        layout = read_csv_layout(raw, training.size, parameters)
+        layout = read_csv_layout(raw, training.size, parameters, labels)
         for block in chain(raw.blocks(), [b""]):
             rows = parse_block(block, layout, labels) if block else None
             if rows is None and block:
@@ -127,12 +132,13 @@ def predict_csv(
     return found
 
 
-def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters) -> Layout:
+def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters, labels: ClassSet) -> Layout:
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
     if parameters.has_header:
         layout = read_layout(line, raw.name, parameters, rows := raw.next_lines)
-        if rows and layout.label is not None and cell_of(rows[0], layout.names.index(layout.label)) == "":
+        cell = cell_of(rows[0], layout.names.index(layout.label)) if rows and layout.label is not None else None
+        if cell is not None and labels(cell) is None and cell.lower() in NO_LABELS:
             layout = replace(layout, label=None)  # a column without labels
     else:
         n_columns = len(header_cells(line, raw.name))

@@ -35,7 +35,7 @@ FRACTION = re.compile(r"-?[0-9]{0,18}\.[0-9]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
 NUMBER = re.compile(rf"-?[0-9]{{1,18}}|{FRACTION.pattern}")
 ROWS_JUDGED = 100  # so many of the bad rows say how a file writes its numbers
 TEXT = re.compile(r"[^\W\d_]|[^\x00-\x7f]")  # a letter, or a digit of another script
-NO_LABELS = {"nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
+NO_LABELS = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
 
 
 def bad_cells(cells: list[str], layout: Layout, labels: ClassSet) -> Iterator[int]:

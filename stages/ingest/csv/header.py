@@ -72,6 +72,24 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows:
     )
 
 
+def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes, test: FileName) -> None:
+    """The first lines of both files are headers, or neither is: then a setting tells so.
+
+    Raises
+    ------
+    DataError
+        Only one is.
+    """
+    lacks_header = {
+        file: looks_like_data(header_cells(line, file)) for file, line in ((train, train_line), (test, test_line))
+    }
+    if len(set(lacks_header.values())) == 2:
+        without, with_one = sorted(lacks_header, key=lacks_header.__getitem__, reverse=True)
+        hint = f"give {without} a first line that names its columns, as {with_one} has; or remove that line from "
+        hint += f"{with_one}, and set ingest.has_header = false"
+        raise wrong_header(without, f"it holds numbers, not the names of columns, and {with_one} has a header", hint)
+
+
 def holds_row_numbers(names: Sequence[str], column: int, rows: Sequence[bytes]) -> bool:
     """Whether a column, counted from 0, is one of row numbers or row names that pandas or R left there.
 

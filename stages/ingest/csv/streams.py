@@ -17,6 +17,7 @@ from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError, shortage
 from pipeline.task import Source, file_identity
+from stages.ingest.sources.possible_data import LIBSVM
 from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
 from stages.shared.messages import FileName
 
@@ -34,6 +35,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PRINTABLE = bytes(range(32, 127))
 NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
 
+EXPORT = "export it as CSV"
+OFFICE_FILE = re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|xl/|mimetype)", re.DOTALL)  # a zip too
+NO_CSV = ((OFFICE_FILE, "is a spreadsheet or another office file"), (LIBSVM, "is a libsvm file"))
+
 # What a file that is no CSV begins with, and what to say about it.
 IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xfe", "is encoded as UTF-16", "save it as UTF-8"),
@@ -43,19 +48,28 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "is a PDF document", "put the CSV file there"),
     (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
     (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
-    (b"PAR1", "is a Parquet file", "export it as CSV"),
+    (b"PAR1", "is a Parquet file", EXPORT),
     (b"\xfd7zXZ\0", "is compressed with xz", UNPACK),
     (b"BZh", "is compressed with bzip2", UNPACK),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive", UNPACK),
     (b"Rar!", "is a rar archive", UNPACK),
-    (b"\xd0\xcf\x11\xe0", "is an Excel file", "export it as CSV"),
-    (b"\x93NUMPY", "is a NumPy file", "export it as CSV"),
-    (b"\x89HDF", "is an HDF5 file", "export it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "is an Excel file", EXPORT),
+    (b"\x93NUMPY", "is a NumPy file", EXPORT),
+    (b"\x89HDF", "is an HDF5 file", EXPORT),
     (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: {WEB_PAGE}"),
-    (b"{", "is JSON", "export it as CSV"),
-    (b"[", "is JSON", "export it as CSV"),
+    (b"{", "is JSON", EXPORT),
+    (b"[", "is JSON", EXPORT),
 )
+
+
+def require_no_impostor(start: bytes, file: FileName) -> None:
+    """A file that begins with ``start`` is none of those that are known to be no CSV; DataError if it is."""
+    text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    found = [(what, EXPORT) for form, what in NO_CSV if form.match(start)]
+    found += [(what, hint) for magic, what, hint in IMPOSTORS if start.startswith(magic) or text.startswith(magic)]
+    for what, hint in found:
+        raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
 
 
 def no_rows(file: FileName, hint: str) -> DataError:
@@ -86,9 +100,7 @@ class RawCsv:
             The file is empty, or is something else than text.
         """
         start = self._read_piece()
-        for magic, what, hint in IMPOSTORS:
-            if start.startswith(magic) or start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(magic):
-                raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
+        require_no_impostor(start, self.name)
         start = start.removeprefix(BYTE_ORDER_MARK)
         if not start.strip():
             raise DataError(f"{self.name} is empty", where=self.name.path, hint=DOWNLOAD_AGAIN)

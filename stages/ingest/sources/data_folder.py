@@ -10,8 +10,22 @@ from pipeline.errors import DataError, first_few
 from pipeline.files.paths import leads_to_file, leads_to_folder
 from pipeline.task import Source
 from pipeline.visible import visible
-from stages.ingest.sources.possible_data import PACKED, PAIR, SET_PATHS, endings, possible_data, seems_unfinished
-from stages.ingest.sources.zip_files import find_members, list_members, require_readable, sizes_of_members
+from stages.ingest.sources.possible_data import (
+    NO_CSV,
+    PACKED,
+    PAIR,
+    SET_PATHS,
+    endings,
+    possible_data,
+    seems_unfinished,
+)
+from stages.ingest.sources.zip_files import (
+    LINK_TO_NOTHING,
+    find_members,
+    list_members,
+    require_readable,
+    sizes_of_members,
+)
 from stages.shared.messages import shortened
 
 FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sample_submission.csv"}
@@ -28,6 +42,8 @@ def require_folder(data: Path) -> None:
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
     what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
+    if data.is_symlink() and not leads_to_file(data):
+        what, hint = LINK_TO_NOTHING
     if leads_to_folder(data):
         what, hint = "may not be read by you", f"chmod u+rx {data}"
     raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")
@@ -84,7 +100,8 @@ def zip_in(data: Path) -> dict[str, Source]:
             "ingest.test to the two CSV files",
         )
     raise DataError(
-        f"of {len(zips)} zips in {data.name}/, {len(holding)} hold both train.csv and test.csv: {listed(zips, data)}",
+        f"{len(holding)} of the {len(zips)} zips in {data.name}/ hold both train.csv and test.csv, and only one may: "
+        f"{listed(zips, data)}",
         where=str(data),
         hint="leave one of them, or set ingest.archive to the one that is meant",
     )
@@ -133,6 +150,8 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
     if len(missing) == len(PAIR) and tables:
         hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
     inner = {Path(name).name for name in held}
+    if len(missing) == len(PAIR) and (zips := sorted(name for name in inner if name.lower().endswith(".zip"))):
+        hint = f"unzip it, and put the zip that it holds ({first_few([*map(shortened, zips)])}) into data/ in its place"
     if all(inner & {f"{FILE_NAMES[name]}.gz", f"{FILE_NAMES[name]}.zip"} for name in missing):
         hint = "unzip it, and put what it holds into data/: .csv.gz and .csv.zip are read there"
     return DataError(
@@ -160,9 +179,11 @@ def require_nothing_meant(data: Path) -> None:
 
 def advice(others: Sequence[Path]) -> str:
     """What to do about files that cannot be read as they are, and which can."""
-    packed = [visible(path.name) for path in others if any(map(PACKED.fullmatch, endings(path)[-1:]))]
-    unfinished = "let the download finish, or repeat it; " if any(map(seems_unfinished, others)) else ""
-    return f"{unfinished}{f'unpack {first_few(packed, EXAMPLES)}; ' if packed else ''}{READABLE}: "
+    todo = "let the download finish, or repeat it; " if any(map(seems_unfinished, others)) else ""
+    for form, how in ((PACKED, "unpack {}; "), (NO_CSV, "export {} as CSV; ")):
+        if named := [visible(path.name) for path in others if any(map(form.fullmatch, endings(path)[-1:]))]:
+            todo += how.format(first_few(named, EXAMPLES))
+    return f"{todo}{READABLE}: "
 
 
 def listed(paths: Sequence[Path], data: Path) -> str:

@@ -17,14 +17,14 @@ MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
 COMPETITION_FILE = re.compile(r"digit-recognizer\.zip|(train|test)\.csv(\.gz|\.zip)?")  # so may lie in a wrong place
 ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
 
-# Endings of files that are packed in a way that is not read, of all that may be data, of downloads that are not
-# finished, of pictures, and of files that are none of these.
+# Endings of files that are packed in a way that is not read, of tables and arrays that are no CSV, of all that may be
+# data, of downloads that are not finished, of pictures, and of files that are none of these.
 PACKED = re.compile("zipx|xz|bz2|zst|lz4|lzma|br|z|7z|rar|tar|tgz|txz|tbz2?")
-DATA = re.compile(
-    "csv|tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
-    "pkl|pickle|pt|pth|arff|data?|tra|tes|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav|"
-    f"zip|gz|{PACKED.pattern}"
+NO_CSV = re.compile(
+    "tsv|tab|psv|json|jsonl|ndjson|xml|xlsx?|xlsb|xlsm|ods|parquet|pq|feather|arrow|ipc|orc|avro|npy|npz|mat|hdf5?|h5|"
+    "pkl|pickle|pt|pth|arff|libsvm|svm|idx[0-9]*|tfrecords?|sqlite3?|db|rds|rdata|sas7bdat|dta|sav"
 )
+DATA = re.compile(f"csv|data?|tra|tes|zip|gz|{NO_CSV.pattern}|{PACKED.pattern}")
 UNFINISHED = re.compile("part|partial|crdownload|download|opdownload|filepart|te?mp|aria2")
 UNFINISHED_COPY = re.compile(r"\..+\.[A-Za-z0-9]{6}")  # .train.csv.x7Kp2a, as rsync calls a file that it copies
 PICTURES = re.compile("png|jpe?g|gif|bmp|webp|tiff?|pgm")

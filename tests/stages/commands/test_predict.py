@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from calling_predict import TEST, TRAIN, answers, lines_of, predict
+from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
 from pipeline.cli import main
-from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
-
-TRAIN, TEST = SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"
-
-
-def predict(folder: Path, *words: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["predict", *map(str, words), "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
-def answers(folder: Path, *words: object) -> list[dict[str, Any]]:
-    document = json.loads(predict(folder, *words, "--json").stdout)
-    rows: list[dict[str, Any]] = document["rows"]
-    return rows
-
-
-def lines_of(path: Path) -> list[str]:
-    return gzip.decompress(path.read_bytes()).decode().splitlines()
 
 
 def draw(path: Path, digit: int, *, ink: int = 0, paper: int = 255) -> Path:
@@ -82,9 +60,10 @@ def test_labels_are_compared_and_a_long_table_is_cut(sample_run: Path) -> None:
     assert len(text.splitlines()) < 30
 
 
-def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path: Path) -> None:
-    lines = gzip.decompress(TRAIN.read_bytes()).decode().splitlines()[:9]
-    (tmp_path / "blank.csv").write_text("\n".join([lines[0], *(line[1:] for line in lines[1:])]) + "\n")
+@pytest.mark.parametrize("label", ["", "?", "NaN"])
+def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path: Path, label: str) -> None:
+    lines = lines_of(TRAIN)[:9]
+    (tmp_path / "blank.csv").write_text("\n".join([lines[0], *(label + line[1:] for line in lines[1:])]) + "\n")
     rows = answers(sample_run, str(tmp_path / "blank.csv"))
     assert [row["label"] for row in rows] == [None] * 8
 
@@ -118,62 +97,6 @@ def test_a_file_without_a_header_is_read_if_the_settings_say_so(sample_copy: Pat
     assert [str(row["label"]) for row in rows] == [line.split(",")[0] for line in lines_of(TRAIN)[1:4]]
 
 
-def test_output_as_csv_and_as_parquet_holds_every_row_and_every_probability(sample_run: Path, tmp_path: Path) -> None:
-    for name in ("answers.csv", "answers.parquet"):
-        assert "1,438 rows written" in predict(sample_run, TRAIN, "--output", tmp_path / name).stdout
-    with (tmp_path / "answers.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
-    table = pq.read_table(tmp_path / "answers.parquet")
-    columns = ["file", "row", "label", "predicted", "confidence", *(f"p_{label}" for label in range(10))]
-    assert list(written[0]) == table.column_names == columns
-    assert [int(row["predicted"]) for row in written] == table["predicted"].to_pylist()
-    assert [np.float32(row["confidence"]) for row in written] == table["confidence"].to_pylist()
-
-
-def test_an_older_output_is_replaced_by_a_whole_one_or_left_alone(sample_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "answers.csv").write_text("older")
-    (tmp_path / f".pipeline-{'0' * 32}").write_text("left by a killed one")
-    (tmp_path / "bad.csv").write_text(lines_of(TEST)[0] + "\n1,2,3\n")
-    predict(sample_run, tmp_path / "bad.csv", "--output", tmp_path / "answers.csv", code=1)
-    assert (tmp_path / "answers.csv").read_text() == "older"
-    predict(sample_run, TEST, "--output", tmp_path / "answers.csv")
-    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 360
-    assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "bad.csv"}
-
-
-@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["link", "hard link"])
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_output_is_never_written_through_a_link(
-    sample_run: Path, tmp_path: Path, link: Callable[[Path, Path], None], suffix: str
-) -> None:
-    (tmp_path / "outside").write_text("precious")
-    output = tmp_path / f"answers{suffix}"
-    link(tmp_path / "outside", output)
-    predict(sample_run, TEST, "--output", output)
-    assert (tmp_path / "outside").read_text() == "precious"
-    assert (output.is_symlink(), output.stat().st_size > 10_000) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        ("answers.txt", "neither in .csv nor in .parquet"),
-        ("missing/answers.csv", "lies in a folder that is not there"),
-        ("rows.csv", "is one of the files to read"),
-        ("artifacts/answers.csv", "where only stages write"),
-        ("linked/answers.csv", "where only stages write"),
-        ("pipe.csv", "is not a plain file"),
-        (f"{'a' * 300}.csv", "cannot be written: File name too long"),
-    ],
-)
-def test_an_output_that_cannot_be_meant_is_refused(sample_copy: Path, output: str, message: str) -> None:
-    (sample_copy / "rows.csv").write_text("\n".join(lines_of(TEST)[:3]) + "\n")
-    os.mkfifo(sample_copy / "pipe.csv")
-    (sample_copy / "linked").symlink_to("artifacts/train")
-    assert message in predict(sample_copy, "rows.csv", "--output", output, code=2).stderr
-    assert len((sample_copy / "rows.csv").read_text().splitlines()) == 3
-
-
 def write_wide(path: Path) -> None:
     path.write_text(",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n")
 
@@ -184,6 +107,8 @@ def write_wide(path: Path) -> None:
         ("text.png", b"no picture at all", "text.png is not a PNG or JPEG picture"),
         ("cut.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "cut.png is damaged or cut off\n"),
         ("animal.gif", b"GIF89a" + bytes(9), "animal.gif is not a PNG or JPEG picture"),
+        ("drawing.svg", b"<svg>", "drawing.svg is not a PNG or JPEG picture"),
+        ("table.xlsx", b"PK\x03\x04" + bytes(26) + b"xl/", "table.xlsx is a spreadsheet or another office file"),
         ("page.csv", b"<html>", "is a web page"),
         ("empty.png", b"", "empty.png is empty"),
         ("other.zip", b"PK\x03\x04", "unzip it first, or use pipeline run all"),
@@ -365,36 +290,6 @@ def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: P
     predict(folder, name, "--output", output.replace("csv", "parquet"))
     result = CliRunner().invoke(main, ["run", "all", "--force", "-C", str(folder)])
     assert result.exit_code == 0, result.output
-
-
-def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, *, missing_ok: bool = False) -> None:  # noqa: ARG001 - as it is called
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "unlink", refuse)
-    predict(sample_copy, TEST, "--output", "answers.csv")
-    assert len((sample_copy / "answers.csv").read_text().splitlines()) == 360
-
-
-@pytest.mark.parametrize(
-    "words", [("predict", TEST, "--output"), ("model", "--export")], ids=lambda words: str(words[0])
-)
-def test_an_output_that_the_system_refuses_is_told_of_with_what_to_do(
-    sample_copy: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where it is immutable (chattr +i), which nobody can see before."""
-
-    def refuse(path: Path, target: Path) -> None:  # noqa: ARG001 - as it is called
-        raise PermissionError(1, "Operation not permitted", str(target))
-
-    if words[0] == "model":
-        pytest.importorskip("onnx")
-    option, file = words[-1], "out.onnx" if words[0] == "model" else "out.csv"
-    monkeypatch.setattr(Path, "replace", refuse)
-    result = CliRunner().invoke(main, [*map(str, words), str(sample_copy / file), "-C", str(sample_copy)])
-    assert result.exit_code == 1
-    assert f"error: {file} cannot be written: Operation not permitted" in result.stderr
-    assert f"hint:  name another file with {option}" in result.stderr
 
 
 def test_a_link_that_cannot_be_followed_is_told_of(sample_run: Path, tmp_path: Path) -> None:

@@ -156,7 +156,8 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
     assert caught.value.hint
 
 
-def test_a_blank_picture_is_named(tmp_path: Path) -> None:
-    Image.new("L", (100, 100), 255).save(tmp_path / "empty.png")
-    with pytest.raises(DataError, match=r"nothing can be seen in empty\.png"):
+@pytest.mark.parametrize("ink", [255, 235])
+def test_a_blank_or_a_faint_picture_is_named(tmp_path: Path, ink: int) -> None:
+    seven(ink=ink, paper=255).save(tmp_path / "empty.png")
+    with pytest.raises(DataError, match=r"nothing can be seen in empty\.png: it is all of one grey, or nearly"):
         picture_to_input(tmp_path / "empty.png", 28, 28)

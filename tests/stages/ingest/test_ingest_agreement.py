@@ -86,6 +86,16 @@ def test_swapped_files_without_headers_are_told_so(ingest: Ingest) -> None:
         ingest({"train.csv": test, "test.csv": train}, has_header=False)
 
 
+@pytest.mark.parametrize("headless", ["train.csv", "test.csv"])
+def test_a_header_in_one_of_the_two_files_only_is_told(ingest: Ingest, headless: str) -> None:
+    files: dict[str, str | bytes] = {"train.csv": TRAIN, "test.csv": TEST}
+    (other,) = files.keys() - {headless}
+    files[headless] = {"train.csv": TRAIN, "test.csv": TEST}[headless].split("\n", 1)[1]
+    with pytest.raises(DataError, match=f"{headless} .* holds numbers, .*, and {other} has a header") as error:
+        ingest(files)
+    assert f"give {headless} a first line that names its columns" in error.value.hint
+
+
 def test_labels_in_a_test_set_without_a_header_are_told_from_pixels(ingest: Ingest) -> None:
     train = TRAIN.split("\n", 1)[1]
     with pytest.raises(DataError, match=r"both have 17 columns, and only train\.csv may have labels"):

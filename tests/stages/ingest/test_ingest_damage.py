@@ -104,6 +104,8 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "a PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG image", "first bytes"),
     "a web page": ("<!DOCTYPE html><html></html>\n", "web page", "first bytes"),
     "a web page after a blank line": ("\r\n \n<html></html>\n", "web page", "first bytes"),
+    "a spreadsheet": (b"PK\x03\x04" + bytes(26) + b"docProps/app.xml", "is a spreadsheet", "first bytes"),
+    "libsvm": ("5 12:3 14:255\n", "is a libsvm file", "first bytes"),
     "a zip under the name of a CSV": (b"PK\x03\x04" + bytes(50), "is a zip", "first bytes"),
     "something else altogether": (bytes(range(1, 9)) + b"\n", "is damaged, or not a CSV", "first bytes"),
     "random bytes": (np.random.default_rng(0).bytes(5000), "is damaged, or not a CSV", "first bytes"),

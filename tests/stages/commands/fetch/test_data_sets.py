@@ -307,7 +307,7 @@ def test_another_zip_in_data_is_told(mirror: Mirror, work: Path) -> None:
         archive.writestr("train.csv", "label,pixel0\n1,2\n")
         archive.writestr("test.csv", "pixel0\n1\n")
     told = invoke(work, "mnist", "--mirror", mirror.url)
-    assert "2 zips in data/, 2 hold both train.csv and test.csv" in told.stderr
+    assert "2 of the 2 zips in data/ hold both train.csv and test.csv, and only one may: " in told.stderr
     assert "next: pipeline run all" not in told.stdout
 
 

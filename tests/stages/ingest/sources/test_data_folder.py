@@ -197,6 +197,22 @@ def test_half_of_the_files_names_what_lies_there_in_place_of_the_other(tmp_path:
     assert error.value.hint.startswith("unpack train.csv.xz; a run reads .csv, .csv.gz, .csv.zip, and")
 
 
+@pytest.mark.parametrize("ending", ["parquet", "xlsx", "libsvm"])
+def test_a_table_of_another_kind_is_to_be_exported_as_csv(tmp_path: Path, ending: str) -> None:
+    put(tmp_path / "data", f"test.{ending}", f"train.{ending}")
+    with pytest.raises(DataError, match=rf"but test\.{ending}, train\.{ending}") as error:
+        find(tmp_path)
+    assert error.value.hint.startswith(f"export test.{ending}, train.{ending} as CSV; a run reads .csv, ")
+
+
+def test_a_zip_within_a_zip_is_to_be_unzipped(tmp_path: Path) -> None:
+    put(tmp_path / "data", "outer.zip")
+    (tmp_path / "data/outer.zip").write_bytes(zipped("competition/inner.zip"))
+    with pytest.raises(DataError, match=r"holds no train\.csv and no test\.csv") as error:
+        find(tmp_path)
+    assert error.value.hint == "unzip it, and put the zip that it holds (inner.zip) into data/ in its place"
+
+
 def test_folders_that_link_to_each_other_are_looked_through_once(tmp_path: Path) -> None:
     put(tmp_path / "elsewhere", "train.csv")
     (tmp_path / "data/a").mkdir(parents=True)
@@ -265,7 +281,15 @@ def test_a_link_that_cannot_be_followed_is_told_of(tmp_path: Path, name: str, ta
         find(tmp_path)
 
 
-def test_a_data_folder_that_is_a_link_to_nowhere_is_told_of(tmp_path: Path) -> None:
-    (tmp_path / "data").symlink_to("a" * 300)
+@pytest.mark.parametrize("target", ["gone", "a" * 300], ids=["gone", "too long"])
+def test_a_data_folder_that_is_a_link_to_nowhere_is_told_of(tmp_path: Path, target: str) -> None:
+    (tmp_path / "data").symlink_to(target)
+    with pytest.raises(DataError, match="data is a link to nothing"):
+        find(tmp_path)
+
+
+def test_a_data_folder_that_is_a_link_to_a_file_is_told_of(tmp_path: Path) -> None:
+    put(tmp_path, "train.csv")
+    (tmp_path / "data").symlink_to("train.csv")
     with pytest.raises(DataError, match="data is not a folder"):
         find(tmp_path)
