@@ -55,8 +55,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
                 E = np.exp(Z - Z.max(axis=1, keepdims=True))
                 np.divide(E, E.sum(axis=1, keepdims=True), out=probabilities[chunk])
 
-    with Threads(threads) as group:
-        group.run(predict)
+    Threads(threads).run(predict)
     return probabilities
 
 

@@ -113,12 +113,7 @@ class Convolution:
         return self.transposed.apply(dY, self.W)
 
     def predict(self, X: Floats) -> Floats:
-        m = X.shape[-1]
-        patches, Y = Patches(self.grid, m, X.dtype), self.grid.maps_out(len(self.b)).batch(m, X.dtype)
-        patches.fill(X)
-        np.matmul(self.W.T, patches.lines, out=by_line(Y))
-        Y += self.b[:, None, None]
-        return Y
+        return Convolution(self.W, self.b, self.dW, self.db, self.grid, X.shape[-1], first=True).forward(X)
 
 
 def by_line(Y: Floats) -> Floats:

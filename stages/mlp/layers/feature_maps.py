@@ -79,9 +79,7 @@ class MapsToRows:
         return self.dX
 
     def predict(self, X: Floats) -> Floats:
-        Y = np.empty((X.shape[-1], self.maps.size), X.dtype)
-        np.copyto(self._as_maps(Y), X)
-        return Y
+        return MapsToRows(self.maps, X.shape[-1], X.dtype).forward(X)
 
     def _as_maps(self, Y: Floats) -> Floats:
         """Rows (m, channels * height * width) as (height, channels, width, m); no copy."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -26,29 +24,27 @@ class BrokenGroupError(Exception):
 
 
 class Group(ABC):
-    """``count`` workers, of which the caller is the first. Within ``with`` the matrix library has one thread."""
+    """``count`` workers, of which the caller is the first."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
-    @abstractmethod
     def run(self, work: Callable[[int], None]) -> None:
         """Call ``work(index)`` in every worker, and return when all are done.
 
         Whatever one of them raises, Ctrl-C included, ends the others and is raised here. The group is of no use
         after that.
         """
+        with threadpool_limits(limits=1, user_api="blas"), numpy_settings():
+            self.run_together(work)
+
+    @abstractmethod
+    def run_together(self, work: Callable[[int], None]) -> None:
+        """As ``run``, which has set how many threads the matrix library has."""
 
     @abstractmethod
     def wait(self, index: int) -> None:
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
-
-    def __enter__(self) -> Self:
-        self._limits = threadpool_limits(limits=1, user_api="blas")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._limits.restore_original_limits()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import NoReturn
 import numpy as np
 
 from stages.mlp.arrays import shared_zeros
-from stages.mlp.parallel.group import BrokenGroupError, Group, numpy_settings
+from stages.mlp.parallel.group import BrokenGroupError, Group
 
 LINE = 8  # counters lie a cache line apart, 8 numbers of 8 bytes
 EAGER_LOOKS = 2000  # at the counters, before others are let run in between
@@ -84,7 +84,7 @@ class Processes(Group):
         self._parent = os.getpid()
         self._children: list[Child] = []
 
-    def run(self, work: Callable[[int], None]) -> None:
+    def run_together(self, work: Callable[[int], None]) -> None:
         for at in range(len(self._turns)):
             self._turns[at] = 0
         children = self._children = []
@@ -92,8 +92,7 @@ class Processes(Group):
         try:
             for index in range(1, self.count):
                 children.append(self._fork(work, index))  # noqa: PERF401 - known one by one, to be ended if this is interrupted
-            with numpy_settings():
-                work(0)
+            work(0)
             for child in children:
                 child.wait()
         except BrokenGroupError as error:
@@ -163,8 +162,7 @@ class Processes(Group):
             for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's, for the parent, who ends its children
                 signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            with numpy_settings():
-                work(index)
+            work(index)
             status = 0
         except BrokenGroupError:
             status = 0  # the error is another's, who tells it

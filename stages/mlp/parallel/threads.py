@@ -17,10 +17,10 @@ class Threads(Group):
         super().__init__(count)
         self._barrier = Barrier(count)
 
-    def run(self, work: Callable[[int], None]) -> None:
+    def run_together(self, work: Callable[[int], None]) -> None:
         def guarded(index: int) -> None:
             try:
-                with numpy_settings():
+                with numpy_settings():  # a new thread has none of them
                     work(index)
             except BaseException:
                 self._barrier.abort()  # wakes everybody, now and later

@@ -73,10 +73,10 @@ def fit(
         training.checksum = repr(augment) + fingerprint(network.parameters, sample, training.Y, rows)
         load_checkpoint(options.checkpoint, training)
     measured = None if validation is None else Validation(training.candidate, validation, recipe.replicas)
-    with make_group(recipe.replicas, options.parallel) as group:
-        loop = EpochLoop(training, group, validation=measured, augment=augment, options=options)
-        if not loop.stopped:
-            group.run(loop.run)
+    group = make_group(recipe.replicas, options.parallel)
+    loop = EpochLoop(training, group, validation=measured, augment=augment, options=options)
+    if not loop.stopped:
+        group.run(loop.run)
     network.parameters[...] = training.best_parameters
     network.statistics[...] = training.best_statistics
     return History(tuple(training.epochs), training.best, loop.stopped)

@@ -31,16 +31,16 @@ processes_only = pytest.mark.skipif(not ON_LINUX, reason="processes are for Linu
 def test_nobody_passes_the_barrier_before_all_have_come(kind: str, count: int) -> None:
     arrived = shared_zeros((200, count), bool)
     too_early = shared_zeros(count, np.int64)
-    with make_group(count, kind) as group:
+    group = make_group(count, kind)
 
-        def work(index: int) -> None:
-            for turn in arrived:
-                turn[index] = True
-                group.wait(index)
-                too_early[index] += not turn.all()
-                group.wait(index)
+    def work(index: int) -> None:
+        for turn in arrived:
+            turn[index] = True
+            group.wait(index)
+            too_early[index] += not turn.all()
+            group.wait(index)
 
-        group.run(work)
+    group.run(work)
     assert arrived.all()
     assert not too_early.any()
 
@@ -49,16 +49,16 @@ def test_nobody_passes_the_barrier_before_all_have_come(kind: str, count: int) -
 @pytest.mark.parametrize("failing", [0, 1, 3])
 def test_the_error_of_one_worker_ends_all_and_is_the_one_that_is_raised(kind: str, failing: int) -> None:
     others = children()
-    with make_group(4, kind) as group:
+    group = make_group(4, kind)
 
-        def work(index: int) -> None:
-            for turn in range(10):
-                if (index, turn) == (failing, 5):
-                    raise KeyboardInterrupt("stop")
-                group.wait(index)
+    def work(index: int) -> None:
+        for turn in range(10):
+            if (index, turn) == (failing, 5):
+                raise KeyboardInterrupt("stop")
+            group.wait(index)
 
-        with pytest.raises(KeyboardInterrupt, match="stop"):
-            group.run(work)
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        group.run(work)
     assert children() == others
 
 
@@ -76,15 +76,15 @@ def children() -> set[str]:
 def test_a_team_runs_one_work_after_the_other_and_each_sees_what_the_last_one_left(kind: str) -> None:
     others = children()
     sums = shared_zeros(3, np.int64)
-    with make_group(3, kind) as group:
-        for turn in range(3):
+    group = make_group(3, kind)
+    for turn in range(3):
 
-            def work(index: int, turn: int = turn) -> None:
-                before = int(sums.sum())
-                group.wait(index)
-                sums[index] += before + turn
+        def work(index: int, turn: int = turn) -> None:
+            before = int(sums.sum())
+            group.wait(index)
+            sums[index] += before + turn
 
-            group.run(work)
+        group.run(work)
     assert sums.tolist() == [0 + 1 + 5] * 3
     assert children() == others
 
@@ -94,31 +94,31 @@ def test_an_error_that_cannot_be_sent_is_told_in_words() -> None:
     class LocalError(Exception):
         pass
 
-    with Processes(2) as group:
+    group = Processes(2)
 
-        def work(index: int) -> None:
-            if index == 1:
-                raise LocalError("lost")
-            group.wait(index)
+    def work(index: int) -> None:
+        if index == 1:
+            raise LocalError("lost")
+        group.wait(index)
 
-        with pytest.raises(RuntimeError, match="LocalError: lost"):
-            group.run(work)
+    with pytest.raises(RuntimeError, match="LocalError: lost"):
+        group.run(work)
 
 
 @processes_only
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_worker_that_is_killed_is_told_and_not_waited_for(*, waits: bool) -> None:
     others = children()
-    with Processes(3) as group:
+    group = Processes(3)
 
-        def work(index: int) -> None:
-            if index == 1:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if waits:
-                group.wait(index)
+    def work(index: int) -> None:
+        if index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if waits:
+            group.wait(index)
 
-        with pytest.raises(ChildProcessError, match="ended by SIGKILL"):
-            group.run(work)
+    with pytest.raises(ChildProcessError, match="ended by SIGKILL"):
+        group.run(work)
     assert children() == others
 
 
@@ -134,30 +134,30 @@ def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pyte
 
     monkeypatch.setattr("stages.mlp.parallel.processes.EAGER_LOOKS", 0)
     monkeypatch.setattr("stages.mlp.parallel.processes.CHECKED_EVERY", 1)
-    with Processes(count) as group:
+    group = Processes(count)
 
-        def work(index: int) -> None:
-            if index == 0:
-                monkeypatch.setattr(Child, "has_ended", late)
-            group.wait(index)
+    def work(index: int) -> None:
+        if index == 0:
+            monkeypatch.setattr(Child, "has_ended", late)
+        group.wait(index)
 
-        group.run(work)
+    group.run(work)
 
 
 @processes_only
 def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        with Processes(3) as group:
-            group.run(group.wait)
+        group = Processes(3)
+        group.run(group.wait)
 
-            def work(index: int) -> None:
-                if index == 1:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                group.wait(index)
+        def work(index: int) -> None:
+            if index == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            group.wait(index)
 
-            with pytest.raises(BrokenGroupError, match="ended before its time"):
-                group.run(work)
+        with pytest.raises(BrokenGroupError, match="ended before its time"):
+            group.run(work)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -185,16 +185,16 @@ group.run(work)
 
 @processes_only
 def test_ctrl_c_for_all_is_the_parents_to_answer() -> None:
-    with Processes(2) as group:
+    group = Processes(2)
 
-        def work(index: int) -> None:
-            group.wait(index)
-            if index == 1:
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0)  # where an unheeded signal would be raised
-            group.wait(index)
+    def work(index: int) -> None:
+        group.wait(index)
+        if index == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)  # where an unheeded signal would be raised
+        group.wait(index)
 
-        group.run(work)
+    group.run(work)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,8 +205,8 @@ def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: s
     def work(index: int) -> None:
         seen[index] = max(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
 
-    with make_group(2, kind) as group:
-        group.run(work)
+    group = make_group(2, kind)
+    group.run(work)
     assert seen.tolist() == [1, 1]
     assert [(each["internal_api"], each["num_threads"]) for each in threadpool_info()] == outside
     assert np.getbufsize() == size

@@ -65,11 +65,11 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
         training = Training(network, recipe, Dataset(X, Y))
         told: list[tuple] = []
         monkeypatch.setattr("stages.mlp.training.epoch_loop.suits_online", lambda *_: is_online)  # noqa: B023 - called within the loop
-        with Threads(2) as group:
-            options = RunOptions(on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
-            loop = EpochLoop(training, group, options=options)
-            assert isinstance(loop.make_trainer(0), OnlineSGD) == is_online
-            group.run(loop.run)
+        group = Threads(2)
+        options = RunOptions(on_step=lambda *said: told.append(said))  # noqa: B023 - likewise
+        loop = EpochLoop(training, group, options=options)
+        assert isinstance(loop.make_trainer(0), OnlineSGD) == is_online
+        group.run(loop.run)
         networks.append(network)
         losses.append(told)
     np.testing.assert_allclose(networks[0].parameters, networks[1].parameters, rtol=0, atol=1e-12)
@@ -79,15 +79,15 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
 def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     X, Y = rows(3, 5, 3)
     network = Network(Architecture(5, 3))
-    with Threads(1) as group:
+    group = Threads(1)
 
-        def is_used(recipe: Recipe) -> bool:
-            loop = EpochLoop(Training(network, recipe, Dataset(X, Y)), group, options=RunOptions())
-            return isinstance(loop.make_trainer(0), OnlineSGD)
+    def is_used(recipe: Recipe) -> bool:
+        loop = EpochLoop(Training(network, recipe, Dataset(X, Y)), group, options=RunOptions())
+        return isinstance(loop.make_trainer(0), OnlineSGD)
 
-        assert is_used(SEED)
-        for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
-            assert not is_used(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other}))
+    assert is_used(SEED)
+    for other in ({"momentum": 0.9, "optimiser": "momentum"}, {"batch_size": 2}, {"clip_norm": 1.0}, {"ema": 0.5}):
+        assert not is_used(Recipe(**{"batch_size": 1, "optimiser": "sgd", **other}))
 
 
 @pytest.mark.parametrize(
