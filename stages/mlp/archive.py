@@ -111,6 +111,18 @@ def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     return header, arrays
 
 
+def check_arrays(arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, tuple[Any, Any]]) -> None:
+    """ValueError unless ``arrays`` are those of ``expected``, of these shapes and dtypes by name, and finite."""
+    if differing := sorted(arrays.keys() ^ expected.keys()):
+        raise ValueError(f"{', '.join(differing[:5])} missing or too many")
+    for name, (shape, dtype) in expected.items():
+        found = arrays[name]
+        if found.shape != shape or found.dtype != dtype:
+            raise ValueError(f"{name} is {found.dtype} {found.shape}, and should be {dtype} {shape}")
+        if not np.isfinite(found).all():
+            raise ValueError(f"{name} holds values that are not finite")
+
+
 def array_of(data: bytes) -> npt.NDArray[Any]:
     """The array in the bytes of a .npy file; ValueError unless it is of numbers or text, and as long as it says."""
     file = BytesIO(data)

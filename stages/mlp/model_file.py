@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from stages.mlp.architecture import Architecture, Images
-from stages.mlp.archive import ArchiveError, read_arrays, write_arrays
+from stages.mlp.archive import ArchiveError, check_arrays, read_arrays, write_arrays
 from stages.mlp.network import Network
 
 FORMAT = "digit-pipeline network"
@@ -92,7 +92,12 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
         raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({str(error)[:200]})") from error
     try:
         check_images(described)
-        check_arrays([architecture for architecture, _ in described], arrays)
+        expected = {
+            f"{number}/{name}": (shape, np.dtype(architecture.dtype))
+            for number, (architecture, _) in enumerate(described)
+            for name, shape in (architecture.shapes | architecture.statistics_shapes).items()
+        }
+        check_arrays(arrays, expected)
     except ValueError as error:
         raise ModelFileError(f"{name} is not as its own header says: {str(error)[:200]}") from error
     # Only now is it certain that the networks take no more memory than the arrays did.
@@ -132,20 +137,3 @@ def check_images(described: Sequence[tuple[Architecture, Images | None]]) -> Non
             raise ValueError(f"images of {images.height} x {images.width}, but {architecture.n_inputs} inputs")
         if len(images.classes) != architecture.n_classes:
             raise ValueError(f"it names {len(images.classes)} of {architecture.n_classes} classes")
-
-
-def check_arrays(architectures: Sequence[Architecture], arrays: dict[str, Any]) -> None:
-    """ValueError unless ``arrays`` are exactly what networks of these architectures take."""
-    expected = {
-        f"{number}/{name}": (shape, np.dtype(architecture.dtype))
-        for number, architecture in enumerate(architectures)
-        for name, shape in (architecture.shapes | architecture.statistics_shapes).items()
-    }
-    if differing := sorted(arrays.keys() ^ expected.keys()):
-        raise ValueError(f"{', '.join(differing[:5])} missing or too many")
-    for name, (shape, dtype) in expected.items():
-        found = arrays[name]
-        if found.shape != shape or found.dtype != dtype:
-            raise ValueError(f"{name} is {found.dtype} {found.shape}, and should be {dtype} {shape}")
-        if not np.isfinite(found).all():
-            raise ValueError(f"{name} holds values that are not finite")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import accumulate
 from math import prod, sqrt
 from typing import Any
 
@@ -118,10 +119,6 @@ def flat_size(shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 def views(vector: Floats, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
     """Views into the flat ``vector``, one after the other, in the given shapes."""
-    found: dict[str, Floats] = {}
-    start = 0
-    for name, shape in shapes.items():
-        stop = start + prod(shape)
-        found[name] = vector[start:stop].reshape(shape)
-        start = stop
-    return found
+    ends = list(accumulate(map(prod, shapes.values())))
+    parts = np.split(vector, ends)  # and what is left behind the last one, which is nothing
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=False)}

@@ -23,29 +23,35 @@ class When:
     learning_rate: float
 
 
-@dataclass(frozen=True, slots=True)
 class Update:
-    """The optimiser, and what is done around it.
+    """The optimiser of a network: what is done around it, and what it remembers between steps.
 
-    Attributes
+    Parameters
     ----------
+    network : whose parameters are moved
+    optimiser : by which rule
     weight_decay : pull of the weights towards 0: decoupled from the gradient if the optimiser says so
     clip_norm : a longer gradient is scaled down to this Euclidean norm
     ema : decay of the averaged parameters; 0 for none
+
+    Attributes
+    ----------
+    memory : the optimiser's, (n_state, n_parameters)
+    averaged : the averaged parameters, (n_parameters,), or empty
     """
 
-    optimiser: Optimiser
-    weight_decay: float = 0.0
-    clip_norm: float | None = None
-    ema: float = 0.0
-
-    def apply(
-        self, w: Floats, g: Floats, memory: Floats, averaged: Floats, work: Floats, when: When, *, decays: bool
+    def __init__(
+        self, network: Network, optimiser: Optimiser, weight_decay: float, clip_norm: float | None, ema: float
     ) -> None:
-        """Move some parameters ``w``, (n,), by their gradient ``g``, which is used up.
+        self.optimiser, self.weight_decay, self.clip_norm, self.ema = optimiser, weight_decay, clip_norm, ema
+        self.parameters = network.parameters
+        self.memory = shared_zeros((optimiser.n_state, self.parameters.size), self.parameters.dtype)
+        self.averaged = shared_zeros(self.parameters.size if ema else 0, self.parameters.dtype)
+        self.averaged[...] = self.parameters[: len(self.averaged)]
 
-        ``memory`` (n_state, n) and ``averaged``, (n,) or empty, are theirs too; ``work`` (n,) is scratch.
-        """
+    def apply(self, piece: slice, g: Floats, work: Floats, when: When, *, decays: bool) -> None:
+        """Move a ``piece`` of n parameters by its gradient ``g``, (n,), which is used up; ``work`` (n,) is scratch."""
+        w, memory, averaged = self.parameters[piece], self.memory[:, piece], self.averaged[piece]
         learning_rate = when.learning_rate
         if decays and self.weight_decay:
             if self.optimiser.is_decay_decoupled:
@@ -62,17 +68,6 @@ class Update:
     def clip_factor(self, norm: float) -> float:
         """By what a gradient of this norm is multiplied. Pascanu, Mikolov and Bengio (2013); 1e-6 as in PyTorch."""
         return 1.0 if self.clip_norm is None else min(1.0, self.clip_norm / (norm + 1e-6))
-
-
-class State:
-    """What a training changes besides the parameters: the optimiser's memory, averaged parameters, steps done."""
-
-    def __init__(self, network: Network, update: Update) -> None:
-        n, dtype = network.parameters.size, network.parameters.dtype
-        self.memory = shared_zeros((update.optimiser.n_state, n), dtype)
-        self.averaged = shared_zeros(n if update.ema else 0, dtype)
-        self.averaged[...] = network.parameters[: len(self.averaged)]
-        self.step = 0
 
 
 def pieces_of(start: int, stop: int, n_weights: int) -> list[tuple[slice, bool]]:

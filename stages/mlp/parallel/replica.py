@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stages.mlp.arrays import Floats, Rows, shared_zeros
 from stages.mlp.gradient_descent.step import Step, Warper
-from stages.mlp.gradient_descent.update import PIECE, State, Update, When, pieces_of
+from stages.mlp.gradient_descent.update import PIECE, Update, When, pieces_of
 from stages.mlp.network import Network
 from stages.mlp.parallel.group import Group, part_of
 
@@ -26,15 +26,15 @@ class Shared:
     Attributes
     ----------
     network : the network that is trained
-    state, update : what else an update changes, and how parameters are updated
+    update : how its parameters are updated
     gradients : each replica's, (count, n_parameters)
     statistics : each replica's running averages of batch normalisation, (count, n_statistics)
     measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
     squares : the sum of squares of each replica's share of the gradient, (count,)
     """
 
-    def __init__(self, network: Network, state: State, update: Update, count: int) -> None:
-        self.network, self.state, self.update = network, state, update
+    def __init__(self, network: Network, update: Update, count: int) -> None:
+        self.network, self.update = network, update
         dtype = network.parameters.dtype
         self.gradients = shared_zeros((count, network.parameters.size), dtype)
         self.statistics = shared_zeros((count, network.statistics.size), dtype)
@@ -121,17 +121,14 @@ class Replica:
 
     def update_share(self, when: When) -> None:
         """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
-        state, update = self.shared.state, self.shared.update
-        w, total = self.shared.network.parameters, self.shared.gradients[0]
+        update, total = self.shared.update, self.shared.gradients[0]
         is_clipped = update.clip_norm is not None
         factor = self._sum_and_find_clip_factor() if is_clipped else 1.0
         for piece, decays in self._pieces:
             g = total[piece] if is_clipped else self._sum_gradients(piece)
             if factor != 1.0:
                 g *= factor
-            work = self._work[: len(g)]
-            averaged = state.averaged[piece]
-            update.apply(w[piece], g, state.memory[:, piece], averaged, work, when, decays=decays)
+            update.apply(piece, g, self._work[: len(g)], when, decays=decays)
 
     def _sum_gradients(self, piece: slice) -> Floats:
         """The sum over all replicas of a piece of their gradients, in place of the first replica's."""

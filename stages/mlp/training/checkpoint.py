@@ -14,8 +14,7 @@ from typing import IO
 
 import numpy as np
 
-from stages.mlp.archive import ArchiveError, read_arrays, write_arrays
-from stages.mlp.arrays import Floats
+from stages.mlp.archive import ArchiveError, check_arrays, read_arrays, write_arrays
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.training import Training
 
@@ -26,7 +25,7 @@ def save_checkpoint(path: str | Path, training: Training) -> None:
         "identity": training.identity(),
         "epochs": [asdict(epoch) for epoch in training.epochs],
         "best": training.best,
-        "step": training.state.step,
+        "step": training.step,
         "seconds": training.seconds,
     }
     with replacing(Path(path)) as file:
@@ -48,19 +47,13 @@ def load_checkpoint(path: str | Path, training: Training) -> bool:
         is_sound = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1)) and 1 <= best <= len(epochs)
         if not is_sound or not np.isfinite(numbers).all():
             return False
-        if not all(is_like(found[name], array) for name, array in training.arrays().items()):
-            return False
+        check_arrays(found, {name: (array.shape, array.dtype) for name, array in training.arrays().items()})
     except (FileNotFoundError, ArchiveError, KeyError, TypeError, ValueError, OverflowError):
         return False
     for name, array in training.arrays().items():
         array[...] = found[name]
-    training.epochs, training.best, training.state.step, training.seconds = epochs, best, step, seconds
+    training.epochs, training.best, training.step, training.seconds = epochs, best, step, seconds
     return True
-
-
-def is_like(found: Floats, array: Floats) -> bool:
-    """Whether ``found`` can take the place of ``array``."""
-    return found.shape == array.shape and found.dtype == array.dtype and bool(np.isfinite(found).all())
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class EpochLoop:
         self.augment, self.options = augment, options
         recipe, X = training.recipe, training.X
         self.window = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
-        self.shared = Shared(training.network, training.state, recipe.update, group.count)
+        self.shared = Shared(training.network, training.update, group.count)
         self.first = len(training.epochs) + 1
         self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
         self.last_batch = shared_zeros(1, np.int64)  # the number of an epoch's last batch
@@ -108,12 +108,12 @@ class EpochLoop:
 
     def tell(self, loss: float, n_correct: int) -> None:
         """Count a step, raise DivergedError if its loss is not finite, and call ``on_step``."""
-        state, n_steps = self.training.state, self.training.n_steps
-        state.step += 1
+        training = self.training
+        training.step += 1
         if not math.isfinite(loss):
-            raise DivergedError(f"the loss is {loss} at step {state.step} of {n_steps}")
+            raise DivergedError(f"the loss is {loss} at step {training.step} of {training.n_steps}")
         if self.options.on_step is not None:
-            self.options.on_step(state.step, n_steps, loss, n_correct)
+            self.options.on_step(training.step, training.n_steps, loss, n_correct)
 
     def finish(self, number: int) -> None:
         """Note how epoch ``number`` went, save a checkpoint, and decide whether it was the last."""

@@ -48,11 +48,6 @@ class OnlineSGD:
         self.dA = [np.empty((1, n), dtype) for n in sizes[1:]]
         self.activations = [ACTIVATIONS[architecture.activation]((1, n), dtype) for n in architecture.hidden]
         self.change = [np.empty(W.shape, dtype) for W in self.W]
-        # Of a block: inputs, the first layer's products, the inputs' products with each other, and the steps.
-        self.X = np.empty((BLOCK_ROWS, sizes[0]), dtype)
-        self.Z = np.empty((BLOCK_ROWS, sizes[1]), dtype)
-        self.gram = np.empty((BLOCK_ROWS, BLOCK_ROWS), dtype)
-        self.steps_of_block = np.empty((BLOCK_ROWS, sizes[1]), dtype)
 
     def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
         """As ``Batches.steps``; the epoch ends early between two blocks."""
@@ -69,12 +64,10 @@ class OnlineSGD:
 
     def train_on(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
         """A step on each row of a block, ``X`` (k, n_inputs) and ``Y`` (k, n_classes), after ``first_step`` others."""
-        k = len(X)
-        inputs, products, gram, steps = self.X[:k], self.Z[:k], self.gram[:k, :k], self.steps_of_block[:k]
-        inputs[...] = X
-        np.matmul(inputs, self.W[0], out=products)
-        np.matmul(inputs, inputs.T, out=gram)
-        for t in range(k):
+        inputs = X.astype(self.W[0].dtype)
+        products, gram = inputs @ self.W[0], inputs @ inputs.T  # (k, n_out) and (k, k)
+        steps = np.empty_like(products)
+        for t in range(len(X)):
             learning_rate = self.training.when(first_step + t).learning_rate
             # (t,) @ (t, n_out): what the rows before this one changed
             np.dot(gram[t, :t], steps[:t], out=self.A[0][0])

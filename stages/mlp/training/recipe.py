@@ -10,6 +10,7 @@ from typing import Any
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.gradient_descent.update import Update
+from stages.mlp.network import Network
 from stages.mlp.training.history import Epoch
 
 KEEPS = ("best", "last")
@@ -87,12 +88,11 @@ class Recipe:
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name} must be {what}, not {getattr(self, name)}")
 
-    @property
-    def update(self) -> Update:
-        """The part of the recipe that a single step follows."""
+    def make_update(self, network: Network) -> Update:
+        """What updates ``network`` by this recipe."""
         kind = OPTIMISERS[self.optimiser]
         optimiser = kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
-        return Update(optimiser, self.weight_decay, self.clip_norm, self.ema)
+        return Update(network, optimiser, self.weight_decay, self.clip_norm, self.ema)
 
 
 @dataclass(frozen=True, slots=True)

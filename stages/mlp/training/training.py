@@ -11,7 +11,7 @@ import numpy as np
 from stages.mlp.archive import json_of
 from stages.mlp.arrays import Floats
 from stages.mlp.gradient_descent.schedules import SCHEDULES
-from stages.mlp.gradient_descent.update import State, When
+from stages.mlp.gradient_descent.update import When
 from stages.mlp.network import Network
 from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.history import Epoch
@@ -27,7 +27,8 @@ class Training:
     recipe : how it is trained
     X, Y : the training set, (m, n_inputs) and (m, n_classes)
     rows : the numbers of those rows that it is trained on, (m_rows,)
-    state : what changes besides the network's parameters
+    update : how its parameters are updated, and what is remembered for it
+    step : how many steps are done
     candidate : the network as it would be kept after an epoch, in shared memory; averaged, if the recipe says so
     epochs : how each epoch went
     best : the number of the epoch whose weights are to be kept
@@ -42,9 +43,9 @@ class Training:
         self.X = data.X if data.X.flags.c_contiguous else np.ascontiguousarray(data.X)
         self.Y = np.ascontiguousarray(data.Y, network.parameters.dtype)
         self.rows = np.arange(len(data)) if data.rows is None else data.rows
-        self.state, self.candidate = State(network, recipe.update), Network(network.architecture)
+        self.update, self.candidate = recipe.make_update(network), Network(network.architecture)
         self.epochs: list[Epoch] = []
-        self.best, self.seconds, self.checksum = 0, 0.0, ""
+        self.step, self.best, self.seconds, self.checksum = 0, 0, 0.0, ""
         self.best_parameters, self.best_statistics = network.parameters.copy(), network.statistics.copy()
         self.n_epoch_steps = -(-len(data) // recipe.batch_size)
         self.n_steps = recipe.epochs * self.n_epoch_steps
@@ -56,7 +57,7 @@ class Training:
 
     def make_candidate(self) -> None:
         """After an epoch: copy the network's weights, or the averaged ones."""
-        self.candidate.parameters[...] = self.state.averaged if self.recipe.ema else self.network.parameters
+        self.candidate.parameters[...] = self.update.averaged if self.recipe.ema else self.network.parameters
         self.candidate.statistics[...] = self.network.statistics
 
     def finish(self, epoch: Epoch) -> None:
@@ -73,8 +74,8 @@ class Training:
         return {
             "parameters": self.network.parameters,
             "statistics": self.network.statistics,
-            "memory": self.state.memory,
-            "averaged": self.state.averaged,
+            "memory": self.update.memory,
+            "averaged": self.update.averaged,
             "best_parameters": self.best_parameters,
             "best_statistics": self.best_statistics,
         }

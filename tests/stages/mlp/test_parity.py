@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
-from stages.mlp.gradient_descent.update import State, When
+from stages.mlp.gradient_descent.update import When
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica, Shared
@@ -54,8 +54,7 @@ class Case:
             for k in range(n_steps):
                 replica.step(self.golden["X"], self.Y, rows, len(self.Y), When(k + 1, learning_rate))
 
-        with self.group:
-            self.group.run(work)
+        self.group.run(work)
 
 
 def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
@@ -69,7 +68,7 @@ def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
     of_recipe = ("optimiser", "weight_decay", "clip_norm", "label_smoothing")
     recipe = Recipe(**{key: case[key] for key in of_recipe if key in case})
     group = make_group(replicas, parallel)
-    shared = Shared(network, State(network, recipe.update), recipe.update, replicas)
+    shared = Shared(network, recipe.make_update(network), replicas)
     return Case(golden, network, recipe, shared, group, np.eye(n_classes)[golden["labels"]])
 
 

@@ -31,12 +31,12 @@ def half_done() -> Training:
     for values in training.arrays().values():
         values[...] = np.random.default_rng(values.size).random(values.shape)
     training.epochs = [Epoch(1, 0.01, 2.0, 0.3, 1.9, 0.4), Epoch(2, 0.01, 1.0, 0.5, 1.5, 0.6)]
-    training.best, training.state.step, training.seconds = 2, 14, 3.5
+    training.best, training.step, training.seconds = 2, 14, 3.5
     return training
 
 
 def same(one: Training, other: Training) -> bool:
-    figures = (one.epochs, one.best, one.state.step) == (other.epochs, other.best, other.state.step)
+    figures = (one.epochs, one.best, one.step) == (other.epochs, other.best, other.step)
     return figures and all(np.array_equal(one.arrays()[name], other.arrays()[name]) for name in one.arrays())
 
 

@@ -30,7 +30,7 @@ from stages.mlp import (
 )
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
-from stages.mlp.gradient_descent.update import PIECE, State, When
+from stages.mlp.gradient_descent.update import PIECE, When
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.online_sgd import BLOCK_ROWS
 from stages.mlp.training.training import Training
@@ -304,16 +304,16 @@ def test_float32_stays_float32(optimiser: str) -> None:
     recipe = Recipe(optimiser=optimiser, weight_decay=0.1, clip_norm=1.0, ema=0.5, label_smoothing=0.1)
     for name in ACTIVATIONS:
         network = make_network(activation=name, dropout=0.1, batch_norm=True)
-        state = State(network, recipe.update)
+        update = recipe.make_update(network)
         gradient, rng = np.empty_like(network.parameters), np.random.default_rng(0)
         step = Step(8, network.architecture, network.vectors(gradient), rng, warper=WARP(), label_smoothing=0.1)
         X, Y = problem()
         step.run(X, Y, np.arange(8), 8)
         work = np.empty(PIECE, np.float32)[: len(gradient)]
-        recipe.update.apply(network.parameters, gradient, state.memory, state.averaged, work, When(1, 0.1), decays=True)
+        update.apply(slice(None), gradient, work, When(1, 0.1), decays=True)
         held = [
             values
-            for owner in (step, state, *step.layers, step.loss)
+            for owner in (step, update, *step.layers, step.loss)
             for values in vars(owner).values()
             if isinstance(values, np.ndarray)
         ]
