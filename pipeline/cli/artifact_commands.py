@@ -69,6 +69,7 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
     A current result is never among them.
     """
     from pipeline.store.clean import clean as remove
+    from pipeline.store.lock import current_writer
     from pipeline.terminal.history_view import disposable_data, print_disposable
     from pipeline.terminal.output import notify, print_json
 
@@ -78,3 +79,5 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
         print_json(disposable_data(found, removed=yes))
     else:
         print_disposable(found, keep, done=yes)
+    if not yes and (writer := current_writer(project.store.lock_path)):
+        notify(f"a pipeline is writing here, and --yes waits until it is done: {writer}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
     from pipeline.planning.plan import make_plan
+    from pipeline.planning.reasons import STALE
     from pipeline.planning.selection import select
     from pipeline.planning.snapshot import take_snapshot
     from pipeline.store.lock import current_writer
@@ -30,8 +31,11 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     project = place.load()
     selection = select(project.stages, ["all"])
     plan = make_plan(take_snapshot(project, selection), selection)
-    print_json(plan_data(plan)) if as_json else print_plan(plan)
-    if writer := current_writer(project.store.lock_path):
+    writer = current_writer(project.store.lock_path)
+    stale = [item.stage for item in plan.decisions if item.action in STALE and not writer]
+    interrupted = [name for name in stale if project.store.is_interrupted(name)]
+    print_json(plan_data(plan)) if as_json else print_plan(plan, interrupted)
+    if writer:
         notify(f"a pipeline is writing here: {writer}")
     if check and plan.stale:
         raise click.exceptions.Exit(ExitCode.STALE)

@@ -16,6 +16,7 @@ from pipeline.errors import (
     PipelineError,
     StageError,
     StoreError,
+    disk_full,
     failure,
     first_few,
 )
@@ -28,6 +29,7 @@ from pipeline.planning.staleness import StageSnapshot, differences
 from pipeline.stage import Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
+from pipeline.store.store import Store
 from pipeline.task import Outcome, Progress, Source, Sources, Task, file_identity
 from pipeline.visible import readable
 from pipeline.workers.backends import make_workers
@@ -76,7 +78,7 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
         _require_unchanged(project, run, _changed_work(project, run))  # it may have changed while earlier stages ran
         import_from_source(stage.function)
         try:
-            with _explained(stage):
+            with _explained(stage, folder, store):
                 outcome: Outcome = resolve(stage.function)(task)
                 outputs = _read_back(stage, folder)
         except BaseException:
@@ -224,11 +226,12 @@ def _require_unchanged(project: Project, run: StageRun, reasons: list[Reason]) -
 
 
 @contextmanager
-def _explained(stage: Stage) -> Iterator[None]:
-    """Turn whatever a stage's function may raise into one error that names the stage."""
+def _explained(stage: Stage, folder: Path, store: Store) -> Iterator[None]:
+    """Turn whatever a stage's function may raise into one error that names the stage; it writes into a ``folder``."""
     try:
         yield
     except PipelineError:
         raise
     except Exception as error:
-        raise failure(stage.name, error) from error
+        is_full = isinstance(error, OSError) and disk_full(error)
+        raise failure(stage.name, error, store.room(folder) if is_full else "") from error

@@ -44,7 +44,7 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
                 raise LockError(
                     "another pipeline is writing here", where=holder, hint="wait for it, or run without --no-wait"
                 ) from None
-            notify(f"waiting for another pipeline: {holder}")
+            notify(f"waiting until another pipeline is done: {holder}")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:  # some shared folders have none
             raise LockError(

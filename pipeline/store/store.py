@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
-from pipeline.store.disk import exists, explained, is_folder, own_folder, remove
+from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, size_of
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
 
@@ -92,10 +93,19 @@ class Store(Generations):
             if is_folder(self._scratch / stage) and exists(self._scratch / stage / key[:KEY_DIGITS]):
                 self._set_aside(self._scratch / stage / key[:KEY_DIGITS])
 
+    def room(self, folder: Path) -> str:
+        """Name the folder of all artifacts, how much lies in ``folder`` below it, and how much room is left."""
+        written, left = size_of(folder) / 1e6, shutil.disk_usage(self.root).free / 1e6
+        return f"{self.root}: {written:.1f} MB were written, {left:.1f} MB are left"
+
     def discard(self, folder: Path) -> None:
         """Remove what a stage wrote and may not publish; what cannot be removed now, the next run removes."""
         with suppress(OSError, StoreError):
             remove(folder)
+
+    def is_interrupted(self, stage: str) -> bool:
+        """Whether a run of a stage that did not end has left something that another run can go on from."""
+        return any(map(size_of, self.unfinished(stage)))
 
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""

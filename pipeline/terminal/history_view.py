@@ -31,7 +31,7 @@ def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> No
             _moment(run.started),
             run.outcome,
             f"{run.seconds:.1f}",
-            _span([name for name, action in run.stages.items() if action == "run"]) or "nothing",
+            _done_in(run),
             settings_of(run),
             ", ".join(_headlines(run)),
             *([_scores(scores.get(run.id, ()))] if scored else []),
@@ -51,8 +51,14 @@ def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> No
     print_table(columns, rows, numbers=("seconds",))
 
 
+def _done_in(run: Run) -> str:
+    """Name the stages that ran; if none did, those whose earlier results were restored."""
+    ran, restored = (_span([name for name, done in run.stages.items() if done == kind]) for kind in ("run", "restore"))
+    return ran or (f"restored {restored}" if restored else "nothing")
+
+
 def _span(stages: Sequence[str]) -> str:
-    """Name the stages that ran, in their order, the long way only if it is short."""
+    """Name stages in their order, the long way only if it is short."""
     return ", ".join(stages) if len(stages) < 3 else f"{stages[0]} ... {stages[-1]}"
 
 

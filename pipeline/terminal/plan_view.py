@@ -27,12 +27,14 @@ DONE = {
 }
 
 
-def print_plan(plan: Plan) -> None:
-    """Print what would happen to each stage and why."""
+def print_plan(plan: Plan, interrupted: Collection[str] = ()) -> None:
+    """Print what would happen to each stage and why, and of which stages ``interrupted`` work is kept."""
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
     if kept := settings_to_keep(plan.decisions):
         echo(f"{kept}; a run replaces it.")
+    for name in interrupted:
+        echo(f"{name}: an interrupted run has left unfinished work; the same command takes it up.")
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:

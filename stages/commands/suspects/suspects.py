@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
     from stages.commands.suspects.find_in_results import Found, Suspect
 
+REMARK = (
+    "probably wrong: the predicted class is as probable as it is, on average, in rows that have this label; "
+    "no remark: the label may be right"
+)
+
 
 @click.command()
 @click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Show so many of them.")
@@ -78,6 +83,7 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
         for each in suspects
     ]
     print_table(columns, table, numbers=("line", "row", "its probability", "with probability"))
+    echo(REMARK)
     images, at = images_of(suspects, ingest), 0
     while at < len(images):
         n_drawn = draw(images[at:])

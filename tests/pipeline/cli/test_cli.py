@@ -188,11 +188,29 @@ def test_a_mistake_of_ours_is_told_in_one_block_too(invoke: Invoke, monkeypatch:
     )
 
 
-def test_status_says_who_writes(toy: Toy, invoke: Invoke) -> None:
+def test_status_and_clean_say_who_writes(toy: Toy, invoke: Invoke) -> None:
     invoke("run", "all")
-    assert "is writing" not in invoke("status").stderr
+    assert "is writing" not in invoke("status").stderr + invoke("clean").stderr
     with writer_lock(toy.store.lock_path, wait=False, notify=print):
         assert f"a pipeline is writing here: pid {os.getpid()}, " in invoke("status").stderr
+        assert f"here, and --yes waits until it is done: pid {os.getpid()}, " in invoke("clean").stderr
+
+
+def test_status_says_where_an_interrupted_run_has_left_unfinished_work(toy: Toy, invoke: Invoke) -> None:
+    invoke("run", "all")
+    checkpoint = toy.store.scratch("power", "0" * 64) / "checkpoint"
+    told = "power: an interrupted run has left unfinished work; the same command takes it up."
+    assert told not in invoke("status", "--set", "power.exponent=3").stdout
+    checkpoint.write_text("half of the work")
+    assert told not in invoke("status").stdout  # for it is fresh
+    assert told in invoke("status", "--set", "power.exponent=3").stdout
+
+
+def test_a_full_disk_is_told_with_its_folder_and_the_room_there(toy: Toy, invoke: Invoke) -> None:
+    toy.edit("parity.py", "    return Outcome()", "    raise OSError(28, 'No space left')\n    return Outcome()")
+    told = invoke("run", "all", "--quiet").stderr
+    assert "error: parity cannot write its results: the disk is full\n  where: artifacts: 0.0 MB were written, " in told
+    assert " MB are left\n  hint:  free some space" in told
 
 
 def test_an_interrupt_is_exit_code_130(toy: Toy, invoke: Invoke) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
 from click.testing import Result
+from made_run import make_run
 from toy_project import Toy, oracle
+
+from pipeline.terminal.history_view import print_runs
 
 Invoke = Callable[..., Result]
 
@@ -136,6 +140,14 @@ def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invo
     assert [path.resolve() for path in stored.iterdir()] == [(toy.artifacts / "power").resolve()]
     assert toy.files() == oracle(exponent=1)
     assert "Nothing to do" in invoke("run", "all", "--set", "power.exponent=1").stdout
+
+
+def test_runs_tells_results_that_were_restored_from_nothing_done(capsys: pytest.CaptureFixture[str]) -> None:
+    did = ({"load": "fresh", "power": "run"}, {"load": "fresh", "power": "restore"}, {"load": "fresh"})
+    print_runs([make_run(number, stages=stages) for number, stages in enumerate(did)], {})
+    rows = capsys.readouterr().out.splitlines()[2:]
+    for row, told in zip(rows, ("power", "restored power", "nothing"), strict=True):
+        assert f" 1.0   {told}  " in row
 
 
 def test_of_a_long_log_the_last_runs_are_shown_and_all_if_wanted(toy: Toy, invoke: Invoke) -> None:
