@@ -41,8 +41,7 @@ class SoftmaxCrossEntropy:
     def measure(self, Z: Floats, T: Floats) -> tuple[float, int]:
         # Shifted so that the largest logit of each row is 0: exp cannot overflow, and the sum is at least 1.
         Z -= np.maximum.reduce(Z, axis=1, keepdims=True)
-        np.multiply(Z, T, out=self.work)
-        of_true_class = np.add.reduce(self.work, axis=1)  # its shifted logit, (m,)
+        of_true_class = np.vecdot(Z, T)  # its shifted logit, (m,)
         np.exp(Z, out=self.E)
         self.total = np.add.reduce(self.E, axis=1, keepdims=True)
         # Each row of T sums to 1, so -sum(T log softmax(Z)) = log(sum(exp(Z))) - sum(T Z).

@@ -75,8 +75,8 @@ class Step:
         loss, n_correct : sums over the m rows, before the update
         """
         # mode="clip" writes straight to `out`; the default would go through a copy.
-        np.take(X, rows, axis=0, out=self.taken, mode="clip")
-        np.take(Y, rows, axis=0, out=self.T, mode="clip")
+        X.take(rows, axis=0, out=self.taken, mode="clip")
+        Y.take(rows, axis=0, out=self.T, mode="clip")
         if self.X is not self.taken:
             np.copyto(self.X, self.taken)
         if self.warper is not None:
