@@ -110,6 +110,6 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     if not changed or is_more:
         return ""
     if len(changed) > KEPT:
-        return "--like and the number of its run, which pipeline runs shows, keeps what is there"
+        return "to keep the present results, add --like and the number of their run, which pipeline runs shows"
     sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
-    return f"{' '.join(sets)} keeps what is there"
+    return f"to keep the present results, add {' '.join(sets)}"

@@ -141,8 +141,11 @@ def prepare_checks() -> None:
 def unchecked_ids(sample: SampleSubmission | None, submission: SubmissionHeader, *, are_known: bool) -> Iterator[str]:
     """The header and ids are the sample submission's, and nothing else confirms them."""
     if sample is not None and not are_known:
-        names = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
-        yield f"the submission's header is {names} and its ids are unchecked: both as in {sample.file}"
+        header = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
+        yield (
+            f"the submission gets its header ({header}) and its ids from {sample.file}; they are not checked, "
+            "since the test set has no ids"
+        )
 
 
 def unused_columns(train: Layout, test: Layout) -> Iterator[str]:

@@ -136,8 +136,8 @@ class TrainParameters(Parameters, frozen=True):
     keep: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.training.recipe:KEEPS")] | None,
         Meta(
-            description="Which epoch's weights are kept; none: the last with folds, or where the schedule ends at 0; "
-            "else the best."
+            description="Which epoch's weights are kept. Unless this is set, it is the last epoch if there are folds "
+            "or the learning rate ends at 0, and otherwise the best one."
         ),
     ] = None
     patience: Annotated[
@@ -145,7 +145,10 @@ class TrainParameters(Parameters, frozen=True):
     ] = None
     max_seconds: Annotated[
         Annotated[float, Meta(gt=0.0)] | None,
-        Meta(description="Stop training after this time and keep what keep says; the result depends on the machine."),
+        Meta(
+            description="Stop training after so many seconds, and keep the weights that the setting keep names; "
+            "the result then depends on the machine's speed."
+        ),
     ] = None
     seed: Annotated[
         int, Meta(description="Seed of initial weights, order, dropout and augmentation.", ge=0, le=2**63 - 1)

@@ -156,22 +156,20 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
     for index, fault in enumerate(faults.table.drop_duplicates("line").head(EXAMPLES).to_dict("records")):
         n_more = n_of_line[fault["line"]] - 1
         at_least = "" if index < faults.n_whole else "at least "
-        others = f" (and {at_least}{n_more:,} more here)" if n_more else ""
+        others = f" (and {at_least}{counted(n_more, 'more fault')} in this line)" if n_more else ""
         cell = f", column {shortened(fault['column'])}: {fault['value']!a} is" if fault["column"] else ":"
         shown.append(f"line {fault['line']}{cell} {fault['rule']}{others}")
     if n_bad > len(shown):
         shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
-    if faults.n_whole == n_bad:
-        kept = "every fault is"
-    elif faults.n_whole == faults.n_rows:
-        kept = f"the faults of the first {faults.n_rows:,} of them are"
-    else:
-        kept = f"the faults of the first {faults.n_whole:,} of them, and one or more of each of the next "
-        kept += f"{faults.n_rows - faults.n_whole:,}, are"
+    kept = "every fault"
+    if faults.n_whole < n_bad:
+        kept += f" of the first {faults.n_whole:,} bad rows"
+    if faults.n_whole < faults.n_rows:
+        kept += f", and at least one fault of each of the next {faults.n_rows - faults.n_whole:,}"
     return DataError(
         f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
         where=[layout.file.path, *shown],
-        hint=f"{hint}; {kept} in artifacts/ingest/failures.parquet",
+        hint=f"{hint}; artifacts/ingest/failures.parquet lists {kept}",
     )
 
 

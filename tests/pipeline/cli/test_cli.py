@@ -77,13 +77,16 @@ def test_status_check_tells_stale_by_its_exit_code(toy: Toy, invoke: Invoke) -> 
 
 
 def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_results(toy: Toy, invoke: Invoke) -> None:
-    told = "--set power.exponent=3 --set total.start=4 keeps what is there"
+    told = "to keep the present results, add --set power.exponent=3 --set total.start=4"
     invoke("run", "all", "--set", "power.exponent=3", "--set", "total.start=4")
     assert told in invoke("status", columns=200).stdout
     assert why_stale(commands(toy)(toy.work), "total").endswith(f"-> 2; {told}")
-    assert "keeps what is there" not in invoke("status", "--set", "power.exponent=3", "--set", "total.start=4").stdout
+    assert (
+        "to keep the present results"
+        not in invoke("status", "--set", "power.exponent=3", "--set", "total.start=4").stdout
+    )
     toy.raw.write_text("9\n")
-    assert "keeps what is there" not in invoke("status").stdout  # since settings alone would not
+    assert "to keep the present results" not in invoke("status").stdout  # since settings alone would not
 
 
 @pytest.mark.parametrize(

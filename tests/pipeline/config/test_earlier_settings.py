@@ -119,7 +119,7 @@ def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
 ) -> None:
     monkeypatch.setattr(reasons, "KEPT", 1)  # a toy has few settings
     one, two = ("--set", "total.start=1"), ("--set", "power.exponent=3")
-    told = "--like and the number of its run, which pipeline runs shows, keeps what is there"
+    told = "to keep the present results, add --like and the number of their run, which pipeline runs shows"
     assert told not in invoke(in_toy, "status", *one).stdout
     assert told in invoke(in_toy, "status", *one, *two).stdout
     assert invoke(in_toy, "status", "--like", "2", "--check").exit_code == 0

@@ -37,13 +37,13 @@ def test_beyond_the_most_faults_each_row_still_has_one_and_the_message_says_so(
     monkeypatch.setattr(faults, "FAULTS_KEPT", 50)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *DECIMALS]) + "\n", "test.csv": TEST})
-    kept = "the faults of the first 3 of them, and one or more of each of the next 9, are in artifacts"
+    kept = "failures.parquet lists every fault of the first 3 bad rows, and at least one fault of each of the next 9"
     assert kept in error.value.hint
     kept_faults = pd.read_parquet(tmp_path / "report/ingest/failures.parquet")
     assert kept_faults["line"].value_counts(sort=False).tolist() == [16, 16, 16, 2, *[1] * 8]
     assert "line 4, column pixel0: " in error.value.where
-    assert "(and 15 more here)" in error.value.where.splitlines()[3]
-    assert "(and at least 1 more here)" in error.value.where.splitlines()[4]
+    assert "(and 15 more faults in this line)" in error.value.where.splitlines()[3]
+    assert "(and at least 1 more fault in this line)" in error.value.where.splitlines()[4]
 
 
 def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,9 @@ def test_a_file_that_ends_within_a_row_seems_cut_off(ingest: Ingest) -> None:
     for cut in (TRAIN[:-20], TRAIN[: TRAIN.rindex(",") + 1]):
         with pytest.raises(DataError, match="is not valid: the file seems cut off in the middle of its last") as error:
             ingest({"train.csv": cut, "test.csv": TEST})
-        assert error.value.hint.startswith("copy or download it again; every fault is in")
+        assert error.value.hint.startswith(
+            "copy or download it again; artifacts/ingest/failures.parquet lists every fault"
+        )
     warnings = ingest(
         {"train.csv": MANY_GOOD[:-20], "test.csv": TEST}, on_error="quarantine", max_quarantined=0.1
     ).warnings

@@ -231,7 +231,7 @@ def test_a_header_that_an_unchecked_sample_submission_brings_is_told(ingest: Ing
     (warning,) = ingest({**files, "sample_submission.csv": usual.replace("ImageId,Label", "Number,Answer")}).warnings
     assert "Number,Answer" in warning
     (warning,) = ingest({**files, "sample_submission.csv": as_csv(["ImageId", "Label"], range(7), [0] * 7)}).warnings
-    assert "its ids are unchecked" in warning
+    assert "its ids from sample_submission.csv; they are not checked, since the test set has no ids" in warning
 
 
 def test_a_sample_submission_that_was_sorted_otherwise_is_refused(ingest: Ingest) -> None:

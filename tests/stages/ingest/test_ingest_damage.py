@@ -213,7 +213,7 @@ def test_a_file_of_nothing_but_wrong_cells_is_answered_shortly(ingest: Ingest) -
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert error.value.what == "12 of the 12 rows of train.csv are not valid"
-    assert "(and 15 more here)" in error.value.where
+    assert "(and 15 more faults in this line)" in error.value.where
     assert_is_short(error.value)
 
 
@@ -238,18 +238,18 @@ def test_the_message_says_exactly_what_failures_holds(
     train = "\n".join([HEADER, *(f"{row},1" for row in ROWS[:8]), *ROWS]) + "\n"
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
-    assert error.value.hint.endswith("; every fault is in artifacts/ingest/failures.parquet")
+    assert error.value.hint.endswith("; artifacts/ingest/failures.parquet lists every fault")
     monkeypatch.setattr(sift, "ROWS_KEPT", 6)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
-    assert "; the faults of the first 6 of them are in artifacts/ingest/failures.parquet" in error.value.hint
+    assert error.value.hint.endswith("; artifacts/ingest/failures.parquet lists every fault of the first 6 bad rows")
     assert pq.read_table(tmp_path / "report/ingest/failures.parquet").num_rows == 6
 
 
 def test_bad_test_rows_are_all_in_failures_too(ingest: Ingest) -> None:
     with pytest.raises(DataError, match=r"1 of the 5 rows of test\.csv is not valid") as error:
         ingest({"train.csv": TRAIN, "test.csv": TEST.replace("\n", ",1\n", 2).replace(",1\n", "\n", 1)})
-    assert error.value.hint.endswith("every fault is in artifacts/ingest/failures.parquet")
+    assert error.value.hint.endswith("; artifacts/ingest/failures.parquet lists every fault")
 
 
 # --- size ------------------------------------------------------------------------------------------------------------
