@@ -22,7 +22,7 @@ class FilePredictions:
     is_picture : whether it is one; then there is a single row
     P : float32 (m, n_classes), the probabilities
     ids, labels : of each row of a CSV that has them, else empty
-    warnings : what sets its images apart from the training images
+    warnings : what sets its images apart from the training images, or what a picture seems to show
     """
 
     file: str

@@ -8,6 +8,7 @@ the polarity of the training images. A picture of the network's own size is take
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,9 +34,16 @@ class BlankPictureError(ValueError):
 
 
 def picture_to_input(
-    path: Path, height: int, width: int, framing: Framing = MNIST, scale: PixelScale = USUAL_SCALE
+    path: Path,
+    height: int,
+    width: int,
+    framing: Framing = MNIST,
+    scale: PixelScale = USUAL_SCALE,
+    warn: Callable[[str], object] = str,
 ) -> Pixels:
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
+
+    ``warn`` is told if it seems to show several digits.
 
     Raises
     ------
@@ -43,14 +51,23 @@ def picture_to_input(
         The file is no picture, or the picture shows nothing.
     """
     try:
-        return prepare(read_picture(path), height, width, framing, scale)
+        return prepare(read_picture(path), height, width, framing, scale, warn)
     except BlankPictureError as error:
         what = f"nothing can be seen in {path.name}: it is all of one grey, or nearly"
         raise DataError(what, where=str(path), hint="draw darker, or cut out a single digit") from error
 
 
-def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, scale: PixelScale = USUAL_SCALE) -> Pixels:
+def prepare(
+    grey: Pixels,
+    height: int,
+    width: int,
+    framing: Framing = MNIST,
+    scale: PixelScale = USUAL_SCALE,
+    warn: Callable[[str], object] = str,
+) -> Pixels:
     """The digit in a grey picture as an image (height, width), framed by ``framing``, its pixels on ``scale``.
+
+    ``warn`` is told if it seems to show several digits.
 
     Raises
     ------
@@ -59,7 +76,10 @@ def prepare(grey: Pixels, height: int, width: int, framing: Framing = MNIST, sca
     """
     if grey.shape == (height, width):
         return scale.as_it_is(grey)
-    digit = thickened(cropped(ink(grey)), framing.stroke)
+    shown = cropped(ink(grey))
+    if shows_several(shown):
+        warn("seems to show several digits side by side, and may show only one")
+    digit = thickened(shown, framing.stroke)
     zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
     size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))
     fine = np.asarray(digit.resize(size, Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR))
@@ -103,6 +123,14 @@ def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
 def cropped(amount: Inputs) -> Image.Image:
     """The part of a picture that has ink in it, in 8 bits."""
     return Image.fromarray(np.round(amount[box_of(amount > 0.5)] * 255).astype(np.uint8))
+
+
+def shows_several(shown: Image.Image) -> bool:
+    """Whether columns without ink divide a picture, cropped to its ink, into parts of half its height or more."""
+    is_ink = np.asarray(shown) > 127
+    gaps = np.flatnonzero(~is_ink.any(axis=0))
+    parts = (is_ink[:, : gaps[0]], is_ink[:, gaps[-1] + 1 :]) if len(gaps) else ()
+    return bool(parts) and all(2 * (np.ptp(np.flatnonzero(part.any(axis=1))) + 1) >= shown.height for part in parts)
 
 
 def thickened(digit: Image.Image, share: float) -> Image.Image:

@@ -62,8 +62,11 @@ def looks_like_picture(path: Path) -> bool:
 
 def predict_picture(name: str, path: Path, training: TrainingImages, predict: Predict) -> FilePredictions:
     """Predict the digit in a picture, which is first brought to what the training images are like."""
-    image = picture_to_input(path, *training.size, training.framing, training.scale)
-    return FilePredictions(readable(name), is_picture=True, P=predict(image.reshape(1, -1)))
+    warnings: list[str] = []
+    image = picture_to_input(path, *training.size, training.framing, training.scale, warnings.append)
+    found = FilePredictions(readable(name), is_picture=True, P=predict(image.reshape(1, -1)))
+    found.warnings += [f"{found.file} {warning}" for warning in warnings]
+    return found
 
 
 def require_no_zip(path: Path) -> None:

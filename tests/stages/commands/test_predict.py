@@ -77,6 +77,19 @@ def test_drawn_digits_are_recognised(sample_run: Path, tmp_path: Path, ink: int,
     assert all(row["row"] is None for row in rows)
 
 
+def test_a_picture_of_two_digits_is_predicted_with_a_warning(sample_run: Path, tmp_path: Path) -> None:
+    one, seven = (Image.open(draw(tmp_path / f"{digit}.png", digit)) for digit in (1, 7))
+    both = Image.new("L", (800, 300), 255)
+    both.paste(one, (0, 0))
+    both.paste(seven, (400, 0))
+    both.save(tmp_path / "both.png")
+    told = predict(sample_run, tmp_path / "1.png", tmp_path / "7.png", tmp_path / "both.png").stderr
+    assert told == (
+        f"warning: {tmp_path}/both.png seems to show several digits side by side, and may show only one: "
+        "the predictions may be wrong\n"
+    )
+
+
 def test_pictures_and_tables_can_be_mixed_and_paths_are_seen_from_the_folder(sample_copy: Path) -> None:
     draw(sample_copy / "seven.png", 7)
     (sample_copy / "rows.csv").write_text("\n".join(lines_of(TEST)[:3]) + "\n")

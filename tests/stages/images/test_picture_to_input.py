@@ -156,6 +156,25 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("marks", "is_told"),
+    [
+        ([(150, 30, 160, 120)], True),  # a 1 beside the 7
+        ([(200, 60, 210, 110)], True),  # lower, and half as high
+        ([(150, 110, 160, 120)], False),  # a full stop
+        ([(80, 70, 110, 78)], False),  # the bar of the 7, which touches it
+        ([(60, 130, 120, 140)], False),  # a line below
+    ],
+)
+def test_digits_side_by_side_are_told(marks: list[tuple[int, int, int, int]], *, is_told: bool) -> None:
+    sheet = seven()
+    for mark in marks:
+        ImageDraw.Draw(sheet).rectangle(mark, fill=20)
+    told: list[str] = []
+    prepare(np.asarray(sheet), 28, 28, warn=told.append)
+    assert told == ["seems to show several digits side by side, and may show only one"] * is_told
+
+
 @pytest.mark.parametrize("ink", [255, 235])
 def test_a_blank_or_a_faint_picture_is_named(tmp_path: Path, ink: int) -> None:
     seven(ink=ink, paper=255).save(tmp_path / "empty.png")
