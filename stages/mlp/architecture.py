@@ -162,7 +162,7 @@ class Architecture:
 
 def is_size(value: object) -> bool:
     """Whether ``value`` is a whole number of at least 1, and no larger than an array's side can be."""
-    return isinstance(value, Integral) and 1 <= int(value) < 2**31
+    return isinstance(value, Integral) and not isinstance(value, bool) and 1 <= int(value) < 2**31
 
 
 def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:

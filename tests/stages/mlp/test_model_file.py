@@ -143,6 +143,7 @@ def test_arrays_that_are_not_as_the_header_says(tmp_path: Path, network: Network
         ("architecture", {"n_inputs": -6}),
         ("architecture", {"n_inputs": "6"}),
         ("architecture", {"n_inputs": True}),
+        ("architecture", {"kernel": True}),
         ("architecture", {"n_classes": 4}),
         ("architecture", {"n_classes": 2}),
         ("architecture", {"hidden": [10**18, 4]}),
