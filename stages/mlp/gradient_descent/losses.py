@@ -8,25 +8,10 @@ taken, and no logarithm of 0. Label smoothing moves a share of each target evenl
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.arrays import Floats
-
-
-class Loss(Protocol):
-    """Made for ``m`` rows, with buffers of its own."""
-
-    def measure(self, Z: Floats, T: Floats) -> tuple[float, int]:
-        """The sum of the rows' losses, and how many rows are right; ``Z`` may be overwritten.
-
-        ``Z`` are logits, (m, n_outputs); ``T`` is one-hot, (m, n_classes).
-        """
-
-    def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:
-        """After ``measure``: the gradient of the sum over ``n_rows`` into ``dZ``, (m, n_outputs)."""
 
 
 class SoftmaxCrossEntropy:
@@ -39,6 +24,10 @@ class SoftmaxCrossEntropy:
         self.total: Floats  # of each row of E, (m, 1)
 
     def measure(self, Z: Floats, T: Floats) -> tuple[float, int]:
+        """The sum of the rows' losses, and how many rows are right. ``Z`` may be overwritten.
+
+        ``Z`` are the logits and ``T`` is one-hot, both (m, n_classes).
+        """
         # Shifted so that the largest logit of each row is 0: exp cannot overflow, and the sum is at least 1.
         Z -= np.maximum.reduce(Z, axis=1, keepdims=True)
         of_true_class = np.vecdot(Z, T)  # its shifted logit, (m,)
@@ -53,6 +42,7 @@ class SoftmaxCrossEntropy:
         return loss, int(np.count_nonzero(of_true_class >= 0))
 
     def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:
+        """After ``measure``: the gradient of the sum over ``n_rows`` into ``dZ``, (m, n_classes)."""
         np.divide(self.E, self.total, out=dZ)  # the probabilities P
         if self.smoothing:
             np.multiply(T, 1 - self.smoothing, out=self.work)
@@ -66,7 +56,8 @@ class SoftmaxCrossEntropy:
 class BinaryCrossEntropy:
     """-(t log p + (1 - t) log(1 - p)) per row, with p = sigmoid(z) the probability of the second class.
 
-    A two-class network has one output. The target t of a row is 1 for the second class and 0 for the first.
+    A two-class network has one output, so Z and dZ are (m, 1); else the methods are those of ``SoftmaxCrossEntropy``.
+    The target t of a row is 1 for the second class and 0 for the first.
     """
 
     def __init__(self, m: int, smoothing: float, dtype: npt.DTypeLike) -> None:
@@ -85,6 +76,9 @@ class BinaryCrossEntropy:
     def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:  # noqa: ARG002 - the targets are kept
         np.subtract(self.p, self.t, out=dZ)
         dZ /= n_rows
+
+
+Loss = SoftmaxCrossEntropy | BinaryCrossEntropy
 
 
 def make_loss(m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> Loss:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from stages.mlp.arrays import Floats, shared_zeros
@@ -13,14 +11,6 @@ from stages.mlp.network import Network
 # Parameters in a piece. The optimiser's vectors of so many fit a core's second-level cache. Smaller pieces gain
 # nothing, because each NumPy call has its price.
 PIECE = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """The number of a step, from 1 over all epochs, and its learning rate."""
-
-    step: int
-    learning_rate: float
 
 
 class Update:
@@ -49,17 +39,19 @@ class Update:
         self.averaged = shared_zeros(self.parameters.size if ema else 0, self.parameters.dtype)
         self.averaged[...] = self.parameters[: len(self.averaged)]
 
-    def apply(self, piece: slice, g: Floats, work: Floats, when: When, *, decays: bool) -> None:
-        """Move a ``piece`` of n parameters by its gradient ``g``, (n,), which is used up; ``work`` (n,) is scratch."""
+    def apply(self, piece: slice, g: Floats, work: Floats, step: int, learning_rate: float, *, decays: bool) -> None:
+        """Move a ``piece`` of n parameters by its gradient ``g``, (n,), which is used up; ``work`` (n,) is scratch.
+
+        ``step`` counts from 1 over all epochs.
+        """
         w, memory, averaged = self.parameters[piece], self.memory[:, piece], self.averaged[piece]
-        learning_rate = when.learning_rate
         if decays and self.weight_decay:
             if self.optimiser.is_decay_decoupled:
                 w *= 1 - learning_rate * self.weight_decay
             else:
                 np.multiply(w, self.weight_decay, out=work)
                 g += work
-        self.optimiser.update(w, g, memory, work, when.step, learning_rate)
+        self.optimiser.update(w, g, memory, work, step, learning_rate)
         if self.ema:
             np.subtract(w, averaged, out=work)
             work *= 1 - self.ema

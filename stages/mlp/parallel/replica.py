@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stages.mlp.arrays import Floats, Rows, shared_zeros
 from stages.mlp.gradient_descent.step import Step, Warper
-from stages.mlp.gradient_descent.update import PIECE, Update, When, pieces_of
+from stages.mlp.gradient_descent.update import PIECE, Update, pieces_of
 from stages.mlp.network import Network
 from stages.mlp.parallel.group import Group, part_of
 
@@ -96,15 +96,15 @@ class Replica:
         """Which rows of a batch are this replica's."""
         return batch[part_of(len(batch), self.index, self.group.count)]
 
-    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, when: When) -> tuple[float, int]:
-        """One step of the training: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``.
+    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, step: int, learning_rate: float) -> tuple[float, int]:
+        """Step number ``step``, from 1: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``.
 
         Returns the summed loss of the whole batch, and how many of its rows were right, before the update.
         """
         self.find_gradient(X, Y, rows, n_rows)
         self.group.wait(self.index)  # for the others' gradients
         loss, n_correct = self.shared.measured.sum(axis=0).tolist()
-        self.update_share(when)
+        self.update_share(step, learning_rate)
         self.group.wait(self.index)  # for the others' updates
         return loss, int(n_correct)
 
@@ -119,7 +119,7 @@ class Replica:
             self._steps[m] = self._make_step(m)
         self.shared.measured[self.index] = self._steps[m].run(X, Y, rows, n_rows)
 
-    def update_share(self, when: When) -> None:
+    def update_share(self, step: int, learning_rate: float) -> None:
         """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
         update, total = self.shared.update, self.shared.gradients[0]
         is_clipped = update.clip_norm is not None
@@ -128,7 +128,7 @@ class Replica:
             g = total[piece] if is_clipped else self._sum_gradients(piece)
             if factor != 1.0:
                 g *= factor
-            update.apply(piece, g, self._work[: len(g)], when, decays=decays)
+            update.apply(piece, g, self._work[: len(g)], step, learning_rate, decays=decays)
 
     def _sum_gradients(self, piece: slice) -> Floats:
         """The sum over all replicas of a piece of their gradients, in place of the first replica's."""

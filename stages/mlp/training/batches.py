@@ -40,9 +40,10 @@ class Batches:
             # Set by one replica before it waits for the others, read by all afterwards.
             if replica.index == 0 and is_late():
                 self.last[0] = k
-            when = training.when((number - 1) * training.n_epoch_steps + k)
-            loss, n_correct = replica.step(X, Y, rows, n_rows, when)
-            yield loss, n_correct, n_rows, when.learning_rate
+            step = (number - 1) * training.n_epoch_steps + k
+            learning_rate = training.learning_rate(step)
+            loss, n_correct = replica.step(X, Y, rows, n_rows, step + 1, learning_rate)
+            yield loss, n_correct, n_rows, learning_rate
             if k == self.last[0]:
                 break
         if replica.index == 0:

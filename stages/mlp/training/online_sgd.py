@@ -68,7 +68,7 @@ class OnlineSGD:
         products, gram = inputs @ self.W[0], inputs @ inputs.T  # (k, n_out) and (k, k)
         steps = np.empty_like(products)
         for t in range(len(X)):
-            learning_rate = self.training.when(first_step + t).learning_rate
+            learning_rate = self.training.learning_rate(first_step + t)
             # (t,) @ (t, n_out): what the rows before this one changed
             np.dot(gram[t, :t], steps[:t], out=self.A[0][0])
             np.subtract(products[t], self.A[0], out=self.A[0])

@@ -11,7 +11,6 @@ import numpy as np
 from stages.mlp.archive import json_of
 from stages.mlp.arrays import Floats
 from stages.mlp.gradient_descent.schedules import SCHEDULES
-from stages.mlp.gradient_descent.update import When
 from stages.mlp.network import Network
 from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.history import Epoch
@@ -50,10 +49,10 @@ class Training:
         self.n_epoch_steps = -(-len(data) // recipe.batch_size)
         self.n_steps = recipe.epochs * self.n_epoch_steps
 
-    def when(self, step: int) -> When:
-        """The step after ``step`` others, and its learning rate."""
-        factor = SCHEDULES[self.recipe.schedule](step, self.n_steps, self.recipe.warm_up)
-        return When(step + 1, self.recipe.learning_rate * factor)
+    def learning_rate(self, step: int) -> float:
+        """That of the step after ``step`` others."""
+        recipe = self.recipe
+        return recipe.learning_rate * SCHEDULES[recipe.schedule](step, self.n_steps, recipe.warm_up)
 
     def make_candidate(self) -> None:
         """After an epoch: copy the network's weights, or the averaged ones."""

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
-from stages.mlp.gradient_descent.update import When
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica, Shared
@@ -52,7 +51,7 @@ class Case:
             if not n_steps:
                 replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
             for k in range(n_steps):
-                replica.step(self.golden["X"], self.Y, rows, len(self.Y), When(k + 1, learning_rate))
+                replica.step(self.golden["X"], self.Y, rows, len(self.Y), k + 1, learning_rate)
 
         self.group.run(work)
 

@@ -30,7 +30,7 @@ from stages.mlp import (
 )
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
-from stages.mlp.gradient_descent.update import PIECE, When
+from stages.mlp.gradient_descent.update import PIECE
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.online_sgd import BLOCK_ROWS
 from stages.mlp.training.training import Training
@@ -310,7 +310,7 @@ def test_float32_stays_float32(optimiser: str) -> None:
         X, Y = problem()
         step.run(X, Y, np.arange(8), 8)
         work = np.empty(PIECE, np.float32)[: len(gradient)]
-        update.apply(slice(None), gradient, work, When(1, 0.1), decays=True)
+        update.apply(slice(None), gradient, work, 1, 0.1, decays=True)
         held = [
             values
             for owner in (step, update, *step.layers, step.loss)
