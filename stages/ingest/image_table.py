@@ -47,8 +47,8 @@ class ImageTable:
     """Writes an image table from rows that come in blocks of any size.
 
     ``leading`` names the text or int64 columns that stand before the pixels, with their types. A full row group
-    is written by a thread of its own while the next one is filled; so there are never more than two. The file is whole
-    once the ``with`` block is left.
+    is written by a thread of its own while the next one is filled; so there are never more than two. The last ones are
+    written while the caller goes on. The file is whole once the ``with`` block is left.
     """
 
     def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
@@ -68,7 +68,7 @@ class ImageTable:
     def __exit__(self, *error: object) -> None:
         try:
             if error[0] is None:
-                self._write_group()
+                self._hand_over()
                 self.writing.result()
         finally:
             self.thread.shutdown()
@@ -85,30 +85,35 @@ class ImageTable:
             self.n_rows += stop - start
             start = stop
             if self.n_rows == self.group_rows:
-                self._write_group()
+                last_group = self.writing
+                self._hand_over()
+                last_group.result()  # now its memory may be filled again
 
     def describe(self, contract: Contract) -> None:
         """Hand over the last rows, and what the columns are, so that the file can be checked by itself."""
-        self._write_group()
+        self._hand_over()
         self.pixels = self.spare = np.empty((0, 0), np.uint8)  # theirs is free as soon as the last rows are written
         self.writing = self.thread.submit(self._finish, self.writing, contract)
+
+    def _hand_over(self) -> None:
+        """Let the thread write the rows that were gathered, behind those that it still has."""
+        if self.n_rows:
+            columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
+            arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
+            group = pa.table(arrays, schema=self.schema)
+            self.writing = self.thread.submit(self._write, self.writing, group)
+        self.pixels, self.spare, self.n_rows = self.spare, self.pixels, 0
+        self.leading = {name: [] for name in self.leading}
+
+    def _write(self, last_group: Future[None], group: pa.Table) -> None:
+        last_group.result()
+        self.writer.write_table(group)
 
     def _finish(self, last_group: Future[None], contract: Contract) -> None:
         last_group.result()
         self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
         self.writer.close()
         pa.default_memory_pool().release_unused()  # another table may be filled meanwhile
-
-    def _write_group(self) -> None:
-        """Hand over what was gathered, once the group before it is written."""
-        self.writing.result()
-        if self.n_rows:
-            columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
-            arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
-            group = pa.table(arrays, schema=self.schema)
-            self.writing = self.thread.submit(self.writer.write_table, group)
-        self.pixels, self.spare, self.n_rows = self.spare, self.pixels, 0
-        self.leading = {name: [] for name in self.leading}
 
 
 def given_back(shape: tuple[int, int]) -> Pixels:

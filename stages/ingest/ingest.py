@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -66,11 +65,11 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     parameters, outputs = task.parameters, task.outputs
     labels = ClassSet(parameters.classes)
     with ExitStack() as stack:
-        stack.enter_context(ThreadPoolExecutor(1)).submit(prepare_checks)  # half a second, while blocks are parsed
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
         layouts = read_layouts(raw["train"], raw["test"], parameters)
         shape = image_shape(layouts["train"], parameters)
         total = sum(each.size for each in raw.values())
+        prepare_checks()  # before there are threads that parse: an import would keep Python's lock from them
 
         def show_progress() -> None:
             task.progress(sum(each.n_read() for each in raw.values()) / 1e6, total / 1e6, unit="MB")
