@@ -55,7 +55,7 @@ def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> 
         maps = block.convolved
         shape = (maps.height, maps.channels, maps.width, m)
         if i == 1:
-            yield RowsToMaps(block.grid.maps, m, dtype)
+            yield RowsToMaps(block.grid.maps)
         yield Convolution(*vectors.weights_of(i), block.grid, m, first=i == 1)
         if architecture.batch_norm:
             yield vectors.batch_norm(i, shape)

@@ -16,9 +16,6 @@ from stages.mlp.parallel.threads import Threads
 CHUNK_ROWS = 512
 CHUNK_VALUES = 2**22  # in any layer; where images are large, chunks have fewer rows
 
-# After so many chunks the memory that a mapped file was read into is given back.
-KEPT_CHUNKS = 64
-
 
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     """The probability of every class for every row: (m, n_inputs) -> (m, n_classes).
@@ -66,8 +63,7 @@ def logits_by_chunk(
     chunks = chunks_of(network.architecture, len(X if rows is None else rows))
     for k in range(index, len(chunks), count):
         yield k, chunks[k], network.logits(network.prepare(X[chunks[k] if rows is None else rows[chunks[k]]]))
-        if rows is not None or k % KEPT_CHUNKS < count:  # single rows bring their neighbours with them
-            forget_pages(X)
+        forget_pages(X)
 
 
 def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:

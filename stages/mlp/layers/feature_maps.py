@@ -42,17 +42,13 @@ class FeatureMaps:
 
 
 class RowsToMaps:
-    """The first layer before convolutions: a batch of images (m, height * width) becomes maps of one channel."""
+    """The first layer before convolutions: images (m, height * width) become maps of one channel, which are a view."""
 
-    def __init__(self, maps: FeatureMaps, m: int, dtype: npt.DTypeLike) -> None:
+    def __init__(self, maps: FeatureMaps) -> None:
         self.maps = maps
-        self.Y = maps.batch(m, dtype)
 
     def forward(self, X: Floats) -> Floats:
-        if X.flags.f_contiguous:  # as warped images are: nothing is to be done
-            return self.predict(X)
-        np.copyto(self.Y, self.predict(X))
-        return self.Y
+        return self.predict(X)
 
     def backward(self, dY: Floats) -> Floats:
         return dY  # anything will do: nobody reads it

@@ -63,7 +63,7 @@ def test_forward_and_predict_are_the_sum_over_every_patch(
 def test_rows_become_maps_and_maps_become_rows_again(order: str) -> None:
     maps = FeatureMaps(1, 3, 4)
     X = np.array(np.random.default_rng(0).standard_normal((5, 12)), order=order)
-    into, back = RowsToMaps(maps, 5, np.float64), MapsToRows(maps, 5, np.float64)
+    into, back = RowsToMaps(maps), MapsToRows(maps, 5, np.float64)
     np.testing.assert_array_equal(into.forward(X)[1, 0, 2], X[:, 1 * 4 + 2])
     np.testing.assert_array_equal(back.forward(into.forward(X)), X)
     np.testing.assert_array_equal(back.predict(into.predict(X)), X)
