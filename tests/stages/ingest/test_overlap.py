@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, current_thread, main_thread
+from threading import Barrier, Event, current_thread, main_thread
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from small_csv import ROWS, TEST, TRAIN, Ingest
 
 from stages.ingest import convert, image_table
 from stages.ingest import ingest as stage
+from stages.ingest.csv import streams
 
 ROWS_PER_GROUP = 5
 SECONDS = 60  # they pass only if the test fails
@@ -45,6 +46,36 @@ def test_the_last_two_row_groups_of_train_may_still_be_written_when_test_has_bee
     ingest({"train.csv": TRAIN, "test.csv": TEST})
     assert n_groups > 2
     assert written == [True] * n_groups
+
+
+def test_blocks_are_parsed_side_by_side_and_while_a_row_group_is_written(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two blocks at a time; the first row group is not written before the last block of train.csv is parsed."""
+    parse_block: Callable[..., Any] = convert.parse_block
+    write_table: Callable[..., Any] = pq.ParquetWriter.write_table
+    both, last, written = Barrier(2), Event(), []
+
+    def parse(text: bytes, layout: Any, labels: Any) -> Any:
+        if str(layout.file) == "train.csv":
+            if ROWS[0].encode() in text or ROWS[1].encode() in text:
+                both.wait(SECONDS)
+            if ROWS[-1].encode() in text:
+                last.set()
+        return parse_block(text, layout, labels)
+
+    def write(writer: pq.ParquetWriter, table: Any) -> None:
+        written.append(last.wait(SECONDS))
+        write_table(writer, table)
+
+    monkeypatch.setattr(streams, "BLOCK_BYTES", min(map(len, ROWS)))  # no block has more than one row
+    monkeypatch.setattr(convert, "N_THREADS", 2)
+    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", len(ROWS) // 2 + 1)
+    monkeypatch.setattr(convert, "parse_block", parse)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
+    ingest({"train.csv": TRAIN, "test.csv": TEST})
+    assert len(written) > 2
+    assert all(written)
 
 
 def test_the_checks_are_imported_before_anything_is_parsed(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
