@@ -142,7 +142,10 @@ def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invo
     assert "Nothing to do" in invoke("run", "all", "--set", "power.exponent=1").stdout
 
 
-def test_runs_tells_results_that_were_restored_from_nothing_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_tells_results_that_were_restored_from_nothing_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # a row is one line
     did = ({"load": "fresh", "power": "run"}, {"load": "fresh", "power": "restore"}, {"load": "fresh"})
     print_runs([make_run(number, stages=stages) for number, stages in enumerate(did)], {})
     rows = capsys.readouterr().out.splitlines()[2:]
