@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -18,6 +19,20 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.fingerprint import parse_cache
 from stages import STAGES
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among what is collected: there is none, it is much, and it stays to the end.
+
+    Nor later: a look that goes through all tests each time takes long, and copies its memory in each forked process.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
