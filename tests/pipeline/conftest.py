@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -26,16 +27,22 @@ def fresh_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         del sys.modules[name]
 
 
-@pytest.fixture
-def fast_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where the system has one: these tests force thousands of small files to disk."""
+@contextmanager
+def in_memory(otherwise: Path) -> Iterator[Path]:
+    """Give a folder in memory where the system has one: these tests force thousands of small files to disk."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it
     if not os.access(memory, os.W_OK):
-        yield tmp_path
+        yield otherwise
         return
     folder = Path(tempfile.mkdtemp(prefix="pipeline-test-", dir=memory))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def fast_folder(tmp_path: Path) -> Iterator[Path]:
+    with in_memory(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -44,3 +51,12 @@ def toy(fast_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     project = Toy(fast_folder)
     monkeypatch.syspath_prepend(str(project.code))
     return project
+
+
+@pytest.fixture(scope="module")
+def toy_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    """Such a project, shared by the tests of a module: each finds what the one before has left."""
+    with in_memory(tmp_path_factory.mktemp("toy")) as folder, pytest.MonkeyPatch.context() as patch:
+        project = Toy(folder)
+        patch.syspath_prepend(str(project.code))
+        yield project

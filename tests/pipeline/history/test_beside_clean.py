@@ -46,17 +46,22 @@ def switch_and_clean(toy: Toy) -> None:
     clean(toy.store, toy.stages, 0, remove=True, notify=str)
 
 
+@pytest.fixture(scope="module")
+def kept(toy_of_module: Toy) -> Path:
+    """The artifacts of the shared project when it has three results."""
+    for settings in ({"power.exponent": 3}, {"power.exponent": 2, "total.start": 1}, {"power.exponent": 2}):
+        toy_of_module.settings = settings
+        toy_of_module.run("all")
+    return shutil.copytree(toy_of_module.artifacts, toy_of_module.work / "kept", symlinks=True)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("reader", READERS)
 def test_a_result_that_is_removed_while_it_is_looked_at_is_no_error(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch, reader: str, moment: str
+    toy_of_module: Toy, kept: Path, monkeypatch: pytest.MonkeyPatch, reader: str, moment: str
 ) -> None:
     """It goes at every such moment in turn, before and after the call."""
-    for settings in ({"power.exponent": 3}, {"power.exponent": 2, "total.start": 1}, {"power.exponent": 2}):
-        toy.settings = settings
-        toy.run("all")
-    kept = shutil.copytree(toy.artifacts, toy.work / "kept", symlinks=True)
-    owner, name = MOMENTS[moment]
+    toy, (owner, name) = toy_of_module, MOMENTS[moment]
     real = getattr(owner, name)
     for point in range(15):
         count = 0

@@ -49,6 +49,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     write(folder / "data/train.csv", header, table[:, 0], change(table[:, 1:]))
     header, pixels = read("test.csv.gz")
     write(folder / "data/test.csv", header, change(pixels))
+    (folder / "pipeline.toml").write_text("[train]\nepochs = 12\n")
     invoke("run", "train", "-C", folder)
     return folder
 
@@ -59,7 +60,7 @@ def test_pictures_of_any_polarity_are_recognised(trained: Path, tmp_path: Path, 
     paths = [tmp_path / f"{row}.png" for row in range(100)]
     for path, row in zip(paths, pixels, strict=True):
         small = Image.fromarray((255 - row if is_dark else row).astype(np.uint8).reshape(8, 8))
-        small.resize((160, 160), Image.Resampling.NEAREST).save(path)
+        small.resize((80, 80), Image.Resampling.NEAREST).save(path)
     rows = json.loads(invoke("predict", *paths, "-C", trained, "--json")[0])["rows"]
     assert sum(row["predicted"] == answer for row, answer in zip(rows, answers, strict=True)) >= 97
 

@@ -40,7 +40,7 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return X[:400], y[:400]
 
 
-@parametrize_with_checks([DigitClassifier(), DigitClassifier(**QUICK, members=2, dtype="float64")])
+@parametrize_with_checks([DigitClassifier(epochs=12), DigitClassifier(**QUICK, members=2, dtype="float64")])
 def test_it_is_an_estimator_by_every_check_of_scikit_learn(
     estimator: BaseEstimator, check: Callable[[BaseEstimator], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
