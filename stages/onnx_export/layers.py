@@ -79,7 +79,7 @@ def pooling(operator: str, **attributes: Any) -> Callable[[Graph, Pooling, str],
 
     def add(graph: Graph, layer: Pooling, X: str) -> str:
         window = [layer.window, layer.window]
-        behind = [-side % layer.window for side in (len(layer.dX), layer.dX.shape[2])]
+        behind = [-side % layer.window for side in sides(layer.maps)]
         return graph.node(operator, X, kernel_shape=window, strides=window, pads=[0, 0, *behind], **attributes)
 
     return add

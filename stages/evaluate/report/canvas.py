@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.evaluate.report.findings import Findings
 from stages.images.digit_framing import find_framing
 from stages.mlp import Network
+from stages.mlp.arrays import Floats
+from stages.mlp.layers.activations import Activation
 from stages.mlp.layers.batch_norm import BatchNorm
+from stages.mlp.layers.convolution import Convolution
+from stages.mlp.layers.dense import Dense
+from stages.mlp.layers.dropout import Dropout
+from stages.mlp.layers.feature_maps import MapsToRows, RowsToMaps
+from stages.mlp.layers.layer import Layer
+from stages.mlp.layers.pooling import Pooling
 
 FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in the page
 TABLE = re.compile(r"^const (?:layers|deskews) = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # in network.js
 NAME = re.compile(r"^  (\w+)[:(]", re.MULTILINE)  # a function in a table
 
+# What the script's function for a layer needs of it: the names of attributes. The function has the name of the class.
+ATTRIBUTES: Mapping[type[Any], tuple[str, ...]] = {
+    Dense: ("W", "b"),
+    Convolution: ("W", "b", "grid"),
+    BatchNorm: ("gamma", "beta", "mean", "variance", "epsilon"),
+    Pooling: ("maps", "window"),
+    **dict.fromkeys((Activation, RowsToMaps, MapsToRows, Dropout), ()),
+}
 
-def missing_functions(networks: Sequence[Network], script: str) -> list[str]:
-    """The layers and the deskewing of ``networks`` for which the ``script``, network.js, has no function, sorted."""
-    known = {name for table in TABLE.findall(script) for name in NAME.findall(table)}
-    needed = {layer["kind"] for network in networks for layer in layers_of(network)}
-    return sorted((needed | {deskew_of(network) for network in networks}) - known)
+
+def unknown_parts(networks: Sequence[Network], script: str) -> list[str]:
+    """The layers and the deskewing of ``networks`` that the canvas does not know, sorted.
+
+    For a layer there must be an entry in ``ATTRIBUTES``, and for both a function in the ``script``, network.js.
+    """
+    functions = {name for table in TABLE.findall(script) for name in NAME.findall(table)}
+    layers = {type(layer) for network in networks for layer in network.layers()}
+    needed = {layer.__name__ for layer in layers} | {deskew_of(network) for network in networks}
+    without_entry = {layer.__name__ for layer in layers if not issubclass(layer, tuple(ATTRIBUTES))}
+    return sorted((needed - functions) | without_entry)
 
 
 def deskew_of(network: Network) -> str:
@@ -33,57 +54,39 @@ def deskew_of(network: Network) -> str:
     return "none" if network.images is None else network.images.deskew
 
 
-def layers_of(network: Network) -> list[dict[str, Any]]:
-    """The layers from the input to the logits, as the script takes them.
+def attributes_of(layer: Layer) -> dict[str, Any]:
+    """The attributes of ``layer`` that ``ATTRIBUTES`` names, and their values."""
+    names = next(names for kind, names in ATTRIBUTES.items() if isinstance(layer, kind))
+    return {name: getattr(layer, name) for name in names}
 
-    ``kind`` names the script's function, and ``shape`` is that of W where the layer has weights. Dropout does nothing
-    in prediction, and batch normalisation is folded into the weights before it.
+
+def layers_of(network: Network) -> tuple[list[dict[str, Any]], Floats]:
+    """The layers from the input to the logits as the script takes them, and their arrays one after the other.
+
+    ``kind`` names the script's function, and ``arrays`` are the layer's arrays in their order: each one's name, and how
+    many values it has. The other attributes stand beside them.
     """
-    architecture = network.architecture
-    found: list[dict[str, Any]] = []
-    activation = {"kind": architecture.activation}
-    for i, block in enumerate(architecture.blocks, start=1):
-        grid, shape = block.grid, network.weights[f"W{i}"].shape
-        convolution = {"kind": "Convolution", "shape": shape, "maps": asdict(grid.maps)}
-        found += [{**convolution, "kernel": grid.kernel, "stride": grid.stride}, activation]
-        if block.window > 1:
-            found.append({"kind": architecture.pooling, "maps": asdict(block.convolved), "window": block.window})
-    for i in range(len(architecture.filters) + 1, architecture.n_layers + 1):
-        found.append({"kind": "Dense", "shape": network.weights[f"W{i}"].shape})
-        found += [activation] if i < architecture.n_layers else []
-    return found
-
-
-def folded_weights(network: Network) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """W and b of each layer that has weights, with the batch normalisation behind it folded in.
-
-    They have the shapes of the network: W (n_in, n_out) and b (n_out,); of a convolution, (values of a patch,
-    n_filters) and (n_filters,).
-    """
-    layers = []
-    for i in range(1, network.architecture.n_layers + 1):
-        W, b = (network.weights[f"{name}{i}"].astype(np.float64) for name in ("W", "b"))
-        if f"mean{i}" in network.averages:
-            mean, variance = (network.averages[f"{name}{i}"].astype(np.float64) for name in ("mean", "variance"))
-            factor = network.weights[f"gamma{i}"] / np.sqrt(variance + BatchNorm.epsilon)
-            W, b = W * factor, (b - mean) * factor + network.weights[f"beta{i}"]
-        layers.append((W, b))
-    return layers
+    layers, values = [], []
+    for layer in network.layers():
+        attributes = attributes_of(layer)
+        arrays = {name: value for name, value in attributes.items() if isinstance(value, np.ndarray)}
+        others = {name: msgspec.to_builtins(value) for name, value in attributes.items() if name not in arrays}
+        sizes = [(name, array.size) for name, array in arrays.items()]
+        layers.append({**others, "kind": type(layer).__name__, "arrays": sizes})
+        values += [array.ravel() for array in arrays.values()]
+    return layers, np.concatenate(values)
 
 
 def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int) -> dict[str, Any] | None:
     """The networks and the framing of the images, as plain data for the script.
 
-    Every network's ``weights`` are W and b of its layers, one after the other, as base64 of ``precision``. The result
-    is None where they need more than ``largest`` bytes, or are too large as numbers for this precision.
+    Every network's ``weights`` are its layers' arrays, one after the other, as base64 of ``precision``. The result is
+    None where they need more than ``largest`` bytes, or are too large as numbers for this precision.
     """
     if sum(len(each.parameters) for each in findings.networks) * precision.itemsize * 4 / 3 > largest:
         return None
-    weights = [
-        np.concatenate([values.ravel() for layer in folded_weights(network) for values in layer])
-        for network in findings.networks
-    ]
-    if max(np.abs(values).max() for values in weights) >= np.finfo(precision).max:
+    described = [layers_of(network) for network in findings.networks]
+    if max(np.abs(values).max() for _, values in described) >= np.finfo(precision).max:
         return None
     images = findings.images
     framing = find_framing(findings.X, images.height, images.width)
@@ -100,9 +103,9 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
         "networks": [
             {
                 "deskew": deskew_of(network),
-                "layers": layers_of(network),
+                "layers": layers,
                 "weights": base64.b64encode(values.astype(precision).tobytes()).decode(),
             }
-            for network, values in zip(findings.networks, weights, strict=True)
+            for network, (layers, values) in zip(findings.networks, described, strict=True)
         ],
     }

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from stages.evaluate.documents import Metrics
 from stages.evaluate.out_of_fold import Disagreement
-from stages.evaluate.report.receipts import Receipt, settings_of
+from stages.evaluate.report.receipts import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network
 from stages.split.documents import ImageFormat
-from stages.train.epoch_to_keep import epoch_to_keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +80,9 @@ class Findings:
         return (x.reshape(self.images.height, self.images.width) - background) / np.float32(ink - background)
 
     @property
-    def is_chosen(self) -> bool:
-        """Whether each network's epoch was chosen for being the best on the very rows that the figures are about."""
-        return epoch_to_keep(settings_of(self.receipts, "train")) == "best"
-
-    @property
     def kept_epoch(self) -> int | None:
         """The epoch that was chosen; None if none was, or if every member has its own."""
-        return self.kept_epochs[0] if self.is_chosen and len(self.kept_epochs) == 1 else None
+        return None if self.metrics.is_unbiased or len(self.kept_epochs) > 1 else self.kept_epochs[0]
 
 
 def worst_mistakes(P: NDArray[np.float32], actual: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pipeline.figures import percent
 from pipeline.write_toml import setting_text
 from stages.evaluate.report import sections
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, missing_functions
+from stages.evaluate.report.canvas import FULL, HALF, drawing_model, unknown_parts
 from stages.evaluate.report.findings import Findings
 from stages.shared.messages import counted
 
@@ -50,7 +50,7 @@ def render(findings: Findings) -> str:
         Markup(loader.get_source(environment, name)[0])  # noqa: S704 - our own files, not data
         for name in ("style.css", "network.js", "drawing.js")
     )
-    missing = missing_functions(findings.networks, scripts[0])
+    unknown = unknown_parts(findings.networks, scripts[0])
     parts = gather(findings)
 
     def page(drawing: dict[str, Any] | None) -> str:
@@ -62,11 +62,11 @@ def render(findings: Findings) -> str:
             scripts=scripts,
             policy=policy,
             drawing=drawing,
-            missing_functions=missing,
+            unknown_parts=unknown,
             largest_page=f"{LARGEST_PAGE / 1e6:g}",
         )
 
-    for precision in () if missing else (FULL, HALF):
+    for precision in () if unknown else (FULL, HALF):
         drawing = drawing_model(findings, precision, largest=LARGEST_PAGE)
         if drawing and len((text := page(drawing)).encode()) <= LARGEST_PAGE:
             return text

@@ -36,7 +36,6 @@ def header(findings: Findings) -> dict[str, Any]:
         "images": findings.images,
         "n_classes": len(findings.labels),
         "with_folds": findings.with_folds,
-        "is_chosen": findings.is_chosen,
         "n_networks": len(networks),
         "n_parameters": sum(len(each.parameters) for each in networks),
         "architectures": [

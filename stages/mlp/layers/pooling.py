@@ -27,7 +27,7 @@ class Pooling(ABC):
     """
 
     def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
-        self.window, self.maps_out = window, maps.pooled(window)
+        self.maps, self.window, self.maps_out = maps, window, maps.pooled(window)
         self.X: Floats  # the batch, kept from forward to backward
         self.dX = maps.batch(m, dtype)
         self.Y = self.maps_out.batch(m, dtype)

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_report import make_findings, make_network
+from every_layer import ARCHITECTURES, DESKEWS, layer_classes, made_network
+from made_report import make_findings
 
 from stages.evaluate.report import page as module
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, folded_weights, missing_functions
+from stages.evaluate.report.canvas import FULL, HALF, drawing_model, layers_of, unknown_parts
 from stages.evaluate.report.page import render
-from stages.mlp import Network, predict_proba
-from stages.mlp.deskew import DESKEWS
-from stages.mlp.layers.activations import ACTIVATIONS
-from stages.mlp.layers.pooling import POOLINGS
+from stages.mlp import Architecture
+from stages.mlp import network as network_module
+from stages.mlp.arrays import Floats
+from stages.mlp.layer_list import make_layers
+from stages.mlp.layers.activations import ReLU
+from stages.mlp.layers.layer import Layer
 
 SCRIPT = Path(module.__file__).parent / "templates/network.js"
 
 
-@pytest.mark.parametrize(
-    "layers", [{"hidden": (8, 7)}, {"filters": (2, 3), "kernel": (3, 2), "stride": (2, 1)}], ids=str
-)
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_folded_weights_predict_what_the_network_predicts(*, layers: dict, batch_norm: bool) -> None:
-    network = make_network((0, 1, 2), 4, 5, batch_norm=batch_norm, activation="tanh", **layers)
-    plain = Network(replace(network.architecture, batch_norm=False))
-    for i, (W, b) in enumerate(folded_weights(network), start=1):
-        plain.weights[f"W{i}"][...], plain.weights[f"b{i}"][...] = W, b
-    X = np.random.default_rng(0).random((50, 20))
-    np.testing.assert_allclose(predict_proba(plain, X), predict_proba(network, X), atol=1e-6)
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_every_number_of_a_network_is_in_the_page_once(architecture: Architecture) -> None:
+    network = made_network(architecture)
+    layers, values = layers_of(network)
+    assert sum(size for layer in layers for _, size in layer["arrays"]) == len(values)
+    np.testing.assert_array_equal(np.sort(values), np.sort(np.concatenate([network.parameters, network.statistics])))
 
 
 def test_weights_are_stored_in_the_precision_that_fits_or_not_at_all() -> None:
@@ -54,25 +51,34 @@ def test_weights_are_stored_in_the_precision_that_fits_or_not_at_all() -> None:
     assert weights(FULL, 6 * n) is not None
 
 
-@pytest.mark.parametrize(
-    "choice",
-    [
-        *({"activation": name} for name in ACTIVATIONS),
-        *({"filters": (2,), "pool": 2, "pooling": name} for name in POOLINGS),
-        *({"deskew": name} for name in DESKEWS),
-    ],
-    ids=str,
-)
-def test_the_script_has_a_function_for_every_choice_of_a_network(choice: dict) -> None:
-    missing = missing_functions([make_network((0, 1, 2), 4, 5, **choice)], SCRIPT.read_text())
-    assert not missing, f"add {missing[0]} to {SCRIPT.name}: it does what its namesake does in stages/mlp"
+@pytest.mark.parametrize("deskew", DESKEWS)
+def test_the_canvas_knows_every_layer_and_every_deskewing(deskew: str) -> None:
+    """A new layer, activation, pooling or deskewing fails here, until ATTRIBUTES and network.js have it."""
+    networks = [made_network(each, deskew=deskew) for each in ARCHITECTURES.values()]
+    assert unknown_parts(networks, SCRIPT.read_text()) == []
+    drawn = {layer["kind"] for network in networks for layer in layers_of(network)[0]}
+    assert drawn == {kind.__name__ for kind in layer_classes()}
 
 
+class Swish(ReLU):
+    """An activation, as the canvas knows them, for which its script has no function."""
+
+
+class Dense:
+    """A layer for whose name the script has a function, but whose attributes the canvas does not know."""
+
+    def predict(self, X: Floats) -> Floats:
+        return 2 * X
+
+
+@pytest.mark.parametrize("layer", [Swish((3,), np.float32), Dense()], ids=["Swish", "Dense"])
 @pytest.mark.usefixtures("no_charts")
-def test_a_page_whose_script_lacks_a_layer_has_no_canvas_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ACTIVATIONS, "swish", ACTIVATIONS["relu"])
-    text = render(make_findings(activation="swish"))
-    assert "There is no canvas here: the script of this page does not know swish." in text
+def test_a_page_has_no_canvas_for_a_layer_that_it_does_not_know_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, layer: Layer
+) -> None:
+    monkeypatch.setattr(network_module, "make_layers", lambda *arguments: [*make_layers(*arguments), layer])
+    text = render(make_findings())
+    assert f"There is no canvas here: the script of this page does not know {type(layer).__name__}." in text
     assert "<script" not in text
     assert "<canvas" not in text
 

@@ -4,16 +4,18 @@
 // A function of each value for itself.
 const each = (f) => (X) => X.map((x) => f(x));
 
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
 
-// A function for each kind of layer: from its input and what the layer holds to its output. Dense layers and
-// convolutions have the names of their classes in Python, activations and poolings those in the tables ACTIVATIONS and
-// POOLINGS. canvas.py reads the names here and in `deskews`: a network that needs another one has no canvas.
+// A function for each kind of layer: from its input and what the layer holds to its output. It has the name of the
+// layer's class in Python, and gets the attributes that canvas.py lists. canvas.py reads the names here and in
+// `deskews`: a network that needs another one has no canvas.
 const layers = {
   Dense: (X, {W, b}) => product(X, W, b, new Float64Array(b.length)),
 
   // A dense layer on one patch of the feature maps at a time, with zeros around the maps.
-  Convolution(X, {W, b, maps, kernel, stride}) {
+  Convolution(X, {W, b, grid: {maps, kernel, stride}}) {
     const before = (kernel - 1) >> 1, patch = new Float64Array(maps.channels * kernel * kernel);
     const Y = new Float64Array(b.length);
     const out = {channels: b.length, height: Math.ceil(maps.height / stride), width: Math.ceil(maps.width / stride)};
@@ -33,16 +35,29 @@ const layers = {
     return found;
   },
 
-  // Of each window of the feature maps the largest value, or the mean.
-  max: (X, layer) => pooled(X, layer, (values) => Math.max(...values)),
-  average: (X, layer) => pooled(X, layer, (values) => values.reduce((sum, value) => sum + value, 0) / values.length),
+  // All values of a channel lie one after the other.
+  BatchNorm(X, {gamma, beta, mean, variance, epsilon}) {
+    return X.map((x, i) => {
+      const k = Math.floor(i * gamma.length / X.length);
+      return gamma[k] * (x - mean[k]) / Math.sqrt(variance[k] + epsilon) + beta[k];
+    });
+  },
 
-  relu: each((x) => Math.max(x, 0)),
-  leaky_relu: each((x) => Math.max(x, 0.01 * x)),
-  elu: each((x) => (x > 0 ? x : Math.expm1(x))),
-  gelu: each((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
-  tanh: each(Math.tanh),
-  sigmoid: each(sigmoid),
+  // Of each window of the feature maps the largest value, or the mean.
+  MaxPooling: (X, layer) => pooled(X, layer, (values) => Math.max(...values)),
+  AveragePooling: (X, layer) => pooled(X, layer, mean),
+
+  ReLU: each((x) => Math.max(x, 0)),
+  LeakyReLU: each((x) => Math.max(x, 0.01 * x)),
+  ELU: each((x) => (x > 0 ? x : Math.expm1(x))),
+  GELU: each((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
+  Tanh: each(Math.tanh),
+  Sigmoid: each(sigmoid),
+
+  // Feature maps are rows here too, and in prediction nothing is dropped.
+  RowsToMaps: (X) => X,
+  MapsToRows: (X) => X,
+  Dropout: (X) => X,
 };
 
 // Where a row holds a value of its feature maps.
@@ -140,10 +155,9 @@ function makePredictor(model) {
   const networks = model.networks.map(({deskew, weights, ...network}) => {
     const numbers = decode(weights, model.half);
     let at = 0;
-    const steps = network.layers.map((layer) => {
-      const [nIn, nOut] = layer.shape ?? [0, 0];
-      const W = numbers.subarray(at, at += nIn * nOut), b = numbers.subarray(at, at += nOut);
-      return (X) => layers[layer.kind](X, {...layer, W, b});
+    const steps = network.layers.map(({kind, arrays, ...layer}) => {
+      for (const [name, size] of arrays) layer[name] = numbers.subarray(at, at += size);
+      return (X) => layers[kind](X, layer);
     });
     return (inputs) => {
       const image = deskews[deskew](Float64Array.from(inputs), model.width);
