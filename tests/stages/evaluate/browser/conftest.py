@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from stages.evaluate.report import canvas
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIETLY = (
     "--disable-gpu",
@@ -73,9 +75,11 @@ class Tab:
 
 
 @pytest.fixture(scope="session")
-def reused_page(browser: Any) -> Any:
-    """One window for all tests that only run the script: a new one takes longer than what they do in it."""
-    return browser.new_page()
+def script(browser: Any) -> Any:
+    """A window with nothing but network.js, for all tests that only run it: a report takes longer than what they do."""
+    page = browser.new_page()
+    page.add_script_tag(path=Path(canvas.__file__).parent / "templates/network.js")
+    return page
 
 
 @pytest.fixture

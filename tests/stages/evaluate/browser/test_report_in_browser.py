@@ -15,6 +15,7 @@ from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, made_network
 from made_report import make_findings
 
 from stages.evaluate.report import page as page_module
+from stages.evaluate.report.canvas import FULL, drawing_model
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.mlp import Architecture, load, predict_proba
@@ -164,24 +165,31 @@ def test_a_small_digit_in_a_corner_drawn_with_a_finger_is_seen_in_the_middle(fin
     assert image[[0, -1]].max(axis=1).min() > 60  # from the top to the bottom, as the sample's images are
 
 
-def forward(page: Any, path: Path, X: np.ndarray) -> np.ndarray:
-    """What the script of the page at ``path`` makes of rows."""
-    page.goto(path.as_uri())
+def forward(page: Any, X: np.ndarray) -> np.ndarray:
+    """What the script of a report makes of rows."""
     return np.array(page.evaluate("(rows) => rows.map((row) => predict(row))", X.tolist()))
 
 
-def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, reused_page: Any) -> None:
+def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: Any) -> None:
     X = np.load(finished / "split/X_train.npy")[:200]
-    P = forward(reused_page, finished / "evaluate/report.html", X)
+    P = forward(open_page(finished / "evaluate/report.html").page, X)
     np.testing.assert_allclose(P, predict_proba(load(finished / "train/model.npz"), X), atol=1e-4)
 
 
+def assert_script_agrees(script: Any, findings: Findings) -> None:
+    """The script, with the networks as the page holds them, says what NumPy says of the findings' rows."""
+    X = findings.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
+    P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
+    assert P.std(axis=0).min() > 0.002  # else any constant would do
+    model = drawing_model(findings, FULL, largest=100_000)
+    found = script.evaluate("([model, rows]) => rows.map(makePredictor(model))", [model, X.tolist()])
+    np.testing.assert_allclose(np.array(found), P, atol=1e-5)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
-@pytest.mark.usefixtures("no_charts")
-def test_the_script_agrees_for_every_layer(tmp_path: Path, reused_page: Any, architecture: Architecture) -> None:
-    network = made_network(architecture)
+def test_the_script_agrees_for_every_layer(script: Any, architecture: Architecture) -> None:
     made = make_findings(tuple(range(architecture.n_classes)), HEIGHT, WIDTH)
-    assert_script_agrees(tmp_path, reused_page, replace(made, networks=(network,)))
+    assert_script_agrees(script, replace(made, networks=(made_network(architecture),)))
 
 
 @pytest.mark.parametrize(
@@ -199,20 +207,8 @@ def test_the_script_agrees_for_every_layer(tmp_path: Path, reused_page: Any, arc
     ],
     ids=str,
 )
-@pytest.mark.usefixtures("no_charts")
-def test_the_script_agrees_whatever_the_shapes(tmp_path: Path, reused_page: Any, changes: dict[str, Any]) -> None:
-    made = make_findings(**({"hidden": (9, 8), "batch_norm": True} | changes))
-    assert_script_agrees(tmp_path, reused_page, made)
-
-
-def assert_script_agrees(folder: Path, page: Any, findings: Findings) -> None:
-    """The script of a page about the findings says what NumPy says of their rows."""
-    path = folder / "report.html"
-    path.write_text(render(findings))
-    X = findings.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
-    P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
-    assert P.std(axis=0).min() > 0.002  # else any constant would do
-    np.testing.assert_allclose(forward(page, path, X), P, atol=1e-5)
+def test_the_script_agrees_whatever_the_shapes(script: Any, changes: dict[str, Any]) -> None:
+    assert_script_agrees(script, make_findings(**({"hidden": (9, 8), "batch_norm": True} | changes)))
 
 
 @pytest.mark.usefixtures("no_charts")
@@ -255,7 +251,7 @@ def test_half_precision_differs_by_thousandths_only(
     X = findings.X[:50]
     tab = open_page(path)
     assert "half precision" in tab.page.locator("section").first.inner_text()
-    np.testing.assert_allclose(forward(tab.page, path, X), predict_proba(findings.networks[0], X), atol=5e-3)
+    np.testing.assert_allclose(forward(tab.page, X), predict_proba(findings.networks[0], X), atol=5e-3)
 
 
 @pytest.mark.usefixtures("no_charts")

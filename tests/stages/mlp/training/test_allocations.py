@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from every_layer import ARCHITECTURES
 
 from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 
+MOST = 18 * 1024  # bytes, with float32; every array of a batch takes more
 
-def allocated_in_steps(X: np.ndarray, settings: dict) -> list[int]:
-    """Bytes that each step allocates at its peak."""
+
+def allocated_in_steps(X: np.ndarray, architecture: Architecture, replicas: int = 2) -> list[int]:
+    """Bytes that each step allocates at its peak, in the first replica."""
     rng = np.random.default_rng(0)
-    Y = np.eye(10, dtype=np.float32)[rng.integers(0, 10, len(X))]
-    network = Network(Architecture(784, 10, **settings))
+    n_classes = architecture.n_classes
+    Y = np.eye(n_classes, dtype=np.float32)[rng.integers(0, n_classes, len(X))]
+    network = Network(architecture)
     network.initialise(rng)
     peaks: list[int] = []
 
@@ -26,7 +31,7 @@ def allocated_in_steps(X: np.ndarray, settings: dict) -> list[int]:
 
     tracemalloc.start()
     before = [0]
-    recipe = Recipe(epochs=1, batch_size=128, optimiser="adam")
+    recipe = Recipe(epochs=1, batch_size=128, optimiser="adam", replicas=replicas)
     fit(network, Dataset(X, Y), recipe, options=RunOptions(on_step=measure))
     tracemalloc.stop()
     return peaks
@@ -39,9 +44,17 @@ POOLED = {"hidden": (32,), "filters": (4,), "stride": 1, "pool": 2, "image": (28
 @pytest.mark.parametrize("settings", [{"hidden": (256, 64)}, {"hidden": (1024, 512)}, CONVOLUTIONS, POOLED])
 def test_a_step_allocates_next_to_nothing(settings: dict) -> None:
     X = np.random.default_rng(0).random((640, 784), dtype=np.float32)
-    assert max(allocated_in_steps(X, settings)[1:]) < 18 * 1024
+    assert max(allocated_in_steps(X, Architecture(784, 10, **settings))[1:]) < MOST
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_no_layer_allocates_in_a_step(architecture: Architecture) -> None:
+    wide = {"hidden": (256,) * len(architecture.hidden), "filters": (16,) * len(architecture.filters)}
+    X = np.random.default_rng(0).random((256, architecture.n_inputs), dtype=np.float32)
+    n_float32 = np.dtype(architecture.dtype).itemsize // 4
+    assert max(allocated_in_steps(X, replace(architecture, **wide), replicas=1)[1:]) < n_float32 * MOST
 
 
 def test_a_table_stored_column_by_column_is_copied_once_and_not_in_every_step() -> None:
     X = np.asfortranarray(np.random.default_rng(0).random((640, 784), dtype=np.float32))
-    assert max(allocated_in_steps(X, {"hidden": (16,)})[1:]) < 18 * 1024
+    assert max(allocated_in_steps(X, Architecture(784, 10, hidden=(16,)))[1:]) < MOST
