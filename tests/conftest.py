@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.fingerprint import parse_cache
+from pipeline.fingerprint import libraries, parse_cache
 from stages import STAGES
 
 
@@ -37,9 +37,10 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def parsed_once() -> Iterator[None]:
-    """Parse each source once: every project that a test makes begins with an empty cache."""
+    """Parse each source and list what is installed once: every project that a test makes begins with an empty cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parse_cache, "parse_module", cache(parse_cache.parse_module))
+        patch.setattr(libraries, "_distributions", cache(libraries._distributions))
         yield
 
 
