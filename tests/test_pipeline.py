@@ -257,7 +257,7 @@ def test_another_image_size_and_other_labels_go_through_and_come_out_as_they_wer
     with zipfile.ZipFile(tmp_path / "data/digit-recognizer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("train.csv", "\n".join(training))
         archive.writestr("test.csv", "\n".join(testing) + "\n")
-    run(tmp_path, "all")
+    run(tmp_path, "all", "--set", "train.epochs=10")
     assert [line[1] for line in submission(tmp_path)[1:]] == [str(label) for label in labels[::3]]
 
 

@@ -270,10 +270,10 @@ class Toy:
         }
 
 
-def toy_of_another_process(package: str) -> Toy:
-    """What ``commands`` needs of a toy whose package another process has written."""
+def toy_of_another_process(package: str, parsed: bytes = b"") -> Toy:
+    """What ``commands`` needs of a toy whose package another process has written, and what it has ``parsed``."""
     toy = Toy.__new__(Toy)
-    toy.stages, toy.parse_cache = make_stages(package), ParseCache()
+    toy.stages, toy.parse_cache = make_stages(package), ParseCache(parsed)
     return toy
 
 

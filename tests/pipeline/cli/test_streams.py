@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy_project import Toy, ran
+from toy_project import Toy, engine_as_parsed, ran
 
 from pipeline.logs.run_log import read_runs
 
 ON_TOY = """
 import sys
+from pathlib import Path
 sys.path[:0] = [{code!r}, {tests!r}]
 import pipeline.cli.project
 from pipeline.cli import main
 from toy_project import commands, toy_of_another_process
 
-pipeline.cli.project.load_project = commands(toy_of_another_process({package!r}))
+pipeline.cli.project.load_project = commands(toy_of_another_process({package!r}, Path({parsed!r}).read_bytes()))
 main(prog_name="pipeline")
 """
 DAG = ("dag",)  # a table, and quicker than status, which reads the code of all stages
@@ -38,8 +39,10 @@ CLOSED = {
 
 def on_toy(toy: Toy) -> list[str]:
     """The program, as it works on a toy project: its stages take a moment only."""
-    tests = str(Path(__file__).parents[1])
-    return [sys.executable, "-c", ON_TOY.format(code=str(toy.code), tests=tests, package=toy.package)]
+    tests, parsed = str(Path(__file__).parents[1]), toy.code / "parsed"
+    parsed.write_bytes(engine_as_parsed())
+    program = ON_TOY.format(code=str(toy.code), tests=tests, package=toy.package, parsed=str(parsed))
+    return [sys.executable, "-c", program]
 
 
 def start(toy: Toy, words: tuple[str, ...], redirection: str = "") -> subprocess.CompletedProcess[str]:

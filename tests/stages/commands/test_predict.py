@@ -260,7 +260,7 @@ def test_another_label_set_is_answered_with_its_own_labels(tmp_path: Path) -> No
     ]
     (tmp_path / "data/train.csv").write_text("\n".join([f"label,{header}", *images]) + "\n")
     (tmp_path / "data/test.csv").write_text("\n".join([header, *(row[2:] for row in images)]) + "\n")
-    (tmp_path / "pipeline.toml").write_text('[ingest]\nclasses = ["a", "b"]\n')
+    (tmp_path / "pipeline.toml").write_text('[ingest]\nclasses = ["a", "b"]\n[train]\nepochs = 10\n')
     assert CliRunner().invoke(main, ["run", "train", "-C", str(tmp_path)]).exit_code == 0
     shutil.copy(tmp_path / "data/train.csv", tmp_path / "again.csv")
     rows = answers(tmp_path, "again.csv")
@@ -301,7 +301,7 @@ def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: P
     predict(folder, name, "--output", output)
     assert "\\xe9.png,7," in (folder / output).read_text()
     predict(folder, name, "--output", output.replace("csv", "parquet"))
-    result = CliRunner().invoke(main, ["run", "all", "--force", "-C", str(folder)])
+    result = CliRunner().invoke(main, ["run", "all", "--force", "--set", "train.epochs=2", "-C", str(folder)])
     assert result.exit_code == 0, result.output
 
 

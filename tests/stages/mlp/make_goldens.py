@@ -76,6 +76,9 @@ def problem(case: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def make() -> dict[str, np.ndarray]:
     """Every golden array by name, ``case/array``."""
+    import torch
+
+    torch.set_num_threads(1)  # more would only wait for each other, at full speed: the matrices have six rows
     found = {}
     for kind, cases in (("loss", LOSSES), ("optimiser", OPTIMISERS)):
         for name, case in cases.items():
