@@ -68,7 +68,7 @@ class Step:
         ----------
         X, Y : the training set, (M, n_inputs) and (M, n_classes)
         rows : which m of them
-        n_rows : the rows of the whole batch, over whose number the loss is a mean
+        n_rows : what the sum of the losses is divided by: m, unless these rows are only a part of a batch
 
         Returns
         -------

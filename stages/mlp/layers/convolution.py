@@ -172,23 +172,23 @@ class TransposedConvolution:
         self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
         # dY between lines of zeros, so that the first and the last lines of dX are no exceptions.
         above, last = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
-        padded = np.zeros((above + last + 1, n_filters, out.width, m), dtype)
-        self.dY = padded[above : above + out.height]
+        padded_dY = np.zeros((above + last + 1, n_filters, out.width, m), dtype)
+        self._inside = padded_dY[above : above + out.height]
         # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of dX.
         self.products: dict[int, tuple[Floats, Floats, Floats]] = {}
-        for first in range(min(stride, maps.height)):
-            # With the border, line `first` of the image is line stride * t + phase.
-            t, phase = divmod(grid.border + first, stride)
+        for line in range(min(stride, maps.height)):
+            # With the border, this line of the image is line stride * t + phase.
+            t, phase = divmod(grid.border + line, stride)
             n = len(range(phase, kernel, stride))
             if n > 0:  # else no patch reaches these lines
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
-                columns = self.columns[first::stride]
-                dY_stacks = stacks_of(n, padded)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
+                columns = self.columns[line::stride]
+                dY_stacks = stacks_of(n, padded_dY)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
                 self.products[phase] = flipped, dY_stacks, columns.reshape(len(columns), kernel * maps.channels, -1)
 
     def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
-        np.copyto(self.dY, dY)
+        np.copyto(self._inside, dY)
         kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
         for phase, (flipped, dY_stacks, columns) in self.products.items():
             np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))

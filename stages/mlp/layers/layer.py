@@ -15,7 +15,11 @@ class Layer(Protocol):
     """
 
     def forward(self, X: Floats) -> Floats:
-        """Y for the batch ``X``, in training. ``X`` may be overwritten, and Y is the layer's own buffer."""
+        """Y for the batch ``X``, in training: in a buffer of the layer's own, or in ``X``, overwritten.
+
+        Only batch normalisation and activations overwrite ``X``: they follow a layer that does not need its Y again.
+        Whatever else is given to a layer stays as it is until its ``backward``, so a layer may keep it without a copy.
+        """
 
     def backward(self, dY: Floats) -> Floats:
         """dX, the loss's gradient by X, from ``dY``, its gradient by Y; and the gradients by the parameters.

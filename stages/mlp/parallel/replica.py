@@ -1,8 +1,9 @@
 """A replica: layers of its own for its rows of each batch, and its share of the parameters to update.
 
-All replicas read the same parameters. Each finds the gradient of its rows; once all have, each sums the gradients of
-all replicas over its share of the flat vector, and updates that share (all-reduce). So a step has two waits, whatever
-the layers are: one for the others' gradients, one for the others' updates.
+All replicas read the same parameters. Each finds the gradient of its rows. Once all have, each sums the gradients of
+all replicas over its share of the flat vector, and updates that share: a reduce-scatter, the first half of an
+all-reduce. The second half hands the sums round. It is not needed, because the parameters lie in shared memory. So a
+step has two waits, whatever the layers are: for the others' gradients, and for the others' updates. Clipping adds one.
 """
 
 from __future__ import annotations
@@ -141,5 +142,5 @@ class Replica:
         """Sum the whole share before any update, because the clip factor depends on the norm of the whole gradient."""
         sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
         self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
-        self.group.wait(self.index)
+        self.group.wait(self.index)  # for the others' squares
         return self.shared.update.clip_factor(sqrt(self.shared.squares.sum()))

@@ -8,8 +8,6 @@ import numpy as np
 
 from stages.mlp.arrays import Floats, Rows
 
-SUM_TOLERANCE = 1e-3  # soft labels may be rounded
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
@@ -18,14 +16,14 @@ class Dataset:
     Attributes
     ----------
     X : (m, n_inputs), float32 or float64; it may be memory-mapped, and is read batch by batch
-    Y : (m, n_classes), one-hot, or probabilities
+    Y : (m, n_classes), one-hot
     rows : the numbers of those rows of ``X`` and ``Y`` that count, (m_rows,), as if there were no others; all of them
         unless given. Nothing is copied
 
     Raises
     ------
     ValueError
-        The shapes do not fit together, labels are no probabilities, there are no rows, or some do not exist.
+        The shapes do not fit together, labels are not one-hot, there are no rows, or some do not exist.
     """
 
     X: Floats
@@ -40,10 +38,10 @@ class Dataset:
             raise ValueError(f"X must have the shape (m, n_inputs) and Y (m, n_classes), not {X.shape} and {Y.shape}")
         if not np.issubdtype(X.dtype, np.floating):
             raise ValueError(f"X must be of float32 or float64, not {X.dtype}")
-        is_right = (np.abs(Y.sum(axis=1) - 1) < SUM_TOLERANCE) & (Y >= 0).all(axis=1)
+        is_right = (np.count_nonzero(Y == 1, axis=1) == 1) & (np.count_nonzero(Y, axis=1) == 1)
         if not is_right.all():
             row = int(np.argmin(is_right))
-            raise ValueError(f"every row of Y must be one-hot, or probabilities that sum to 1; row {row} is {Y[row]}")
+            raise ValueError(f"every row of Y must be one-hot, a single 1 and else 0; row {row} is {Y[row]}")
         if rows is None:
             return
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):

@@ -20,6 +20,8 @@ from stages.mlp import Architecture, Dataset, Network, Recipe, fit
         (np.zeros((3, 20), np.float32), np.diag([1.0, 255.0, 1.0]), "row 1 is"),
         (np.zeros((3, 20), np.float32), np.array([[2, -1, 0], [0, 1, 0], [0, 0, 1]]), "row 0 is"),
         (np.zeros((3, 20), np.float32), np.diag([1.0, np.nan, 1.0]), "row 1 is"),
+        (np.zeros((3, 20), np.float32), np.array([[1, 0, 0], [0.9, 0.1, 0], [0, 0, 1]]), "row 1 is"),
+        (np.zeros((3, 20), np.float32), np.array([[0, 1, 0], [1, 0, 0], [0, 1, 1]]), "row 2 is"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(X: np.ndarray, Y: np.ndarray, message: str) -> None:
