@@ -49,21 +49,20 @@ def make_layers(architecture: Architecture, vectors: Vectors, rng: np.random.Gen
 
 def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> Iterator[Layer]:
     """For each convolution: convolution, normalisation, activation, pooling."""
-    dtype, activation = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation]
-    blocks = architecture.blocks
+    dtype, activation, blocks = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation], architecture.blocks
+    if not blocks:
+        return
+    yield RowsToMaps(blocks[0].grid.maps)
     for i, block in enumerate(blocks, start=1):
         maps = block.convolved
         shape = (maps.height, maps.channels, maps.width, m)
-        if i == 1:
-            yield RowsToMaps(block.grid.maps)
         yield Convolution(*vectors.weights_of(i), block.grid, m, first=i == 1)
         if architecture.batch_norm:
             yield vectors.batch_norm(i, shape)
         yield activation(shape, dtype)
         if block.window > 1:
             yield POOLINGS[architecture.pooling](maps, block.window, m, dtype)
-    if blocks:
-        yield MapsToRows(blocks[-1].pooled, m, dtype)
+    yield MapsToRows(blocks[-1].pooled, m, dtype)
 
 
 def dense_part(architecture: Architecture, vectors: Vectors, rng: np.random.Generator, m: int) -> Iterator[Layer]:

@@ -89,7 +89,7 @@ class Network:
         return Z
 
     def layers(self) -> list[Layer]:
-        """The layers for prediction: none of them writes a gradient or draws a number."""
+        """The layers, to predict only: as their gradients they have the weights, which ``backward`` would overwrite."""
         return make_layers(self.architecture, self.vectors(self.parameters), np.random.default_rng(0))
 
     def vectors(self, gradient: Floats, statistics: Floats | None = None) -> Vectors:

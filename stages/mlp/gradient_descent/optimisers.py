@@ -22,13 +22,13 @@ CLEARED_EVERY = 100
 class Optimiser:
     """The base. The fields of an optimiser are settings of the same names."""
 
-    n_state: ClassVar[int] = 0  # vectors, as long as the parameters', that are kept between steps
+    n_memory: ClassVar[int] = 0  # vectors, as long as the parameters', that are kept between steps
     is_decay_decoupled: ClassVar[bool] = False  # weights decay by themselves, not through the gradient
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
+    def update(self, w: Floats, g: Floats, memory: Floats, work: Floats, step: int, learning_rate: float) -> None:
         """Move the parameters ``w``, (n,), by their gradient ``g``, which may be overwritten.
 
-        ``state`` is (n_state, n), 0 before the first step; ``work`` is (n,) of scratch; ``step`` counts from 1.
+        ``memory`` is (n_memory, n), 0 before the first step; ``work`` is (n,) of scratch; ``step`` counts from 1.
         """
         raise NotImplementedError
 
@@ -36,7 +36,7 @@ class Optimiser:
 class SGD(Optimiser):
     """w -= learning_rate g."""
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
+    def update(self, w: Floats, g: Floats, memory: Floats, work: Floats, step: int, learning_rate: float) -> None:  # noqa: ARG002 - one signature for all
         g *= learning_rate
         w -= g
 
@@ -45,11 +45,11 @@ class SGD(Optimiser):
 class Momentum(Optimiser):
     """v = momentum v + g; w -= learning_rate v. Polyak (1964), as PyTorch scales it."""
 
-    n_state: ClassVar[int] = 1
+    n_memory: ClassVar[int] = 1
     momentum: float = 0.9
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
-        v = state[0]
+    def update(self, w: Floats, g: Floats, memory: Floats, work: Floats, step: int, learning_rate: float) -> None:
+        v = memory[0]
         clear_remains(v, self.momentum, work, step)
         v *= self.momentum
         v += g
@@ -60,8 +60,8 @@ class Momentum(Optimiser):
 class Nesterov(Momentum):
     """v = momentum v + g; w -= learning_rate (g + momentum v). Sutskever and others (2013)."""
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
-        v = state[0]
+    def update(self, w: Floats, g: Floats, memory: Floats, work: Floats, step: int, learning_rate: float) -> None:
+        v = memory[0]
         clear_remains(v, self.momentum, work, step)
         v *= self.momentum
         v += g
@@ -79,13 +79,13 @@ class Adam(Optimiser):
     m / (1 - beta1) and v / (1 - beta2): that spares two passes, and the factors go into two numbers a step.
     """
 
-    n_state: ClassVar[int] = 2
+    n_memory: ClassVar[int] = 2
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
-        m, v = state
+    def update(self, w: Floats, g: Floats, memory: Floats, work: Floats, step: int, learning_rate: float) -> None:
+        m, v = memory
         clear_remains(m, self.beta1, work, step)
         clear_remains(v, self.beta2, work, step)
         m *= self.beta1

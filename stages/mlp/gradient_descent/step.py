@@ -20,7 +20,7 @@ class Warper(Protocol):
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
 
     def forget(self) -> None:
-        """An epoch begins: throw away random numbers that were drawn ahead."""
+        """Throw away random numbers that were drawn ahead; called by who begins an epoch."""
 
 
 class Step:
@@ -53,7 +53,7 @@ class Step:
         self.rng, self.warper = rng, warper
         self.layers = make_layers(architecture, vectors, rng, m)
         self.loss = make_loss(m, architecture.n_classes, label_smoothing, dtype)
-        # The three are one array where nothing is to be converted, and nothing to be warped.
+        # `taken`, `X` and `X_warped` are one array where nothing is to be converted, and nothing to be warped.
         self.taken = np.empty((m, architecture.n_inputs), x_dtype)  # the rows as they are stored
         self.X = self.taken if x_dtype == dtype else np.empty(self.taken.shape, dtype)
         # Warping writes column by column, and a matrix product reads either order.

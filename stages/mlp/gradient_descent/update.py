@@ -26,7 +26,7 @@ class Update:
 
     Attributes
     ----------
-    memory : the optimiser's, (n_state, n_parameters)
+    memory : the optimiser's, (n_memory, n_parameters)
     averaged : the averaged parameters, (n_parameters,), or empty
     """
 
@@ -35,7 +35,7 @@ class Update:
     ) -> None:
         self.optimiser, self.weight_decay, self.clip_norm, self.ema = optimiser, weight_decay, clip_norm, ema
         self.parameters = network.parameters
-        self.memory = shared_zeros((optimiser.n_state, self.parameters.size), self.parameters.dtype)
+        self.memory = shared_zeros((optimiser.n_memory, self.parameters.size), self.parameters.dtype)
         self.averaged = shared_zeros(self.parameters.size if ema else 0, self.parameters.dtype)
         self.averaged[...] = self.parameters[: len(self.averaged)]
 

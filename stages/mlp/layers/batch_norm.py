@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.mlp.arrays import Floats
+from stages.mlp.layers.feature_maps import by_channel
 
 
 class BatchNorm:
@@ -74,11 +75,6 @@ class BatchNorm:
         if self.n_values > 1:  # of a single value there is no variance
             self.mean += self.momentum * (mean - self.mean)
             self.variance += self.momentum * (variance * (self.n_values / (self.n_values - 1)) - self.variance)
-
-
-def by_channel(X: Floats) -> Floats:
-    """Rows (m, n) as (m, n, 1), feature maps (height, n, width, m) as (height, n, width * m): axis 1 is the channel."""
-    return X.reshape(*X.shape[:2], -1)
 
 
 def sum_of_products(A: Floats, B: Floats) -> Floats:

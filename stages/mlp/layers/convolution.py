@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from stages.mlp.arrays import Floats
-from stages.mlp.layers.feature_maps import FeatureMaps
+from stages.mlp.layers.feature_maps import FeatureMaps, by_channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,14 @@ class Convolution:
 
     def forward(self, X: Floats) -> Floats:
         self.patches.fill(X)
-        np.matmul(self.W.T, self.patches.lines, out=by_line(self.Y))  # (n_filters, patch) @ (lines, patch, places)
+        # (n_filters, patch_size) @ (lines, patch_size, places * m) -> (lines, n_filters, places * m)
+        np.matmul(self.W.T, self.patches.lines, out=by_channel(self.Y))
         self.Y += self.b[:, None, None]
         return self.Y
 
     def backward(self, dY: Floats) -> Floats:
-        np.matmul(self.patches.lines, by_line(dY).transpose(0, 2, 1), out=self.dWs)
+        # (lines, patch_size, places * m) @ (lines, places * m, n_filters) -> (lines, patch_size, n_filters)
+        np.matmul(self.patches.lines, by_channel(dY).transpose(0, 2, 1), out=self.dWs)
         np.add.reduce(self.dWs, axis=0, out=self.dW)
         np.add.reduce(dY, axis=(0, 2, 3), out=self.db)
         if self.transposed is None:
@@ -114,11 +116,6 @@ class Convolution:
 
     def predict(self, X: Floats) -> Floats:
         return Convolution(self.W, self.b, self.dW, self.db, self.grid, X.shape[-1], first=True).forward(X)
-
-
-def by_line(Y: Floats) -> Floats:
-    """Feature maps (height, channels, width, m) as a matrix a line, (height, channels, width * m); no copy."""
-    return Y.reshape(len(Y), Y.shape[1], -1)
 
 
 class Patches:
@@ -170,29 +167,29 @@ class TransposedConvolution:
         self.grid, self._places_and_pixels = grid, grid.places_and_pixels()
         self.dX = maps.batch(m, dtype)
         self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
-        # dY between lines of zeros, so that the first and the last lines of dX are no exceptions.
-        above, last = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
-        padded_dY = np.zeros((above + last + 1, n_filters, out.width, m), dtype)
+        # dY between lines of zeros, so that the first and the last line of dX (with t = last_t) are no exceptions.
+        above, last_t = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
+        padded_dY = np.zeros((above + last_t + 1, n_filters, out.width, m), dtype)
         self._inside = padded_dY[above : above + out.height]
-        # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of dX.
-        self.products: dict[int, tuple[Floats, Floats, Floats]] = {}
+        # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of `columns`.
+        self.phases: dict[int, tuple[Floats, Floats, Floats]] = {}
         for line in range(min(stride, maps.height)):
-            # With the border, this line of the image is line stride * t + phase.
+            # With the border, this line of the image is line stride * t + phase. The next of this phase has t + 1.
             t, phase = divmod(grid.border + line, stride)
-            n = len(range(phase, kernel, stride))
+            n = len(range(phase, kernel, stride))  # lines of the kernel
             if n > 0:  # else no patch reaches these lines
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
-                columns = self.columns[line::stride]
-                dY_stacks = stacks_of(n, padded_dY)[above + t + 1 - n :][: len(columns)]  # the first ends with line t
-                self.products[phase] = flipped, dY_stacks, columns.reshape(len(columns), kernel * maps.channels, -1)
+                products = self.columns.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
+                dY_stacks = stacks_of(n, padded_dY)[above + t + 1 - n :][: len(products)]  # the first ends with line t
+                self.phases[phase] = flipped, dY_stacks, products
 
     def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
         np.copyto(self._inside, dY)
         kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
-        for phase, (flipped, dY_stacks, columns) in self.products.items():
+        for phase, (flipped, dY_stacks, products) in self.phases.items():
             np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))
-            np.matmul(flipped.reshape(len(flipped), -1), dY_stacks, out=columns)
+            np.matmul(flipped.reshape(len(flipped), -1), dY_stacks, out=products)
         self.dX.fill(0)
         for column, (places, pixels) in enumerate(self._places_and_pixels):
             self.dX[:, :, pixels] += self.columns[:, column, :, places]

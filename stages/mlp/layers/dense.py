@@ -20,10 +20,10 @@ class Dense:
 
     def __init__(self, W: Floats, b: Floats, dW: Floats, db: Floats, m: int, *, first: bool = False) -> None:
         n_in, n_out = W.shape
-        self.W, self.b, self.dW, self.db, self.first = W, b, dW, db, first
+        self.W, self.b, self.dW, self.db = W, b, dW, db
         self.X: Floats  # (m, n_in): the batch, kept from forward to backward
         self.Y = np.empty((m, n_out), W.dtype)
-        self.dX = np.empty((0 if first else m, n_in), W.dtype)
+        self.dX = None if first else np.empty((m, n_in), W.dtype)
 
     def forward(self, X: Floats) -> Floats:
         self.X = X
@@ -34,9 +34,9 @@ class Dense:
     def backward(self, dY: Floats) -> Floats:
         np.matmul(self.X.T, dY, out=self.dW)  # (n_in, m) @ (m, n_out) -> (n_in, n_out)
         np.add.reduce(dY, axis=0, out=self.db)
-        if not self.first:
-            np.matmul(dY, self.W.T, out=self.dX)  # (m, n_out) @ (n_out, n_in) -> (m, n_in)
-        return self.dX
+        if self.dX is None:
+            return dY  # anything will do: nobody reads it
+        return np.matmul(dY, self.W.T, out=self.dX)  # (m, n_out) @ (n_out, n_in) -> (m, n_in)
 
     def predict(self, X: Floats) -> Floats:
         Y = X @ self.W  # (m, n_out)

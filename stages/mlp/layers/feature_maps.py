@@ -41,6 +41,11 @@ class FeatureMaps:
         return np.empty((self.height, self.channels, self.width, m), dtype)
 
 
+def by_channel(X: Floats) -> Floats:
+    """Maps (height, n, width, m) as (height, n, width * m), rows (m, n) as (m, n, 1); axis 1 is the channel. A view."""
+    return X.reshape(*X.shape[:2], -1)
+
+
 class RowsToMaps:
     """The first layer before convolutions: images (m, height * width) become maps of one channel, which are a view."""
 

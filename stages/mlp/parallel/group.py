@@ -1,4 +1,4 @@
-"""A group of threads or processes, one a replica: they run the same work side by side, and wait for each other.
+"""A group of workers, which are threads or processes: in training each runs one replica, and waits for the others.
 
 How many there are is a setting. It never depends on the cores that are found, since another division of the rows rounds
 differently. For the same reason the matrix library has one thread in each worker. Whether the workers are processes or

@@ -19,13 +19,13 @@ class Batches:
     ----------
     training : the network, the recipe and the rows
     replica : whose part
-    last : the number of the epoch's last batch, (1,), in memory that all replicas share
-    window : rows of a mapped file that are in memory at a time
+    last_batch : the number of the epoch's last batch, (1,), in memory that all replicas share
+    window_rows : rows of a mapped file that are in memory at a time
     """
 
-    def __init__(self, training: Training, replica: Replica, last: Rows, window: int) -> None:
-        self.training, self.replica, self.last, self.n_rows = training, replica, last, window
-        self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window
+    def __init__(self, training: Training, replica: Replica, last_batch: Rows, window_rows: int) -> None:
+        self.training, self.replica, self.last_batch, self.window_rows = training, replica, last_batch, window_rows
+        self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None
 
     def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
@@ -39,12 +39,12 @@ class Batches:
         for k, (X, Y, rows, n_rows) in enumerate(self.batches(order)):
             # Set by one replica before it waits for the others, read by all afterwards.
             if replica.index == 0 and is_late():
-                self.last[0] = k
+                self.last_batch[0] = k
             step = (number - 1) * training.n_epoch_steps + k
             learning_rate = training.learning_rate(step)
             loss, n_correct = replica.step(X, Y, rows, n_rows, step + 1, learning_rate)
             yield loss, n_correct, n_rows, learning_rate
-            if k == self.last[0]:
+            if k == self.last_batch[0]:
                 break
         if replica.index == 0:
             training.network.statistics[...] = replica.shared.mean_statistics()
@@ -52,8 +52,8 @@ class Batches:
     def batches(self, order: Rows) -> Iterator[tuple[Floats, Floats, Rows, int]]:
         """Where the rows and the labels of each batch are, which of them are the replica's, and how many all have."""
         size, X, Y = self.training.recipe.batch_size, self.training.X, self.training.Y
-        for first in range(0, len(order), self.n_rows):
-            stop = min(first + self.n_rows, len(order))
+        for first in range(0, len(order), self.window_rows):
+            stop = min(first + self.window_rows, len(order))
             batches = [order[start : min(start + size, stop)] for start in range(first, stop, size)]
             own = [self.replica.rows_of(batch) for batch in batches]
             if self.is_read_in_windows:

@@ -46,10 +46,10 @@ class EpochLoop:
         self.training, self.group, self.validation = training, group, validation
         self.augment, self.options = augment, options
         recipe, X = training.recipe, training.X
-        self.window = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
+        self.window_rows = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
         self.shared = Shared(training.network, training.update, group.count)
-        self.first = len(training.epochs) + 1
-        self.last = shared_zeros(1, np.int64)  # the number of the last epoch, once that is known
+        self.first_epoch = len(training.epochs) + 1
+        self.last_epoch = shared_zeros(1, np.int64)  # its number, once that is known
         self.last_batch = shared_zeros(1, np.int64)  # the number of an epoch's last batch
         self.last_batch[0] = training.n_epoch_steps - 1
         self.began = monotonic() - training.seconds
@@ -59,7 +59,7 @@ class EpochLoop:
         """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
         training, validation, group = self.training, self.validation, self.group
         trainer = self.make_trainer(index)
-        for number in count(self.first):
+        for number in count(self.first_epoch):
             self.run_epoch(trainer, index, number)
             if index == 0:
                 training.make_candidate()
@@ -71,7 +71,7 @@ class EpochLoop:
                 self.finish(number)
             group.wait(index)  # for replica 0's decision
             # Compare epoch numbers, not a flag: where replica 0 trains alone, it may be an epoch ahead by now.
-            if self.last[0] == number:
+            if self.last_epoch[0] == number:
                 break
 
     def make_trainer(self, index: int) -> OnlineSGD | Batches:
@@ -87,29 +87,25 @@ class EpochLoop:
             label_smoothing=recipe.label_smoothing,
             x_dtype=training.X.dtype,
         )
-        return Batches(training, replica, self.last_batch, self.window)
+        return Batches(training, replica, self.last_batch, self.window_rows)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""
         rows, seed = self.training.rows, self.training.recipe.seed
-        order = rows[shuffled(len(rows), self.window, generator(seed, number))]
-        steps = trainer.steps(order, number, self.is_late)
-        if index > 0:
-            for _ in steps:
-                pass
-            return
-        self.loss, self.n_correct, self.n_rows = 0.0, 0, 0
-        for loss, n_correct, n_rows, learning_rate in steps:
-            self.learning_rate = learning_rate
-            self.loss += loss
-            self.n_correct += n_correct
-            self.n_rows += n_rows
-            self.tell(loss, n_correct)
+        order = rows[shuffled(len(rows), self.window_rows, generator(seed, number))]
+        if index == 0:
+            self.loss, self.n_correct, self.n_rows = 0.0, 0, 0
+        for told in trainer.steps(order, number, self.is_late):
+            if index == 0:
+                self.tell(*told)
 
-    def tell(self, loss: float, n_correct: int) -> None:
-        """Count a step, raise DivergedError if its loss is not finite, and call ``on_step``."""
-        training = self.training
+    def tell(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
+        """Count a step and its rows, raise DivergedError if its loss is not finite, and call ``on_step``."""
+        training, self.learning_rate = self.training, learning_rate
         training.step += 1
+        self.loss += loss
+        self.n_correct += n_correct
+        self.n_rows += n_rows
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss} at step {training.step} of {training.n_steps}")
         if self.options.on_step is not None:
@@ -131,7 +127,7 @@ class EpochLoop:
             self.options.on_epoch(epoch)
         self.stopped = self.why_stopped()
         if self.stopped:
-            self.last[0] = number
+            self.last_epoch[0] = number
 
     def is_late(self) -> bool:
         """Whether the recipe's ``max_seconds`` are over."""
