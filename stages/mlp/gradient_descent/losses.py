@@ -42,7 +42,7 @@ class SoftmaxCrossEntropy:
         return loss, int(np.count_nonzero(of_true_class >= 0))
 
     def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:
-        """After ``measure``: the gradient of the sum over ``n_rows`` into ``dZ``, (m, n_classes)."""
+        """After ``measure``: the gradient of the summed loss divided by ``n_rows``, into ``dZ``, (m, n_classes)."""
         np.divide(self.E, self.total, out=dZ)  # the probabilities P
         if self.smoothing:
             np.multiply(T, 1 - self.smoothing, out=self.work)

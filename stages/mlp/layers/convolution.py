@@ -60,7 +60,7 @@ class PatchGrid:
     def places_and_pixels(self) -> list[tuple[slice, slice]]:
         """For each column of the kernel: the places at which it lies inside the image, and on which pixels.
 
-        At place p of a line, column j of the kernel lies on pixel stride * p + j - border.
+        At place q of a line, column j of the kernel lies on pixel stride * q + j - border.
         """
         width, found = self.maps.width, []
         for column in range(self.kernel):
