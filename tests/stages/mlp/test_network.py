@@ -69,6 +69,15 @@ def test_predictions_do_not_depend_on_threads_and_sum_to_1(settings: dict) -> No
     assert predict_proba(network, X[:0]).shape == (0, 4)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_large_logits_do_not_overflow(n_classes: int) -> None:
+    network = Network(Architecture(1, n_classes, ()))
+    network.weights["W1"][0, -1] = 1000  # exp of it is more than float32 holds
+    probabilities = predict_proba(network, np.array([[1.0], [-1.0]]))
+    expected = [[0, 0, 1], [0.5, 0.5, 0]] if n_classes == 3 else [[0, 1], [1, 0]]
+    np.testing.assert_array_equal(probabilities, expected)
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_without_threads_nothing_is_predicted(threads: int) -> None:
     with pytest.raises(ValueError, match="threads must be 1 or more"):
