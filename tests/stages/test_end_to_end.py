@@ -41,6 +41,7 @@ def read_submission(folder: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_bundled_sample_becomes_a_submission_with_a_score(tmp_path: Path, run_all) -> None:
     figures = run_all()
     lines = read_submission(tmp_path)
@@ -79,6 +80,7 @@ def write_bars(path: Path, labels: np.ndarray, *, with_labels: bool) -> None:
         frame.to_csv(file, index=False)
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_another_size_and_other_labels_come_out_as_they_went_in(tmp_path: Path, run_all) -> None:
     labels = np.random.default_rng(0).choice([3, 7, 20], 460)
     train, test = labels[:400], labels[400:]
@@ -95,6 +97,7 @@ def test_another_size_and_other_labels_come_out_as_they_went_in(tmp_path: Path, 
     assert list(pd.read_csv(tmp_path / "evaluate/confusion.csv")["label"]) == [3, 7, 20]
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_an_ensemble_by_folds_with_every_row_trained_on_becomes_a_submission(tmp_path: Path, run_all) -> None:
     figures = run_all(split={"validation": 0.0}, folds=2, members=2, epochs=4, processes=1)
     assert len(read_submission(tmp_path)) == 360
