@@ -101,14 +101,9 @@ class LocalWorkers:
 
         def watch() -> None:
             while not ended.wait(SECONDS_BETWEEN_LOOKS):
-                reports = [parts for path in folder.iterdir() if len(parts := path.read_text().split("\t")) == 4]
-                if not reports:
-                    continue
-                done, total = (sum(float(parts[index]) for parts in reports) for index in (0, 1))
-                n_done = sum(parts[0] == parts[1] for parts in reports)
-                texts = f"{n_done} of {count} done", reports[-1][3].rstrip()  # padded to a length
-                note = "; ".join(text for text in texts if text)
-                self._progress(done, total / len(reports) * count, unit=reports[0][2], note=note)
+                if added := added_up(folder, count):
+                    done, total, unit, note = added
+                    self._progress(done, total, unit=unit, note=note)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -117,6 +112,18 @@ class LocalWorkers:
         finally:
             ended.set()
             watcher.join()
+
+
+def added_up(folder: Path, count: int) -> tuple[float, float, str, str] | None:
+    """Add up what ``count`` jobs have reported into ``folder``, if anything: done, total, unit, and the latest note."""
+    paths = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    reports = [parts for path in paths if len(parts := path.read_text().split("\t")) == 4]
+    if not reports:
+        return None
+    done, total = (sum(float(parts[index]) for parts in reports) for index in (0, 1))
+    n_done = sum(parts[0] == parts[1] for parts in reports)
+    texts = f"{n_done} of {count} done", reports[-1][3].rstrip()  # padded to a length
+    return done, total / len(reports) * count, reports[0][2], "; ".join(text for text in texts if text)
 
 
 def _no_semaphores() -> str:

@@ -20,7 +20,15 @@ from toy_project import Toy
 from pipeline.errors import DataError, StageError
 from pipeline.files.leftovers import JOBS, temporary_folder
 from pipeline.task import JobsRequest
-from pipeline.workers.local import FROM_TERMINAL, PROGRESS, RESULTS, LocalWorkers, _begin_process, _in_another_process
+from pipeline.workers.local import (
+    FROM_TERMINAL,
+    PROGRESS,
+    RESULTS,
+    LocalWorkers,
+    _begin_process,
+    _in_another_process,
+    added_up,
+)
 
 
 class Told:
@@ -108,6 +116,17 @@ def test_progress_adds_up_over_all_jobs(toy: Toy) -> None:
     list(run(toy, {"a": 1, "b": 2}, most=1, told=told))
     assert [(done, total) for done, total, _, _ in told.progress] == [(done + 1, 8) for done in range(8)]
     assert told.progress[-1] == (8, 8, "steps", "1 of 2 done; at 3")
+
+
+def test_of_jobs_side_by_side_the_note_is_that_of_the_latest_report(tmp_path: Path) -> None:
+    assert added_up(tmp_path, 4) is None
+    reports = {"b": "4\t4\tsteps\tat 4", "c": "3\t4\tsteps\tat 3  ", "a": ""}
+    for at, (name, report) in enumerate(reports.items()):
+        (tmp_path / name).write_text(report)
+        os.utime(tmp_path / name, ns=(at, at))
+    assert added_up(tmp_path, 4) == (7, 16, "steps", "1 of 4 done; at 3")
+    os.utime(tmp_path / "b", ns=(9, 9))
+    assert added_up(tmp_path, 4) == (7, 16, "steps", "1 of 4 done; at 4")
 
 
 def test_an_error_in_another_process_is_the_same_error_here(toy: Toy) -> None:
