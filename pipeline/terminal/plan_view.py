@@ -32,7 +32,7 @@ def print_plan(plan: Plan, interrupted: Collection[str] = ()) -> None:
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
     if kept := settings_to_keep(plan.decisions):
-        echo(f"A run would make new results; {kept}.")
+        echo(f"A run would replace the present results; {kept}.")
     for name in interrupted:
         echo(f"{name}: an interrupted run has left unfinished work; the same command takes it up.")
 

@@ -36,14 +36,16 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     """
     from dataclasses import asdict, astuple, fields
 
-    from pipeline.planning.current_result import require_current
-    from pipeline.terminal.output import print_json
+    from pipeline.planning.current_result import require_current, why_stale
+    from pipeline.terminal.output import notify_stale, print_json
     from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
 
     project = place.load()
     target = require_csv(output, place.base, place.artifacts) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
+    stale = why_stale(project, "evaluate")
+    notify_stale("what the labels are judged by", stale, "pipeline run evaluate makes it anew")
     found = find_in_results(ingest, encode, evaluate)
     if target:
         write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))

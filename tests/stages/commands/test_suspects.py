@@ -100,6 +100,13 @@ def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -
     assert "train.folds=5" in result.stderr
 
 
+def test_probabilities_that_are_not_up_to_date_are_told_of(sample_copy: Path) -> None:
+    assert "not up to date" not in call("suspects", "-C", sample_copy).stderr
+    (sample_copy / "pipeline.toml").write_text("[train]\nepochs = 21\n")
+    told = call("suspects", "-C", sample_copy).stderr
+    assert "warning: what the labels are judged by is not up to date\n  why:   train: " in told
+
+
 def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None:
     (sample_copy / "data").mkdir()
     for name in ("train", "test"):
