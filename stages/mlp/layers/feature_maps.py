@@ -42,8 +42,11 @@ class FeatureMaps:
 
 
 def by_channel(X: Floats) -> Floats:
-    """Maps (height, n, width, m) as (height, n, width * m), rows (m, n) as (m, n, 1); axis 1 is the channel. A view."""
-    return X.reshape(*X.shape[:2], -1)
+    """Maps (height, n, width, m) as (height, n, width * m), rows (m, n) as (m, n, 1); axis 1 is the channel. A view.
+
+    ValueError where it would be a copy, as of the maps that ``RowsToMaps`` makes: what is written would be lost.
+    """
+    return X.reshape(*X.shape[:2], -1, copy=False)
 
 
 class RowsToMaps:

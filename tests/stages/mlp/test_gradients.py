@@ -123,6 +123,11 @@ def test_dropout_with_its_mask_held(m: int) -> None:
     assert_gradients_agree(Dropout(m, 8, 0.4, np.random.default_rng(2), np.float64), inputs(m, 8), {})
 
 
+def test_prediction_drops_and_scales_nothing() -> None:
+    X = inputs(3, 8)
+    np.testing.assert_array_equal(Dropout(3, 8, 0.4, np.random.default_rng(2), np.float64).predict(X.copy()), X)
+
+
 def assert_loss_gradient_agrees(loss: Loss, Z: np.ndarray, Y: np.ndarray) -> None:
     loss.measure(Z.copy(), Y)
     dZ = np.empty_like(Z)

@@ -22,6 +22,7 @@ def test_the_shapes_of_the_schedules() -> None:
     assert [shares("step")[at] for at in (0, 49, 50, 74, 75, 99)] == [1, 1, 0.1, 0.1, 0.01, 0.01]
     assert shares("cosine")[0] == 1
     assert shares("cosine")[50] == pytest.approx(0.5)
+    assert shares("cosine")[25] == pytest.approx((1 + 0.5**0.5) / 2)  # a straight line has 0.75 there
     up, down = shares("one_cycle")[:10], shares("one_cycle")[10:]
     np.testing.assert_allclose(up, np.arange(1, 11) / 11)
     assert down == sorted(down, reverse=True)
