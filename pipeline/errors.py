@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,17 +162,17 @@ def refused_by_system(error: Exception) -> PipelineError | None:
     return PipelineError(f"{Path(where).name or where} cannot be used: {error.strerror}", where=where, hint=hint)
 
 
-def failure(doer: str, error: Exception, room: str = "") -> PipelineError:
+def failure(doer: str, error: Exception, room: Callable[[], str] = lambda: "") -> PipelineError:
     """Return what to tell if ``doer``, a stage or a job of it, ended with an error of whatever kind.
 
-    ``room`` names the folder that it writes into, and how much room is there.
+    ``room`` is asked on a full disk: it names the folder that the doer writes into, and how much room is there.
     """
     if short := shortage(error):
         return StageError(f"{doer} failed: {short.what}", hint=short.hint)
     if isinstance(error, OSError):
         if full := disk_full(error):
             what, hint = full
-            places = [str(place) for place in (error.filename, room) if place]
+            places = [str(place) for place in (error.filename, room()) if place]
             return StoreError(f"{doer} cannot write its results: {what}", where=places or "", hint=hint)
         return StageError(f"{doer} failed: {error.strerror or error}", where=str(error.filename or ""), hint=SHOW_WHERE)
     return StageError(f"{doer} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE)

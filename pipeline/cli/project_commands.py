@@ -32,9 +32,9 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     selection = select(project.stages, ["all"])
     plan = make_plan(take_snapshot(project, selection), selection)
     writer = current_writer(project.store.lock_path)
-    stale = [item.stage for item in plan.decisions if item.action in STALE and not writer]
-    interrupted = [name for name in stale if project.store.is_interrupted(name)]
-    print_json(plan_data(plan)) if as_json else print_plan(plan, interrupted)
+    stale = [item.stage for item in plan.decisions if item.action in STALE]
+    unfinished = [name for name in stale if project.store.is_interrupted(name)]
+    print_json(plan_data(plan)) if as_json else print_plan(plan, [] if writer else unfinished)
     if writer:
         notify(f"a pipeline is writing here: {writer}")
     if check and plan.stale:

@@ -11,15 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import (
-    DataError,
-    PipelineError,
-    StageError,
-    StoreError,
-    disk_full,
-    failure,
-    first_few,
-)
+from pipeline.errors import DataError, PipelineError, StageError, StoreError, failure, first_few
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources
@@ -233,5 +225,4 @@ def _explained(stage: Stage, folder: Path, store: Store) -> Iterator[None]:
     except PipelineError:
         raise
     except Exception as error:
-        is_full = isinstance(error, OSError) and disk_full(error)
-        raise failure(stage.name, error, store.room(folder) if is_full else "") from error
+        raise failure(stage.name, error, partial(store.room, folder)) from error

@@ -39,7 +39,7 @@ def picture_to_input(
     width: int,
     framing: Framing = MNIST,
     scale: PixelScale = USUAL_SCALE,
-    warn: Callable[[str], object] = str,
+    warn: Callable[[str], object] | None = None,
 ) -> Pixels:
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
@@ -63,7 +63,7 @@ def prepare(
     width: int,
     framing: Framing = MNIST,
     scale: PixelScale = USUAL_SCALE,
-    warn: Callable[[str], object] = str,
+    warn: Callable[[str], object] | None = None,
 ) -> Pixels:
     """The digit in a grey picture as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
@@ -77,7 +77,7 @@ def prepare(
     if grey.shape == (height, width):
         return scale.as_it_is(grey)
     shown = cropped(ink(grey))
-    if shows_several(shown):
+    if warn and shows_several(shown):
         warn("seems to show several digits side by side, and may show only one")
     digit = thickened(shown, framing.stroke)
     zoom = FINE * framing.box * min(height / digit.height, width / digit.width)

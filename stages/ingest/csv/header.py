@@ -80,11 +80,10 @@ def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes,
     DataError
         Only one is.
     """
-    lacks_header = {
-        file: looks_like_data(header_cells(line, file)) for file, line in ((train, train_line), (test, test_line))
-    }
-    if len(set(lacks_header.values())) == 2:
-        without, with_one = sorted(lacks_header, key=lacks_header.__getitem__, reverse=True)
+    train_lacks_it = looks_like_data(header_cells(train_line, train))
+    test_lacks_it = looks_like_data(header_cells(test_line, test))
+    if train_lacks_it != test_lacks_it:
+        without, with_one = (train, test) if train_lacks_it else (test, train)
         hint = f"give {without} a first line that names its columns, as {with_one} has; or remove that line from "
         hint += f"{with_one}, and set ingest.has_header = false"
         raise wrong_header(without, f"it holds numbers, not the names of columns, and {with_one} has a header", hint)

@@ -37,7 +37,7 @@ NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters
 
 EXPORT = "export it as CSV"
 OFFICE_FILE = re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|xl/|mimetype)", re.DOTALL)  # a zip too
-NO_CSV = ((OFFICE_FILE, "is a spreadsheet or another office file"), (LIBSVM, "is a libsvm file"))
+OTHER_TABLES = ((OFFICE_FILE, "is a spreadsheet or another office file"), (LIBSVM, "is a libsvm file"))
 
 # What a file that is no CSV begins with, and what to say about it.
 IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
@@ -66,7 +66,7 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
 def require_no_impostor(start: bytes, file: FileName) -> None:
     """A file that begins with ``start`` is none of those that are known to be no CSV; DataError if it is."""
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
-    found = [(what, EXPORT) for form, what in NO_CSV if form.match(start)]
+    found = [(what, EXPORT) for form, what in OTHER_TABLES if form.match(start)]
     found += [(what, hint) for magic, what, hint in IMPOSTORS if start.startswith(magic) or text.startswith(magic)]
     for what, hint in found:
         raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
