@@ -19,7 +19,7 @@ from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
-PAGE = (Path(__file__).parents[1] / "docs/exit-codes-and-json.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/exit-codes-and-json.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
 OWN_PAGE = {"sweep"}  # docs/sweep.md
 

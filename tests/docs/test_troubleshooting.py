@@ -28,7 +28,7 @@ from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
-PAGE = (Path(__file__).parents[1] / "docs/troubleshooting.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text(encoding="utf-8")
 MESSAGES = re.findall(r"^### `(.+)`$", PAGE, flags=re.MULTILINE)
 
 HEADER = "label," + ",".join(f"pixel{index}" for index in range(16))

@@ -12,7 +12,7 @@ import pytest
 from pipeline.cli import main
 from stages import STAGES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILE_ENDINGS = (".md", ".py", ".json", ".parquet", ".npy", ".npz", ".csv", ".html")
 PAGES = [ROOT / "README.md", ROOT / "PACKAGE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -17,7 +17,7 @@ from pipeline.cli import main
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
-PAGE = (Path(__file__).parents[1] / "docs/other-competitions.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/other-competitions.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from matplotlib import pyplot as plt
 
-NOTEBOOK = Path(__file__).parents[1] / "docs/example.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs/example.ipynb"
 CELLS = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
 
 

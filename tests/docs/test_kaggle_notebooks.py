@@ -13,7 +13,7 @@ import pytest
 
 from stages.sample import SAMPLE_FOLDER
 
-PAGE = (Path(__file__).parents[1] / "docs/kaggle-notebooks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/kaggle-notebooks.md").read_text(encoding="utf-8")
 CELLS = re.findall(r"^```\n(.+?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 WHEEL = "digit_pipeline-0.1.0-py3-none-any.whl"
 
