@@ -79,6 +79,7 @@ OF_COMMANDS = {
     "cli",
     "terminal",
     "planning.current_result",
+    "planning.output_file",
     "history.scores",
     "files.safe_files",
     "files.leftovers",

@@ -94,9 +94,7 @@ def run(
         project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
     )
     copy = (
-        plan_copy(SUBMISSION, submission, place.base, place.artifacts, selection, option="--submission")
-        if submission
-        else None
+        plan_copy(project, SUBMISSION, submission, place.base, selection, option="--submission") if submission else None
     )
     if output.dry_run:
         snapshot = take_snapshot(project, selection)

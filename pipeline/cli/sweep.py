@@ -124,8 +124,8 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
 
     if options.folds is not None:
         place = replace(place, sets=(*place.sets, f"{OBJECTIVE.folds}={options.folds}"))
-    best = require_new(options.best, place.base, place.artifacts, force=options.force) if options.best else None
     project = replace(place.load(), execution=execution)
+    best = require_new(project, options.best, place.base, force=options.force) if options.best else None
 
     def configure(settings: Mapping[str, Any]) -> Config:
         return place.load(*(f"{name}={toml_text(value)}" for name, value in settings.items())).config

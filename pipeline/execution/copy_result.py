@@ -9,10 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config import FILE_NAME
 from pipeline.errors import ConfigError, StageError, StoreError, disk_full
 from pipeline.execution.run import RunResult
-from pipeline.files.safe_files import replacing, require_output
+from pipeline.files.safe_files import replacing
 from pipeline.planning.current_result import require_current
+from pipeline.planning.output_file import require_output
 from pipeline.planning.project import Project
 from pipeline.planning.selection import Selection
 from pipeline.stage import maker_of
@@ -26,10 +28,10 @@ class Copy:
     path: Path
 
 
-def plan_copy(artifact: str, name: Path, base: Path, artifacts: Path, selection: Selection, *, option: str) -> Copy:
+def plan_copy(project: Project, artifact: str, name: Path, base: Path, selection: Selection, *, option: str) -> Copy:
     """Return the copy that the user asks for by ``option``; its ``name`` is seen from ``base``.
 
-    Raises ConfigError, before anything runs, where no file can be written, or the selected stages do not make it.
+    Raises ConfigError, before anything runs, where no file may be written, or the selected stages do not make it.
     """
     maker = maker_of(artifact)
     if maker not in selection.stages:
@@ -37,7 +39,8 @@ def plan_copy(artifact: str, name: Path, base: Path, artifacts: Path, selection:
             f"{option} copies {artifact}, and {maker} is not among the stages to run",
             hint=f"name {maker} too, as in pipeline run all {option} {name}",
         )
-    return Copy(artifact, require_output(name, base, artifacts, option))
+    settings = project.folder / FILE_NAME
+    return Copy(artifact, require_output(project, name, base, option, inputs=[settings]))
 
 
 def copy_result(project: Project, result: RunResult, copy: Copy) -> None:

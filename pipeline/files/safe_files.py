@@ -24,7 +24,7 @@ NOT_FOR_FOLDERS = frozenset(
 )
 
 
-def require_output(name: str | Path, base: Path, artifacts: Path, option: str = "--output") -> Path:
+def require_place(name: str | Path, base: Path, artifacts: Path, option: str = "--output") -> Path:
     """Return the file that the user names by ``option``, seen from ``base``, if it can be written.
 
     Raises

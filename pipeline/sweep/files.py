@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, plain
 from pipeline.errors import ConfigError, StoreError, disk_full, shortened
-from pipeline.files.safe_files import replacing, require_output
+from pipeline.files.safe_files import replacing
+from pipeline.planning.output_file import require_output
+from pipeline.planning.project import Project
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data
@@ -31,12 +33,12 @@ LABEL = 40  # letters of a value at its axis
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
 
 
-def require_new(name: Path, base: Path, artifacts: Path, *, force: bool) -> Path:
+def require_new(project: Project, name: Path, base: Path, *, force: bool) -> Path:
     """Return the place for the best settings, seen from ``base``.
 
-    Raises ConfigError, before anything runs, where no file can be written, or one lies there and ``force`` is not set.
+    Raises ConfigError, before anything runs, where no file may be written, or one lies there and ``force`` is not set.
     """
-    path = require_output(name, base, artifacts)
+    path = require_output(project, name, base)
     if os.path.lexists(path) and not force:
         raise ConfigError(f"{path} exists", hint="another --output, or --force to write over it")
     return path

@@ -6,23 +6,27 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
-from pipeline.files.safe_files import replacing, require_output
+from pipeline.files.safe_files import replacing
+from pipeline.planning.output_file import require_output
+
+if TYPE_CHECKING:
+    from pipeline.planning.project import Project
 
 
-def require_csv(name: str, folder: Path, artifacts: Path) -> Path:
-    """The file to write, relative to ``folder``.
+def require_csv(project: Project, name: str, folder: Path, inputs: Sequence[Path] = ()) -> Path:
+    """The file to write, relative to ``folder``, and none of those to read, ``inputs`` among them.
 
     Raises
     ------
     ConfigError
-        Its name does not end in .csv, or it cannot be written, or it lies in artifacts/.
+        Its name does not end in .csv, or it may not be written.
     """
     if Path(name).suffix.lower() != ".csv":
         raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {Path(name).stem or 'rows'}.csv")
-    return require_output(name, folder, artifacts)
+    return require_output(project, name, folder, inputs=inputs)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

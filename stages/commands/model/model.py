@@ -35,7 +35,7 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     from stages.commands.model.write_onnx import require_output, write_onnx
 
     project = place.load()
-    path = require_output(export, place.base, place.artifacts) if export else None
+    path = require_output(project, export, place.base) if export else None
     found = require_model(project)
     tell_if_stale(found)
     n_bytes = write_onnx(path, found) if path else None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError, StageError, disk_full, pip_install
 from pipeline.files.safe_files import replacing
-from pipeline.files.safe_files import require_output as require_place
+from pipeline.planning.output_file import require_output as require_place
 from stages.commands.current_model import Model
+
+if TYPE_CHECKING:
+    from pipeline.planning.project import Project
 
 SUFFIX = ".onnx"
 
 
-def require_output(name: str, folder: Path, artifacts: Path) -> Path:
+def require_output(project: Project, name: str, folder: Path) -> Path:
     """The file to write, relative to ``folder``; ConfigError if it is no place for an ONNX file."""
     if Path(name).suffix.lower() != SUFFIX:
         raise ConfigError(
@@ -20,7 +24,7 @@ def require_output(name: str, folder: Path, artifacts: Path) -> Path:
             where=str(folder / name),
             hint=f"--export {Path(name).stem or 'model'}{SUFFIX}",
         )
-    return require_place(name, folder, artifacts, "--export")
+    return require_place(project, name, folder, "--export")
 
 
 def write_onnx(path: Path, model: Model) -> int:

@@ -55,7 +55,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
 
     project = place.load()
     paths = {name: find_file(name, place.base) for name in files}
-    target = require_output(output, place.base, place.artifacts, list(paths.values())) if output else None
+    target = require_output(project, output, place.base, list(paths.values())) if output else None
     model = require_model(project)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)

@@ -6,19 +6,22 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
 from pipeline.files.safe_files import replacing
-from pipeline.files.safe_files import require_output as require_place
+from pipeline.planning.output_file import require_output as require_place
 from stages.commands.predictions import FilePredictions
 from stages.shared.documents import Label
+
+if TYPE_CHECKING:
+    from pipeline.planning.project import Project
 
 OUTPUT_SUFFIXES = (".csv", ".parquet")
 
 
-def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Path]) -> Path:
-    """The file to write, relative to ``folder``: CSV or Parquet by its ending, and not in artifacts/.
+def require_output(project: Project, name: str, folder: Path, inputs: Sequence[Path]) -> Path:
+    """The file to write, relative to ``folder``: CSV or Parquet by its ending, and none of those to read.
 
     Raises
     ------
@@ -31,10 +34,7 @@ def require_output(name: str, folder: Path, artifacts: Path, inputs: Sequence[Pa
             where=str(folder / name),
             hint=f"--output {Path(name).stem or 'answers'}.csv",
         )
-    path = require_place(name, folder, artifacts)
-    if any(path.exists() and path.samefile(each) for each in inputs):
-        raise ConfigError(f"--output {name} is one of the files to read", where=str(path), hint="give it another name")
-    return path
+    return require_place(project, name, folder, inputs=inputs)
 
 
 def write_predictions(path: Path, predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:

@@ -51,7 +51,6 @@ def score(
     from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_two_files
 
     project = place.load()
-    target = require_csv(output, place.base, place.artifacts) if output else None
     if submission:
         path, name, shown = find_file(submission, place.base), readable(submission), ""
     else:
@@ -61,6 +60,7 @@ def score(
     if not answers:
         notify("no --answers are named: these are the bundled sample's own")
     require_two_files(path, name, answers_path)
+    target = require_csv(project, output, place.base, [path, answers_path]) if output else None
     given = read_submission(path, shown)
     right = read_answers(answers_path, given)
     result, file = compare(given, right), identify(project.store, SUBMISSION, path)

@@ -42,7 +42,7 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
 
     project = place.load()
-    target = require_csv(output, place.base, place.artifacts) if output else None
+    target = require_csv(project, output, place.base) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
     stale = why_stale(project, "evaluate")
     notify_stale("what the labels are judged by", stale, "pipeline run evaluate makes it anew")

@@ -87,6 +87,30 @@ def test_what_cannot_be_copied_is_refused_before_anything_runs(work: Path, words
     assert not (work / "artifacts/runs.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("data/numbers.txt", "lies in data/, where the raw files are"),
+        ("data/new.csv", "lies in data/, where the raw files are"),
+        ("linked/new.csv", "lies in data/, where the raw files are"),
+        ("pipeline.toml", "is one of the files to read"),
+        ("raw.txt", "is one of the files to read"),
+        ("data/../raw.txt", "is one of the files to read"),
+        ("link.csv", "is one of the files to read"),
+        ("hard_link.csv", "is one of the files to read"),
+    ],
+)
+def test_no_copy_takes_the_place_of_a_raw_file_or_of_the_settings(work: Path, name: str, what: str) -> None:
+    (work / "raw.txt").write_text("1\n2\n")
+    (work / "pipeline.toml").write_text('[load]\npath = "raw.txt"\n')
+    (work / "linked").symlink_to("data")
+    (work / "link.csv").symlink_to("raw.txt")
+    (work / "hard_link.csv").hardlink_to(work / "raw.txt")
+    before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
+    assert f"--submission {name} {what}" in run("all", "--submission", name, code=2).stderr
+    assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
+
+
 def test_what_another_run_has_put_there_meanwhile_is_not_taken_for_this_ones(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,48 @@
+"""A file that a command writes where the user says: never in place of what the project, or the command, reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.files.safe_files import require_place
+from pipeline.planning.current_work import find_sources
+from pipeline.planning.project import Project
+
+DATA = "data"
+
+
+def require_output(
+    project: Project, name: str | Path, base: Path, option: str = "--output", *, inputs: Iterable[Path] = ()
+) -> Path:
+    """Return the file that the user names by ``option``, seen from ``base``, if it may be written.
+
+    Raises
+    ------
+    ConfigError
+        No file can be written there, or the place is below artifacts/ or data/, or what stands there is a raw file or
+        one of the ``inputs``, under whatever name.
+    """
+    path = require_place(name, base, project.store.root, option)
+    data = project.folder / DATA
+    if path.parent.resolve().is_relative_to(data.resolve()):
+        what = f"{option} {name} lies in {DATA}/, where the raw files are"
+        raise ConfigError(what, where=str(path), hint=f"put it elsewhere: {option} {path.name}")
+    read = list(inputs)
+    for stage in project.stages:
+        with suppress(PipelineError):  # a run tells of files that cannot be used
+            read += [source.path for source in find_sources(project, stage).files]
+    if any(_is_same(path, each) for each in read):
+        what = f"{option} {name} is one of the files to read"
+        raise ConfigError(what, where=str(path), hint="give it another name")
+    return path
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file; not if one of them leads to none."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
