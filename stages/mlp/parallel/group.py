@@ -10,9 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 # Values in NumPy's buffer. NumPy allocates one in each call that adds a bias to rows. Its default is eight times as
 # large, and no faster.
@@ -35,7 +36,7 @@ class Group(ABC):
         Whatever one of them raises, Ctrl-C included, ends the others and is raised here. The group is of no use
         after that.
         """
-        with threadpool_limits(limits=1, user_api="blas"), numpy_settings():
+        with ONE_BLAS_THREAD, numpy_settings():
             self.run_together(work)
 
     @abstractmethod
@@ -45,6 +46,41 @@ class Group(ABC):
     @abstractmethod
     def wait(self, index: int) -> None:
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
+
+
+class OneBlasThread:
+    """While any group runs, the matrix library has one thread; afterwards as many as before the first of them.
+
+    The library has one number of threads for the whole process. So the groups that run are counted here: of two that
+    overlap, the first to end would end the limit of the other, and the last would bring back that of the first.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._n_running = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_running == 0:
+                heed_any_thread()
+                self._limits = threadpool_limits(limits=1, user_api="blas")
+            self._n_running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_running -= 1
+            if self._n_running == 0:
+                heed_any_thread()
+                self._limits.restore_original_limits()
+                heed_any_thread()
+
+
+def heed_any_thread() -> None:
+    """Let any thread set the next limit: since 3.8, threadpoolctl heeds only the first that did, while it lives."""
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
+
+
+ONE_BLAS_THREAD = OneBlasThread()
 
 
 @contextmanager

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from stages.mlp.arrays import shared_zeros
 from stages.mlp.parallel.group import BrokenGroupError, part_of
@@ -210,6 +211,39 @@ def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: s
     assert seen.tolist() == [1, 1]
     assert [(each["internal_api"], each["num_threads"]) for each in threadpool_info()] == outside
     assert np.getbufsize() == size
+
+
+@pytest.mark.parametrize("first_to_end", [0, 1])
+def test_blas_has_one_thread_until_the_last_of_two_groups_that_overlap_has_ended(first_to_end: int) -> None:
+    def threads_of_blas() -> int:
+        return max(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+
+    entered, may_end, ended, may_leave = (Event(), Event()), (Event(), Event()), (Event(), Event()), Event()
+
+    def run_group(number: int) -> None:
+        def work(index: int) -> None:
+            if index == 0:
+                entered[number].set()
+                may_end[number].wait(60)
+
+        make_group(2, "threads").run(work)
+        ended[number].set()
+        may_leave.wait(60)  # the thread that set the limit lives on while the other ends it
+
+    with threadpool_limits(limits=2, user_api="blas"):  # as on a machine of two cores
+        callers = [Thread(target=run_group, args=(number,)) for number in (0, 1)]
+        for caller, has_entered in zip(callers, entered, strict=True):
+            caller.start()
+            assert has_entered.wait(60)
+        seen = []
+        for number in (first_to_end, 1 - first_to_end):
+            may_end[number].set()
+            assert ended[number].wait(60)
+            seen.append(threads_of_blas())
+        may_leave.set()
+        for caller in callers:
+            caller.join(60)
+        assert seen == [1, 2]
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 64])
