@@ -77,7 +77,7 @@ class EpochLoop:
     def make_trainer(self, index: int) -> OnlineSGD | Batches:
         """What takes replica ``index``'s steps. It is made where the replica runs, so that its arrays are its own."""
         training, recipe = self.training, self.training.recipe
-        if self.augment is None and suits_online(training.network.architecture, recipe):
+        if self.augment is None and suits_online(training.network, recipe):
             return OnlineSGD(training, index)
         replica = Replica(
             index,

@@ -16,21 +16,26 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.gradient_descent.losses import make_loss
 from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.layers.dense import Dense
+from stages.mlp.network import Network
 from stages.mlp.training.recipe import Recipe
 from stages.mlp.training.training import Training
 
 BLOCK_ROWS = 64
 
 
-def suits_online(architecture: Architecture, recipe: Recipe) -> bool:
-    """Whether a training without augmentation is nothing but gradient descent with batches of one row."""
+def suits_online(network: Network, recipe: Recipe) -> bool:
+    """Whether a training without augmentation is nothing but gradient descent with batches of one row.
+
+    Of layers, those that ``OnlineSGD`` knows must be all that there are.
+    """
     is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
-    is_dense = not architecture.dropout and not architecture.batch_norm and not architecture.filters
-    return is_plain and recipe.batch_size == 1 and is_dense
+    architecture = network.architecture
+    known = [Dense, ACTIVATIONS[architecture.activation]] * len(architecture.hidden) + [Dense]
+    return is_plain and recipe.batch_size == 1 and [type(layer) for layer in network.layers()] == known
 
 
 class OnlineSGD:

@@ -44,6 +44,15 @@ def test_parameters_are_one_vector_with_the_weights_first() -> None:
     )
 
 
+def test_a_parameter_of_a_new_name_is_refused_until_it_is_said_how_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(Architecture(4, 3, (5,), batch_norm=True))
+    ones = {name for name, values in (network.weights | network.averages).items() if (values == 1).all()}
+    assert ones == {"gamma1", "variance1"}
+    monkeypatch.setattr(Architecture, "shapes", {"scale1": (4,)})
+    with pytest.raises(KeyError, match="scale"):
+        Network(Architecture(4, 3))
+
+
 def test_he_weights_keep_the_size_of_what_passes() -> None:
     network = Network(Architecture(400, 10, (300, 200)))
     network.initialise(np.random.default_rng(0))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
+from stages.mlp.layers.dense import Dense
 from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.data.shuffling import generator
 from stages.mlp.training.epoch_loop import EpochLoop
@@ -102,8 +103,18 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
 )
 def test_it_is_not_used_for_what_it_would_leave_out(architecture: dict, recipe: dict) -> None:
     plain = {"batch_size": 1, "optimiser": "sgd"}
-    assert suits_online(Architecture(12, 3), Recipe(**plain))
-    assert not suits_online(Architecture(12, 3, **architecture), Recipe(**plain | recipe))
+    assert suits_online(Network(Architecture(12, 3)), Recipe(**plain))
+    assert not suits_online(Network(Architecture(12, 3, **architecture)), Recipe(**plain | recipe))
+
+
+def test_it_is_not_used_for_a_kind_of_layer_that_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ScaledDense(Dense):
+        pass
+
+    network = Network(Architecture(12, 3))
+    assert suits_online(network, SEED)
+    monkeypatch.setattr("stages.mlp.layer_list.Dense", ScaledDense)
+    assert not suits_online(network, SEED)
 
 
 def test_rows_that_are_to_be_warped_are_warped_with_batches_of_one_too() -> None:
