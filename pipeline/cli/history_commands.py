@@ -40,6 +40,9 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     if as_json:
         print_json(runs_data(shown, scores))
         return
+    if not shown:
+        notify("nothing has run here yet", "  hint:  pipeline run all")
+        return
     print_runs(shown, scores)
     if len(shown) < len(log.runs):
         notify(f"{len(log.runs) - len(shown):,} earlier runs are not shown: pipeline runs --all")

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
     from pipeline.planning.plan import make_plan
-    from pipeline.planning.reasons import STALE
     from pipeline.planning.selection import select
-    from pipeline.planning.snapshot import take_snapshot
+    from pipeline.planning.snapshot import notices_of, take_snapshot, unfinished_work
     from pipeline.store.lock import current_writer
-    from pipeline.terminal.output import notify, print_json
+    from pipeline.terminal.output import notify, notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan
 
     project = place.load()
     selection = select(project.stages, ["all"])
-    plan = make_plan(take_snapshot(project, selection), selection)
+    snapshot = take_snapshot(project, selection)
+    plan = make_plan(snapshot, selection)
     writer = current_writer(project.store.lock_path)
-    stale = [item.stage for item in plan.decisions if item.action in STALE]
-    unfinished = [name for name in stale if project.store.is_interrupted(name)]
-    print_json(plan_data(plan)) if as_json else print_plan(plan, [] if writer else unfinished)
+    unfinished = unfinished_work(project, snapshot, plan)
+    print_json(plan_data(plan)) if as_json else print_plan(plan, {} if writer else unfinished)
+    for notice in notices_of(snapshot) if plan.stale else ():  # as a run says it
+        notify_banner(notice)
     if writer:
         notify(f"a pipeline is writing here: {writer}")
     if check and plan.stale:

@@ -249,5 +249,6 @@ def _log(
             code={work.stage: digest(work.code) for work in works},
             libraries={name: version for work in works for name, version in work.libraries.items()},
             trial=trial.data if trial else {},
+            origin=", ".join(sorted({done.receipt.origin for done in result.stages if done.receipt} - {""})),
         ),
     )

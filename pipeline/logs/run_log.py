@@ -27,7 +27,8 @@ class Run:
     its generation. ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. ``trial``
     holds a trial's ``sweep`` and its ``number`` there; it is empty for other runs.
     The results rest on ``parameters`` (by full name), raw ``sources`` and ``inputs`` (with their digests), ``code``
-    (one digest for each stage; its receipt has them all) and ``libraries`` (with their versions).
+    (one digest for each stage; its receipt has them all) and ``libraries`` (with their versions). ``origin`` says where
+    the raw data came from; it is empty in older logs, and where no stage was done.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Run:
     code: Mapping[str, str]
     libraries: Mapping[str, str]
     trial: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
 
 
 _DECODER = msgspec.json.Decoder(Run)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from pipeline.planning.current_work import NO_SOURCES, Look, current_work, find_sources
-from pipeline.planning.plan import decide_next, known_inputs
+from pipeline.planning.plan import Plan, decide_next, known_inputs
 from pipeline.planning.project import Project
-from pipeline.planning.reasons import reason_of
+from pipeline.planning.reasons import STALE, reason_of
 from pipeline.planning.selection import Selection
 from pipeline.planning.staleness import Decision, StageSnapshot, fits
 from pipeline.stage import upstream
-from pipeline.store.receipt import Work
+from pipeline.store.receipt import KEY_DIGITS, Work
 from pipeline.store.stored_results import Generation
 
 
@@ -58,6 +58,23 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
 def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
     """Return what must be said of where the raw data lies, each notice once."""
     return sorted({item.notice for item in snapshot} - {""})
+
+
+def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, bool | None]:
+    """Map each stale stage of which unfinished work is kept to whether a run of the plan takes it up.
+
+    None where nobody can tell yet, because an input is still to be made.
+    """
+    decisions = {decision.stage: decision for decision in plan.decisions}
+    found: dict[str, bool | None] = {}
+    for item in snapshot:
+        name = item.stage.name
+        if decisions[name].action in STALE and (begun := project.store.begun(name)):
+            inputs = known_inputs(item.stage, decisions)
+            known = {path: content for path, content in inputs.items() if content is not None}
+            is_known = len(known) == len(inputs)
+            found[name] = replace(item.work, inputs=known).key[:KEY_DIGITS] in begun if is_known else None
+    return found
 
 
 def with_stored(

@@ -65,7 +65,8 @@ def decide(
         return Decision(name, Action.RUN, reasons)
     if current is not None and fitting[0] is current:
         return Decision(name, Action.FRESH, receipt=current)
-    return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *reasons), fitting[0])
+    changed = [reason for reason in reasons if reason.kind is not ReasonKind.FIRST_RUN]  # there was an earlier one
+    return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *changed), fitting[0])
 
 
 def fits(receipt: Receipt, work: Work, known: Mapping[str, str]) -> bool:

@@ -103,9 +103,9 @@ class Store(Generations):
         with suppress(OSError, StoreError):
             remove(folder)
 
-    def is_interrupted(self, stage: str) -> bool:
-        """Whether a run of a stage that did not end has left something that another run can go on from."""
-        return any(map(size_of, self.unfinished(stage)))
+    def begun(self, stage: str) -> set[str]:
+        """Return the first ``KEY_DIGITS`` of the keys of a stage's works that a run has begun and left unfinished."""
+        return {folder.name for folder in self.unfinished(stage) if size_of(folder)}
 
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""

@@ -23,15 +23,21 @@ if TYPE_CHECKING:
 
 
 def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> None:
-    """Print the log of runs, the newest last; with a column for ``scores``, by run, if any of these runs has one."""
+    """Print the log of runs, the newest last.
+
+    There is a column for ``scores``, by run, if any of these runs has one; and one for the data if that was not always
+    the same.
+    """
     scored = any(run.id in scores for run in runs)
+    mixed = len({run.origin for run in runs} - {""}) > 1
     rows = [
         (
             str(run.id),
             _moment(run.started),
-            run.outcome,
+            f"{run.outcome}: {run.error.splitlines()[0]}" if run.error else run.outcome,
             f"{run.seconds:.1f}",
             _done_in(run),
+            *([run.origin] if mixed else []),
             settings_of(run),
             ", ".join(_headlines(run)),
             *([_scores(scores.get(run.id, ()))] if scored else []),
@@ -44,6 +50,7 @@ def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> No
         "outcome",
         "seconds",
         "ran",
+        *(["data"] if mixed else []),
         "settings",
         "figures",
         *(["score"] if scored else []),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.figures import as_figure, values_of
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from pipeline.execution.copy_result import Copy
     from pipeline.execution.run import RunResult
 
+UNFINISHED = {  # by whether a run of the plan takes it up; None: that cannot be told yet
+    True: "the next run takes it up",
+    False: "the next run has other settings, data or code, and leaves it; pipeline runs shows the settings of each run",
+    None: "a run with the same settings, data and code takes it up",
+}
 SHARE_FOR_REASONS = 4  # reasons are a column of their own if they take no more than a quarter of the width
 DONE = {
     Action.RUN: "ran",
@@ -27,14 +32,14 @@ DONE = {
 }
 
 
-def print_plan(plan: Plan, interrupted: Collection[str] = ()) -> None:
-    """Print what would happen to each stage and why, and of which stages ``interrupted`` work is kept."""
+def print_plan(plan: Plan, unfinished: Mapping[str, bool | None] | None = None) -> None:
+    """Print what would happen to each stage and why, and of which stages ``unfinished_work`` is kept."""
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
     if kept := settings_to_keep(plan.decisions):
         echo(f"A run would replace the present results; {kept}.")
-    for name in interrupted:
-        echo(f"{name}: an interrupted run has left unfinished work; the same command takes it up.")
+    for name, is_taken_up in (unfinished or {}).items():
+        echo(f"{name}: an interrupted run has left unfinished work; {UNFINISHED[is_taken_up]}.")
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -202,11 +203,33 @@ def test_status_and_clean_say_who_writes(toy: Toy, invoke: Invoke) -> None:
 def test_status_says_where_an_interrupted_run_has_left_unfinished_work(toy: Toy, invoke: Invoke) -> None:
     invoke("run", "all")
     checkpoint = toy.store.scratch("power", "0" * 64) / "checkpoint"
-    told = "power: an interrupted run has left unfinished work; the same command takes it up."
+    told = "power: an interrupted run has left unfinished work; "
     assert told not in invoke("status", "--set", "power.exponent=3").stdout
     checkpoint.write_text("half of the work")
     assert told not in invoke("status").stdout  # for it is fresh
     assert told in invoke("status", "--set", "power.exponent=3").stdout
+
+
+def test_status_says_whether_the_next_run_takes_unfinished_work_up(toy: Toy, invoke: Invoke) -> None:
+    def told(*sets: str) -> str:
+        stdout = invoke("status", *sets, columns=200).stdout
+        return next(line.partition("unfinished work; ")[2] for line in stdout.splitlines() if "unfinished work" in line)
+
+    invoke("run", "all", "--set", "power.exponent=3")
+    key = json.loads((toy.artifacts / "power/receipt.json").read_text())["key"]
+    (toy.store.scratch("power", key) / "checkpoint").write_text("half of the work")
+    (toy.artifacts / "power").unlink()
+    shutil.rmtree(toy.artifacts / ".store/power")
+    assert told("--set", "power.exponent=3") == "the next run takes it up."
+    assert told().startswith("the next run has other settings, data or code, and leaves it; ")
+    assert told("--set", "load.limit=2").startswith("a run with the same settings, data and code takes it up")
+
+
+def test_status_names_the_sample_before_it_is_run(toy: Toy, invoke: Invoke) -> None:
+    toy.raw.unlink()
+    assert "SAMPLE" in invoke("status").stderr
+    invoke("run", "all")
+    assert "SAMPLE" not in invoke("status").stderr
 
 
 def test_a_full_disk_is_told_with_its_folder_and_the_room_there(toy: Toy, invoke: Invoke) -> None:

@@ -153,6 +153,27 @@ def test_runs_tells_results_that_were_restored_from_nothing_done(
         assert f" 1.0   {told}  " in row
 
 
+def test_runs_tells_the_error_of_a_failed_run_and_the_data_if_that_changed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    failed = make_run(2, outcome="failed", error="no row is valid\nin a second line")
+    print_runs([make_run(1, origin="data/train.csv"), failed], {})
+    shown = capsys.readouterr().out
+    assert "failed: no row is valid   " in shown
+    assert "data" not in shown
+    print_runs([make_run(1, origin="data/train.csv"), make_run(2, origin="sample"), failed], {})
+    header, _, *rows = capsys.readouterr().out.splitlines()
+    at = header.index("data")
+    assert [row[at:].split()[0] for row in rows[:2]] == ["data/train.csv", "sample"]
+
+
+def test_runs_says_that_nothing_has_run_and_what_runs_it(invoke: Invoke) -> None:
+    result = invoke("runs")
+    assert (result.stdout, result.stderr) == ("", "nothing has run here yet\n  hint:  pipeline run all\n")
+    assert json.loads(invoke("runs", "--json").stdout) == []
+
+
 def test_of_a_long_log_the_last_runs_are_shown_and_all_if_wanted(toy: Toy, invoke: Invoke) -> None:
     toy.run("all")
     path = toy.artifacts / "runs.jsonl"

@@ -211,6 +211,13 @@ def test_a_forced_stage_will_run_and_its_other_reasons_are_told_too() -> None:
     assert why(plan, "parity") == ["forced"]
 
 
+def test_a_stage_whose_link_alone_is_gone_is_restored_and_not_called_a_first_run() -> None:
+    total = finished()["total"]
+    plan = plan_of({**finished(), "total": replace(total, current=None, stored=(make_receipt(total.stage),))})
+    assert actions(plan)["total"] == "restore"
+    assert why(plan, "total") == ["earlier result fits"]
+
+
 def test_every_kind_of_reason_is_tried_here() -> None:
     source = Path(__file__).read_text()
     texts = {"FORCED": '"forced"', "FIRST_RUN": '"first run"', "EARLIER_RESULT": '"earlier result fits"'}
