@@ -21,7 +21,7 @@ class FilePredictions:
     file : its name as it was given, bytes that are not UTF-8 as ``\xe9``
     is_picture : whether it is one; then there is a single row
     P : float32 (m, n_classes), the probabilities
-    ids, labels : of each row of a CSV that has them, else empty
+    ids, labels : of each row of a CSV that has them, else empty; None for a row without a label among others
     warnings : what sets its images apart from the training images, or what a picture seems to show
     """
 
@@ -29,7 +29,7 @@ class FilePredictions:
     is_picture: bool
     P: Probabilities
     ids: list[str] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
+    labels: list[Label | None] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def records(self, classes: Sequence[Label]) -> Iterator[dict[str, Any]]:
@@ -45,6 +45,11 @@ class FilePredictions:
                 "confidence": shortest(self.P[row, index]),
                 "probabilities": {str(label): shortest(p) for label, p in zip(classes, self.P[row], strict=True)},
             }
+
+    @property
+    def n_labelled(self) -> int:
+        """How many rows have a label."""
+        return sum(label is not None for label in self.labels)
 
     def n_correct(self, classes: Sequence[Label]) -> int:
         """How many of the labelled rows are recognised."""

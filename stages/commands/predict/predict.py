@@ -108,9 +108,11 @@ def tell_predictions(
             echo(f"{counted(n_rows, 'row')} written to {readable(output)}")
         else:
             print_predictions(predictions, model.classes)
-        if n_labelled := sum(len(each.labels) for each in predictions):
+        if n_labelled := sum(each.n_labelled for each in predictions):
             n_correct = sum(each.n_correct(model.classes) for each in predictions)
-            echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}")
+            n_without = sum(len(each.labels) for each in predictions) - n_labelled
+            more = f"; {counted(n_without, 'other row')} without a label" if n_without else ""
+            echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}{more}")
     for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
         notify(f"warning: {warning}: the predictions may be wrong")
 
@@ -130,7 +132,7 @@ def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[
     for each, row in rows:
         first, *others = ranked(each.P[row], classes)[:RANKED]
         image = each.file if each.is_picture else f"row {row:,}"
-        label = str(each.labels[row]) if each.labels else ""
+        label = "" if not each.labels or each.labels[row] is None else str(each.labels[row])
         shown = "   ".join(f"{name} {percent(p)}" for name, p in others if p >= LEAST)
         table.append(
             (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ from stages.ingest.csv.faults import (
     explain,
     hint_for_many,
 )
-from stages.ingest.csv.header import cell_of, header_cells, read_layout
+from stages.ingest.csv.header import header_cells, read_layout
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
@@ -52,6 +51,16 @@ PICTURE_SUFFIXES = {
 }
 
 Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n_classes)
+NO_LABEL = ""  # which is no class
+
+
+class LabelsOrNone(ClassSet):
+    """Takes a missing label (``?``, an empty cell) for ``NO_LABEL``: such a row is predicted as well."""
+
+    def __call__(self, text: str) -> Label | None:
+        """The label that ``text`` stands for, ``NO_LABEL`` if it says that there is none, None if it is neither."""
+        label = super().__call__(text)
+        return NO_LABEL if label is None and text.lower() in NO_LABELS else label
 
 
 def looks_like_picture(path: Path) -> bool:
@@ -94,14 +103,14 @@ def predict_csv(
     DataError
         It is no such table, or a row is not valid: then nothing is predicted.
     """
-    labels = ClassSet(tuple(classes) if isinstance(classes[0], str) else None)
+    labels = LabelsOrNone(tuple(classes) if isinstance(classes[0], str) else None)
     found = FilePredictions(readable(name), is_picture=False, P=np.empty((0, len(classes)), np.float32))
     bad, probabilities, summary = BadRows(), [], Summary(math.prod(training.size))
     waiting: list[Pixels] = []  # blocks (m, n_pixels)
     n_rows = 0
     with open_raw(Source("predict", path)) as raw:
         require_no_zip(path)
-        layout = read_csv_layout(raw, training.size, parameters, labels)
+        layout = read_csv_layout(raw, training.size, parameters)
         for block in chain(raw.blocks(), [b""]):
             rows = parse_block(block, layout, labels) if block else None
             if rows is None and block:
@@ -112,7 +121,7 @@ def predict_csv(
                 n_rows += len(rows)
                 summary.add(rows)
                 found.ids += rows.ids
-                found.labels += rows.labels
+                found.labels += [None if label == NO_LABEL else label for label in rows.labels]
                 waiting.append(rows.pixels.T)
             if waiting and (not block or sum(map(len, waiting)) >= BLOCK_ROWS):
                 probabilities.append(predict(np.concatenate(waiting)))
@@ -127,6 +136,8 @@ def predict_csv(
         raise DataError(error.what, where=error.places, hint=hint)
     if not n_rows:
         raise no_rows(layout.file, hint="check the file")
+    if not found.n_labelled:
+        found.labels = []
     found.P = np.concatenate(probabilities)
     if training.images is not None:
         found.warnings += differences(
@@ -135,14 +146,11 @@ def predict_csv(
     return found
 
 
-def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters, labels: ClassSet) -> Layout:
+def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters) -> Layout:
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
     if parameters.has_header:
-        layout = read_layout(line, raw.name, parameters, rows := raw.next_lines)
-        cell = cell_of(rows[0], layout.names.index(layout.label)) if rows and layout.label is not None else None
-        if cell is not None and labels(cell) is None and cell.lower() in NO_LABELS:
-            layout = replace(layout, label=None)  # a column without labels
+        layout = read_layout(line, raw.name, parameters, raw.next_lines)
     else:
         n_columns = len(header_cells(line, raw.name))
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)

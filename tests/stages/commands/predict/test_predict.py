@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,25 @@ def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path
     (tmp_path / "blank.csv").write_text("\n".join([lines[0], *(label + line[1:] for line in lines[1:])]) + "\n")
     rows = answers(sample_run, str(tmp_path / "blank.csv"))
     assert [row["label"] for row in rows] == [None] * 8
+
+
+@pytest.mark.parametrize("missing", [0, 2])
+def test_a_row_without_a_label_is_predicted_and_the_other_labels_are_compared(
+    sample_run: Path, tmp_path: Path, missing: int
+) -> None:
+    header, *rows = lines_of(TRAIN)[:9]
+    labels: list[int | None] = [int(row.split(",")[0]) for row in rows]
+    rows[missing], labels[missing] = "?" + rows[missing][1:], None
+    (tmp_path / "some.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert [row["label"] for row in answers(sample_run, tmp_path / "some.csv")] == labels
+    told = predict(sample_run, tmp_path / "some.csv").stdout
+    assert re.search(r" of 7 labels agree: .*; 1 other row without a label\n", told)
+    for name in ("some-out.csv", "some-out.parquet"):
+        predict(sample_run, tmp_path / "some.csv", "--output", tmp_path / name)
+    assert pq.read_table(tmp_path / "some-out.parquet")["label"].to_pylist() == labels
+    rows[missing] = "x" + rows[missing][1:]
+    (tmp_path / "some.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert "1 of the 8 rows of some.csv is not valid" in predict(sample_run, tmp_path / "some.csv", code=1).stderr
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 190)])
