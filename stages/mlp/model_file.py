@@ -6,7 +6,7 @@ It holds one network, or several that know the same images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,9 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
 def architecture_of(described: dict[str, Any]) -> Architecture:
     """What a header says of an architecture; an error where that is none, or needs more memory than there is."""
     architecture = Architecture(**tuples(described))
-    if type(architecture.batch_norm) is not bool or architecture.values > MOST_VALUES:
-        raise ValueError(f"batch_norm={architecture.batch_norm}, and a row becomes {architecture.values:,} values")
+    switches = {field.name: getattr(architecture, field.name) for field in fields(architecture) if field.type == "bool"}
+    if any(type(value) is not bool for value in switches.values()) or architecture.values > MOST_VALUES:
+        raise ValueError(f"it says {switches}, and a row becomes {architecture.values:,} values")
     return architecture
 
 

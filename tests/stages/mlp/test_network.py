@@ -48,8 +48,8 @@ def test_a_parameter_of_a_new_name_is_refused_until_it_is_said_how_it_begins(mon
     network = Network(Architecture(4, 3, (5,), batch_norm=True))
     ones = {name for name, values in (network.weights | network.averages).items() if (values == 1).all()}
     assert ones == {"gamma1", "variance1"}
-    monkeypatch.setattr(Architecture, "shapes", {"scale1": (4,)})
-    with pytest.raises(KeyError, match="scale"):
+    monkeypatch.setattr(Architecture, "shapes", {"novelty1": (4,)})
+    with pytest.raises(KeyError, match="novelty"):
         Network(Architecture(4, 3))
 
 
