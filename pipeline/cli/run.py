@@ -45,14 +45,14 @@ selection_options = option_group(
         "first",
         metavar="STAGE",
         shell_complete=complete_stages,
-        help="Run no stage before this one.",
+        help="Run this stage and those after it, and none before.",
     ),
     click.option(
         "--to",
         "last",
         metavar="STAGE",
         shell_complete=complete_stages,
-        help="Run no stage after this one.",
+        help="Run this stage and those before it, and none after.",
     ),
 )
 
@@ -82,9 +82,9 @@ def run(
     from pipeline.execution.copy_result import copy_result, plan_copy
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan
-    from pipeline.planning.selection import select
+    from pipeline.planning.selection import select, settings_without_effect
     from pipeline.planning.snapshot import notices_of, take_snapshot
-    from pipeline.terminal.output import notify_banner, print_json
+    from pipeline.terminal.output import notify, notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
     from stages import SUBMISSION
@@ -93,6 +93,7 @@ def run(
     selection = select(
         project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
     )
+    notify(*(f"warning: {text}" for text in settings_without_effect(project.config, selection)))
     copy = (
         plan_copy(project, SUBMISSION, submission, place.base, selection, option="--submission") if submission else None
     )

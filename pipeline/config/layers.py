@@ -18,6 +18,7 @@ from pipeline.stage import Stage
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
+BY_SET = "--set"  # the origin of what the command line sets
 NEAR_MISS = 0.85  # how like a setting's name a variable's is that is meant for it
 Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -168,7 +169,7 @@ def parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     if stage not in names:
         hint = nearest(stage, names, "stages")
         raise ConfigError(f"there is no stage '{shortened(stage)}'", where=f"--set {shortened(text)}", hint=hint)
-    return Setting(stage, key, _value(value, f"{stage}.{key}", "--set"), "--set", value)
+    return Setting(stage, key, _value(value, f"{stage}.{key}", BY_SET), BY_SET, value)
 
 
 def _value(written: str, name: str, origin: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.config import BY_SET, Config
 from pipeline.errors import ConfigError, nearest
 from pipeline.stage import Stage, upstream
 
@@ -28,8 +29,9 @@ def select(
 ) -> Selection:
     """Turn the words of the command line into a selection; raises ConfigError for a stage that is not there.
 
-    A named stage brings the stages that it depends on with it, unless ``only``. ``first`` leaves out what comes before
-    a stage, ``last`` what comes after it. ``force`` concerns the stages that were named, not those that they bring.
+    A named stage brings the stages that it depends on with it, unless ``only``. In the list of stages, ``first`` leaves
+    out what stands before a stage, ``last`` what stands after it. ``force`` concerns the stages that were named, not
+    those that they bring.
     """
     known = [stage.name for stage in stages]
     for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
@@ -38,12 +40,21 @@ def select(
     named = set(known) if "all" in names else set(names)
     chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
     if first is not None:
-        chosen &= {name for name in known if name == first or first in ancestors(name, stages)}
+        chosen &= set(known[known.index(first) :])
     if last is not None:
-        chosen &= {last, *ancestors(last, stages)}
+        chosen &= set(known[: known.index(last) + 1])
     if not chosen:
         raise ConfigError("no stage is left to run", hint="--from must not come after --to or the stages named")
     return Selection(tuple(name for name in known if name in chosen), frozenset(named & chosen if force else ()))
+
+
+def settings_without_effect(config: Config, selection: Selection) -> list[str]:
+    """Tell of each setting that --set gives to a stage which is not selected."""
+    return [
+        f"--set {name} has no effect: {name.partition('.')[0]} is not among the stages to run"
+        for name, origin in config.origins.items()
+        if origin == BY_SET and name.partition(".")[0] not in selection.stages
+    ]
 
 
 def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:

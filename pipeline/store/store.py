@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
-from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, size_of
+from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, size_of, space_of
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
 
@@ -95,7 +95,7 @@ class Store(Generations):
 
     def room(self, folder: Path) -> str:
         """Name the folder of all artifacts, how much lies in ``folder`` below it, and how much room is left."""
-        written, left = size_of(folder) / 1e6, shutil.disk_usage(self.root).free / 1e6
+        written, left = space_of(folder) / 1e6, shutil.disk_usage(self.root).free / 1e6
         return f"{self.root}: {written:.1f} MB were written, {left:.1f} MB are left"
 
     def discard(self, folder: Path) -> None:

@@ -43,7 +43,7 @@ def picture_to_input(
 ) -> Pixels:
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
-    ``warn`` is told if it seems to show several digits.
+    ``warn`` is told if it may show several digits.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def prepare(
 ) -> Pixels:
     """The digit in a grey picture as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
-    ``warn`` is told if it seems to show several digits.
+    ``warn`` is told if it may show several digits.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def prepare(
         return scale.as_it_is(grey)
     shown = cropped(ink(grey))
     if warn and shows_several(shown):
-        warn("seems to show several digits side by side, and may show only one")
+        warn("may show several digits, or one in pieces; a picture must show a single digit")
     digit = thickened(shown, framing.stroke)
     zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
     size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))

@@ -106,7 +106,8 @@ def test_diff_explain(folder: Path) -> None:
 
 def test_predict_and_show(folder: Path) -> None:
     train = str(SAMPLE_FOLDER / "train.csv.gz")
-    check("predict", printed(folder, "predict", train))
+    (folder / "bad.png").write_text("no picture")
+    check("predict", printed(folder, "predict", train, "bad.png", code=1))
     check("show", printed(folder, "show", "3", "--augmented"))
 
 

@@ -10,9 +10,10 @@ from pipeline.cli.options import json_option, project_options, settings_options
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.cli.project import ProjectOptions
+    from pipeline.errors import DataError
     from stages.commands.current_model import Model
     from stages.commands.predictions import FilePredictions
     from stages.ingest.parameters import IngestParameters
@@ -59,7 +60,8 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     model = require_model(project)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)
-    predictions, errors = [], []
+    predictions: list[FilePredictions] = []
+    errors: dict[str, DataError] = {}
     for name, path in paths.items():
         try:
             if looks_like_picture(path):
@@ -78,12 +80,12 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
         except DataError as error:
             if len(paths) == 1:
                 raise
-            errors.append(error)
+            errors[name] = error
     if predictions:
         if target:
             write_predictions(target, predictions, model.classes)
-        tell_predictions(predictions, model, output, as_json=as_json)
-    for each in errors[:ERRORS]:
+        tell_predictions(predictions, errors, model, output, as_json=as_json)
+    for each in list(errors.values())[:ERRORS]:
         notify_error(each)
     if len(errors) > ERRORS:
         notify(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
@@ -92,16 +94,25 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
 
 
 def tell_predictions(
-    predictions: Sequence[FilePredictions], model: Model, output: str | None, *, as_json: bool
+    predictions: Sequence[FilePredictions],
+    errors: Mapping[str, DataError],
+    model: Model,
+    output: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print the predictions, or how many were written to ``output``, how many labels agree, and the warnings."""
+    """Print the predictions, or how many were written to ``output``, how many labels agree, and the warnings.
+
+    JSON names the files that cannot be read, ``errors``, too.
+    """
     from pipeline.terminal.output import echo, notify, print_json
     from pipeline.visible import readable
     from stages.shared.messages import counted
 
     if as_json:
         rows = [record for each in predictions for record in each.records(model.classes)]
-        print_json({"model": model.data(), "rows": rows})
+        failed = [{"file": readable(name), "problem": error.what} for name, error in errors.items()]
+        print_json({"model": model.data(), "rows": rows, "failed": failed})
     else:
         if output:
             n_rows = sum(len(each.P) for each in predictions)

@@ -136,14 +136,22 @@ def predict_csv(
         raise DataError(error.what, where=error.places, hint=hint)
     if not n_rows:
         raise no_rows(layout.file, hint="check the file")
-    if not found.n_labelled:
-        found.labels = []
     found.P = np.concatenate(probabilities)
+    tell_ids_from_labels(found, classes, has_header=parameters.has_header)
     if training.images is not None:
         found.warnings += differences(
             summary.image_set(layout.pixels, training.size), training.images, str(layout.file)
         )
     return found
+
+
+def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, has_header: bool) -> None:
+    """Forget labels that no row has; without a header, take a column of labels for ids if they are not the classes."""
+    others = set(found.labels) - set(classes)
+    if others and None not in others and not has_header:
+        found.ids, found.labels = [str(each) for each in found.labels], []
+    if not found.n_labelled:
+        found.labels = []
 
 
 def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters) -> Layout:

@@ -86,9 +86,9 @@ def require_one_column_more(train: Layout, test: Layout) -> None:
     if n_test == n_train:
         columns = counted(n_test, "column")
         raise DataError(
-            f"{train.file} and {test.file} both have {columns}, and only {train.file} may have labels",
+            f"{train.file} and {test.file} both have {columns}, and only {train.file} may have more than pixels",
             where=f"{test.file.path}, line 1",
-            hint=f"remove the labels, the first column, from {test.file}, or put them into {train.file}",
+            hint=f"remove the first column, labels or ids, from {test.file}, or put labels into {train.file}",
         )
 
 

@@ -232,8 +232,16 @@ def test_status_names_the_sample_before_it_is_run(toy: Toy, invoke: Invoke) -> N
     assert "SAMPLE" not in invoke("status").stderr
 
 
+def test_a_setting_for_a_stage_that_does_not_run_is_warned_of(toy: Toy, invoke: Invoke) -> None:
+    (toy.work / "pipeline.toml").write_text("[total]\nstart = 1\n")
+    told = invoke("run", "power", "--set", "total.start=2", "--set", "power.exponent=3", "--dry-run").stderr
+    assert told == "warning: --set total.start has no effect: total is not among the stages to run\n"
+    assert "no effect" not in invoke("run", "all", "--set", "total.start=2").stderr
+
+
 def test_a_full_disk_is_told_with_its_folder_and_the_room_there(toy: Toy, invoke: Invoke) -> None:
-    toy.edit("parity.py", "    return Outcome()", "    raise OSError(28, 'No space left')\n    return Outcome()")
+    fail = "    os.truncate(task.outputs['parity/parity.json'], 10**9)\n    raise OSError(28, 'No space left')\n"
+    toy.edit("parity.py", "    return Outcome()", f"    import os\n{fail}    return Outcome()")
     told = invoke("run", "all", "--quiet").stderr
     assert "error: parity cannot write its results: the disk is full\n  where: artifacts: 0.0 MB were written, " in told
     assert " MB are left\n  hint:  free some space" in told

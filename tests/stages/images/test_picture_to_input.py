@@ -172,7 +172,7 @@ def test_digits_side_by_side_are_told(marks: list[tuple[int, int, int, int]], *,
         ImageDraw.Draw(sheet).rectangle(mark, fill=20)
     told: list[str] = []
     prepare(np.asarray(sheet), 28, 28, warn=told.append)
-    assert told == ["seems to show several digits side by side, and may show only one"] * is_told
+    assert told == ["may show several digits, or one in pieces; a picture must show a single digit"] * is_told
 
 
 @pytest.mark.parametrize("ink", [255, 235])

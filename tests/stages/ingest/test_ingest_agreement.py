@@ -98,8 +98,11 @@ def test_a_header_in_one_of_the_two_files_only_is_told(ingest: Ingest, headless:
 
 def test_labels_in_a_test_set_without_a_header_are_told_from_pixels(ingest: Ingest) -> None:
     train = TRAIN.split("\n", 1)[1]
-    with pytest.raises(DataError, match=r"both have 17 columns, and only train\.csv may have labels"):
+    with pytest.raises(
+        DataError, match=r"both have 17 columns, and only train\.csv may have more than pixels"
+    ) as error:
         ingest({"train.csv": train, "test.csv": train}, has_header=False)
+    assert error.value.hint.startswith("remove the first column, labels or ids, from test.csv")
 
 
 def test_a_label_column_that_neither_file_has_may_be_called_otherwise(ingest: Ingest) -> None:

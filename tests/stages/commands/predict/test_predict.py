@@ -105,8 +105,8 @@ def test_a_picture_of_two_digits_is_predicted_with_a_warning(sample_run: Path, t
     both.save(tmp_path / "both.png")
     told = predict(sample_run, tmp_path / "1.png", tmp_path / "7.png", tmp_path / "both.png").stderr
     assert told == (
-        f"warning: {tmp_path}/both.png seems to show several digits side by side, and may show only one: "
-        "the predictions may be wrong\n"
+        f"warning: {tmp_path}/both.png may show several digits, or one in pieces; a picture must show a single "
+        "digit: the predictions may be wrong\n"
     )
 
 
@@ -128,6 +128,12 @@ def test_a_file_without_a_header_is_read_if_the_settings_say_so(sample_copy: Pat
     (sample_copy / "bare.csv").write_text("\n".join(lines_of(TRAIN)[1:4]) + "\n")
     rows = answers(sample_copy, "bare.csv", "--set", "ingest.has_header=false")
     assert [str(row["label"]) for row in rows] == [line.split(",")[0] for line in lines_of(TRAIN)[1:4]]
+
+
+def test_ids_without_a_header_are_not_taken_for_labels(sample_copy: Path) -> None:
+    (sample_copy / "bare.csv").write_text("".join(f"{i},{row}\n" for i, row in enumerate(lines_of(TEST)[1:13])))
+    rows = answers(sample_copy, "bare.csv", "--set", "ingest.has_header=false")
+    assert [(row["id"], row["label"]) for row in rows] == [(str(i), None) for i in range(12)]
 
 
 def write_wide(path: Path) -> None:
@@ -197,7 +203,10 @@ def test_the_other_files_are_answered_where_some_cannot_be_read(sample_run: Path
     for path in bad:
         path.write_bytes(b"no picture at all")
     result = predict(sample_run, *bad[:4], good, *bad[4:], "--output", tmp_path / "answers.csv", "--json", code=1)
-    assert [row["predicted"] for row in json.loads(result.stdout)["rows"]] == [7]
+    document = json.loads(result.stdout)
+    assert [row["predicted"] for row in document["rows"]] == [7]
+    assert [each["file"] for each in document["failed"]] == [str(path) for path in bad]
+    assert all("is not" in each["problem"] for each in document["failed"])
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2
     assert [f"bad{i}.png is not" in result.stderr for i in range(7)] == [True] * 5 + [False] * 2
     assert "error: 2 more files cannot be read" in result.stderr
