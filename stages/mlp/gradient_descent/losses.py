@@ -26,7 +26,7 @@ class SoftmaxCrossEntropy:
     def measure(self, Z: Floats, T: Floats) -> tuple[float, int]:
         """The sum of the rows' losses, and how many rows are right. ``Z`` may be overwritten.
 
-        ``Z`` are the logits and ``T`` is one-hot, both (m, n_classes).
+        ``Z`` are the logits and ``T`` is one-hot, both (m, n_classes). Of equal logits the first is the answer.
         """
         # Shifted so that the largest logit of each row is 0: exp cannot overflow, and the sum is at least 1.
         Z -= np.maximum.reduce(Z, axis=1, keepdims=True)
@@ -38,8 +38,7 @@ class SoftmaxCrossEntropy:
         if self.smoothing:
             loss -= self.smoothing / Z.shape[1] * float(np.add.reduce(Z, axis=None))
         loss += float(np.add.reduce(np.log(self.total), axis=None))
-        # A row is right if its true class has the largest logit, which is now 0.
-        return loss, int(np.count_nonzero(of_true_class >= 0))
+        return loss, int(np.count_nonzero(Z.argmax(axis=1) == T.argmax(axis=1)))
 
     def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:
         """After ``measure``: the gradient of the summed loss divided by ``n_rows``, into ``dZ``, (m, n_classes)."""

@@ -22,6 +22,12 @@ def test_a_loss_is_the_cross_entropy_with_the_smoothed_targets(n_classes: int, s
     assert n_correct == np.count_nonzero(P.argmax(axis=1) == Y.argmax(axis=1)) not in {0, 6}
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_of_equal_logits_only_the_first_is_the_answer(n_classes: int) -> None:
+    Y, Z = np.eye(n_classes), np.zeros((n_classes, 1 if n_classes == 2 else n_classes))
+    assert make_loss(n_classes, n_classes, 0.0, np.float64).measure(Z, Y)[1] == 1
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_extreme_logits_give_finite_losses_and_gradients(dtype: str, size: float) -> None:
