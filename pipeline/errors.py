@@ -172,7 +172,8 @@ def failure(doer: str, error: Exception, room: Callable[[], str] = lambda: "") -
     if isinstance(error, OSError):
         if full := disk_full(error):
             what, hint = full
-            places = [str(place) for place in (error.filename, room()) if place]
+            left = room() if error.errno != errno.EFBIG else ""  # that is a limit of files, not of the disk
+            places = [str(place) for place in (error.filename, left) if place]
             return StoreError(f"{doer} cannot write its results: {what}", where=places or "", hint=hint)
         return StageError(f"{doer} failed: {error.strerror or error}", where=str(error.filename or ""), hint=SHOW_WHERE)
     return StageError(f"{doer} failed: {type(error).__name__}: {error}", hint=SHOW_WHERE)

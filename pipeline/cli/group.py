@@ -94,6 +94,8 @@ class Commands(click.Group):
         is_unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
         if is_unknown and not ctx.resilient_parsing:  # a shell that completes asks about half a word too
             known = nearest(args[0], self.list_commands(ctx), "commands")
+            if args[0] in {"help", "version"}:
+                known = f"did you mean {shortened(shlex.join([ctx.command_path, *args[1:], f'--{args[0]}']))}?"
             if is_to_run(args[0]):
                 known = f"did you mean {shortened(shlex.join([ctx.command_path, 'run', *args]))}?"
             raise ConfigError(f"there is no command '{shortened(args[0])}'", hint=known)

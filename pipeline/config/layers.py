@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.names import find_setting
+from pipeline.config.names import HOW_TO_CHOOSE_PRESET, find_setting
 from pipeline.config.read_toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 from pipeline.config.toml_hints import toml_hint
 from pipeline.errors import ConfigError, close_matches, nearest, shortened
@@ -83,7 +83,7 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
         ) from error
     preset, place = content.pop("preset", None), place_in_file(document, "preset")
     if preset is not None and not isinstance(preset, str):
-        raise ConfigError("preset must be a text", where=place, hint='write preset = "fast"')
+        raise ConfigError("preset must be a text", where=place, hint=HOW_TO_CHOOSE_PRESET)
     names = [stage.name for stage in stages]
     for name, table in content.items():
         if name not in names:
@@ -164,6 +164,7 @@ def parse_set(text: str, stages: Sequence[Stage]) -> Setting:
     if not equals or not dot:
         full = [f"{item.name}.{stage}" for item in stages if stage in item.parameters.__struct_fields__ and not dot]
         hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
+        hint = f"did you mean --preset {shortened(value)}?" if stage == "preset" and equals else hint
         raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{shortened(text)}'", hint=hint)
     names = [item.name for item in stages]
     if stage not in names:

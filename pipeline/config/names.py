@@ -9,6 +9,8 @@ import msgspec
 from pipeline.errors import ConfigError, close_matches, first_few, nearest, shortened
 from pipeline.stage import Parameters, Stage
 
+HOW_TO_CHOOSE_PRESET = 'write preset = "fast" above all tables, or use --preset fast'
+
 
 def describe(model: type[Parameters]) -> dict[str, str]:
     """Return the meaning of every key, as the model states it."""
@@ -38,6 +40,8 @@ def nearest_setting(key: str, stage: Stage) -> str:
     keys = stage.parameters.__struct_fields__
     if key in stage.parameters.renamed:
         return f"it is called '{stage.parameters.renamed[key]}' now"
+    if key == "preset":
+        return HOW_TO_CHOOSE_PRESET
     if not keys:
         return f"leave it out: {stage.name} has no settings"
     if key.partition(".")[0] == stage.name:

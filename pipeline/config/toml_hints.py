@@ -24,10 +24,15 @@ def toml_hint(document: str, reason: str) -> str:
     """Return what to do about a document that is not valid TOML; ``reason`` is what its reader says."""
     if "\0" in document or "codec can't decode" in reason:  # UTF-16 has a NUL beside each plain letter
         return UTF_8
+    if reason in {"it is a folder", "it is no file"}:
+        return "move it away: pipeline.toml is a text file"
     found, lines = LINE.search(reason), document.split("\n")
     number = int(found[1]) if found else len(lines)
     line = lines[number - 1] if number <= len(lines) else ""
     written = KEY_AND_VALUE.fullmatch(line)
+    before_fault = line[: int(found[2]) - 1] if found else ""
+    if "Unclosed array" in reason or (written and "Invalid value" in reason and not before_fault.strip()):
+        return "close the list above with ], as in hidden = [256, 128]"
     if "Cannot overwrite" in reason and written:
         return f"the key {written[1]} stands twice in its table: leave one of the two lines out"
     if " twice" in reason or "Cannot mutate" in reason or "Cannot overwrite" in reason:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.config import BY_SET, Config
-from pipeline.errors import ConfigError, nearest
+from pipeline.errors import ConfigError, nearest, shortened
 from pipeline.stage import Stage, upstream
 
 
@@ -36,7 +36,8 @@ def select(
     known = [stage.name for stage in stages]
     for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
         if name not in words:
-            raise ConfigError(f"there is no stage '{name}'", hint=nearest(name, words, "stages"))
+            meant = f"did you mean --set {shortened(name)}?" if "=" in name else nearest(name, words, "stages")
+            raise ConfigError(f"there is no stage '{name}'", hint=meant)
     named = set(known) if "all" in names else set(names)
     chosen = named if only else named.union(*(ancestors(name, stages) for name in named))
     if first is not None:

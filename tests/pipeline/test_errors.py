@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PipelineError, pip_install, refused_by_system
+from pipeline.errors import PipelineError, failure, pip_install, refused_by_system
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,13 @@ def test_a_limit_of_the_system_is_hinted_at_and_not_the_file_that_met_it(number:
     with pytest.raises(PipelineError) as told:
         raise PipelineError("a file cannot be read", hint="make it readable") from OSError(number, os.strerror(number))
     assert hint in told.value.lines()[-1]
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EFBIG, False)])
+def test_the_room_on_the_disk_is_told_where_it_is_what_lacks(number: int, *, is_told: bool) -> None:
+    error = failure("train", OSError(number, os.strerror(number)), lambda: "no room")
+    assert ("no room" in error.places) == is_told
+    assert error.what.startswith("train cannot write its results: ")
 
 
 def test_a_file_that_the_system_refuses_is_told_of_and_is_no_mistake_of_ours(tmp_path: Path) -> None:

@@ -143,13 +143,17 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
     held = list_members(path)
     more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
     shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
+    inner = {Path(name).name for name in held}
     hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
-    if len(missing) == 1 and path.name == f"{FILE_NAMES[PAIR[1 - PAIR.index(missing[0])]]}.zip":  # one of a pair
-        hint = f"put {FILE_NAMES[missing[0]]}.zip (or {FILE_NAMES[missing[0]]}) beside it"
+    if len(missing) == 1:
+        lost, other = FILE_NAMES[missing[0]], FILE_NAMES[PAIR[1 - PAIR.index(missing[0])]]
+        if path.name == f"{other}.zip":  # one of a pair
+            hint = f"put {lost}.zip (or {lost}) beside it"
+        elif other in inner:
+            hint = f"one zip must hold both: download it again, or unzip it into data/ and put {lost} beside {other}"
     tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
     if len(missing) == len(PAIR) and tables:
         hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
-    inner = {Path(name).name for name in held}
     if len(missing) == len(PAIR) and (zips := sorted(name for name in inner if name.lower().endswith(".zip"))):
         hint = f"unzip it, and put the zip that it holds ({first_few([*map(shortened, zips)])}) into data/ in its place"
     if all(inner & {f"{FILE_NAMES[name]}.gz", f"{FILE_NAMES[name]}.zip"} for name in missing):

@@ -122,6 +122,11 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("--preset", "a b", "run", "all"), "stand behind its name: pipeline run all --preset 'a b'\n"),
         (("train", "--force"), "there is no command 'train'\n  hint:  did you mean pipeline run train --force?"),
         (("all",), "did you mean pipeline run all?"),
+        (("help",), "did you mean pipeline --help?"),
+        (("help", "run"), "did you mean pipeline run --help?"),
+        (("version",), "did you mean pipeline --version?"),
+        (("run", "all", "power.exponent=3"), "did you mean --set power.exponent=3?"),
+        (("run", "all", "--set", "preset=cubes"), "did you mean --preset cubes?"),
         (("run", "all", "--set"), "option '--set' requires an argument\n  hint:  see pipeline run --help"),
         (
             ("run", "all", "--backend", "a"),

@@ -36,12 +36,24 @@ def hint(folder: Path, *sets: str) -> str:
         ("keep = none", "leave the line out"),
         ('keep = "None"', "leave the line out"),
         ('clip_norm = "none"', "leave the line out"),
+        ("hidden = [256, 128", "close the list above with ]"),
+        ("hidden = [256, 128\n[ingest]", "close the list above with ]"),
+        ("hidden = [256, 128,\nepochs = 5", "close the list above with ]"),
+        ("hidden = [256, 128,\n  epochs = 5", "close the list above with ]"),
+        ("schedule = [a, b]", "texts need quotes"),
+        ('preset = "fast"', "above all tables, or use --preset fast"),
+        ("[preset]", "above all tables, or use --preset fast"),
         ("[power", "lines as [train], below it epochs = 5"),
     ],
 )
 def test_a_frequent_fault_has_a_hint_of_its_own(tmp_path: Path, line: str, told: str) -> None:
     (tmp_path / "pipeline.toml").write_text(f"[train]\n{line}\n")
     assert told in hint(tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_to_be_moved_away(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").mkdir()
+    assert hint(tmp_path) == "move it away: pipeline.toml is a text file"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])

@@ -82,6 +82,14 @@ def test_a_zip_for_one_file_asks_for_the_zip_of_the_other(tmp_path: Path) -> Non
     assert error.value.hint == "put test.csv.zip (or test.csv) beside it"
 
 
+def test_a_zip_with_one_of_the_two_files_says_which_is_to_be_added(tmp_path: Path) -> None:
+    put(tmp_path / "data", "digits.zip")
+    (tmp_path / "data/digits.zip").write_bytes(zipped("train.csv"))
+    with pytest.raises(DataError, match=r"digits\.zip holds no test\.csv; it holds train\.csv") as error:
+        find(tmp_path)
+    assert error.value.hint.endswith("unzip it into data/ and put test.csv beside train.csv")
+
+
 # --- files that lie in data/ under other names -----------------------------------------------------------------------
 
 
