@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
-from pipeline.task import Outcome, Task
+from pipeline.task import Outcome, Source, Task
 from pipeline.visible import readable
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
@@ -64,6 +64,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     """
     parameters, outputs = task.parameters, task.outputs
     labels = ClassSet(parameters.classes)
+    require_two_files(task.sources["train"], task.sources["test"])
     with ExitStack() as stack:
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
         layouts = read_layouts(raw["train"], raw["test"], parameters)
@@ -192,6 +193,16 @@ def make_profile(
         shared_rows=len(test.summary.shared_rows(train.summary)),
         submission=submission,
     )
+
+
+def require_two_files(train: Source, test: Source) -> None:
+    """The training and the test set are not one file under two names; DataError if they are."""
+    if train.member == test.member and train.path.samefile(test.path):
+        raise DataError(
+            "the training set and the test set are the same file",
+            where=[str(train.path), str(test.path)],
+            hint="set ingest.test to the file of the images to predict; at Kaggle it is test.csv, without labels",
+        )
 
 
 def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:

@@ -87,7 +87,6 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     note = note_beside(files["train"])
     for source in (*files.values(), *([note] if note else [])):
         require_readable(source.path)
-    require_two_files(files["train"], files["test"])
     notices += [NOTICE] if note else []
     if all(files[name] is found.get(name) for name in PAIR) and (unread := unread_zips(found, data)):
         notices.append(f"{listed(unread, data)} in {data.name}/ is not read: train.csv and test.csv lie beside it.")
@@ -172,22 +171,6 @@ def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigErr
         where=str(data),
         hint=f"{advice(others) if others else ''}put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
     )
-
-
-def require_two_files(train: Source, test: Source) -> None:
-    """The training and the test set are not one file under two names.
-
-    Raises
-    ------
-    DataError
-        They are.
-    """
-    if train.member == test.member and train.path.samefile(test.path):
-        raise DataError(
-            "the training set and the test set are the same file",
-            where=[str(train.path), str(test.path)],
-            hint="set ingest.test to the file of the images to predict; at Kaggle it is test.csv, without labels",
-        )
 
 
 def shown(files: dict[str, Source], folder: Path) -> str:

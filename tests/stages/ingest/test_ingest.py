@@ -395,3 +395,13 @@ def test_kaggles_zip_is_read_as_it_comes(run_stage: Callable[..., Outcome], tmp_
     np.testing.assert_array_equal(written(tmp_path, "train"), expected.drop(columns="label"))
     assert ids(tmp_path) == ("ImageId", list(range(1, 28_001)))
     assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is False
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_one_file_under_two_names_is_no_training_and_test_set(ingest: Ingest, tmp_path: Path, link: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/train.csv").touch()
+    getattr(tmp_path / "data/test.csv", link)(tmp_path / "data/train.csv")
+    with pytest.raises(DataError, match="are the same file") as error:
+        ingest({"train.csv": TRAIN})
+    assert "ingest.test" in error.value.hint

@@ -157,17 +157,6 @@ def test_a_configured_file_without_the_other_is_an_error(tmp_path: Path) -> None
         find(tmp_path, train="mine.csv")
 
 
-@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
-def test_one_file_under_two_names_is_no_training_and_test_set(tmp_path: Path, link: str) -> None:
-    put(tmp_path / "data", "train.csv")
-    getattr(tmp_path / "data/test.csv", link)(tmp_path / "data/train.csv")
-    with pytest.raises(DataError, match="are the same file") as error:
-        find(tmp_path)
-    assert "ingest.test" in error.value.hint
-    with pytest.raises(DataError, match="are the same file"):
-        find(tmp_path, train="data/train.csv", test="data/../data/train.csv")
-
-
 def test_a_sample_submission_alone_is_an_error(tmp_path: Path) -> None:
     put(tmp_path, "mine.csv")
     with pytest.raises(ConfigError, match="no data that it belongs to"):
