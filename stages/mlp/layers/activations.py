@@ -65,7 +65,7 @@ class ReLU(Activation):
 
 
 class LeakyReLU(Activation):
-    """x if positive, else 0.01 x. Maas, Hannun and Ng (2013)."""
+    """x if positive, else 0.01 x. Its derivative at 0 is taken as 0.01. Maas, Hannun and Ng (2013)."""
 
     slope: ClassVar[float] = 0.01
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from every_layer import layer_classes
 
@@ -25,12 +26,24 @@ from stages.mlp.network import Network
 LOSSES = (BinaryCrossEntropy, SoftmaxCrossEntropy)
 STEP = 1e-6
 SHAPES = [(1, 3, 2), (2, 1, 4), (5, 4, 3)]  # rows, inputs, outputs
-# Rows, what they hold, side of the kernel, stride: even and odd kernels, one of them larger than the image.
+# Rows, what they hold, side of the kernel, stride: even and odd kernels, one larger than the image, one than which the
+# stride is longer.
 CONVOLUTIONS = [
     (1, FeatureMaps(1, 4, 4), 2, 1),
     (2, FeatureMaps(2, 6, 5), 3, 2),
     (3, FeatureMaps(3, 2, 6), 4, 3),
+    (2, FeatureMaps(2, 5, 4), 1, 2),
 ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_new_buffers_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``np.empty`` makes of floats holds NaN, so that a value that nobody has written is seen."""
+
+    def nans(shape: tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndarray:
+        return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 1, dtype)
+
+    monkeypatch.setattr(np, "empty", nans)
 
 
 def differences(f: Callable[[], float], x: np.ndarray) -> np.ndarray:

@@ -27,6 +27,9 @@ def test_the_shapes_of_the_schedules() -> None:
     np.testing.assert_allclose(up, np.arange(1, 11) / 11)
     assert down == sorted(down, reverse=True)
     assert (down[0], down[-1]) == (1, pytest.approx(0, abs=1e-3))
+    assert down[45] == pytest.approx(0.5)  # half of the way down
+    for n_steps, n_up in ((5, 2), (7, 4)):  # half of them, rounded to an even number
+        assert np.argmax([SCHEDULES["one_cycle"](step, n_steps, 0.5) for step in range(n_steps)]) == n_up
 
 
 def test_which_schedules_end_at_0() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.mlp.layers.feature_maps import FeatureMaps
-from stages.mlp.layers.pooling import MaxPooling
+from stages.mlp.layers.pooling import AveragePooling, MaxPooling
 
 # Maps of 3 x 3 in windows of 2 x 2, so three of the four are cut off at the edge; and where the gradients go.
 TIES = {
@@ -22,3 +22,9 @@ def test_of_equal_largest_values_only_the_first_gets_the_gradient(values: list, 
     assert (layer.forward(np.array(values, float).reshape(3, 1, 3, 1)).ravel() == np.max(values)).sum() >= 3
     dX = layer.backward(np.arange(1.0, 5.0).reshape(2, 1, 2, 1))
     np.testing.assert_array_equal(dX.reshape(3, 3), expected)
+
+
+def test_a_mean_is_as_exact_as_the_dtype() -> None:
+    X = np.random.default_rng(0).random((3, 1, 3, 1))
+    layer = AveragePooling(FeatureMaps(1, 3, 3), 3, 1, np.float64)
+    assert layer.forward(X).item() == pytest.approx(X.mean(), rel=1e-14)

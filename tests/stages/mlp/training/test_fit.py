@@ -179,13 +179,31 @@ def test_every_row_is_trained_on_in_every_epoch() -> None:
     np.testing.assert_array_equal(rows[np.lexsort(rows.T)], X[np.lexsort(X.T)])
 
 
-def test_the_best_epochs_weights_are_kept() -> None:
+def test_every_epoch_and_every_replica_draws_other_random_numbers() -> None:
+    drawn: list[float] = []
+
+    class Spy:
+        def warp(self, X: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:
+            out[...] = X
+            drawn.append(rng.random())
+
+        def forget(self) -> None:
+            pass
+
+    options = RunOptions(parallel="threads")
+    fit(make_network(), Dataset(*problem()), Recipe(epochs=3, batch_size=M), augment=Spy, options=options)
+    assert len(drawn) == len(set(drawn)) == 6
+
+
+def test_the_best_epochs_weights_are_kept_and_measured_without_label_smoothing() -> None:
     X, Y = problem()
-    network, history = run(Recipe(epochs=6, batch_size=32, learning_rate=0.2, schedule="constant"))
+    recipe = Recipe(epochs=6, batch_size=32, learning_rate=0.2, schedule="constant", label_smoothing=0.1)
+    network, history = run(recipe)
     best = max(history.epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss, -epoch.epoch))
     assert history.best == best.epoch < 6
-    accuracy = np.mean(predict_proba(network, X[:50]).argmax(1) == Y[:50].argmax(1))
-    assert accuracy == best.validation_accuracy
+    P = predict_proba(network, X[:50])
+    assert np.mean(P.argmax(1) == Y[:50].argmax(1)) == best.validation_accuracy
+    assert -np.log(P[Y[:50] == 1]).mean() == pytest.approx(best.validation_loss, rel=1e-4)
 
 
 def test_the_last_epochs_weights_are_kept_if_wanted() -> None:

@@ -58,7 +58,7 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
 def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X, Y = rows(BLOCK_ROWS * 2 + 5, 12, n_classes)
     architecture = Architecture(12, n_classes, (7, 6), activation, dtype="float64")
-    recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, replicas=2)
+    recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, replicas=2)
     networks, losses = [], []
     for is_online in (True, False):
         network = Network(architecture)
