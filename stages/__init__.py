@@ -1,4 +1,4 @@
-"""The six stages as one list: read it and you know the pipeline. Below, the commands that speak of images."""
+"""The six stages in one list, which is the whole pipeline; and the commands that work on images."""
 
 from pipeline.stage import Artifact, Stage
 from pipeline.sweep.objective import Metric, Objective
@@ -90,7 +90,7 @@ STAGES = (
             "split/X_validation.npy",
             "split/rows_train.npy",
             "split/rows_validation.npy",
-            "ingest/profile.json",  # from here on what only the report shows
+            "ingest/profile.json",  # this and the following are for the report only
             "split/labels_train.npy",
             "ingest/receipt.json",
             "split/receipt.json",
@@ -116,7 +116,7 @@ STAGES = (
         inputs=(
             "ingest/ids.parquet",
             "ingest/profile.json",
-            "ingest/source.json",  # the bundled sample's answers are known
+            "ingest/source.json",  # whether this is the bundled sample, whose answers are known
             "split/X_test.npy",
             "train/model.npz",
         ),
@@ -126,7 +126,7 @@ STAGES = (
 
 SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies, and `pipeline score` judges
 
-# name -> what runs it; the summaries that --help shows are the commands' own
+# name -> the function that runs it; --help shows the first line of its docstring
 COMMANDS = {
     "fetch": "stages.commands.fetch.fetch:fetch",
     "model": "stages.commands.model.model:model",
@@ -138,7 +138,7 @@ COMMANDS = {
     "upload": "stages.commands.upload.upload:upload",
 }
 
-# what `pipeline sweep` judges by: the share of right rows, as the competition does; docs/sweep.md says why
+# what `pipeline sweep` compares: the accuracy, as the competition does; docs/sweep.md says why
 OBJECTIVE = Objective(
     metrics=(
         Metric("accuracy", "evaluate/metrics.json", highest_is_best=True, interval="accuracy_interval", unit="share"),

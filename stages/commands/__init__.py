@@ -1,5 +1,5 @@
-"""The commands that speak of images, one folder each. The engine has its own in ``pipeline.cli``.
+"""The commands that work on images, one folder each. The engine has its own in ``pipeline.cli``.
 
-They may import all stages, and the engine as far as it reads results, but no other command's folder; what two of
-them use stands beside the folders. Heavy imports wait for the call.
+A command may import all stages, and the parts of the engine that read results, but no other command's folder. What two
+commands use is in a file beside the folders. Heavy libraries are imported inside functions.
 """

@@ -1,4 +1,4 @@
-"""Write rows to a CSV file that the person names by --output: all of them or nothing."""
+"""Write rows to the CSV file that --output names: all of them, or none."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(rows)
-            text.detach()  # what it holds is written, and the file stays open
+            text.detach()  # flushes the text, and leaves the file open
     except OSError as error:
         _, hint = disk_full(error) or ("", "name another file with --output")
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained network; ``key`` names the work that made it, ``stale`` says why a run would make another."""
+    """A trained network. ``key`` is the key of its result, and ``stale`` says why a run would train another one."""
 
     predictor: Predictor
     key: str
@@ -59,13 +59,13 @@ def image_format(split: Current) -> ImageFormat:
 
 
 def require_model(project: Project) -> Model:
-    """The current network; StageError or DataError if there is none, or none that can be read."""
+    """The current network; StageError or DataError if it is missing or cannot be read."""
     return load_model(project, require_current(project, "train"))
 
 
 def tell_if_stale(model: Model) -> None:
     """Warn on standard error if a run with these settings would train another network."""
-    output.notify_stale("the model", model.stale, "pipeline run train makes it anew with the settings of now")
+    output.notify_stale("the model", model.stale, "pipeline run train trains a new one with the present settings")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

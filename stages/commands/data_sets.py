@@ -1,4 +1,4 @@
-"""The public data sets that `pipeline fetch` knows by name: where they lie, and what they must be."""
+"""The public data sets that `pipeline fetch` knows by name: the addresses, sizes and checksums of their files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file as it was published: its size in bytes and its MD5 checksum, which tells it from any other by accident."""
+    """A file as it was published: its size in bytes, and its MD5 checksum, which finds accidental damage."""
 
     name: str
     size: int

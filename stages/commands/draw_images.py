@@ -10,7 +10,7 @@ from stages.shared.arrays import Pixels
 
 
 def draw(images: Sequence[Pixels]) -> int:
-    """Print as many of the first images as fit beside each other, at least one; return how many these are.
+    """Print the first images side by side, as many as fit but at least one; return how many.
 
     They are drawn in greys on a terminal with colours, else in characters.
     """

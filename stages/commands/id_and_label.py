@@ -16,7 +16,7 @@ from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.streams import no_rows, open_raw
 from stages.shared.messages import FileName, counted, shortened
 
-Choose = Callable[[FileName, Sequence[str]], Sequence[int]]  # of a header: which columns are read
+Choose = Callable[[FileName, Sequence[str]], Sequence[int]]  # the header's names -> which columns are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def read_submission(path: Path, shown: str = "") -> Submission:
     Raises
     ------
     DataError
-        It is no CSV of two columns with some rows, a label is blank, or an id stands twice.
+        It is no CSV of two columns with at least one row, a label is blank, or an id occurs twice.
     """
 
     def both(file: FileName, names: Sequence[str]) -> Sequence[int]:
@@ -52,7 +52,7 @@ def read_submission(path: Path, shown: str = "") -> Submission:
 
 
 def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
-    """No label is blank; raises DataError for the first one that is."""
+    """Raise DataError if a label is blank; the message shows the line of the first one."""
     if "" in labels:
         line = labels.index("") + 2  # the header is line 1
         what = f"{file} has a row without a label" + f", and {labels.count('') - 1:,} more" * (labels.count("") > 1)
@@ -61,9 +61,9 @@ def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
 
 
 def read_columns(path: Path, choose: Choose, shown: str = "") -> tuple[FileName, list[str], list[list[str]]]:
-    """Read the columns that ``choose`` picks by the header, from a CSV or a .csv.gz: their names, and their cells.
+    """Read the columns of a CSV or .csv.gz that ``choose`` picks by the header: the file, their names, and their cells.
 
-    Blanks around a cell are left out. Messages show the path as ``shown``, if that is given.
+    Cells are stripped of blanks. Messages show the path as ``shown``, if that is given.
 
     Raises
     ------

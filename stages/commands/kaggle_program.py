@@ -1,4 +1,4 @@
-"""Kaggle's own program: where it is, how it is called, and what it means when it refuses."""
+"""Kaggle's own program: find it, run it, and turn its failures into errors."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ LONGEST = 200  # letters of such a line
 HIDDEN = "[hidden]"
 TRY_AGAIN = f"see whether {SITE} opens, and try again"
 
-# What its versions 1.6 to 2.2 print, its traceback without a network among it, which names access tokens too.
+# What versions 1.6 to 2.2 print. Without a network that includes a traceback, which names access tokens too.
 BROKEN = re.compile(r"^(?:ModuleNotFoundError|ImportError): (.*)", re.MULTILINE)
 UNREACHABLE = re.compile(
     r"Max retries exceeded|[Nn]ame ?[Rr]esolution|Failed to resolve|ConnectionError|ProxyError|SSLError|Timeout\b"
     r"|Connection (?:refused|reset|aborted)|timed out|Network is unreachable"
 )
 USED_UP = re.compile(r"[Ss]ubmission not allowed|submission allowance|[Dd]aily (?:submission )?limit")
-# A token that Kaggle does not take, or that may not do this; and no other 403.
+# Kaggle rejects the token, or the token lacks a permission; and no other 403.
 NO_TOKEN = re.compile(r"\b403\b[^\n]*(?:OAuth|IntrospectToken)|Permission '(?!competitions\.)[^'\n]*' was denied")
 NOT_JOINED = re.compile(
     r"\b403\b|Forbidden|accept (?:its|this competition's) rules|competitions\.participate|don't have access"
 )
-UNKNOWN = re.compile(
+NOT_AUTHENTICATED = re.compile(
     r"\b401\b|Unauthori[sz]ed|[Aa]uthenticat|kaggle\.json|access_token|Missing (?:username|key)|KAGGLE_API_TOKEN"
 )
 NOT_FOUND = re.compile(r"\b404\b|Not Found|Could not find competition")
-BAD_REQUEST = re.compile(r"\b400\b|Bad Request")  # all that older versions say of a quota
-# Ends with exit code 0 all the same: in older versions, and after an interrupt.
+BAD_REQUEST = re.compile(r"\b400\b|Bad Request")  # older versions print no more when a quota is used up
+# Failures that end with exit code 0: in older versions, and after an interrupt.
 NOT_DONE = re.compile(r"Could not (?:find|submit)|Upload unsuccessful|User cancelled")
 
 PROGRESS = re.compile(r"\d+%\|")
@@ -64,7 +64,7 @@ SECRETS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How Kaggle's program ended, and what it said; ``text`` is what it printed on standard output."""
+    """How Kaggle's program ended: its exit code, its standard output (``text``), and all that it printed (``said``)."""
 
     code: int
     text: str
@@ -77,13 +77,7 @@ class Answer:
 
 
 def require_competition(name: str) -> None:
-    """``name`` may be a competition's.
-
-    Raises
-    ------
-    ConfigError
-        It is none.
-    """
+    """Raise ConfigError if ``name`` cannot be the name of a competition."""
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"'{name}' is not the name of a competition",
@@ -92,7 +86,7 @@ def require_competition(name: str) -> None:
 
 
 def find_program(without_it: str) -> str:
-    """Kaggle's program: on the path, or beside this Python. ``without_it`` says how a person does without.
+    """The path of Kaggle's program, on PATH or beside this Python; ``without_it`` is the hint how to do without it.
 
     Raises
     ------
@@ -108,7 +102,7 @@ def find_program(without_it: str) -> str:
 
 
 def call(program: str, words: Sequence[str], *, seconds: float | None = None, hint: str = TRY_AGAIN) -> Answer:
-    """Let Kaggle's program do what ``words`` say, for at most so many ``seconds``. It can ask nothing.
+    """Run Kaggle's program with the arguments ``words``, for at most ``seconds``. It cannot ask the person anything.
 
     Raises
     ------
@@ -130,9 +124,9 @@ def call(program: str, words: Sequence[str], *, seconds: float | None = None, hi
 
 
 def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_AGAIN) -> PipelineError:
-    """The error for an answer that is none: ``asked`` is the download, say, and ``did`` is downloaded nothing.
+    """The error for a failed call. ``asked`` and ``did`` name the call: "the download", "downloaded nothing".
 
-    ``hint`` is for where it is not known what was done.
+    ``hint`` is used where it is not known what Kaggle has done.
     """
     said = answer.said
     if broken := BROKEN.search(said):
@@ -141,38 +135,38 @@ def refusal(name: str, answer: Answer, *, asked: str, did: str, hint: str = TRY_
             hint=f"install what it lacks: {pip_install(*PACKAGES)}",
         )
     if UNREACHABLE.search(said):
-        return StageError("Kaggle cannot be reached", where=what_it_said(said, 1), hint=hint)
+        return StageError("Kaggle cannot be reached", where=last_lines(said, 1), hint=hint)
     if USED_UP.search(said):
         return StageError(
             "Kaggle takes no more submissions today",
-            where=what_it_said(said),
+            where=last_lines(said),
             hint="each team has a number of them a day; the next day begins at midnight UTC",
         )
     if NO_TOKEN.search(said):
-        return StageError("Kaggle refuses the token (403)", where=what_it_said(said, 1), hint=CREDENTIALS)
+        return StageError("Kaggle refuses the token (403)", where=last_lines(said, 1), hint=CREDENTIALS)
     if NOT_JOINED.search(said):
         return StageError(
             f"Kaggle refuses {asked} (403): the competition's rules have not been accepted",
             where=f"{SITE}/competitions/{name}/rules",
             hint="accept the rules there, signed in as the owner of the token, and try again",
         )
-    if UNKNOWN.search(said):
+    if NOT_AUTHENTICATED.search(said):
         return StageError("Kaggle does not know who you are", hint=CREDENTIALS)
     if NOT_FOUND.search(said):
         return StageError(f"Kaggle has no competition '{name}'", hint=f"look its name up at {SITE}/competitions")
     if BAD_REQUEST.search(said):
         return StageError(
             f"Kaggle refuses {asked} (400)",
-            where=what_it_said(said),
+            where=last_lines(said),
             hint=f"perhaps today's submissions are used up, or you have not joined: {SITE}/competitions/{name}",
         )
     end = f"exit code {answer.code}" if answer.code >= 0 else f"killed by signal {-answer.code}"
     what = "Kaggle's program failed" if answer.code else f"Kaggle's program {did}"
-    return StageError(f"{what} ({end})", where=what_it_said(said), hint=hint)
+    return StageError(f"{what} ({end})", where=last_lines(said), hint=hint)
 
 
-def what_it_said(said: str, most: int = SHOWN) -> tuple[str, ...]:
-    """The last lines of what Kaggle's program said, without secrets and progress bars, as the places of an error."""
+def last_lines(said: str, most: int = SHOWN) -> tuple[str, ...]:
+    """The last lines that Kaggle's program printed, without secrets and progress bars, for an error's ``where``."""
     told = (line.strip() for line in without_secrets(said).splitlines())
     lines = [line for line in told if line and not PROGRESS.match(line)]
     return ("what it said:", *(shortened(line, LONGEST) for line in lines[-most:])) if lines else ("",)

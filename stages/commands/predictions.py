@@ -22,7 +22,7 @@ class FilePredictions:
     is_picture : whether it is one; then there is a single row
     P : float32 (m, n_classes), the probabilities
     ids, labels : of each row of a CSV that has them, else empty; None for a row without a label among others
-    warnings : what sets its images apart from the training images, or what a picture seems to show
+    warnings : how its images differ from the training images, or that a picture seems to show several digits
     """
 
     file: str
@@ -58,7 +58,7 @@ class FilePredictions:
 
 
 def shortest(value: np.float32) -> float:
-    """A number of 32 bits as the shortest decimal that means it."""
+    """A float32 as the shortest decimal that rounds to it."""
     return float(str(value))
 
 

@@ -1,4 +1,4 @@
-"""Rows of the data: their images and labels, the part that one fell into, and warped copies of one."""
+"""Rows of the data: their images and labels, the part that split put them into, and warped copies of an image."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
 
 
 def part_of(row: int, folder: Path) -> str:
-    """What split made of a row of train.parquet: ``training``, ``validation``, or ``unused``."""
+    """Where split put a row of train.parquet: ``training``, ``validation``, or ``unused``."""
     for part in ("training", "validation"):
         rows = np.load(folder / f"rows_{part.removesuffix('ing')}.npy", mmap_mode="r")
         if (rows == row).any():
@@ -81,7 +81,7 @@ def part_of(row: int, folder: Path) -> str:
 
 
 def warped(image: Pixels, copies: int, parameters: TrainParameters, normaliser: Normaliser) -> list[Pixels]:
-    """Copies of ``image`` (height, width) as training warps them with these settings; none if it warps nothing."""
+    """``copies`` of ``image`` (height, width), warped as in training with these settings; none without augmentation."""
     augmentation = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
     if not augmentation.is_active:
         return []

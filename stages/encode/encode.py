@@ -26,7 +26,7 @@ def encode(task: Task[EncodeParameters]) -> Outcome:
     DataError
         There is a single class, or a validation label that no training row has.
     StageError
-        What was read back does not give the labels back.
+        The one-hot rows read back from disk do not give the labels.
     """
     labels = {
         name: load_array(task.inputs[f"split/labels_{name}.npy"], stage="split", n_dimensions=1)

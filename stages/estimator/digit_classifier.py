@@ -32,11 +32,11 @@ try:
 except ImportError as error:
     raise ImportError(f"DigitClassifier needs scikit-learn: {pip_install('scikit-learn>=1.6')}") from error
 
-OF_A_RUN = {"processes", "report_steps"}  # where a run trains, and what it prints
+ONLY_OF_RUNS = {"processes", "report_steps"}  # these have no effect here
 NOT_WARPED = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
 
 SETTINGS: dict[str, Any] = {
-    field.name: field.default for field in msgspec.structs.fields(TrainParameters) if field.name not in OF_A_RUN
+    field.name: field.default for field in msgspec.structs.fields(TrainParameters) if field.name not in ONLY_OF_RUNS
 }
 SIGNATURE = Signature(
     [
@@ -94,7 +94,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     ) -> DigitClassifier:
         """Train on the rows ``X`` (m, n_features) with the labels ``y`` (m,), from the beginning.
 
-        Validation rows are only looked at: ``histories_`` has the accuracy on them, and with ``keep="best"`` the best
+        Validation rows are not trained on: ``histories_`` has the accuracy on them, and with ``keep="best"`` the best
         epoch is chosen by them. With folds, each member's own fold is used instead.
 
         Raises
@@ -129,8 +129,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """The probability of each of ``classes_`` for every row of ``X``: (m, n_features) -> (m, n_classes).
 
-        It is computed in float64, even if the network was trained in float32. How a matrix product rounds a row depends
-        on the rows around it. In float64 that is far below what scikit-learn's checks allow.
+        It is computed in float64, even if the network was trained in float32. The rounding of a row in a matrix product
+        depends on the other rows. In float64 the difference is far below the tolerance of scikit-learn's checks.
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
@@ -156,13 +156,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("patience waits for a better epoch on validation rows: give fit X_validation too")
         if parameters.folds > (n_rows := len(arrays["split/X_train.npy"])):
             raise ValueError(f"{n_rows} rows cannot be divided into {parameters.folds} folds")
-        place = JobContext(arrays, None, silent, lambda _: None)
+        context = JobContext(arrays, None, silent, lambda _: None)
         networks, histories = [], []
         try:
             for fold in range(parameters.folds):
                 for number in range(parameters.members):
                     member = make_member(parameters, images, fold, number)
-                    network, trained = member.empty_network(), train_member(member, place)
+                    network, trained = member.empty_network(), train_member(member, context)
                     network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
                     networks.append(network)
                     histories.append(trained.history)
@@ -191,7 +191,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"{what}: {plain_reason(reason)}{place}") from error
 
     def _images(self) -> Images:
-        """What a network is told of its rows; it knows labels that are whole numbers of 64 bits, or texts."""
+        """The size and the labels that a network stores; labels that are neither int64 nor text become 0, 1, 2, ..."""
         labels = self.classes_.tolist()
         are_numbers = self.classes_.dtype.kind in "iu" and all(abs(label) < 2**63 for label in labels)
         is_known = are_numbers or all(isinstance(label, str) for label in labels)
@@ -217,7 +217,7 @@ vars(DigitClassifier.__init__)["__signature__"] = SIGNATURE
 
 
 def plain(value: Any) -> Any:
-    """``value`` with plain numbers in place of NumPy's, such as grids of settings hold."""
+    """``value`` with Python's numbers in place of NumPy's, which grids of settings may hold."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return type(value)(map(plain, value)) if isinstance(value, tuple | list) else value

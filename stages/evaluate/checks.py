@@ -41,7 +41,7 @@ def check_predictions(path: Path) -> None:
         "confidence is not the largest probability": P.max(axis=1) != predictions["confidence"].to_numpy(),
         "predicted is not the class of the largest probability": np.array(names)[P.argmax(axis=1)]
         != ("p_" + predictions["predicted"].astype(str)).to_numpy(),
-        "correct is not whether predicted is the label": (predictions["label"] == predictions["predicted"])
+        "correct does not agree with label and predicted": (predictions["label"] == predictions["predicted"])
         != predictions["correct"],
     }
     for finding, is_wrong in findings.items():
@@ -51,7 +51,7 @@ def check_predictions(path: Path) -> None:
 
 def check_confusion(path: Path) -> None:
     """Counts: one line for each label, one column for each predicted label, both in the same order."""
-    cells = read_csv(path, stage="evaluate", header=None)  # a class may be called "label", so no cell is a name
+    cells = read_csv(path, stage="evaluate", header=None)  # no names: a class may be called "label"
     predicted, actual, counts = cells.iloc[0, 1:], cells.iloc[1:, 0], cells.iloc[1:, 1:]
     if cells.iloc[0, 0] != "label" or predicted.tolist() != actual.tolist():
         raise damaged(path, "the labels of lines and columns differ, or the first cell is not 'label'", "evaluate")

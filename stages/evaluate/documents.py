@@ -10,7 +10,7 @@ from stages.shared.documents import Count, Document, Label, Positive, Share
 
 
 class ClassMetrics(Document, frozen=True):
-    """How well one class is recognised; a ratio without a single case is 0."""
+    """How well one class is recognised; a ratio of 0 to 0 is 0."""
 
     label: Label
     n_rows: Count
@@ -50,8 +50,8 @@ class Metrics(Document, frozen=True):
 
     With folds the figures are out-of-fold: each training row is predicted by the members that have not seen it. The
     whole ensemble is then measured separately, on the validation rows, if there are any: ``ensemble``. ``members`` is
-    empty where there is a single network. The figures are unbiased if the rows did not choose the epoch: the best
-    epoch on some rows does less well on others.
+    empty where there is a single network. If the best epoch was chosen on these rows, the figures are biased: on new
+    rows it does less well.
     """
 
     accuracy: Share

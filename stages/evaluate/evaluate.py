@@ -1,7 +1,7 @@
 """Evaluate: predict rows that the model has not seen, measure how well, and write the report.
 
-These are the validation rows. With folds they are first of all the training rows, each predicted by the members that
-have not seen it, and then the validation rows, predicted by all members together.
+Without folds these are the validation rows. With folds they are the training rows, each predicted out of fold by the
+members that have not seen it, and the validation rows, predicted by the whole ensemble.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         task.progress(n_done, n_rows)
 
     predictions = [predict_rows(predictor, part, folds, count) for part in parts]
-    rows, P = parts[0], predictions[0].P  # what the figures are about
+    rows, P = parts[0], predictions[0].P  # what the figures measure
     confusion = count_confusion(rows.actual, P.argmax(axis=1), len(classes))
     receipts = read_receipts(task.inputs)
     is_unbiased = epoch_to_keep(settings_of(receipts, "train")) == "last"
@@ -212,7 +212,7 @@ def check_written(task: Task[EvaluateParameters], metrics: Metrics) -> None:
     if in_folds.any():
         n_wrong = int((~correct[~in_folds]).sum())
         if metrics.ensemble is not None and metrics.ensemble.n_errors != n_wrong:
-            what = f"the ensemble is wrong {n_wrong} times by its predictions"
+            what = f"the ensemble's predictions have {n_wrong} errors, not {metrics.ensemble.n_errors}"
             raise StageError(what, where="evaluate/", hint=not_as_written("evaluate"))
         correct = correct[in_folds]
     with task.outputs["evaluate/confusion.csv"].open(encoding="utf-8", newline="") as file:

@@ -15,14 +15,14 @@ from stages.shared.arrays import Indices, Probabilities
 from stages.shared.documents import Label
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
-LEAST_PROBABILITY = 1e-15  # so that one certain mistake is not infinite
+LEAST_PROBABILITY = 1e-15  # a lower one counts as this, so that every log loss is finite
 
 
 def measure(P: Probabilities, actual: Indices, classes: tuple[Label, ...], source: DataSource) -> Metrics:
     """The metrics of the probabilities ``P`` (m, n_classes) where ``actual`` (m,) are the right classes' indices.
 
-    The log loss is the mean of -ln p(right class), p bounded below by 1e-15 so that one certain mistake is
-    not infinite. Precision, recall and F1 of a class that never occurs, or is never predicted, are 0.
+    The log loss is the mean of -ln p(right class). Precision, recall and F1 of a class that never occurs, or is never
+    predicted, are 0.
     """
     m = len(actual)
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
@@ -62,7 +62,7 @@ def class_metrics(confusion: Indices, index: int, label: Label) -> ClassMetrics:
 
 
 def measure_ensemble(P: Probabilities, actual: Indices) -> EnsembleMetrics:
-    """The metrics of all members together, as ``measure`` has them."""
+    """The metrics of the ensemble, each computed as in ``measure``."""
     n_rows, n_correct = len(actual), int((P.argmax(axis=1) == actual).sum())
     return EnsembleMetrics(
         accuracy=n_correct / n_rows,
@@ -75,14 +75,14 @@ def measure_ensemble(P: Probabilities, actual: Indices) -> EnsembleMetrics:
 
 @dataclass(slots=True)
 class MemberScore:
-    """How one member does on some rows, counted block by block."""
+    """The score of one member on some rows, summed block by block."""
 
     n_rows: int = 0
     n_correct: int = 0
     loss: float = 0.0  # summed over the rows
 
     def add(self, P: Probabilities, actual: Indices) -> None:
-        """Take in a block of rows: the member's ``P`` (m, n_classes), and the right classes' indices (m,)."""
+        """Add a block of rows: the member's ``P`` (m, n_classes), and the right classes' indices (m,)."""
         self.n_rows += len(P)
         self.n_correct += int((P.argmax(axis=1) == actual).sum())
         self.loss += float(cross_entropy(P, actual).sum())
@@ -130,10 +130,10 @@ def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
     """The 95 % interval for a share, ``n_correct`` of ``n`` > 0.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-    Unlike the normal approximation it stays in [0, 1] and has width where every row is right.
+    Unlike the normal approximation it stays in [0, 1], and has a width even if every row is right.
     """
     share = n_correct / n
     centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
     half = Z_95 / (1 + Z_95**2 / n) * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    # At 0 and at 1 a bound equals the share, but for rounding.
+    # Where the share is 0 or 1, one bound equals it up to rounding.
     return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))

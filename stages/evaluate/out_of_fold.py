@@ -27,7 +27,7 @@ class RowsToPredict:
     ----------
     X : their pixels, (m, n_pixels)
     actual : the right classes' indices, (m,)
-    numbers : in train.parquet, (m,)
+    numbers : their row numbers in train.parquet, (m,)
     folds : the fold of each row, or ``IN_NO_FOLD``, (m,)
     """
 
@@ -39,13 +39,13 @@ class RowsToPredict:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What is predicted for some rows.
+    """The predictions for some rows.
 
     Attributes
     ----------
     P : the mean probabilities of the members that predict a row, (m, n_classes)
     disagreements : how many of these members predict another class than their mean does, (m,)
-    scores : how well each member does alone, by its number
+    scores : the score of each member alone, by its number
     """
 
     P: Probabilities
@@ -105,9 +105,9 @@ class Disagreement:
 def find_disagreements(
     predictor: Predictor, rows: RowsToPredict, predictions: Predictions, fold_of_member: Sequence[int], most: int
 ) -> tuple[Disagreement, ...]:
-    """At most ``most`` rows that the members disagree on.
+    """At most ``most`` rows on which the members disagree.
 
-    Rows with the most disagreeing members come first; of equal ones the least sure, then by number.
+    Rows with the most disagreeing members come first; ties are sorted by confidence, the lowest first, then by number.
     """
     differing = np.flatnonzero(predictions.disagreements)
     confidence = predictions.P[differing].max(axis=1)

@@ -31,11 +31,11 @@ class Suspects:
 
 
 def find_suspects(P: Probabilities, given: Indices, rows: Indices) -> Suspects:
-    """Find the rows for which another class is predicted than their label says, and rank them.
+    """Find the rows whose predicted class is not their label, and rank them.
 
-    They are ranked by self-confidence, which is the probability of the label; equal ones by row number. A class's
-    threshold is the mean self-confidence of the rows with that label. The label of a row is probably wrong if, of the
-    classes whose threshold the row reaches, the likeliest is another one.
+    They are ranked by self-confidence, which is the probability of the label; ties by row number. A class's threshold
+    is the mean self-confidence of the rows with that label. A label is probably wrong if another class is the likeliest
+    among the classes whose threshold the row reaches.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def find_suspects(P: Probabilities, given: Indices, rows: Indices) -> Suspects:
     p_given = P[np.arange(m), given].astype(np.float64)  # (m,)
     n_rows = np.bincount(given, minlength=n_classes)
     totals = np.bincount(given, weights=p_given, minlength=n_classes)
-    # A class without rows has no threshold that could be reached.
+    # No row reaches the threshold of a class without rows.
     thresholds = np.where(n_rows > 0, totals / np.maximum(n_rows, 1), np.inf)  # (n_classes,)
     reached = np.where(thresholds <= P, P, -1.0)  # (m, n_classes)
     are_confident = (reached.max(axis=1) >= 0) & (reached.argmax(axis=1) != given)  # (m,)

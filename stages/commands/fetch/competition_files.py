@@ -1,4 +1,4 @@
-"""Turn a public data set into the files that a competition on Kaggle would have: a zip in data/, the answers apart."""
+"""Write a public data set as a Kaggle competition's files: a zip in data/, and the answers in a file of their own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.errors import DataError
 from pipeline.files.safe_files import replacing
 from pipeline.task import Progress
 from stages.commands.data_sets import DataSet
-from stages.commands.fetch.download import WAITING, cache_folder, download
-from stages.commands.fetch.fetched import Fetched, described, written_to
+from stages.commands.fetch.download import READ_TIMEOUT, cache_folder, download
+from stages.commands.fetch.fetched import Fetched, describe, written_to
 from stages.commands.fetch.idx import read_idx
 from stages.ingest.profile import KAGGLE_HEADER
 from stages.ingest.sources.leakage import NOTE, NOTICE
@@ -33,13 +33,13 @@ def fetch_data_set(
     progress: Progress,
     *,
     mirrors: Sequence[str] = (),
-    waiting: float = WAITING,
+    timeout: float = READ_TIMEOUT,
     again: bool = False,
 ) -> Fetched:
     """Put ``<name>.zip`` and ``answers/<name>.csv`` into the folder ``data``, from ``mirrors`` or the set's own.
 
-    What is there stays, unless it is wanted ``again``; answers that are gone are made anew. The answers come first:
-    where the zip is, they are.
+    Existing files are kept, unless ``again`` is set; missing answers are written again. The answers are written before
+    the zip, so no zip is ever without them.
 
     Raises
     ------
@@ -51,12 +51,12 @@ def fetch_data_set(
     path, answers = data / f"{data_set.name}.zip", data / ANSWERS / f"{data_set.name}.csv"
     stays = path.exists() and not again
     if stays and answers.exists():
-        return described(path, downloaded=False, answers=answers)
+        return describe(path, downloaded=False, answers=answers)
     wanted = (data_set.test_labels,) if stays else data_set.files
-    files = download(wanted, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, waiting=waiting)
+    files = download(wanted, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, timeout=timeout)
     if stays:
         write_answers(answers, read_idx(files[data_set.test_labels.name], 1))
-        return described(path, downloaded=False, answers=answers)
+        return describe(path, downloaded=False, answers=answers)
     n_megabytes = sum(file.size for file in data_set.files) / 1e6
     progress(n_megabytes, n_megabytes, unit="MB", note=f"all files are there; writing {path.name}")
     images, labels = read_pair(files[data_set.train_images.name], files[data_set.train_labels.name])
@@ -64,20 +64,20 @@ def fetch_data_set(
     if again or not answers.exists():
         write_answers(answers, test_labels)
     with written_to(data, path.name), replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-        with opened(archive, "train.csv") as member:
+        with open_member(archive, "train.csv") as member:
             write_images(member, np.column_stack([labels, images]), ("label",))
-        with opened(archive, "test.csv") as member:
+        with open_member(archive, "test.csv") as member:
             write_images(member, test_images)
-        with opened(archive, "sample_submission.csv") as member:
+        with open_member(archive, "sample_submission.csv") as member:
             member.write(as_submission(np.zeros_like(test_labels)))
         if data_set.holds_test_images:
-            with opened(archive, NOTE) as member:
+            with open_member(archive, NOTE) as member:
                 member.write(ABOUT.encode())
-    return described(path, downloaded=True, answers=answers)
+    return describe(path, downloaded=True, answers=answers)
 
 
 def write_answers(path: Path, labels: NDArray[np.uint8]) -> None:
-    """Write the labels (m,) to ``path``, in the folder for answers in data/; raises DataError if that cannot be."""
+    """Write the labels (m,) to ``path``, a file in data/answers/; DataError if it cannot be written."""
     with written_to(path.parent.parent, f"{ANSWERS}/{path.name}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
@@ -90,7 +90,7 @@ def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np
     Raises
     ------
     DataError
-        A file is damaged, or they differ in number.
+        A file is damaged, or the numbers of images and labels differ.
     """
     X, y = read_idx(images, 3), read_idx(labels, 1)
     if len(X) != len(y):
@@ -99,8 +99,8 @@ def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np
     return X.reshape(len(X), -1), y
 
 
-def opened(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """A new member of the zip, without the time of day: the same data give the same bytes."""
+def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """Open a new member of the zip. It gets no time stamp, so the same data give the same bytes."""
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
@@ -108,7 +108,7 @@ def opened(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def write_images(file: IO[bytes], table: NDArray[np.uint8], before: tuple[str, ...] = ()) -> None:
-    """Write ``table`` (m, n) as CSV; its first columns are called ``before``, the others ``pixel0`` and so on."""
+    """Write ``table`` (m, n) as CSV. ``before`` names its first columns; the others are ``pixel0``, ``pixel1``, ..."""
     names = [*before, *(f"pixel{index}" for index in range(table.shape[1] - len(before)))]
     file.write(f"{','.join(names)}\n".encode())
     options = WriteOptions(include_header=False, quoting_style="none")

@@ -1,8 +1,8 @@
-"""Download a data set's files from the first mirror that serves them, and go on with one that was cut off.
+"""Download a data set's files from the first mirror that serves them, and resume interrupted downloads.
 
-pooch keeps what is finished in a folder of the user's cache, and lets a file in only if its checksum is the published
-one. It does not go on with half a file, so what is received here goes into a ``.part`` file beside it, which outlives
-a killed process. The next attempt, at any mirror, asks for the rest (RFC 9110, section 14: range requests).
+pooch keeps finished files in the user's cache, and accepts a file only if its checksum is the published one. It cannot
+resume. So the bytes received so far are kept here in a ``.part`` file, which outlives a killed process. The next
+attempt, at any mirror, requests the rest (RFC 9110, section 14: range requests).
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from stages.commands.data_sets import DataFile
 from stages.commands.kaggle_program import without_secrets
 
 CHUNK_BYTES = 2**16
-CONNECTING = 10.0  # seconds until a mirror must have answered a connection
-WAITING = 30.0  # seconds until the next bytes must have come
-ROUNDS = 2  # so often a mirror is asked, if what failed may pass
-PARTIAL_CONTENT = 206  # the status of an answer with a range of a file
-PASSING = {408, 425, 429}  # answers of a server which may be another the next time, as those from 500 on
-NO_SUCH_RANGE = 416  # the status of an answer to who has more of a file than there is
-TEMPORARY = "tmp????????"  # as Python's tempfile calls what pooch asks it for
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 30.0  # seconds without a byte
+ROUNDS = 2  # how often a mirror is tried, if its failure may be temporary
+PARTIAL_CONTENT = 206  # the status of a response with a range of a file
+TEMPORARY_STATUSES = {408, 425, 429}  # and all from 500 on
+RANGE_NOT_SATISFIABLE = 416  # the status if the requested range begins after the end of the file
+TEMPORARY_FILES = "tmp????????"  # the names that Python's tempfile gives to those of pooch
 MOST_SHOWN = 5  # mirrors in a message
 MORE_ROOM = "free some space, or set XDG_CACHE_HOME to a folder that has room"
 
 
 class NotServedError(Exception):
-    """A mirror does not serve a file: the reason, and whether it may pass."""
+    """A mirror does not serve a file: the reason, and whether it may be temporary."""
 
-    def __init__(self, reason: str, *, may_pass: bool) -> None:
+    def __init__(self, reason: str, *, is_temporary: bool) -> None:
         super().__init__(reason)
-        self.may_pass = may_pass
+        self.is_temporary = is_temporary
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file of ``size`` bytes; ``report`` is told how many of them are there."""
+    """A file of ``size`` bytes; ``report`` is called with the number of bytes received so far."""
 
     size: int
-    waiting: float
+    timeout: float
     report: Callable[[int], None]
 
 
@@ -67,9 +67,9 @@ def download(
     cache: Path,
     progress: Progress,
     *,
-    waiting: float = WAITING,
+    timeout: float = READ_TIMEOUT,
 ) -> dict[str, Path]:
-    """Each file's path in the folder ``cache``, by its name; only what is not there yet is downloaded.
+    """Download the files that are not in the folder ``cache`` yet; return the path of each by its name.
 
     The mirror that served a file is asked first for the next one.
 
@@ -80,7 +80,7 @@ def download(
     DataError
         The cache cannot be written to.
     """
-    pooch.get_logger().setLevel(logging.WARNING)  # it would tell of each file, in its own form
+    pooch.get_logger().setLevel(logging.WARNING)  # pooch would print a line for each file
     order, paths = list(mirrors), {}
     total, done = sum(file.size for file in files) / 1e6, 0.0
     with cleaned(cache):
@@ -89,7 +89,7 @@ def download(
             def report(n_bytes: int, before: float = done, name: str = file.name) -> None:
                 progress(before + n_bytes / 1e6, total, unit="MB", note=name)
 
-            paths[file.name], served_by = from_mirrors(file, order, cache, waiting, report)
+            paths[file.name], served_by = from_mirrors(file, order, cache, timeout, report)
             order = [served_by, *(mirror for mirror in order if mirror != served_by)]
             done += file.size / 1e6
     return paths
@@ -97,11 +97,11 @@ def download(
 
 @contextmanager
 def cleaned(cache: Path) -> Iterator[None]:
-    """Use the folder ``cache``, without pooch's temporary files that killed processes left in it.
+    """Use the folder ``cache``, after removing the temporary files that killed processes left in it.
 
-    They are removed if no other process uses it, as a lock on the folder tells.
+    They are removed only if no other process uses the folder, which a lock on it shows.
     """
-    with suppress(OSError):  # what is wrong is told where the first file is saved
+    with suppress(OSError):  # the error is raised where the first file is saved
         cache.mkdir(parents=True, exist_ok=True)
     try:
         folder = os.open(cache, os.O_RDONLY | os.O_DIRECTORY)
@@ -109,9 +109,9 @@ def cleaned(cache: Path) -> Iterator[None]:
         yield
         return
     try:
-        with suppress(OSError):  # another process is at it, or there are no locks here
+        with suppress(OSError):  # another process uses the folder, or the file system has no locks
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for path in cache.glob(TEMPORARY):
+            for path in cache.glob(TEMPORARY_FILES):
                 path.unlink()
         with suppress(OSError):
             fcntl.flock(folder, fcntl.LOCK_SH)
@@ -121,29 +121,29 @@ def cleaned(cache: Path) -> Iterator[None]:
 
 
 def from_mirrors(
-    file: DataFile, mirrors: Sequence[str], cache: Path, waiting: float, report: Callable[[int], None]
+    file: DataFile, mirrors: Sequence[str], cache: Path, timeout: float, report: Callable[[int], None]
 ) -> tuple[Path, str]:
-    """The file's path in the cache, and the mirror that served it; the first of them if it was there already.
+    """The file's path in the cache, and the mirror that served it; the first mirror if the file was there already.
 
     Raises
     ------
     StageError
-        No mirror serves it, though each was asked again if what failed may pass.
+        No mirror serves it, even when asked again after temporary failures.
     DataError
         The cache cannot be written to.
     """
     failures: dict[str, NotServedError] = {}
     for _ in range(ROUNDS):
         for mirror in mirrors:
-            if mirror in failures and not failures[mirror].may_pass:
+            if mirror in failures and not failures[mirror].is_temporary:
                 continue
             try:
-                return from_mirror(mirror, file, cache, Wanted(file.size, waiting, report)), mirror
+                return from_mirror(mirror, file, cache, Wanted(file.size, timeout, report)), mirror
             except NotServedError as error:
                 failures[mirror] = error
     reasons = [without_secrets(shortened(f"{mirror}: {error}", 300)) for mirror, error in failures.items()]
     more = [f"and {len(reasons) - MOST_SHOWN} more mirrors"] if len(reasons) > MOST_SHOWN else []
-    is_kept = part_of(file, cache).exists()
+    is_kept = partial_path(file, cache).exists()
     raise StageError(
         f"{file.name} could not be downloaded: no mirror serves it",
         where=[*reasons[:MOST_SHOWN], *more],
@@ -162,7 +162,7 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
     DataError
         The cache cannot be written to.
     """
-    part = part_of(file, cache)
+    part = partial_path(file, cache)
     resumed = part.exists()
     try:
         path = pooch.retrieve(
@@ -172,9 +172,9 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
             path=cache,
             downloader=partial(receive_file, part=part, wanted=wanted),
         )
-    except ValueError as error:  # the other part of a file that was cut off may be what is wrong
+    except ValueError as error:  # the part of an earlier download may be what is wrong
         raise NotServedError(
-            "what arrived is not the published file (its checksum differs)", may_pass=resumed
+            "what arrived is not the published file (its checksum differs)", is_temporary=resumed
         ) from error
     except OSError as error:
         full = disk_full(error)
@@ -185,20 +185,20 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
     return Path(path)
 
 
-def part_of(file: DataFile, cache: Path) -> Path:
-    """Where what has arrived of a file is kept."""
+def partial_path(file: DataFile, cache: Path) -> Path:
+    """The file that keeps the bytes received so far."""
     return cache / f"{file.name}.part"
 
 
 def receive_file(url: str, output: str, _: Any, *, part: Path, wanted: Wanted) -> None:
-    """What pooch calls to have ``url`` in the file ``output``: finish ``part``, and move it there.
+    """Download ``url`` to the file ``output`` for pooch: complete ``part``, and rename it.
 
     Raises
     ------
     NotServedError
-        The mirror does not serve the rest; ``part`` keeps what there is.
+        The mirror does not serve the rest; ``part`` keeps the bytes received.
     BlockingIOError
-        Another process is at it.
+        Another process is downloading the file.
     """
     with part.open("ab") as file:
         lock(file)
@@ -225,80 +225,75 @@ def lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
-    except OSError:  # there are no locks here; the checksum finds what two processes mixed up
+    except OSError:  # the file system has no locks; if two processes mix a file up, its checksum shows it
         return
 
 
 def receive_rest(file: IO[bytes], url: str, wanted: Wanted) -> None:
-    """Append to ``file`` what it lacks; or write it anew, if the mirror sends everything.
+    """Append the missing bytes to ``file``, or write it from its start if the mirror sends all of it.
 
     Raises
     ------
     NotServedError
         The mirror cannot be reached, refuses, stops, or sends something else.
     """
-    there = file.tell() if file.tell() <= wanted.size else 0  # what is longer is something else
+    there = file.tell() if file.tell() <= wanted.size else 0  # a longer file is another one
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=(CONNECTING, wanted.waiting)) as answer:
-            if answer.status_code == NO_SUCH_RANGE and there:
+        with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, wanted.timeout)) as response:
+            if response.status_code == RANGE_NOT_SATISFIABLE and there:
                 file.truncate(0)
                 file.seek(0)
                 receive_rest(file, url, wanted)
                 return
-            answer.raise_for_status()
-            there = there if is_rest(answer, there) else 0
-            require_length(answer, wanted.size - there)
+            response.raise_for_status()
+            there = there if is_rest(response, there) else 0
+            require_length(response, wanted.size - there)
             file.truncate(there)
-            for chunk in answer.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(CHUNK_BYTES):
                 there += len(chunk)
                 if there > wanted.size:
                     file.truncate(0)
-                    raise NotServedError(f"it sends more than the {wanted.size:,} bytes of the file", may_pass=False)
+                    raise NotServedError(f"it sends more than the {wanted.size:,} bytes it should", is_temporary=False)
                 file.write(chunk)
                 wanted.report(there)
     except requests.RequestException as error:
-        raise explained(error, there, wanted) from error
+        raise not_served_error(error, there, wanted) from error
     if there < wanted.size:
-        raise NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", may_pass=True)
+        raise NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", is_temporary=True)
 
 
-def is_rest(answer: requests.Response, there: int) -> bool:
-    """Whether an answer is the part of a file from byte ``there`` on, and not the whole of it."""
-    begins = answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
-    return answer.status_code == PARTIAL_CONTENT and begins
+def is_rest(response: requests.Response, there: int) -> bool:
+    """Whether a response holds the file from byte ``there`` on, and not the whole file."""
+    begins = response.headers.get("Content-Range", "").startswith(f"bytes {there}-")
+    return response.status_code == PARTIAL_CONTENT and begins
 
 
-def require_length(answer: requests.Response, expected: int) -> None:
-    """An answer that says how long it is has as many bytes as are ``expected``: a web page has not.
-
-    Raises
-    ------
-    NotServedError
-        It has not.
-    """
-    length = answer.headers.get("Content-Length", "")
+def require_length(response: requests.Response, expected: int) -> None:
+    """Raise NotServedError if a response states another length than ``expected``: it may be a web page."""
+    length = response.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) != expected:
         what = f"it sends {int(length):,} bytes where {expected:,} belong: another file, or a web page"
-        raise NotServedError(what, may_pass=False)
+        raise NotServedError(what, is_temporary=False)
 
 
-def explained(error: requests.RequestException, there: int, wanted: Wanted) -> NotServedError:
-    """Why a mirror does not serve a file of which ``there`` bytes have arrived, in a few words."""
+def not_served_error(error: requests.RequestException, there: int, wanted: Wanted) -> NotServedError:
+    """The error for a mirror that failed after ``there`` bytes of a file, with the reason in a few words."""
     if error.response is not None and error.response.status_code >= 400:
         status = error.response.status_code
-        return NotServedError(f"{status} {error.response.reason}", may_pass=status >= 500 or status in PASSING)
+        is_temporary = status >= 500 or status in TEMPORARY_STATUSES
+        return NotServedError(f"{status} {error.response.reason}", is_temporary=is_temporary)
     if isinstance(error, requests.ConnectTimeout):
-        return NotServedError(f"no connection within {CONNECTING:g} s", may_pass=False)
+        return NotServedError(f"no connection within {CONNECT_TIMEOUT:g} s", is_temporary=False)
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return NotServedError(f"nothing came for {wanted.waiting:g} s, after {there:,} bytes", may_pass=True)
+        return NotServedError(f"nothing came for {wanted.timeout:g} s, after {there:,} bytes", is_temporary=True)
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", may_pass=True)
-    return NotServedError(reason_of(error), may_pass=False)
+        return NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", is_temporary=True)
+    return NotServedError(reason_of(error), is_temporary=False)
 
 
 def reason_of(error: BaseException) -> str:
-    """What the system said, where an error comes from it; else what the error says."""
+    """The message of the last system or network error in the chain of ``error``, or else the name of its class."""
     reason: str = type(error).__name__
     link: BaseException | None = error
     while link is not None:

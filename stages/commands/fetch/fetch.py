@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 DEFAULT = "digit-recognizer"
-TYPING_ERROR = 0.8  # how like a known name a mistyped one is, from 0 to 1
+TYPING_ERROR = 0.8  # the least similarity to a known name, from 0 to 1
 
 
 @click.command()
@@ -27,15 +27,15 @@ TYPING_ERROR = 0.8  # how like a known name a mistyped one is, from 0 to 1
     "mirrors",
     multiple=True,
     metavar="URL",
-    help="A folder on the web that has the files of mnist or fashion-mnist; several are asked in turn.",
+    help="A folder on the web that has the files of mnist or fashion-mnist; several are tried in turn.",
 )
 @json_option
 @project_options
 def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: bool, as_json: bool) -> None:
     """Download the files of a competition, or of a public data set, into data/.
 
-    NAME is that of a competition in the address of its page at Kaggle, which needs an account and Kaggle's program;
-    digit-recognizer, if none is given. Or it is mnist or fashion-mnist, which need neither.
+    NAME is mnist or fashion-mnist; or the name of a competition in the address of its page at Kaggle, by default
+    digit-recognizer. A competition needs an account at Kaggle and Kaggle's program.
     """
     from pipeline.errors import PipelineError, first_few
     from pipeline.terminal import output
@@ -75,12 +75,12 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
 
 
 def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: bool, quiet: bool) -> Fetched:
-    """Put what is called ``name`` into the folder ``data``: a public data set, or else a competition at Kaggle.
+    """Download the public data set, or else the Kaggle competition, called ``name`` into the folder ``data``.
 
     Raises
     ------
     PipelineError
-        It cannot be had, or put there; or ``mirrors`` are none, or none are needed; or the name is a mistyped one.
+        It cannot be downloaded or written; a mirror is no address, or is not needed; or the name is mistyped.
     """
     from pipeline.errors import ConfigError, close_matches
     from pipeline.terminal.progress import Terminal
@@ -93,7 +93,7 @@ def fetch_by_name(name: str, data: Path, mirrors: tuple[str, ...], *, again: boo
             what = f"--mirror is for {' and '.join(DATA_SETS)}, and '{name}' is neither"
             raise ConfigError(what, hint=f"pipeline fetch {name}, which asks Kaggle")
         near = close_matches(name.lower(), [*DATA_SETS, DEFAULT], cutoff=TYPING_ERROR)
-        if near and near[0] not in name.lower():  # emnist is another set
+        if near and near[0] not in name.lower():  # emnist is a name of its own, not a mistyped mnist
             raise ConfigError(f"there is no data set '{name}'", hint=f"did you mean: pipeline fetch {near[0]}")
         return fetch_competition(name, data, again=again)
     for mirror in mirrors:

@@ -1,4 +1,4 @@
-"""What `pipeline fetch` has put into data/, and how it fails where nothing can be written there."""
+"""What `pipeline fetch` has put into data/, and the error if it cannot write there."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Fetched:
     answers: Path | None = None
 
 
-def described(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fetched:
-    """What lies at ``path``, with ``answers`` if these are there.
+def describe(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fetched:
+    """Describe the zip at ``path``, and the file ``answers`` if it exists.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def described(path: Path, *, downloaded: bool, answers: Path | None = None) -> F
 
 @contextmanager
 def written_to(data: Path, name: str) -> Iterator[None]:
-    """Turn an error of the system, met while ``name`` is put into the folder ``data``, into a DataError."""
+    """Turn an OSError of a block that writes ``name`` into the folder ``data`` into a DataError."""
     try:
         yield
     except OSError as error:

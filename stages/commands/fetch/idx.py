@@ -1,8 +1,8 @@
 """Read IDX, the format of MNIST's files, gzipped.
 
-Two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, the size of each dimension as a
-big-endian number of four bytes, and then the values, row by row. The format is described on MNIST's own page,
-http://yann.lecun.com/exdb/mnist.
+A file has two zero bytes, the type of the values (8: unsigned bytes), the number of dimensions, the size of each
+dimension as a big-endian number of four bytes, and then the values, row by row. The format is described on MNIST's own
+page, http://yann.lecun.com/exdb/mnist.
 """
 
 from __future__ import annotations

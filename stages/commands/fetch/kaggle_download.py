@@ -9,20 +9,20 @@ from pathlib import Path
 from pipeline.errors import DataError, shortage
 from pipeline.files.leftovers import FETCH, remove_leftovers, temporary_folder
 from pipeline.files.safe_files import sync
-from stages.commands.fetch.fetched import Fetched, described, written_to
+from stages.commands.fetch.fetched import Fetched, describe, written_to
 from stages.commands.kaggle_program import call, find_program, refusal, require_competition
 from stages.ingest.sources.zip_files import reason_of
 
 
 def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
-    """Put ``<name>.zip`` into the folder ``data``; one that is there stays, unless it is wanted ``again``.
+    """Download ``<name>.zip`` into the folder ``data``; an existing one is kept, unless ``again`` is set.
 
     Raises
     ------
     ConfigError
         That is no competition's name, or Kaggle's program is not installed.
     DataError
-        What lies there, or what was downloaded, is not a sound zip.
+        The existing or the downloaded file is not a sound zip.
     StageError
         Kaggle refuses, or cannot be reached.
     """
@@ -30,7 +30,7 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
     remove_leftovers(data, FETCH)
     path = data / f"{name}.zip"
     if path.exists() and not again:
-        return described(path, downloaded=False)
+        return describe(path, downloaded=False)
     program = find_program("download the zip in a browser and put it into data/")
     is_new = not data.exists()
     try:
@@ -43,19 +43,13 @@ def fetch_competition(name: str, data: Path, *, again: bool) -> Fetched:
                 sync(data.resolve())
     finally:
         if is_new:
-            with suppress(OSError):  # it is kept if anything lies there
+            with suppress(OSError):  # a folder that is not empty is kept
                 data.rmdir()
-    return described(path, downloaded=True)
+    return describe(path, downloaded=True)
 
 
 def download(program: str, name: str, folder: Path) -> None:
-    """Let Kaggle's program save the competition's zip in ``folder``.
-
-    Raises
-    ------
-    StageError
-        It does not.
-    """
+    """Let Kaggle's program save the competition's zip in ``folder``; StageError if it does not."""
     answer = call(program, ["competitions", "download", name, "-p", str(folder)])
     if not answer.is_done or not any(folder.iterdir()):
         raise refusal(name, answer, asked="the download", did="downloaded nothing")
@@ -77,7 +71,7 @@ def require_sound(folder: Path, name: str) -> Path:
     try:
         with zipfile.ZipFile(found[0]) as archive:
             damaged = archive.testzip()
-    except Exception as error:  # zipfile meets damage with errors of every kind
+    except Exception as error:  # zipfile raises errors of every kind for damage
         if shortage(error):  # then nothing is wrong with the file
             raise
         raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, hint=again) from error

@@ -26,7 +26,7 @@ SHOWN = 20  # members in the table; --json has them all
 def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     """Show the trained network: its layers, and what each of them costs.
 
-    A multiply-add is one product that is added to a sum. Of an ensemble, every member is a line. With --export, the
+    A multiply-add is one product that is added to a sum. An ensemble has a line for each member. With --export, the
     whole model is written to a file: it takes raw pixels and gives the probability of every class, and the label.
     """
     from pipeline.terminal import output
@@ -128,7 +128,7 @@ def print_model(model: Model) -> None:
 
 
 def in_a_list(label: int | str) -> str:
-    """A class's label as it stands between commas: in quotation marks if its end could not be seen there."""
+    """A label for a list with commas: quoted if it is empty, or has a comma, a quotation mark, or blanks at an end."""
     from pipeline.write_toml import toml_text
 
     text = str(label)
@@ -137,7 +137,7 @@ def in_a_list(label: int | str) -> str:
 
 
 def inputs_of(images: Images) -> str:
-    """What the networks make of the pixels first, in words."""
+    """How pixels become the networks' inputs, in words."""
     size = f"{images.height} x {images.width} pixels"
     return f"{size}; (pixel - {images.offset:g}) / {images.scale:g}, clipped to 0 ... 1"
 

@@ -35,7 +35,7 @@ def write_onnx(path: Path, model: Model) -> int:
     ConfigError
         The package onnx is not installed.
     StageError
-        A part of the model cannot be said in ONNX.
+        ONNX cannot express a part of the model.
     DataError
         The file cannot be written.
     """

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from stages.shared.documents import Label
 
 SHOWN = 20  # rows of CSVs in the table; --json and --output have them all
-ERRORS = 5  # files named that cannot be read
+ERRORS = 5  # unreadable files that are named
 RANKED = 3  # classes shown of each row
-LEAST = 0.00005  # a probability that is not shown as 0.00 %
+LEAST = 0.00005  # a smaller probability would be shown as 0.00 %
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """Predict new files: CSVs in the competition's layout, and pictures.
 
-Pixels pass through in blocks; what is kept is the predictions, a few numbers a row.
+Pixels are read in blocks. Only the predictions are kept, a few numbers for each row.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class LabelsOrNone(ClassSet):
 
 
 def looks_like_picture(path: Path) -> bool:
-    """Whether a file is a picture by its first bytes, or calls itself one."""
+    """Whether a file is a picture by its first bytes, or by the ending of its name."""
     with path.open("rb") as file:
         return is_picture(file.read(8)) or path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def predict_picture(name: str, path: Path, training: TrainingImages, predict: Predict) -> FilePredictions:
-    """Predict the digit in a picture, which is first brought to what the training images are like."""
+    """Predict the digit in a picture, after giving it the size, framing and pixel scale of the training images."""
     warnings: list[str] = []
     image = picture_to_input(path, *training.size, training.framing, training.scale, warnings.append)
     found = FilePredictions(readable(name), is_picture=True, P=predict(image.reshape(1, -1)))
@@ -79,7 +79,7 @@ def predict_picture(name: str, path: Path, training: TrainingImages, predict: Pr
 
 
 def require_no_zip(path: Path) -> None:
-    """The file is no zip, which only a run reads."""
+    """Raise DataError if the file is a zip, which only `pipeline run` reads."""
     with path.open("rb") as file:
         start = file.read(64)
         if start.startswith(b"PK\x03\x04") and not OFFICE_FILE.match(start):
@@ -96,12 +96,12 @@ def predict_csv(
     parameters: IngestParameters,
     predict: Predict,
 ) -> FilePredictions:
-    """Predict every row of a CSV; images that are unlike the training images in range or polarity are warned of.
+    """Predict every row of a CSV; warn if the images differ from the training images in range or polarity.
 
     Raises
     ------
     DataError
-        It is no such table, or a row is not valid: then nothing is predicted.
+        It is not laid out like the training data, or a row is not valid. Nothing is predicted then.
     """
     labels = LabelsOrNone(tuple(classes) if isinstance(classes[0], str) else None)
     found = FilePredictions(readable(name), is_picture=False, P=np.empty((0, len(classes)), np.float32))

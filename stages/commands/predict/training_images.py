@@ -42,7 +42,7 @@ class TrainingImages:
 
     @property
     def scale(self) -> PixelScale:
-        """What their pixels mean: by ingest's profile, or else by the network's normaliser."""
+        """Which pixel values are background and ink: by ingest's profile, or else by the network's normaliser."""
         if self.images is None:
             return PixelScale(int(self.known.offset), int(self.known.offset + self.known.scale))
         smallest, largest = self.images.pixel_range

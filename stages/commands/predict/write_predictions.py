@@ -21,12 +21,12 @@ OUTPUT_SUFFIXES = (".csv", ".parquet")
 
 
 def require_output(project: Project, name: str, folder: Path, inputs: Sequence[Path]) -> Path:
-    """The file to write, relative to ``folder``: CSV or Parquet by its ending, and none of those to read.
+    """The file to write, relative to ``folder``.
 
     Raises
     ------
     ConfigError
-        It is not.
+        Its ending is neither .csv nor .parquet, or it is a file to read, or may not be written.
     """
     if Path(name).suffix.lower() not in OUTPUT_SUFFIXES:
         raise ConfigError(
@@ -74,7 +74,7 @@ def write_csv(file: IO[bytes], columns: list[str], records: Iterator[dict[str, A
     writer.writerow([*columns, *(f"p_{label}" for label in classes)])
     for record in records:
         writer.writerow([*(record[name] for name in columns), *record["probabilities"].values()])
-    text.detach()  # what it holds is written, and the file stays open
+    text.detach()  # flushes the text, and leaves the file open
 
 
 def write_parquet(file: IO[bytes], columns: list[str], records: list[dict[str, Any]], classes: Sequence[Label]) -> None:

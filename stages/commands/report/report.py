@@ -28,7 +28,7 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
 
     project = place.load()
     require_current(project, MAKER)
-    path = (place.artifacts / MAKER / FILE).absolute()  # not the folder behind the link: the next run leads that away
+    path = (place.artifacts / MAKER / FILE).absolute()  # by the link: the next run leads it to another folder
     stale = why_stale(project, MAKER)
     output.notify_stale("the report", stale, f"pipeline run {MAKER} makes it anew")
     if not only_path:
@@ -40,13 +40,7 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
 
 
 def open_page(path: Path) -> None:
-    """Show a page in the browser that the system, or the variable BROWSER, names.
-
-    Raises
-    ------
-    StageError
-        There is none.
-    """
+    """Show a page in the browser that the system, or the variable BROWSER, names; StageError if there is none."""
     import webbrowser
 
     from pipeline.errors import StageError

@@ -1,4 +1,4 @@
-"""``pipeline score``: how well a submission does by answers that are known.
+"""``pipeline score``: the accuracy of a submission, by known answers.
 
 It may import what other commands may, and no other command's folder.
 """

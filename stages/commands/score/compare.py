@@ -1,4 +1,4 @@
-"""The right labels of a submission's rows, and how well the submission does by them."""
+"""Read the right labels of a submission's rows, and compare the submission with them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NAME_ANSWERS = (
 )
 EXAMPLES = 5
 PIXEL = re.compile(r"(?P<prefix>\D*)\d+(?:\D\d+)?")  # pixel0, 1x1, pixel_0_0
-MOST_COLUMNS = 20  # among which the ids are looked for
+MOST_COLUMNS = 20  # that are searched for the ids
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The right label of each row of a submission, in its order; ``id_name`` is None where they came in that order."""
+    """The right label of each row of a submission. ``id_name`` is the column that matches them, None if in order."""
 
     file: FileName
     labels: list[str]
@@ -53,7 +53,7 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How well a submission does; ``confusion`` is (n_classes, n_classes): actual, predicted."""
+    """The result of a comparison; ``confusion`` is (n_classes, n_classes): actual, predicted."""
 
     n_rows: int
     classes: tuple[str, ...]
@@ -71,25 +71,16 @@ class Result:
 
 
 def find_answers(ingest: Current | None) -> Path:
-    """The right labels of the bundled sample's test set, if the data is that one.
-
-    Raises
-    ------
-    ConfigError
-        It is not: nobody but the person can know the answers.
-    """
+    """The file of the bundled sample's answers; ConfigError for other data, whose answers --answers must name."""
     if ingest and read_document(ingest.folder / "source.json", DataSource, stage="ingest").is_sample:
         return SAMPLE_FOLDER / "answers.csv.gz"
     raise ConfigError("missing option '--answers'", hint=NAME_ANSWERS)
 
 
-def require_two_files(submission: Path, name: str, answers: Path) -> None:
-    """The answers are not the submission itself, called ``name``. A copy of it may be: a perfect one looks like that.
+def require_different_files(submission: Path, name: str, answers: Path) -> None:
+    """Raise DataError if the answers are the submission file ``name`` itself: every row would seem to be right.
 
-    Raises
-    ------
-    DataError
-        They are: every row would seem to be right.
+    A copy of it is accepted: the file of a perfect submission has the same content.
     """
     if submission.samefile(answers):
         what = "the answers are the submission itself, so nothing would be compared"
@@ -99,15 +90,15 @@ def require_two_files(submission: Path, name: str, answers: Path) -> None:
 def read_answers(path: Path, submission: Submission) -> Answers:
     """Read the right labels of a submission's rows.
 
-    The label column is called as the submission's, or ``label``, or is the last of two, or the only one. The id column
-    is called as the submission's, or is the other one of two, or has the submission's ids in its cells. Capitals make
-    no difference. Only labels alone, or beside pixels, stand in the order of the submission's rows.
+    The label column has the name of the submission's, or is called ``label``, or is the last of two or the only one.
+    The id column has the name of the submission's, or is the other one of two, or holds the submission's ids. Names
+    are compared without case. Without an id column, the labels must be in the order of the submission's rows.
 
     Raises
     ------
     DataError
-        There is no label column, no id column where there may be one, a blank label, or the ids or the number of rows
-        are not the submission's.
+        There is no label column or a blank label; no column has the submission's ids; or the ids or the number of
+        rows are not the submission's.
     """
     others_are_ids = False
 
@@ -151,19 +142,19 @@ def read_answers(path: Path, submission: Submission) -> Answers:
 
 
 def not_pixels(names: Sequence[str]) -> list[int]:
-    """Which columns are not pixels: several of one name with numbers after it, or of a row and a column."""
+    """Which columns are not pixels. Pixels are several names of one prefix and a number, or a row and a column."""
     kinds = [PIXEL.fullmatch(name) for name in names]
     prefixes = Counter(kind["prefix"] for kind in kinds if kind)
     return [index for index, kind in enumerate(kinds) if not kind or prefixes[kind["prefix"]] == 1]
 
 
 def find_ids(submission: Submission, columns: Sequence[Sequence[str]], names: Sequence[str], file: FileName) -> int:
-    """Which of the columns has the submission's ids in its cells, in whatever order.
+    """Which of the columns holds the submission's ids, in any order.
 
     Raises
     ------
     DataError
-        None has, or several have in different orders: then nobody can tell which label belongs to which row.
+        None does, or several do in different orders, so that labels and rows cannot be matched.
     """
     ids, hint = sorted(submission.ids), f"call the column with the ids '{shortened(submission.id_name)}'"
     found = [index for index, column in enumerate(columns) if sorted(column) == ids]
@@ -180,13 +171,7 @@ def find_ids(submission: Submission, columns: Sequence[Sequence[str]], names: Se
 
 
 def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName) -> None:
-    """The answers have the submission's ids, all of them and no others.
-
-    Raises
-    ------
-    DataError
-        They do not.
-    """
+    """Raise DataError unless the answers have the same ids as the submission."""
     theirs, ours = set(ids), set(submission.ids)
     places = [
         f"{counted(len(only), 'id')} only in {name}: {first_few([shortened(each) for each in only], EXAMPLES)}"
@@ -202,13 +187,12 @@ def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName)
 
 
 def compare(submission: Submission, answers: Answers) -> Result:
-    """Count how often each label was predicted as each.
+    """Compare the labels of a submission with the right ones.
 
     Raises
     ------
     DataError
-        No label is a whole number in one of the files, and all are in the other: they mean the same by other words. Or
-        they have several classes each, and none in common.
+        One file has only whole numbers as labels, and the other has none; or both have several classes, none in common.
     """
     both = (answers, submission)
     kinds = [{bool(WHOLE_NUMBER.fullmatch(label)) for label in each.labels} for each in both]
@@ -237,7 +221,7 @@ def compare(submission: Submission, answers: Answers) -> Result:
 
 
 def in_order(labels: set[str]) -> list[str]:
-    """Labels in their order: as numbers if all of them are, else as texts."""
+    """Labels sorted: as numbers if all are whole numbers, else as texts."""
     if all(map(WHOLE_NUMBER.fullmatch, labels)):
         return sorted(labels, key=int)
     return sorted(labels)

@@ -1,4 +1,4 @@
-"""`pipeline score [SUBMISSION] --answers FILE`: how well a submission does by answers that are known."""
+"""`pipeline score [SUBMISSION] --answers FILE`: the accuracy of a submission, by known answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def score(
     from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
-    from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_two_files
+    from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_different_files
 
     project = place.load()
     if submission:
@@ -59,7 +59,7 @@ def score(
     answers_path = find_file(answers, place.base) if answers else find_answers(find_current(project, "ingest"))
     if not answers:
         notify("no --answers are named: these are the bundled sample's own")
-    require_two_files(path, name, answers_path)
+    require_different_files(path, name, answers_path)
     target = require_csv(project, output, place.base, [path, answers_path]) if output else None
     given = read_submission(path, shown)
     right = read_answers(answers_path, given)
@@ -77,7 +77,7 @@ def score(
             rows=result.n_rows,
             how=f"answers {readable(answers) if answers else 'of the bundled sample'}",
         )
-    finally:  # also where it cannot be kept
+    finally:  # print the result even if it cannot be recorded
         if as_json:
             about = {"submission": name, "digest": file.digest, "run": run}
             print_json(about | result_data(result, right, answers or str(answers_path)))
@@ -86,7 +86,7 @@ def score(
 
 
 def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
-    """What came out, as --json prints it; ``answers`` is the name of their file."""
+    """The result as --json prints it; ``answers`` is the name of their file."""
     from dataclasses import asdict
 
     from pipeline.visible import readable
@@ -132,7 +132,7 @@ def print_result(result: Result, answers: Answers, name: str, output: str | None
 
 
 def print_confusion(result: Result) -> None:
-    """Print a line for each label and a column for each predicted one; of many classes the most frequent confusions."""
+    """Print the confusion matrix; of many classes only the most frequent confusions."""
     from pipeline.terminal.output import print_table
     from stages.evaluate.report.confusion import frequent_confusions
 

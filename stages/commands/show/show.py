@@ -71,8 +71,8 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
         )
         return
     draw([image, *copies])
-    environment = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
-    output.echo(", ".join([*filter(None, environment), *([] if found.label is None else [f"label {found.label}"])]))
+    described = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
+    output.echo(", ".join([*filter(None, described), *([] if found.label is None else [f"label {found.label}"])]))
     if predicted:
         verdict = "" if found.label is None else "right, " if predicted[0][0] == found.label else "wrong, "
         shown = "   ".join(f"{label} {percent(p)}" for label, p in predicted[:RANKED])

@@ -1,4 +1,4 @@
-"""The submission as it may be sent: up to date, intact, of this test set, and honest."""
+"""Check that the submission may be sent: up to date, intact, for this test set, and not trained on test images."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A copy of the submission that passed all checks: nobody can change it any more.
+    """A copy of the submission that passed all checks. A later run cannot change it.
 
     Its name holds the digest of its bytes, so that Kaggle's list says which submission a score belongs to. ``origin``
     is where the data came from, and ``is_counted`` says whether the ids are 1, 2, 3 and so on.
@@ -94,11 +94,11 @@ def check(project: Project, folder: Path) -> Checked:
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
-            hint=f"{command_for_this_one(project, submit)}pipeline run all makes it anew",
+            hint=f"{hint_to_send_it_anyway(project, submit)}pipeline run all makes it anew",
         )
     ingest = require_current(project, "ingest")
     source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
-    require_honest(source)
+    require_uploadable(source)
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
     path.write_bytes(data)
@@ -121,24 +121,18 @@ def check(project: Project, folder: Path) -> Checked:
     )
 
 
-def command_for_this_one(project: Project, submit: Current) -> str:
-    """The command that sends a submission that other settings made, ``; `` behind it; an empty text if none does."""
+def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
+    """The beginning of a hint: the command that sends this submission though it is not up to date; or an empty text."""
     run = identify(project.store, ARTIFACT, submit.folder / FILE).run
     try:
         is_sent = run is not None and is_kept_by_settings(project, MAKER)
-    except PipelineError:  # the reason that is shown says why this cannot be told
+    except PipelineError:  # the error that is raised anyway has the reason
         return ""
     return f"pipeline upload -m MESSAGE --like {run.id} sends this one; " if run and is_sent else ""
 
 
-def require_honest(source: DataSource) -> None:
-    """The data is the person's own, and its test images were not trained on.
-
-    Raises
-    ------
-    StageError
-        It is the bundled sample, or the training set holds Kaggle's test images.
-    """
+def require_uploadable(source: DataSource) -> None:
+    """Raise StageError for the bundled sample, and if the training set holds Kaggle's test images."""
     if source.is_sample:
         raise StageError(
             "this is the submission of the bundled sample, which no competition is about",
@@ -161,13 +155,7 @@ def ids_of_test_set(ingest: Current, first_id: int | None) -> list[str]:
 
 
 def require_ids(ids: list[str], expected: list[str]) -> None:
-    """The submission's ids are those of the test set, in its order.
-
-    Raises
-    ------
-    StageError
-        They are not.
-    """
+    """Raise StageError unless the submission's ids are those of the test set, in its order."""
     if ids == expected:
         return
     what = f"it has {counted(len(ids), 'row')}, and the test set has {len(expected):,}"
@@ -185,7 +173,7 @@ def require_ids(ids: list[str], expected: list[str]) -> None:
 def find_validation(project: Project, submit: Current) -> Validation | None:
     """The accuracy of the network that made the submission, None if evaluate has not measured it.
 
-    Of an ensemble with folds it is that of all members together, if there are validation rows.
+    With folds it is the accuracy of the whole ensemble, if there are validation rows.
     """
     evaluate = find_current(project, "evaluate")
     if evaluate is None or evaluate.receipt.work.inputs.get(MODEL) != submit.receipt.work.inputs.get(MODEL):

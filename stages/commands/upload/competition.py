@@ -1,4 +1,4 @@
-"""Which competition at Kaggle a submission is for, where the person does not name it: the data says."""
+"""The Kaggle competition that a submission is for, found from the data unless --competition names it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stages.shared.messages import counted
 
 DIGIT_RECOGNIZER = "digit-recognizer"
 TEST_ROWS = 28_000  # of Digit Recognizer, with ids from 1
-SECOND_COPY = re.compile(r" ?\(\d+\)$")  # as browsers call what was downloaded again
+SECOND_COPY = re.compile(r" ?\(\d+\)$")  # how browsers name a second download
 NAME_IT = "--competition NAME says which competition it is for"
 
 
@@ -38,14 +38,8 @@ def competition_of(checked: Checked) -> str:
     return name
 
 
-def require_its_test_set(competition: str, checked: Checked) -> None:
-    """A submission for Digit Recognizer has a row for each of its test images.
-
-    Raises
-    ------
-    StageError
-        It has others.
-    """
+def require_matching_test_set(competition: str, checked: Checked) -> None:
+    """Raise StageError if a submission for Digit Recognizer does not have a row for each of its test images."""
     if competition != DIGIT_RECOGNIZER or (checked.n_rows == TEST_ROWS and checked.is_counted):
         return
     has = counted(checked.n_rows, "row") if checked.n_rows != TEST_ROWS else "ids that do not count from 1"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, PipelineError, StageError
-from stages.commands.kaggle_program import SITE, Answer, call, refusal, require_competition, what_it_said
+from stages.commands.kaggle_program import SITE, Answer, call, last_lines, refusal, require_competition
 
-# What is printed once Kaggle has a file: by Kaggle itself, and by its program since 2.0. Exit code 0 alone says little.
+# Printed once Kaggle has the file: by Kaggle itself, and by its program since 2.0. Exit code 0 does not prove it.
 SENT = re.compile(r"(?i)successfully submitted|submitted successfully|submission ref\b")
 UPLOAD_SECONDS, LIST_SECONDS = 300.0, 60.0  # that Kaggle's program may take
 
@@ -42,7 +42,7 @@ class Destination:
         if not SENT.search(answer.said):
             raise StageError(
                 "it cannot be told whether Kaggle has the submission: its program ended without saying so",
-                where=what_it_said(answer.said),
+                where=last_lines(answer.said),
                 hint=hint,
             )
 
@@ -56,18 +56,12 @@ class Destination:
 
 
 def how_sent(competition: str) -> str:
-    """By what a score of this competition is known in the log of scores."""
+    """How the log of scores records the way in which a score of this competition was obtained."""
     return f"kaggle {competition}"
 
 
-def require_words(competition: str | None, message: str) -> None:
-    """``competition``, if it is given, may be one's name, and Kaggle's program takes ``message`` for a message.
-
-    Raises
-    ------
-    ConfigError
-        They are not.
-    """
+def require_valid_options(competition: str | None, message: str) -> None:
+    """Raise ConfigError if ``competition`` cannot be a name, or Kaggle's program would misread ``message``."""
     if competition is not None:
         require_competition(competition)
     if not message.strip():

@@ -37,7 +37,7 @@ class Outcome:
 
 
 class UnknownFormatError(Exception):
-    """The list is written otherwise than it ever was."""
+    """The list has a format that is not known here."""
 
 
 def wait_for_score(
@@ -49,8 +49,8 @@ def wait_for_score(
 ) -> Outcome:
     """Look for the score of the file called ``name``, after each of some delays in seconds, until Kaggle has it.
 
-    ``look`` asks for the list, and ``refused`` says what an answer means that has none. Never raises for what Kaggle
-    does: by then the submission is sent.
+    ``look`` asks for the list, and ``refused`` makes an error of an answer without a list. No failure at Kaggle is
+    raised: the submission has already been sent.
     """
     problem = "Kaggle has not scored it yet"
     for delay in delays:
@@ -103,7 +103,7 @@ def find_listed(text: str, name: str) -> Listed | None:
 
 
 def _number(text: str) -> float | None:
-    """Return the number that a cell holds, None if it is empty; raises UnknownFormatError if it is none."""
+    """The number in a cell, None if it is empty; UnknownFormatError if it is no number."""
     if text.casefold() in {"", "none", "null", "nan"}:
         return None
     try:

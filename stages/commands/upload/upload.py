@@ -55,11 +55,11 @@ def upload(
     from pipeline.terminal import output
     from stages.commands.kaggle_program import find_program
     from stages.commands.upload.checked import ARTIFACT, checked_copy
-    from stages.commands.upload.competition import competition_of, require_its_test_set
-    from stages.commands.upload.destination import Destination, how_sent, require_words
+    from stages.commands.upload.competition import competition_of, require_matching_test_set
+    from stages.commands.upload.destination import Destination, how_sent, require_valid_options
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 
-    require_words(competition, message)
+    require_valid_options(competition, message)
     project, again = place.load(), "the same command without --force" if force else "the same command"
     with checked_copy(project) as checked:
         name = competition or competition_of(checked)
@@ -67,7 +67,7 @@ def upload(
         earlier = [] if force else scores_by(project.store, checked.file, how)
         require_no_score(earlier)
         if not earlier and not competition and not force:
-            require_its_test_set(name, checked)
+            require_matching_test_set(name, checked)
         there = Destination(name, find_program(f"upload artifacts/{ARTIFACT} in a browser"))
         if not earlier:
             output.notify(*preview(checked, there, message))
@@ -94,13 +94,7 @@ def upload(
 
 
 def require_no_score(earlier: Sequence[Score]) -> None:
-    """The last time that the same bytes were sent, they got no public score yet.
-
-    Raises
-    ------
-    StageError
-        They have one, and would only get it again.
-    """
+    """Raise StageError if the same bytes were sent before and already have a public score."""
     from pipeline.errors import StageError
 
     if earlier and earlier[-1].value is not None:
@@ -140,7 +134,7 @@ def has_terminal() -> bool:
 
 
 def look_for_score(there: Destination, name: str, *, at_once: bool, wait: bool) -> Outcome:
-    """Look for the public score of the file called ``name``: ``at_once``, and again and again if one may ``wait``.
+    """Look for the public score of the file called ``name``: ``at_once``, and then repeatedly if ``wait`` is set.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a person sees of an upload: before it what will be sent, and after it the public score."""
+"""What an upload prints: before it what will be sent, and after it the public score."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def preview(checked: Checked, there: Destination, message: str) -> list[str]:
 
 
 def tell_outcome(outcome: Outcome, there: Destination, validation: Validation | None, again: str) -> None:
-    """Print the public score and where it lies; or tell why there is none, where to look, and what looks ``again``."""
+    """Print the public score and its place in the interval; or why there is none, and what looks for it ``again``."""
     if outcome.score is None:
         if outcome.problem:
             output.notify(f"warning: {outcome.problem}")
@@ -46,7 +46,7 @@ def tell_outcome(outcome: Outcome, there: Destination, validation: Validation | 
 def upload_data(
     checked: Checked, there: Destination, outcome: Outcome, message: str, *, is_sent: bool
 ) -> dict[str, Any]:
-    """What became of it, as --json prints it."""
+    """The upload as --json prints it."""
     run, validation = checked.file.run, checked.validation
     return {
         "competition": there.name,

@@ -1,4 +1,4 @@
-"""Calibration: whether the network's confidence is its accuracy."""
+"""Calibration: whether the network's confidence equals its accuracy."""
 
 from __future__ import annotations
 

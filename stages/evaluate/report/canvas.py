@@ -1,4 +1,4 @@
-"""What the page's script must know to run the networks, and to make an image of a drawing."""
+"""The data with which the page's script runs the networks and makes an image of a drawing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in th
 TABLE = re.compile(r"^const (?:layers|deskews) = \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)  # in network.js
 NAME = re.compile(r"^  (\w+)[:(]", re.MULTILINE)  # a function in a table
 
-# What the script's function for a layer needs of it: the names of attributes. The function has the name of the class.
+# The attributes of a layer that the script's function for it uses. The function has the name of the layer's class.
 ATTRIBUTES: Mapping[type[Any], tuple[str, ...]] = {
     Dense: ("W", "b"),
     Convolution: ("W", "b", "grid"),
@@ -40,7 +40,7 @@ ATTRIBUTES: Mapping[type[Any], tuple[str, ...]] = {
 def unknown_parts(networks: Sequence[Network], script: str) -> list[str]:
     """The layers and the deskewing of ``networks`` that the canvas does not know, sorted.
 
-    For a layer there must be an entry in ``ATTRIBUTES``, and for both a function in the ``script``, network.js.
+    A layer needs an entry in ``ATTRIBUTES``. Layers and deskewing need a function in ``script``, network.js.
     """
     functions = {name for table in TABLE.findall(script) for name in NAME.findall(table)}
     layers = {type(layer) for network in networks for layer in network.layers()}
@@ -63,8 +63,8 @@ def attributes_of(layer: Layer) -> dict[str, Any]:
 def layers_of(network: Network) -> tuple[list[dict[str, Any]], Floats]:
     """The layers from the input to the logits as the script takes them, and their arrays one after the other.
 
-    ``kind`` names the script's function, and ``arrays`` are the layer's arrays in their order: each one's name, and how
-    many values it has. The other attributes stand beside them.
+    ``kind`` names the script's function. ``arrays`` lists the layer's arrays in order, by name and number of values.
+    The other attributes of a layer are keys beside these two.
     """
     layers, values = [], []
     for layer in network.layers():
@@ -81,7 +81,7 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
     """The networks and the framing of the images, as plain data for the script.
 
     Every network's ``weights`` are its layers' arrays, one after the other, as base64 of ``precision``. The result is
-    None where they need more than ``largest`` bytes, or are too large as numbers for this precision.
+    None if they need more than ``largest`` bytes, or a weight is too large for this precision.
     """
     if sum(len(each.parameters) for each in findings.networks) * precision.itemsize * 4 / 3 > largest:
         return None

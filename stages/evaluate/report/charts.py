@@ -146,7 +146,7 @@ def _percent(axis: Any) -> None:
 
 
 def _our_style(salt: str) -> Any:
-    """Matplotlib's default style with our rules; no matplotlibrc matters, and the salt makes ids repeatable."""
+    """Matplotlib's default style with our rules. A matplotlibrc is ignored, and the salt makes ids repeatable."""
     return style.context(["default", RULES | {"svg.hashsalt": salt}])
 
 

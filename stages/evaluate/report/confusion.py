@@ -1,4 +1,4 @@
-"""The confusion matrix as tables; and its most frequent confusions, where there are too many classes for a table."""
+"""The confusion matrix as tables; or its most frequent confusions, if there are too many classes for a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Confusion:
 
 
 def frequent_confusions(confusion: NDArray[np.int64], most: int) -> list[Confusion]:
-    """The ``most`` frequent confusions of the matrix (n_classes, n_classes); equally frequent ones in its order."""
+    """The ``most`` frequent confusions of the matrix (n_classes, n_classes); ties in the order of the matrix."""
     wrong = np.stack(np.nonzero(confusion), axis=1)  # (n_pairs, 2)
     wrong = wrong[wrong[:, 0] != wrong[:, 1]]
     counts = confusion[wrong[:, 0], wrong[:, 1]]

@@ -1,4 +1,4 @@
-"""What the report is made from, as one value, and which of its rows are shown."""
+"""What the report is made from, and which rows it shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Findings:
     Attributes
     ----------
     metrics : evaluate/metrics.json
-    confusion : how often each actual class (line) was taken for each class (column): (n_classes, n_classes)
+    confusion : how often each actual class (line) was predicted as each class (column): (n_classes, n_classes)
     history : the columns of train/history.parquet, averaged over the networks
     kept_epochs : of each network, the number of the epoch whose weights were kept
     networks : what was evaluated: one network, or the members of an ensemble, whose probabilities are averaged
@@ -81,16 +81,16 @@ class Findings:
 
     @property
     def kept_epoch(self) -> int | None:
-        """The epoch that was chosen; None if none was, or if every member has its own."""
+        """The epoch that was chosen as the best; None if the last one was kept, or if there are several networks."""
         return None if self.metrics.is_unbiased or len(self.kept_epochs) > 1 else self.kept_epochs[0]
 
 
 def worst_mistakes(P: NDArray[np.float32], actual: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of the wrong predictions, the most confident first; equally confident ones by row number."""
+    """The positions of the wrong predictions, the most confident first; ties by row number."""
     wrong = np.flatnonzero(P.argmax(axis=1) != actual)
     return wrong[np.lexsort((rows[wrong], -P[wrong].max(axis=1)))]
 
 
-def least_sure(P: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of all rows, the least confident first; equally confident ones by row number."""
+def least_confident(P: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The positions of all rows, the least confident first; ties by row number."""
     return np.lexsort((rows, P.max(axis=1)))

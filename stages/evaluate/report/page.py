@@ -42,8 +42,8 @@ FILTERS = {
 def render(findings: Findings) -> str:
     """The whole page; the same findings give the same text.
 
-    It holds the network in full precision, in half precision, or not at all: the first with which the page has at
-    most ``LARGEST_PAGE`` bytes.
+    The network is in it in full precision, else in half precision, else not at all, so that the page has at most
+    ``LARGEST_PAGE`` bytes.
     """
     environment, loader = templates()
     style, *scripts = (
@@ -75,7 +75,7 @@ def render(findings: Findings) -> str:
 
 @cache
 def templates() -> tuple[jinja2.Environment, jinja2.PackageLoader]:
-    """The templates, each compiled once in a process, and again if its file has changed; and what loads them."""
+    """The templates, each compiled once in a process, and again if its file has changed; and their loader."""
     loader = jinja2.PackageLoader("stages.evaluate.report")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True

@@ -1,4 +1,4 @@
-"""What each section of the page shows: one function a section, which makes what the section's template uses."""
+"""The values that the templates show: one function for each section."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from stages.evaluate.report.calibration import N_BINS, calibration_error, reliability
 from stages.evaluate.report.charts import learning_curves, reliability_chart
 from stages.evaluate.report.confusion import confusion_tables, frequent_confusions, hardest_classes
-from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
+from stages.evaluate.report.findings import Findings, least_confident, worst_mistakes
 from stages.evaluate.report.png import displayed_size, grey_picture
 from stages.evaluate.report.receipts import SHOWN_DIGITS, settings_of
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
@@ -23,7 +23,7 @@ from stages.mlp import Augmentation, warped_copies
 NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign, and around the x of 5 x 5
 DIGITS = {str(digit) for digit in range(10)}
 MOST_CLASSES = 50  # in a table or with a bar; a larger table is hard to read, and grows with their square
-FEW_BARS = 10  # if there are more classes than that
+FEW_BARS = 10  # of the canvas, if there are more than MOST_CLASSES classes
 CANVAS_SIDE = 280  # the longer side, in CSS pixels
 WARPED_IMAGES, COPIES = 6, 7
 
@@ -50,20 +50,20 @@ def titles(findings: Findings) -> dict[str, str]:
     """The heading of each section by its anchor, in the order of the page."""
     return {
         "draw": "Draw a digit" if set(findings.labels) <= DIGITS else "Draw an image",
-        "learning": "How it learned",
+        "learning": "Learning curves",
         "confusion": "Confusion matrix",
-        "classes": "Class by class",
-        **({"members": "Network by network"} if findings.metrics.members else {}),
+        "classes": "Metrics by class",
+        **({"members": "Metrics by network"} if findings.metrics.members else {}),
         **({"disagreements": "Where the networks disagree"} if findings.disagreements else {}),
         "mistakes": "The worst mistakes",
         "suspects": "Labels that may be wrong",
         "unsure": "The least confident predictions",
-        "calibration": "Is it right as often as it is sure?",
+        "calibration": "Calibration",
         "weights": "Weights of the first layer",
         "warps": "Warped training images",
         "data": "The data",
         "settings": "Settings",
-        "provenance": "Where it comes from",
+        "provenance": "Provenance",
     }
 
 
@@ -128,7 +128,7 @@ def examples(findings: Findings) -> dict[str, Any]:
         ],
         "n_suspects": len(suspects.positions),
         "n_probably_wrong": int(suspects.are_confident.sum()),
-        "unsure": gallery(findings, least_sure(findings.P, findings.rows)[:n]),
+        "unsure": gallery(findings, least_confident(findings.P, findings.rows)[:n]),
     }
 
 
@@ -165,7 +165,7 @@ def calibration(findings: Findings) -> dict[str, Any]:
 
 
 def first_layer(findings: Findings) -> dict[str, Any]:
-    """What the first layer has learned, and what it was shown."""
+    """The weights of the first layer, and warped training images."""
     networks, images = findings.networks, findings.images
     return {
         "weights": weight_pictures(networks[0], images.height, images.width, findings.labels),
@@ -221,4 +221,4 @@ def provenance(findings: Findings) -> dict[str, Any]:
     """The settings of every stage, and the receipts."""
     receipts = findings.receipts
     settings = [(each.work.stage, each.work.parameters) for each in receipts] + [("evaluate", findings.parameters)]
-    return {"settings": settings, "receipts": receipts} | {"shown_digits": SHOWN_DIGITS}
+    return {"settings": settings, "receipts": receipts, "shown_digits": SHOWN_DIGITS}

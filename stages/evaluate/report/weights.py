@@ -1,4 +1,4 @@
-"""The weights of the first layer as pictures, each in the shape of what its unit or filter looks at."""
+"""The weights of the first layer as pictures, each in the shape of the receptive field of its unit or filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_UNITS = 64
 
 
 def strongest_units(network: Network, most: int = MOST_UNITS) -> NDArray[np.int64]:
-    """The first layer's units with the longest weight vectors, the longest first; if they are the classes, in order."""
+    """The first layer's units with the largest weight norms, the largest first; or the classes, if it is the last."""
     W = network.weights["W1"]  # (n_inputs, n_units)
     if network.architecture.n_layers == 1:
         return np.arange(W.shape[1])[:most]
@@ -25,7 +25,7 @@ def strongest_units(network: Network, most: int = MOST_UNITS) -> NDArray[np.int6
 def weight_pictures(network: Network, height: int, width: int, labels: Sequence[str]) -> list[dict[str, Any]]:
     """The pictures of the strongest units, for images of ``height`` x ``width``."""
     classes = labels[1:] if len(labels) == 2 else labels  # with two classes there is one output, for the second
-    shape = looked_at(network, height, width)
+    shape = receptive_field(network, height, width)
     shown_height, shown_width = displayed_size(*shape)
     unit_name = "filter" if network.architecture.filters else "unit"
     found = []
@@ -54,14 +54,14 @@ def caption_of_weights(networks: Sequence[Network], height: int, width: int) -> 
     order = ", the strongest first" if n_shown == n_units else f"; these are the {n_shown} strongest"
     if not network.architecture.filters:
         return f"Each picture is the weights of one of the {n_units:,} units in the first layer{whose}{order}."
-    rows, columns = looked_at(network, height, width)
+    rows, columns = receptive_field(network, height, width)
     return (
         f"Each picture is one of the {n_units:,} filters in the first convolution{whose}{order}. "
         f"A filter is {rows} x {columns} weights, which move over the whole image."
     )
 
 
-def looked_at(network: Network, height: int, width: int) -> tuple[int, int]:
-    """Height and width of what a unit of the first layer looks at: the image, or the part under a kernel."""
+def receptive_field(network: Network, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the receptive field of the first layer's units: the image, or the part under a kernel."""
     blocks = network.architecture.blocks
     return (blocks[0].grid.kernel, blocks[0].grid.kernel) if blocks else (height, width)

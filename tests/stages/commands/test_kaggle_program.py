@@ -9,7 +9,7 @@ import pytest
 from made_kaggle import Kaggle, answer
 
 from pipeline.errors import ConfigError, StageError
-from stages.commands.kaggle_program import Answer, call, find_program, refusal, what_it_said, without_secrets
+from stages.commands.kaggle_program import Answer, call, find_program, last_lines, refusal, without_secrets
 
 # The real ones, of versions 1.6 to 2.2, shortened.
 NO_NETWORK = """\
@@ -116,11 +116,11 @@ def test_the_values_of_kaggles_variables_are_hidden(monkeypatch: pytest.MonkeyPa
 
 def test_progress_bars_are_not_shown() -> None:
     said = "  0%|          | 0.00/208k [00:00<?, ?B/s]\r100%|██████████| 208k/208k [00:00<00:00, 9.44MB/s]\nToo many"
-    assert what_it_said(said) == ("what it said:", "Too many")
+    assert last_lines(said) == ("what it said:", "Too many")
 
 
 def test_what_it_said_is_bounded() -> None:
-    shown = what_it_said("\n".join(f"{number} {'x' * 10_000}" for number in range(1000)))
+    shown = last_lines("\n".join(f"{number} {'x' * 10_000}" for number in range(1000)))
     assert len(shown) == 4
     assert max(map(len, shown)) < 250
     assert shown[-1].startswith("999 ")

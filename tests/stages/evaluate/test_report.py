@@ -24,7 +24,7 @@ from stages.evaluate.checks import check_report
 from stages.evaluate.report import page as module
 from stages.evaluate.report.calibration import calibration_error, reliability
 from stages.evaluate.report.confusion import Confusion, confusion_tables, frequent_confusions
-from stages.evaluate.report.findings import Findings, least_sure, worst_mistakes
+from stages.evaluate.report.findings import Findings, least_confident, worst_mistakes
 from stages.evaluate.report.page import render
 from stages.evaluate.report.png import grey_picture, weight_picture
 from stages.evaluate.report.sections import COPIES, warp_pictures
@@ -215,7 +215,7 @@ def test_the_header_says_whether_the_accuracy_is_unbiased() -> None:
     biased, unbiased = render(make_findings(is_unbiased=False)), render(make_findings(is_unbiased=True))
     assert "The best epoch was chosen on these rows" in biased
     assert "so the accuracy is unbiased" not in biased
-    assert "These rows did not choose the epoch either, so the accuracy is unbiased." in unbiased
+    assert "The last epoch was kept, not the best one on these rows, so the accuracy is unbiased." in unbiased
     assert "chosen on these rows" not in unbiased
 
 
@@ -241,7 +241,7 @@ def test_mistakes_and_unsure_rows_are_ordered_by_confidence_then_by_row() -> Non
     P = np.array([[0.6, 0.4], [0.9, 0.1], [0.4, 0.6], [0.3, 0.7]])
     rows = np.array([8, 7, 6, 5])
     assert worst_mistakes(P, np.array([1, 1, 0, 1]), rows).tolist() == [1, 2, 0]
-    assert least_sure(P, rows).tolist() == [2, 0, 3, 1]
+    assert least_confident(P, rows).tolist() == [2, 0, 3, 1]
 
 
 def test_confusions_are_counts_and_percents_of_each_line_shaded_by_weight() -> None:

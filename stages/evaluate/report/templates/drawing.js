@@ -66,7 +66,7 @@ function look() {
   show(image, image && predict(image.map(asInput)));
 }
 
-// Every class has a bar, in their order; if there are more classes than bars, only the most probable ones have.
+// The bars show the classes in their order; or the most probable ones, if there are more classes than bars.
 function show(image, P) {
   const picture = new ImageData(model.width, model.height);
   picture.data.forEach((_, i) => {

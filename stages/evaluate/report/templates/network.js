@@ -1,7 +1,7 @@
 // The network's forward pass for one image, as stages/mlp does it in NumPy. Every array is flat.
 "use strict";
 
-// A function of each value for itself.
+// The layer that applies a function to every value.
 const each = (f) => (X) => X.map((x) => f(x));
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -43,7 +43,7 @@ const layers = {
     });
   },
 
-  // Of each window of the feature maps the largest value, or the mean.
+  // The largest value, or the mean, of each window of the feature maps.
   MaxPooling: (X, layer) => pooled(X, layer, (values) => Math.max(...values)),
   AveragePooling: (X, layer) => pooled(X, layer, mean),
 
@@ -60,12 +60,12 @@ const layers = {
   Dropout: (X) => X,
 };
 
-// Where a row holds a value of its feature maps.
+// The index in a row of a value of its feature maps.
 function place({height, width}, channel, y, x) {
   return (channel * height + y) * width + x;
 }
 
-// What a function makes of every window; windows at the lower and the right edge may be smaller.
+// The summary of every window; windows at the lower and the right edge may be smaller.
 function pooled(X, {maps, window}, summary) {
   const out = {height: Math.ceil(maps.height / window), width: Math.ceil(maps.width / window)};
   const Y = new Float64Array(maps.channels * out.height * out.width);

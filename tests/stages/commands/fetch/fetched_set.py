@@ -20,11 +20,11 @@ def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> 
     """Take the progress and show nothing."""
 
 
-def fetched(work: Path, *mirrors: Mirror | str, waiting: float = 10.0, **others: Any) -> competition_files.Fetched:
+def fetched(work: Path, *mirrors: Mirror | str, timeout: float = 10.0, **others: Any) -> competition_files.Fetched:
     """Fetch the made set from these mirrors, in this order."""
     urls = [mirror if isinstance(mirror, str) else mirror.url for mirror in mirrors]
     others.setdefault("progress", silent)
-    return fetch_data_set(make_set(FILES, *urls), work / "data", waiting=waiting, **others)
+    return fetch_data_set(make_set(FILES, *urls), work / "data", timeout=timeout, **others)
 
 
 def names(folder: Path) -> list[str]:

@@ -107,7 +107,7 @@ def rest_asked_for(mirror: Mirror) -> int:
 @pytest.mark.parametrize("cut", [ways.half, ways.stalled], ids=["cut off", "stalled"])
 def test_what_is_cut_off_goes_on_where_it_was(mirror: Mirror, work: Path, cut: Way) -> None:
     mirror.ask(cut, ways.well)
-    fetched(work, mirror, waiting=0.3)
+    fetched(work, mirror, timeout=0.3)
     assert names(work) == PUT
     assert mirror.ranges()[0] == ""
     assert SIZE // 2 - 1000 <= rest_asked_for(mirror) <= SIZE // 2
@@ -134,7 +134,7 @@ def test_what_is_always_cut_off_is_told_and_what_has_arrived_is_kept(
 ) -> None:
     mirror.ask(fault)
     with pytest.raises(StageError) as caught:
-        fetched(work, mirror, waiting=0.2)
+        fetched(work, mirror, timeout=0.2)
     assert told in caught.value.places[0]
     assert "what has arrived is kept" in caught.value.hint
     assert names(work) == []
@@ -147,7 +147,7 @@ def test_what_is_always_cut_off_is_told_and_what_has_arrived_is_kept(
 def test_a_mirror_that_never_answers_is_given_up(mirror: Mirror, work: Path) -> None:
     mirror.ask(ways.silent)
     with pytest.raises(StageError, match=r"nothing came for 0\.1 s, after 0 bytes"):
-        fetched(work, mirror, waiting=0.1)
+        fetched(work, mirror, timeout=0.1)
 
 
 @pytest.mark.parametrize("left", [b"another file", b"x" * SIZE, b"x" * (SIZE + 9)], ids=["short", "full", "long"])

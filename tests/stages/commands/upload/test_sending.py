@@ -17,7 +17,7 @@ from pipeline.fingerprint.files import file_digest
 from pipeline.history.scores import KnownFile
 from stages.commands.upload import upload
 from stages.commands.upload.checked import Checked, Validation
-from stages.commands.upload.competition import competition_of, require_its_test_set
+from stages.commands.upload.competition import competition_of, require_matching_test_set
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
@@ -148,11 +148,11 @@ def test_a_public_set_is_no_competition(name: str) -> None:
 
 
 def test_digit_recognizers_test_set_is_known_by_its_rows_and_ids() -> None:
-    require_its_test_set("digit-recognizer", made_from("data/train.csv"))
-    require_its_test_set("another", made_from("data/train.csv", 5))
+    require_matching_test_set("digit-recognizer", made_from("data/train.csv"))
+    require_matching_test_set("another", made_from("data/train.csv", 5))
     for wrong in (made_from("", 27_999), made_from("", is_counted=False)):
         with pytest.raises(StageError, match="is not for digit-recognizer"):
-            require_its_test_set("digit-recognizer", wrong)
+            require_matching_test_set("digit-recognizer", wrong)
 
 
 def made_from(origin: str, n_rows: int = 28_000, *, is_counted: bool = True) -> Checked:
