@@ -28,4 +28,7 @@ class Layer(Protocol):
         """
 
     def predict(self, X: Floats) -> Floats:
-        """Y for any number of rows, in prediction: nothing is kept. All but the first layer may overwrite ``X``."""
+        """Y for any number of rows, in prediction: nothing is kept. It may be ``X``, overwritten, or a view of it.
+
+        Only the first layer with weights, and what stands before it, leave ``X`` as it is: it is the caller's.
+        """
