@@ -1,4 +1,4 @@
-"""The program: ``pipeline``, and ``python -m pipeline``, which is the same."""
+"""The program ``pipeline``; ``python -m pipeline`` starts it too."""
 
 import os
 import sys
@@ -6,40 +6,40 @@ import sys
 
 def main() -> None:
     """Run the command that the command line names, and end the process with its exit code."""
-    leave_relative_folders()
+    drop_relative_folders()
     import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Until a command deals with Ctrl-C, it ends this process without a word: no traceback of a half-done import.
+        # Until a command handles Ctrl-C, it ends this process silently: no traceback from the middle of an import.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from pipeline.cli import main as commands
 
     commands(prog_name="pipeline")
 
 
-def leave_relative_folders() -> None:
-    """Run nothing of the folder where one stands: no module, here and in all processes that are started; no program.
+def drop_relative_folders() -> None:
+    """Import no module and start no program from the current folder, here and in the processes that are started.
 
-    Python puts that folder first on the path for ``python -m``, and wherever ``PYTHONPATH`` has an empty or relative
-    part: a file json.py or click.py there would be run. The folder of this package stays, wherever one stands. In the
-    same way programs are looked for in ``PATH``, as by matplotlib ``fc-list`` and by the library of Python ``uname``.
+    ``python -m`` puts the current folder first on the module path, and so does an empty or relative part of
+    ``PYTHONPATH``: a file json.py or click.py there would be run. The folder of this package stays on the path. An
+    empty or relative part of ``PATH`` does the same for programs: matplotlib starts ``fc-list``, Python ``uname``.
     """
-    home = _whole(f"{__file__}/../..")
-    if sys.path and not sys.flags.safe_path and _whole(sys.path[0]) != home:
+    home = _real_path(f"{__file__}/../..")
+    if sys.path and not sys.flags.safe_path and _real_path(sys.path[0]) != home:
         del sys.path[0]
     if variable := os.environ.get("PYTHONPATH"):
         parts = variable.split(os.pathsep)
-        kept = [part for part in parts if os.path.isabs(part) or _whole(part) == home]  # noqa: PTH117 - pathlib is not imported yet
-        left = {_whole(part) for part in parts} - {_whole(part) for part in kept}
-        sys.path[:] = [folder for folder in sys.path if _whole(folder) not in left]
+        kept = [part for part in parts if os.path.isabs(part) or _real_path(part) == home]  # noqa: PTH117 - pathlib is not imported yet
+        left = {_real_path(part) for part in parts} - {_real_path(part) for part in kept}
+        sys.path[:] = [folder for folder in sys.path if _real_path(folder) not in left]
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)
     if variable := os.environ.get("PATH"):
         programs = filter(os.path.isabs, variable.split(os.pathsep))
         os.environ["PATH"] = os.pathsep.join(programs) or os.defpath  # an empty one would be the current folder
 
 
-def _whole(folder: str) -> str:
-    """The whole path of a folder, links followed; unchanged if one stands in a folder that has been removed."""
+def _real_path(folder: str) -> str:
+    """Return the real path of a folder, or the path itself if the current folder has been removed."""
     try:
         return os.path.realpath(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""Another program as a child of this process, which ends when this one does, however it ends."""
+"""Run a program as a child process, which is killed when this process ends, in whatever way."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-PR_SET_PDEATHSIG = 1  # what the kernel sends when the parent is gone; see prctl(2)
+PR_SET_PDEATHSIG = 1  # sets the signal that the kernel sends when the parent has ended; see prctl(2)
 
 
 def run_child(command: Sequence[str], *, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, with nothing on standard input, and return what it printed and how it ended.
 
-    Raises OSError if it cannot be run, and subprocess.TimeoutExpired, once it is stopped, if it takes longer than so
-    many ``seconds``.
+    Raises OSError if it cannot be run. It is stopped after ``seconds``, and subprocess.TimeoutExpired is raised.
     """
     return subprocess.run(  # noqa: S603 - no shell; the callers' programs are known
         command,
@@ -26,14 +25,14 @@ def run_child(command: Sequence[str], *, seconds: float | None = None) -> subpro
         errors="replace",
         check=False,
         timeout=seconds,
-        preexec_fn=_ending_with(os.getpid()) if sys.platform == "linux" else None,
+        preexec_fn=_kill_with_parent(os.getpid()) if sys.platform == "linux" else None,
     )
 
 
-def _ending_with(parent: int) -> Callable[[], None]:
-    """Return what a child of ``parent`` does before it becomes another program: ask to be killed when that ends.
+def _kill_with_parent(parent: int) -> Callable[[], None]:
+    """Return a function that the child calls: it asks the kernel to kill the child when ``parent`` ends.
 
-    It runs between fork and exec, where no lock may be waited for: what it calls is looked up here, before.
+    It runs between fork and exec, where no lock may be taken. So the C function is looked up here, before the fork.
     """
     ask = ctypes.CDLL(None).prctl
 

@@ -27,7 +27,7 @@ FULL = {
 }
 NO_MORE_FILES = ("too many files are open at once", "ulimit -n shows the limit: raise it")
 NO_MORE_MEMORY = ("memory ran out", MORE_MEMORY)
-# Limits of the process or the machine. They have nothing to do with the file that was asked for when one was reached.
+# Limits of the process or the machine: the file that such an error names is not its cause.
 LIMITS = {errno.ENOMEM: NO_MORE_MEMORY, errno.EMFILE: NO_MORE_FILES, errno.ENFILE: NO_MORE_FILES}
 
 
@@ -55,7 +55,7 @@ class PipelineError(Exception):
         return "\n    ".join(self.places)
 
     def lines(self) -> list[str]:
-        """Return what is shown, a line each; a line break within one is part of a name from outside."""
+        """Return the lines to show. A line break within a line is part of a name from outside."""
         first, *others = self.places
         cause = self.__cause__
         limit = LIMITS.get(cause.errno or 0) if isinstance(cause, OSError) else None
@@ -107,12 +107,12 @@ def pip_install(*packages: str) -> str:
 
 
 def not_as_written(stage: str) -> str:
-    """Return the hint where a stage reads back other results than it wrote."""
+    """Return the hint for a stage that reads back other results than it wrote."""
     return f"run it again; if that fails too, the disk loses data or the code of {stage} is wrong"
 
 
 def disk_full(error: OSError) -> tuple[str, str] | None:
-    """Return what to tell, and a hint, if a file could not be written since there is no more room; None if not so."""
+    """Return a message and a hint if a file could not be written because there is no room; None for other errors."""
     return FULL.get(error.errno or 0)
 
 
@@ -122,7 +122,7 @@ def lacks_threads(error: BaseException) -> bool:
 
 
 def shortage(error: BaseException) -> PipelineError | None:
-    """Return what to tell if an error, or one that led to it, comes from too little memory, or too few processes."""
+    """Return the error to show if an error or its cause is a lack of memory, open files, threads or processes."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -141,7 +141,7 @@ def shortage(error: BaseException) -> PipelineError | None:
 
 
 def no_thread() -> PipelineError | None:
-    """Return what to tell if no further thread can be started: OpenBLAS then sends this process what Ctrl-C does."""
+    """Return the error to show if no thread can be started. OpenBLAS then sends this process SIGINT, as Ctrl-C does."""
     from threading import Thread
 
     try:
@@ -152,7 +152,7 @@ def no_thread() -> PipelineError | None:
 
 
 def refused_by_system(error: Exception) -> PipelineError | None:
-    """Return what to tell if the system refuses to work on a file, as one behind a link that cannot be followed."""
+    """Return the error to show if the system refuses a file, for example one behind a link that leads nowhere."""
     if not isinstance(error, OSError) or not error.filename or not error.strerror:
         return None
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
@@ -163,9 +163,9 @@ def refused_by_system(error: Exception) -> PipelineError | None:
 
 
 def failure(doer: str, error: Exception, room: Callable[[], str] = lambda: "") -> PipelineError:
-    """Return what to tell if ``doer``, a stage or a job of it, ended with an error of whatever kind.
+    """Return the error to show if ``doer``, a stage or one of its jobs, failed with any ``error``.
 
-    ``room`` is asked on a full disk: it names the folder that the doer writes into, and how much room is there.
+    On a full disk ``room`` is called: it returns the folder that the doer writes into, and how much room is there.
     """
     if short := shortage(error):
         return StageError(f"{doer} failed: {short.what}", hint=short.hint)
@@ -206,9 +206,9 @@ def plain_reason(reason: str) -> str:
 
 
 def close_matches(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.5) -> list[str]:
-    """Return the known words that are most like a mistyped one; ``cutoff`` says how like, from 0 to 1.
+    """Return the known words that are most similar to a mistyped one; ``cutoff`` is the least similarity, from 0 to 1.
 
-    A word that differs in its capital letters only is the one that is meant.
+    A word that differs only in capital letters is the only match.
     """
     from difflib import get_close_matches
 

@@ -17,8 +17,8 @@ import msgspec
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of every stage's settings: strict, immutable, and refusing unknown keys.
 
-    A module of settings does without ``from __future__ import annotations``: each type would be kept as text, and be
-    compiled again by every command.
+    A module of settings must not use ``from __future__ import annotations``: it keeps each type as a text, which every
+    command would compile again.
 
     ``renamed`` maps a setting's earlier name to the present one, for the hint.
     """
@@ -30,7 +30,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ChoicesOf:
     """An annotation of a setting: its value is a name in a table elsewhere, ``module:TABLE``.
 
-    ``Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]``. The table is a ``dict`` written out
+    ``Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]``. The table is a ``dict`` literal
     with texts as keys, or a tuple of texts. Its names are read from its source when they are needed; the
     module is not imported.
     """

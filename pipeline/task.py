@@ -26,8 +26,8 @@ class Progress(Protocol):
 class Source:
     """A raw file from outside, or a member of an archive. It is never written to.
 
-    ``identity`` is the ``file_identity`` of the file that the engine has fingerprinted, None where it has not yet. A
-    stage compares it with that of the file that it has opened: it may be another one by then, under the same name.
+    ``identity`` is the ``file_identity`` of the file that the engine has fingerprinted, None before that. A stage
+    compares it with that of the file that it opens: another file may have the name by then.
     """
 
     name: str

@@ -14,7 +14,7 @@ def readable(text: str) -> str:
 
 
 def readable_json(document: str) -> str:
-    """Return a document of JSON whose texts are readable; one with a surrogate in it is none that others read."""
+    """Return a JSON document with its surrogates escaped: other programs refuse a document that has some."""
     return SURROGATES.sub(lambda found: _escaped(found[0]).replace("\\", "\\\\"), document)
 
 

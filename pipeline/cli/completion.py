@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @add_completion_class
 class InBash(BashComplete):
-    """Bash's words end at ``=`` too: ``train.activation=re`` are three, and what is offered takes the last one's place.
+    """Bash splits words at ``=`` too: ``train.activation=re`` is three words, and a completion replaces the last one.
 
-    Behind an ``=`` that is offered stands no space, since a value follows.
+    A completion that ends in ``=`` gets no space, since a value follows.
     """
 
-    _typed = ""  # what stands before the last of bash's words, and is part of the same word here
+    _typed = ""  # the part of our word that bash has split off: all before its last word
     source_template = BashComplete.source_template.replace(
         "COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"
     )
@@ -60,7 +60,7 @@ def complete_stages(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def complete_artifacts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
-    """Offer the artifacts, and the stages, which stand for all that they make."""
+    """Offer the artifacts, and the stages: a stage means all of its artifacts."""
     from stages import STAGES
 
     paths = [artifact.path for stage in STAGES for artifact in stage.outputs]
@@ -77,7 +77,7 @@ def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
-    """Offer ``STAGE.KEY=``, and behind it the values of a setting that is a choice; a sweep takes several of them."""
+    """Offer ``STAGE.KEY=``, and after it the values of a setting that is a choice; a sweep takes several."""
     from stages import STAGES
 
     name, equals, value = incomplete.partition("=")
@@ -96,7 +96,7 @@ def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: 
 
 
 def _choices(stages: Iterable[Stage], name: str) -> list[str]:
-    """Return what a setting may be if it is one of a few words, or true or false; else nothing."""
+    """Return the possible values of a setting that is a choice or a boolean; none for any other setting."""
     from pipeline.config.choices import choices, setting_type
 
     stage_name, _, key = name.partition(".")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 import click
 
 from pipeline.cli.options import debug_option, folder_option, has_debug
-from pipeline.cli.usage import is_to_run, told_as_ours
+from pipeline.cli.usage import click_errors_as_ours, is_to_run
 from pipeline.errors import (
     SHOW_WHERE,
     ConfigError,
@@ -38,8 +38,8 @@ COMMANDS = {
     "diff": "pipeline.cli.history_commands:diff",
     "sweep": "pipeline.cli.sweep:sweep",
 }
-# The commands that need little memory, or tell themselves what they need, as a run does once it has work.
-READ_NO_ARRAYS = frozenset(COMMANDS) - {"verify"}
+# Commands that need little memory, or check the limit themselves, as a run does once it has work.
+NO_MEMORY_WARNING = frozenset(COMMANDS) - {"verify"}
 
 
 class Commands(click.Group):
@@ -77,13 +77,13 @@ class Commands(click.Group):
                 sys.exit(error.exit_code)
             except BrokenPipeError:
                 sys.exit(ExitCode.FAILED)
-            except MemoryError:  # there was none left to tell of the first one
+            except MemoryError:  # no memory was left to report the first one
                 os.write(2, b"error: memory ran out\n")
                 _exit_at_once(ExitCode.FAILED, is_program=is_program)
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         try:
-            with told_as_ours(words=args):
+            with click_errors_as_ours(words=args):
                 return super().make_context(info_name, args, *more, **extra)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -92,7 +92,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         is_unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
-        if is_unknown and not ctx.resilient_parsing:  # a shell that completes asks about half a word too
+        if is_unknown and not ctx.resilient_parsing:  # completion asks about half-typed words too
             known = nearest(args[0], self.list_commands(ctx), "commands")
             if args[0] in {"help", "version"}:
                 known = f"did you mean {shortened(shlex.join([ctx.command_path, *args[1:], f'--{args[0]}']))}?"
@@ -105,7 +105,7 @@ class Commands(click.Group):
         from pipeline.execution.signals import uninterrupted
 
         try:
-            with told_as_ours(ctx):
+            with click_errors_as_ours(ctx):
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -139,7 +139,7 @@ class Commands(click.Group):
 
 
 def _exit_at_once(code: int, *, is_program: bool) -> NoReturn:
-    """End this process: a library that got no memory may crash as it is put away, and hide the exit code."""
+    """End this process without clean-up: a library that got no memory may crash there, and change the exit code."""
     if is_program:
         sys.stdout.flush()
         os._exit(code)
@@ -162,12 +162,12 @@ def main(ctx: click.Context) -> None:
     os.environ.update(MPLBACKEND="svg", MATPLOTLIBRC=os.devnull)
     # Processes that are started from here must not import modules from the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"
-    if ctx.invoked_subcommand not in READ_NO_ARRAYS:
-        _tell_of_little_memory()
+    if ctx.invoked_subcommand not in NO_MEMORY_WARNING:
+        _warn_of_little_memory()
 
 
-def _tell_of_little_memory() -> None:
-    """Tell of a limit of memory under which a library may end this process before an error can be shown."""
+def _warn_of_little_memory() -> None:
+    """Warn if the memory limit is so low that a library may end this process before an error can be shown."""
     from pipeline.execution.memory_limit import memory_notices
     from pipeline.terminal.output import notify_banner
 

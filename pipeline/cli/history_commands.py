@@ -50,7 +50,7 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ExplainOptions:
-    """Whether the metric's movement is explained, with how many seeds, or only what that costs."""
+    """Whether to explain the metric's movement, with how many seeds, and whether to count the runs only."""
 
     explain: bool
     seeds: int | None

@@ -64,7 +64,7 @@ def has_debug(ctx: click.Context) -> bool:
 
 
 class Folder(click.Path):
-    """A folder that is there. Click's own message puts a replacement for each byte of a name that is not UTF-8."""
+    """An existing folder. Click's own message would replace each byte of a name that is not UTF-8."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
@@ -106,7 +106,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def project_options(command: F) -> F:
-    """Add what every command takes, -C and --debug, and hand over the ``place`` that it works in."""
+    """Add -C and --debug, which every command takes, and pass the project that they name as ``place``."""
 
     @wraps(command)
     def placed(**values: Any) -> Any:

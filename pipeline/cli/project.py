@@ -1,4 +1,4 @@
-"""Which folder is the project, and what lies there brought together."""
+"""Find the project's folder, and load its settings and its artifacts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ProjectOptions:
     ----------
     folder : the project's, which holds artifacts/
     base : the folder to which paths on the command line are relative
-    like : the settings of the run that --like names; a run that is logged meanwhile does not change what -1 means
+    like : the settings of the run that --like names, read once: a run that is logged later does not change -1
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class ProjectOptions:
 def load_project(
     folder: Path, preset: str | None = None, sets: tuple[str, ...] = (), like: EarlierSettings | None = None
 ) -> Project:
-    """Bring the stages, the settings and the artifacts of a folder together; raises ConfigError."""
+    """Load the stages, the settings and the artifacts of a folder; raises ConfigError."""
     from pipeline.config import load_config
     from pipeline.fingerprint.parse_cache import ParseCache
     from pipeline.planning.project import PARSE_CACHE, Project
@@ -61,11 +61,11 @@ def load_project(
 
     config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ, like=like)
     store = Store(folder / ARTIFACTS)
-    return Project(folder, STAGES, config, store, ParseCache(store.recall(PARSE_CACHE)))
+    return Project(folder, STAGES, config, store, ParseCache(store.read_cache(PARSE_CACHE)))
 
 
 def settings_of_run(artifacts: Path, number: str) -> EarlierSettings:
-    """Look the settings of an earlier run up in the log; raises ConfigError if there is no such run."""
+    """Read the settings of an earlier run from the log; raises ConfigError if there is no such run."""
     from pipeline.config import EarlierSettings
     from pipeline.logs.run_log import find_run, read_runs
 
@@ -85,7 +85,7 @@ def locate(given: Path | None) -> tuple[Path, Path]:
     try:
         standing = Path.cwd()
         found = find_project(standing)
-    except OSError:  # this folder has been removed, or one above may not be looked into
+    except OSError:  # this folder has been removed, or a folder above it may not be read
         return here, here
     if found == standing:
         return here, here

@@ -1,4 +1,4 @@
-"""The commands that show a project as it stands: `status`, `dag` and `config`."""
+"""The commands that show the present state of a project: `status`, `dag` and `config`."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     sweeps/; the artifacts stay as they are. The same sweep again runs only what is missing.
     """  # noqa: D301 - click takes the character itself: the next lines stay as they are
     from pipeline.config import takes_fractions
-    from pipeline.sweep.files import own_folder, require_new, write_files
+    from pipeline.sweep.files import require_new, sweep_folder, write_files
     from pipeline.sweep.results import best_of
     from pipeline.sweep.run_sweep import find_done, run_sweep
     from pipeline.sweep.search_space import combine, parse_choice, parse_random
@@ -139,7 +139,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
         done = find_done(project, planned)
         print_json(trials_data(planned, done)) if output.as_json else print_trials(planned, done)
         return
-    own_folder(place.folder, planned)  # refuses a link that stands there before anything runs
+    sweep_folder(place.folder, planned)  # refuses a link in its place before anything runs
     screen = SweepTerminal(quiet=output.is_quiet)
     try:
         results = run_sweep(project, planned, screen, wait=not output.no_wait)

@@ -1,4 +1,4 @@
-"""Wrong words of the command line, which click finds, told as every other error is."""
+"""Click's errors about the command line, turned into errors of this program."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import click
 
 from pipeline.errors import ConfigError, close_matches, first_few, shortened
 
-NEAR = 0.75  # how like an option's name a word is that is meant for it
+NEAR = 0.75  # from 0 to 1: how similar to an option's name a word must be to count as a mistyped one
 NEGATIVE = re.compile(r"-\d+")
-KINDS = {  # how click names the kinds of numbers, and how we do
+KINDS = {  # click's words for kinds of numbers, and ours
     "is not a valid integer range": "is not a whole number",
     "is not a valid integer": "is not a whole number",
     "is not a valid float": "is not a number",
 }
-UNREADABLE = "is not readable"  # what click says of a file or a folder that is there
+UNREADABLE = "is not readable"  # click's words for a path that exists and may not be read
 
 
 class TakesNegativeNumbers(click.Command):
-    """A command whose arguments may be ``-1``. Click would pass over all unknown options then; here they are told."""
+    """A command whose arguments may be ``-1``. Click then ignores unknown options, so they are refused here."""
 
     ignore_unknown_options = True
 
@@ -36,12 +36,12 @@ class TakesNegativeNumbers(click.Command):
 
 
 @contextmanager
-def told_as_ours(ctx: click.Context | None = None, words: Sequence[str] = ()) -> Iterator[None]:
+def click_errors_as_ours(ctx: click.Context | None = None, words: Sequence[str] = ()) -> Iterator[None]:
     """Raise click's errors as ConfigError with a hint.
 
-    ``ctx`` is that of the group whose command is read, ``words`` are those of the whole line where the group is read.
+    ``ctx`` is the group's context while a command is parsed; ``words`` is the command line while the group is parsed.
     """
-    words = tuple(ctx.args if ctx else words)  # click empties them
+    words = tuple(ctx.args if ctx else words)  # click empties the list
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:  # it shows the help
@@ -62,7 +62,7 @@ def _unreadable(error: click.BadParameter) -> ConfigError:
 
 
 def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[str]) -> str:
-    """Name the nearest option, what an option means, or how the command is written, and where its help is."""
+    """Name the nearest option, what an option means, or the command's syntax; then where its help is."""
     if error.ctx is None:
         name = group.invoked_subcommand if group else None
         return f"see pipeline {name} --help" if name else "see pipeline --help"
@@ -98,7 +98,7 @@ def is_to_run(word: str) -> bool:
 
 
 def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
-    """Name what an unknown option is meant for: a stage, a setting, the program, a near option; or list the options."""
+    """Say what an unknown option may be meant for: a stage, a setting, another option; or list the options."""
     from stages import STAGES
 
     params, name = {param.name: param for param in ctx.command.params}, option.lstrip("-")
@@ -120,7 +120,7 @@ def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:
-    """Return the value that was written behind an option; an empty text if none was."""
+    """Return the value that was written after an option; an empty text if none was."""
     for word, after in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name == option and (value if equals else after and not after.startswith("--")):

@@ -1,7 +1,7 @@
-"""What a setting may be, read from its type: the names that it chooses from, and its bounds.
+"""The possible values of a setting, read from its type: the names that it chooses from, and its bounds.
 
-Names that stand in a table elsewhere are read from the table's source. Nothing is imported for it, so that
-looking at a setting of the network costs no NumPy.
+Names in a table of another module are read from that module's source. The module is not imported, so that looking at a
+setting of the network does not load NumPy.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "`true` 
 
 
 def setting_type(model: type[msgspec.Struct], key: str) -> Any:
-    """Return the type of a setting with all that it is annotated with."""
+    """Return the type of a setting with its annotations."""
     return _setting_types(model)[key]
 
 
 @cache
 def _setting_types(model: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the types of all settings: working them out costs more than all else that is done with a setting."""
+    """Return the types of all settings. They are cached, because resolving them is slow."""
     return get_type_hints(model, include_extras=True)
 
 
@@ -53,7 +53,7 @@ def allowed(kind: Any) -> str:
 
 
 def is_text(kind: Any) -> bool:
-    """Whether a setting of this type is a text, or a text or none, and never a number."""
+    """Whether every value of this type is a text or None."""
     if get_origin(kind) is Annotated:
         return is_text(get_args(kind)[0])
     if get_origin(kind) in {Union, UnionType}:
@@ -69,7 +69,7 @@ def may_be_text(kind: Any) -> bool:
 
 
 def item_type(kind: Any) -> Any:
-    """Return the type of each item of a list of any length; None if a setting of this type is no such list."""
+    """Return the type of a list's items; None if the type is not a list of any length."""
     if get_origin(kind) is Annotated:
         return item_type(get_args(kind)[0])
     if get_origin(kind) in {Union, UnionType}:
@@ -78,9 +78,9 @@ def item_type(kind: Any) -> Any:
 
 
 def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | None:
-    """Return the first text in ``value`` that its type's table lacks, and the names there; None if it lacks none.
+    """Return the first text in ``value`` that is not in its type's table, and the table's names; None if all are.
 
-    ``value`` is of type ``kind`` already. Names that a ``Literal`` lists have been checked with the type.
+    ``value`` already has the type ``kind``, so the names of a ``Literal`` have been checked.
     """
     if isinstance(value, msgspec.Struct):
         given = [(field, getattr(value, field.name)) for field in msgspec.structs.fields(value)]
@@ -94,7 +94,7 @@ def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | No
 
 
 def table_names(reference: str) -> tuple[str, ...]:
-    """Return the names in ``module:TABLE``, a ``dict`` written out with texts as keys, or a tuple of texts.
+    """Return the names in ``module:TABLE``, a ``dict`` literal with texts as keys, or a tuple of texts.
 
     Raises TypeError for another kind of table: that is a mistake in the code of the setting.
     """
@@ -112,7 +112,7 @@ def table_names(reference: str) -> tuple[str, ...]:
 
 
 def _source_of(module: str) -> Path:
-    """Return the file of a module; finding it imports nothing, not even the packages that it lies in."""
+    """Return the file of a module, without importing it or its packages."""
     package, *rest = module.split(".")
     spec = find_spec(package)
     places = spec.submodule_search_locations if spec else None
@@ -122,7 +122,7 @@ def _source_of(module: str) -> Path:
 
 
 def _parts(kind: Any) -> Iterator[Any]:
-    """Yield a type and all that it is made of: what an annotation annotates, a union's members, a list's items."""
+    """Yield a type and the types in it: the annotated type, a union's members, the type of a list's items."""
     yield kind
     if get_origin(kind) is Annotated:
         yield from _parts(get_args(kind)[0])
@@ -140,7 +140,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _bounds(note: object) -> str:
-    """Say between which bounds a number lies; nothing for other notes."""
+    """Write the bounds of a number in words; an empty text for any other annotation."""
     if not isinstance(note, msgspec.Meta):
         return ""
     bounds = {"at least": note.ge, "more than": note.gt, "at most": note.le, "less than": note.lt}

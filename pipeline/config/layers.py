@@ -19,7 +19,7 @@ from pipeline.stage import Stage
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
 BY_SET = "--set"  # the origin of what the command line sets
-NEAR_MISS = 0.85  # how like a setting's name a variable's is that is meant for it
+NEAR_MISS = 0.85  # from 0 to 1: how similar to a setting's name a variable must be to count as a mistyped one
 Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -32,7 +32,7 @@ class Setting:
     value: Any
     origin: str
     written: str | None = None  # the value as a person wrote it, in the environment or after --set
-    document: str = ""  # the file's text, if it stands in a file
+    document: str = ""  # the text of the file that it comes from, if it does
 
     @property
     def name(self) -> str:
@@ -102,7 +102,7 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
 
 
 def from_preset(presets: Presets, name: str | None, place: str) -> list[Setting]:
-    """Return the settings of a preset that is chosen at ``place``, none without a name.
+    """Return the settings of a preset, none without a name; ``place`` says where it was chosen.
 
     Raises ConfigError if there is no such preset.
     """
@@ -115,7 +115,7 @@ def from_preset(presets: Presets, name: str | None, place: str) -> list[Setting]
 
 
 def from_names(values: Mapping[str, Any], origin: str, stages: Sequence[Stage]) -> Iterator[Setting]:
-    """Yield settings that are known by their full names; raises ConfigError if there is one no more."""
+    """Yield settings that are given by their full names; raises ConfigError for one that no longer exists."""
     for name, value in values.items():
         try:
             stage, key = find_setting(stages, name)
@@ -174,7 +174,7 @@ def parse_set(text: str, stages: Sequence[Stage]) -> Setting:
 
 
 def _value(written: str, name: str, origin: str) -> Any:
-    """Parse a value as TOML, or else as a plain text; raises ConfigError for one that is not read."""
+    """Parse a value as TOML, or else as a plain text; raises ConfigError for one beyond the bounds of ``read_toml``."""
     try:
         return parse_value(written)
     except TomlError as error:

@@ -1,4 +1,4 @@
-"""The names of settings: which there are, what they mean, and which one a mistyped name is nearest to."""
+"""The names of settings, what they mean, and the nearest one to a mistyped name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
 
 
 def nearest_setting(key: str, stage: Stage) -> str:
-    """Name the settings that are meant by an earlier name, a mistyped key or its initials (``lr``), or else a few."""
+    """Return the hint for an unknown key: it may be an earlier name, mistyped, or initials (``lr``)."""
     keys = stage.parameters.__struct_fields__
     if key in stage.parameters.renamed:
         return f"it is called '{stage.parameters.renamed[key]}' now"

@@ -1,7 +1,7 @@
-"""TOML from outside, read within bounds.
+"""Read TOML from outside, within bounds.
 
-The bounds are there because Python's reader takes a time that grows with the square of a dotted key's parts, and fails
-in deep brackets and on numbers of thousands of digits.
+Without bounds, the time of Python's reader grows with the square of a dotted key's parts. It fails in deep brackets and
+on numbers of thousands of digits.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from pipeline.write_toml import LARGEST
 MOST_BYTES = 1 << 20  # of a file or a value
 SIMPLER = "write a number, a text, or a list of them"  # the hint for a value that is refused
 DEEPEST = 10  # brackets in brackets, or parts of a dotted key; the log of runs holds no more
-MOST_BITS = 10_000  # of a number: Python writes none of more than 4,300 digits
+MOST_BITS = 10_000  # of a number: Python writes no more than 4,300 digits
 NO_UNICODE = "is not written in UTF-8"
 ENDLESS_NUMBER = "it holds a number of thousands of digits"
-NO_KEYS = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
+QUOTED_OR_COMMENT = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*+"|\'[^\'\n]*+\'|#[^\n]*+')
 
 
 class TomlError(ValueError):
-    """A text that is no TOML, or more than is read."""
+    """A text that is not TOML, or exceeds the bounds."""
 
 
 def read_text(path: Path) -> str:
-    """Read a small file of text in UTF-8. Raises OSError, and TomlError if it is anything but a small file."""
+    """Read a small text file in UTF-8. Raises OSError, and TomlError if it is anything else."""
     if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait for ever, and a device may have no end
         raise TomlError("it is no file" if not path.is_dir() else "it is a folder")
     with path.open("rb") as file:
@@ -61,7 +61,7 @@ def parse_document(text: str) -> dict[str, Any]:
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with texts in place of dates and times: no setting is one, and quotes can be left out.
+    """Turn dates and times into texts: no setting is a date, and a text may be written without quotes.
 
     Raises TomlError for a hexadecimal, octal or binary number that cannot be written as a decimal one.
     """
@@ -79,7 +79,7 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def line_of(document: str, name: str) -> int | None:
-    """Return the line, from 1, where a key or table (``train.epochs``) begins; None if no line by itself tells."""
+    """Return the line, from 1, where a key or table (``train.epochs``) begins; None if no single line has it."""
     table = ""
     for number, line in enumerate(map(str.strip, document.split("\n")), 1):
         header, _, after = line.lstrip("[").partition("]")
@@ -96,7 +96,7 @@ def line_of(document: str, name: str) -> int | None:
 def parse_value(text: str) -> Any:
     """Parse a TOML value; ``none`` is None, and what is not TOML is a text, so that quotes can be left out.
 
-    Raises TomlError for what is more than is read.
+    Raises TomlError for a value that exceeds the bounds.
     """
     if text.strip() == "none":
         return None
@@ -109,8 +109,8 @@ def parse_value(text: str) -> Any:
     return parsed["value"] if parsed.keys() == {"value"} else text.strip()
 
 
-def unfit(value: Any) -> str:
-    """Say what makes a plain value unfit to be a setting, as words behind "it"; nothing if it is fit."""
+def setting_problem(value: Any) -> str:
+    """Say what is wrong with a plain value as a setting, as words after "it"; an empty text if nothing is."""
     left = [(value, 0)]
     while left:
         each, depth = left.pop()
@@ -138,12 +138,12 @@ def _plain_key(written: str) -> str:
 
 def _longest_key(text: str) -> int:
     """Count the parts of the longest dotted key."""
-    without_texts = NO_KEYS.sub("x", text).replace(" ", "").replace("\t", "")
+    without_texts = QUOTED_OR_COMMENT.sub("x", text).replace(" ", "").replace("\t", "")
     return 1 + max(part.count(".") for part in re.split(r"[^\w.+-]", without_texts))
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text from the environment or the command line was UTF-8: other bytes stand in it as surrogates."""
+    """Whether a text from the environment or the command line was UTF-8: Python reads other bytes as surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,7 +2,7 @@
 
 defaults < preset < pipeline.toml < environment (PIPELINE_TRAIN_EPOCHS=5) < --set train.epochs=5
 
-With --like RUN, the settings of an earlier run take the place of all layers but the last.
+With --like RUN, the settings of an earlier run replace all layers but the last.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.config.layers import (
     read_file,
 )
 from pipeline.config.names import describe, nearest_setting
-from pipeline.config.read_toml import NO_UNICODE, TomlError, parse_value, unfit
+from pipeline.config.read_toml import NO_UNICODE, TomlError, parse_value, setting_problem
 from pipeline.config.toml_hints import LEAVE_OUT, with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
 from pipeline.stage import Parameters, Stage
@@ -71,10 +71,10 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class EarlierSettings:
-    """The settings of an earlier run, which is called ``origin``: ``run 3``.
+    """The settings of an earlier run; ``origin`` is its name: ``run 3``.
 
-    ``changed`` holds what neither the defaults nor the ``preset`` gave, ``parameters`` all settings, by full name, of
-    the stages that it finished, except those that are in no key.
+    ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. ``parameters`` holds all settings
+    of the stages that it finished, except those in ``not_in_key``. Both are by full name.
     """
 
     origin: str
@@ -95,7 +95,7 @@ def load_config(
 ) -> Config:
     """Resolve all layers for a working folder; raises ConfigError, which names key, origin and nearest key.
 
-    ``like`` stands for the preset, the file and the environment, so that its run is done again wherever it is asked.
+    ``like`` replaces the preset, the file and the environment: its run can be repeated, whatever these are now.
     """
     if like is not None:
         if preset is not None:
@@ -119,7 +119,7 @@ def load_config(
 def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettings, sets: Sequence[Setting]) -> Config:
     """Resolve the settings of an earlier run, with ``sets`` on top.
 
-    A default, or the preset, may have been another one then. So the run's own parameters win over what these are now.
+    Defaults and the preset may have changed since that run. So the run's own parameters win over them.
     """
     layers = [*from_preset(presets, like.preset, like.origin), *from_names(like.changed, like.origin, stages)]
     config = _resolve(stages, layers, like.preset)
@@ -158,7 +158,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     """Check types, bounds and names strictly: "5" is not 5, and True is not 1."""
     given = {key: replace(item, value=_as_text(item, stage)) for key, item in given.items()}
     for item in given.values():
-        if problem := unfit(item.value):
+        if problem := setting_problem(item.value):
             rename = "rename a file or folder whose name is not; " if problem == NO_UNICODE else ""
             raise ConfigError(f"{item.name} {problem}", where=item.place, hint=rename + _advice(stage, item.key))
     try:
@@ -192,10 +192,10 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
 
 
 def _as_text(setting: Setting, stage: Stage) -> Any:
-    """The value of a setting. If the setting can only be a text, what looks like a number is read as a text.
+    """Return the value of a setting. If it can only be a text, a number is read as a text.
 
-    A list of texts may be a single one without brackets; and on the command line, where a shell takes quotes away,
-    several without quotes.
+    A list of one text needs no brackets. On the command line, where the shell removes quotes, a list of several texts
+    needs no quotes.
     """
     kind, value = setting_type(stage.parameters, setting.key), setting.value
     item = item_type(kind)
@@ -211,7 +211,7 @@ def _as_text(setting: Setting, stage: Stage) -> Any:
 
 
 def _items(setting: Setting, item: Any) -> list[Any]:
-    """The items, of type ``item``, of a list that is not written as one of TOML: ``source``, ``[source, usage]``."""
+    """Return the items, of type ``item``, of a list without brackets or quotes: ``source``, ``[source, usage]``."""
     written = (setting.written or "").strip()
     if setting.written is None or (isinstance(setting.value, str) and setting.value != written):  # it has quotes
         return [setting.value]
@@ -220,7 +220,7 @@ def _items(setting: Setting, item: Any) -> list[Any]:
 
 
 def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequence[str]) -> ConfigError:
-    """Return the error for a text that is none of the ``names`` which a setting, or a part of it, chooses from."""
+    """Return the error for a text that is not among the ``names`` that a setting, or a part of it, chooses from."""
     close, unset = close_matches(unknown, names), f"{LEAVE_OUT}; " if unknown.lower() == "none" else ""
     return ConfigError(
         f"{setting.name} cannot be {shortened(toml_text(setting.value))}: there is no choice '{shortened(unknown)}'",
@@ -230,7 +230,7 @@ def _no_such_choice(stage: Stage, setting: Setting, unknown: str, names: Sequenc
 
 
 def _written_right(stage: Stage, setting: Setting) -> str:
-    """Return a hint that shows how the value is written right, if a way is known; else nothing."""
+    """Return a hint that shows the value written correctly; an empty text if no correct form is known."""
     if not isinstance(setting.value, str | int | float):
         return ""
     written = toml_text(setting.value).strip('"')
@@ -251,7 +251,7 @@ def _written_right(stage: Stage, setting: Setting) -> str:
 
 
 def _advice(stage: Stage, key: str) -> str:
-    """Say what a setting means, what it may be if that is a short list, and what it is when nobody sets it."""
+    """Say what a setting means, its choices if it has any, and its default."""
     names = choices(setting_type(stage.parameters, key))
     one_of = f" One of {', '.join(names)}." if names else ""
     default = toml_text(msgspec.to_builtins(getattr(stage.parameters(), key)))

@@ -1,4 +1,4 @@
-"""What puts the faults right that people make most often in pipeline.toml, and in a single value."""
+"""Hints for the most frequent mistakes in pipeline.toml, and in a single value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORDS = {
     **dict.fromkeys(("true", "yes", "on"), "true"),
     **dict.fromkeys(("false", "no", "off"), "false"),
     **dict.fromkeys(("none", "null", "nil"), "none"),
-}  # as other languages write what TOML writes otherwise
+}  # words of other languages -> TOML's
 UTF_8 = "save the file as UTF-8: editors ask for the encoding at Save as"
 
 
@@ -47,7 +47,7 @@ def toml_hint(document: str, reason: str) -> str:
 
 
 def comma_hint(key: str, value: str) -> str:
-    """Say how a fraction is written, or a list, where a value of numbers and commas is neither."""
+    """Say how a fraction or a list is written; ``value`` consists of numbers and commas, and is neither."""
     in_brackets, with_point = f"{key} = [{value}]", f"{key} = {with_decimal_point(value)}"
     if not DECIMAL_COMMA.fullmatch(value):
         return f"a list stands in brackets: {in_brackets}"
@@ -58,6 +58,6 @@ def comma_hint(key: str, value: str) -> str:
 
 
 def with_decimal_point(value: str) -> str:
-    """Write a number with a point that is written with a comma: ``0,001``; every other text stays as it is."""
+    """Replace the comma of a number (``0,001``) by a point; every other text stays as it is."""
     found = DECIMAL_COMMA.fullmatch(value.strip())
     return f"{found[1]}.{found[2]}" if found else value

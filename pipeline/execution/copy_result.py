@@ -29,9 +29,9 @@ class Copy:
 
 
 def plan_copy(project: Project, artifact: str, name: Path, base: Path, selection: Selection, *, option: str) -> Copy:
-    """Return the copy that the user asks for by ``option``; its ``name`` is seen from ``base``.
+    """Return the copy that the user asks for by ``option``; ``name`` is relative to ``base``.
 
-    Raises ConfigError, before anything runs, where no file may be written, or the selected stages do not make it.
+    Raises ConfigError if no file may be written there, or if no selected stage makes the artifact.
     """
     maker = maker_of(artifact)
     if maker not in selection.stages:

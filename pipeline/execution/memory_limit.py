@@ -13,8 +13,8 @@ from pipeline.errors import StageError
 class Limit:
     """How many bytes this process may have of one kind of memory: ``number`` in ``resource``, ``option`` of ``ulimit``.
 
-    With fewer than ``least`` bytes no run comes to its end. With fewer than ``enough`` a run may not, and with fewer
-    than ``enough_without_run`` a command that only reads results may not.
+    With fewer than ``least`` bytes no run finishes. With fewer than ``enough`` a run may fail, and with fewer than
+    ``enough_without_run`` a command that only reads results may fail.
     """
 
     number: int
@@ -24,8 +24,8 @@ class Limit:
     enough_without_run: int
 
 
-# With less than the least, 4 of 106 runs on the sample came to their end. Arrow, which gets no thread then, ended one
-# in four without an error of ours, and waited for ever in one.
+# Below ``least``, 4 of 106 runs on the sample finished. Arrow gets no thread then: it ended one run in four without an
+# error of ours, and one run waited for ever.
 LIMITS = (
     Limit(resource.RLIMIT_AS, "-v", 5 * 2**28, 3 * 2**30, 2**30),  # addresses: threads reserve more than they fill
     Limit(resource.RLIMIT_DATA, "-d", 450 * 2**20, 2**30, 2**27),
@@ -33,7 +33,7 @@ LIMITS = (
 
 
 def memory_notices(*, is_run: bool) -> list[str]:
-    """Say of each kind of memory that this process is allowed less than a run, or another command, needs.
+    """Return a notice for each limit of memory that is lower than a run, or another command, needs.
 
     A library that gets no memory may end the process by itself. No error of ours can be shown then.
     """

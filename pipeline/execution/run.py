@@ -30,7 +30,7 @@ from pipeline.task import Progress
 
 
 class Watcher(Protocol):
-    """Where a run reports how it goes: the terminal, or nothing."""
+    """What a run reports its progress to: the terminal, or nothing."""
 
     def log(self, text: str) -> None:
         """Show one line."""
@@ -60,9 +60,9 @@ class StageResult:
 class TrialOf:
     """What a run must know of the sweep that it belongs to.
 
-    ``number`` is the trial's number, or None for work that all trials share. ``is_expected`` says whether some work has
-    the code and the raw files with which the sweep began: this process has imported that code, and figures of other
-    files cannot be compared. ``seconds`` is the time that jobs for the trial took before it was run.
+    ``number`` is the trial's number, or None for work that all trials share. ``is_expected`` says whether work has the
+    code and the raw files with which the sweep began: this process has imported that code, and figures of other files
+    cannot be compared. ``seconds`` is the time that jobs for the trial took before it was run.
     """
 
     sweep: str
@@ -122,7 +122,7 @@ def run(
     store = project.store
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, notify=watcher.log):
-        store.sweep_up()
+        store.clean_up()
         snapshot = _look(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
@@ -158,10 +158,10 @@ def run(
 
 
 def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
-    """Take a snapshot, keep what was parsed for it, and check that a trial has the code and files of its sweep."""
+    """Take a snapshot, save the parse cache, and check that a trial has the code and files of its sweep."""
     snapshot = take_snapshot(project, selection)
-    if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.recall(PARSE_CACHE):
-        project.store.remember(PARSE_CACHE, kept)
+    if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.read_cache(PARSE_CACHE):
+        project.store.write_cache(PARSE_CACHE, kept)
     if trial:
         trial.require_expected(item.work for item in snapshot if item.stage.name in selection.stages)
     return snapshot
@@ -214,7 +214,7 @@ def _stage_run(project: Project, item: StageSnapshot, decisions: Mapping[str, De
 
 
 def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, Decision]) -> list[Receipt]:
-    """Return the receipts of the stages that read raw files: they know where the data lies now."""
+    """Return the receipts of the stages that read raw files: they say where the data lies now."""
     found = [decisions[stage.name].receipt for stage in project.stages if stage.sources and stage in stages]
     return [receipt for receipt in found if receipt is not None]
 

@@ -33,8 +33,7 @@ UNDECLARED = "let the stage's function write what its list of outputs names"
 class StageRun:
     """One stage to be run: its snapshot, its work with all inputs known, and the receipts it builds on.
 
-    ``origin`` and ``notice`` say where the raw data lies now. A ``forced`` stage makes everything anew, partial results
-    included.
+    ``origin`` and ``notice`` say where the raw data lies now. A ``forced`` stage uses no earlier partial results.
     """
 
     snapshot: StageSnapshot
@@ -70,11 +69,11 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
         _require_unchanged(project, run, _changed_work(project, run))  # it may have changed while earlier stages ran
         import_from_source(stage.function)
         try:
-            with _explained(stage, folder, store):
+            with _stage_errors(stage, folder, store):
                 outcome: Outcome = resolve(stage.function)(task)
                 outputs = _read_back(stage, folder)
         except BaseException:
-            with suppress(PipelineError):  # what went wrong first is what must be told
+            with suppress(PipelineError):  # the first error is the one to show
                 if _is_changed(project, run):  # then its checkpoints belong to other work
                     store.forget_scratch(stage.name, run.work.key)
             raise
@@ -95,7 +94,7 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     except BaseException as error:
         store.discard(folder)
         if isinstance(error, PipelineError):
-            with suppress(StoreError):  # what went wrong first is what must be told
+            with suppress(StoreError):  # the first error is the one to show
                 store.leave_report(stage.name, report)
         raise
     finally:
@@ -111,7 +110,7 @@ def _task(
     log: Callable[[str], None],
     partial_results: StagePartialResults,
 ) -> Task[Parameters]:
-    """Give a stage its files, in the folders where they lie and not behind links that may be switched."""
+    """Return a stage's task. Its inputs are in the real folders, because the links may be switched."""
     stage, store = run.stage, project.store
     folders = {name: store.folder(name).resolve() for name in run.upstream}
     return Task(
@@ -130,7 +129,7 @@ def _task(
 
 
 def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
-    """Check every file that a stage wrote, on the bytes on disk, and fingerprint it."""
+    """Read every file that a stage wrote back from disk; check it and fingerprint it."""
     written = {path.name for path in folder.iterdir()}
     needed = {artifact.file_name for artifact in stage.outputs if not artifact.optional}
     declared = {artifact.file_name for artifact in stage.outputs}
@@ -166,7 +165,7 @@ def _changed_work(project: Project, run: StageRun) -> list[Reason]:
 
 
 def _is_changed(project: Project, run: StageRun) -> bool:
-    """Whether raw files or code are not as they were planned with, or cannot be found any more."""
+    """Whether raw files or code have changed since the plan was made, or are gone."""
     try:
         return bool(_changed_work(project, run))
     except PipelineError:
@@ -174,7 +173,7 @@ def _is_changed(project: Project, run: StageRun) -> bool:
 
 
 def _with_identities(sources: Sources) -> Sources:
-    """Note which files these are, before they are hashed: a stage must read the very files that are hashed."""
+    """Note each file's identity before it is hashed: a stage must read the very file that is hashed."""
     return replace(
         sources,
         files=tuple(replace(source, identity=file_identity(source.path.stat())) for source in sources.files),
@@ -218,8 +217,8 @@ def _require_unchanged(project: Project, run: StageRun, reasons: list[Reason]) -
 
 
 @contextmanager
-def _explained(stage: Stage, folder: Path, store: Store) -> Iterator[None]:
-    """Turn whatever a stage's function may raise into one error that names the stage; it writes into a ``folder``."""
+def _stage_errors(stage: Stage, folder: Path, store: Store) -> Iterator[None]:
+    """Turn any error of a stage's function into one that names the stage; ``folder`` is where the stage writes."""
     try:
         yield
     except PipelineError:

@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP end a run in the same way: by an exception, so that nothing is left half done.
 
-It is KeyboardInterrupt, which is no Exception. So a stage or a library that catches every Exception does not
+It is KeyboardInterrupt, which is not a subclass of Exception. So ``except Exception`` in a stage or a library does not
 catch it.
 """
 
@@ -16,46 +16,46 @@ from math import inf
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SAME_WISH = 3.0  # seconds, within which a second signal asks for nothing new: the first is being dealt with
-AGAIN = 0.05  # seconds between attempts to raise what was lost
+SAME_REQUEST = 3.0  # seconds, within which a second signal asks for nothing new: the first is being dealt with
+RETRY_AFTER = 0.05  # seconds between attempts to raise what was lost
 
 
 class _Stop:
     """A handler that raises KeyboardInterrupt, once for signals in quick succession."""
 
     def __init__(self) -> None:
-        self._last = -SAME_WISH
+        self._last = -SAME_REQUEST
 
     def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         now = time.monotonic()
-        if now - self._last >= SAME_WISH:
+        if now - self._last >= SAME_REQUEST:
             self._last = now
             raise KeyboardInterrupt
 
-    def ask_again(self) -> None:
-        """See to it that KeyboardInterrupt is raised once more: it was where Python passes over every exception."""
-        self._last = inf  # not here, where it would be lost again: a thread may take long to start
+    def raise_again(self) -> None:
+        """Have KeyboardInterrupt raised again: it was raised where Python ignores every exception."""
+        self._last = inf  # nothing is raised until the thread has started: it would be lost again
         threading.Thread(target=self._ask, daemon=True).start()
-        self._last = -SAME_WISH
+        self._last = -SAME_REQUEST
 
     def _ask(self) -> None:
-        """Send the main thread signals until it deals with one: it may begin a long wait right after the first."""
+        """Send the main thread signals until it handles one: it may begin a long wait right after the first."""
         main = threading.main_thread().ident
         while True:
-            time.sleep(AGAIN)
+            time.sleep(RETRY_AFTER)
             if main is None or 0 <= self._last < inf or signal.getsignal(signal.SIGINT) is not self:
                 return
             signal.pthread_kill(main, signal.SIGINT)
 
 
 @contextmanager
-def _lost_ones_repeated(stop: _Stop) -> Iterator[None]:
-    """Repeat an interruption that came in a finaliser or a callback of the garbage collector, and is lost there."""
+def _lost_interrupts_repeated(stop: _Stop) -> Iterator[None]:
+    """Repeat a KeyboardInterrupt that is lost in a finaliser or in a callback of the garbage collector."""
     earlier = sys.unraisablehook
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
         if lost.exc_type is KeyboardInterrupt:
-            stop.ask_again()
+            stop.raise_again()
         else:
             earlier(lost)
 
@@ -70,8 +70,8 @@ def _lost_ones_repeated(stop: _Stop) -> Iterator[None]:
 def interruptible(*, for_good: bool = False) -> Iterator[None]:
     """Raise KeyboardInterrupt in the main thread on SIGINT, SIGTERM and SIGHUP while the block runs.
 
-    A SIGHUP that is ignored stays so: ``nohup`` asks for it. ``for_good`` says that this process ends with the block:
-    then all are ignored behind it, so that nothing disturbs Python as it shuts down.
+    SIGHUP stays ignored if it was: ``nohup`` does that. ``for_good`` means that this process ends after the block. All
+    three are ignored from then on, so that none interrupts Python while it shuts down.
     """
     is_set = isinstance(signal.getsignal(signal.SIGTERM), _Stop)
     if is_set or threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
@@ -81,7 +81,7 @@ def interruptible(*, for_good: bool = False) -> Iterator[None]:
     numbers = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
     earlier = {number: signal.signal(number, stop) for number in numbers}
     try:
-        with _lost_ones_repeated(stop):
+        with _lost_interrupts_repeated(stop):
             yield
     finally:
         for number, handler in earlier.items():
@@ -90,7 +90,7 @@ def interruptible(*, for_good: bool = False) -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore these signals while the block runs: it is short, and tells of an interruption."""
+    """Ignore these signals while the block runs: it is short, and reports an interruption."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -33,8 +33,8 @@ class Changes:
     Attributes
     ----------
     all : the changes, stage by stage
-    places : settings for the raw files of whichever run has its files still, where the two have others
-    gone : the runs whose raw files are no longer there, where the two have others
+    places : where the raw files lie of a run that still has them, as settings; empty if both runs read the same files
+    gone : the runs whose raw files are no longer there, if the two runs read different files
     """
 
     all: tuple[Change, ...]
@@ -45,8 +45,8 @@ class Changes:
 def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
     """Return what changes from the first run to the second.
 
-    Settings that say where raw files lie are one change, if other files lie there. It is left out if a run's files are
-    no longer there. Raises ConfigError if those of both are gone.
+    If the runs read different raw files, the settings that say where these lie are one change. It is left out if one
+    run's files are no longer there. Raises ConfigError if those of both are gone.
     """
     changes: list[Change] = []
     kept: dict[str, Any] = {}
@@ -99,14 +99,14 @@ def _has_its_files(project: Project, stage: Stage, run: Run) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The settings of a run, on which changes are made; ``places`` say where raw files lie that have moved since."""
+    """The settings of a run, before any change; ``places`` says where its raw files lie if they have moved since."""
 
     project: Project
     run: Run
     places: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, settings: Mapping[str, Any]) -> Config:
-        """Resolve the settings of the run with others in their place; raises ConfigError if they do not fit."""
+        """Resolve the run's settings, with ``settings`` in place of some; raises ConfigError if they do not fit."""
         run, stages = self.run, self.project.stages
         parameters = {**run.parameters, **self.places, **settings}
         changed = {name: value for name, value in run.changed.items() if name not in parameters}
@@ -114,7 +114,7 @@ class Base:
         return load_config(stages, {}, self.project.folder, environment={}, like=like)
 
     def settings(self, changes: Sequence[Change], made: Made, seed: str | None, offset: int) -> dict[str, Any]:
-        """Return every setting that changes, as it is when the changes of these numbers are ``made``.
+        """Return every setting that changes, with its value after the changes ``made``, given by their numbers.
 
         The ``offset`` is added to the setting ``seed``.
         """
@@ -128,8 +128,8 @@ class Base:
 def joined(base: Base, changes: Sequence[Change]) -> list[Change]:
     """Return the changes so that they can be made one at a time.
 
-    Where some settings of a stage do not fit together on the way, as a list of filters and a shorter list of their
-    kernels, all that changes in the stage is one change. Raises ConfigError if even that does not help.
+    Some changes are valid only together, such as a longer list of filters and of their kernels. Then all changes of a
+    stage become one change. Raises ConfigError if even that does not help.
     """
     if _fit(base, changes):
         return list(changes)

@@ -1,4 +1,4 @@
-"""Which of the changes between two runs moved the metric: the runs between them are made, one change at a time.
+"""Find out which change between two runs moved the metric: make the runs between them, one change at a time.
 
 They are trials of a sweep, so nothing current is touched, and what was made is kept. Every run is made with several
 seeds, so that chance is not taken for a cause.
@@ -34,9 +34,9 @@ class Experiment:
     ----------
     changes : those that may move the metric, stage by stage
     without_bearing : those that cannot
-    orders : in which the changes are made
-    trials : for each seed, the number of the trial with these changes
-    gone : the run whose raw files are no longer there, where the two have others
+    orders : the orders in which the changes are made
+    trials : for each seed, a set of changes -> the number of its trial
+    gone : the run whose raw files are no longer there, if the two runs read different files
     """
 
     runs: tuple[Run, Run]
@@ -134,7 +134,7 @@ def cost_of(project: Project, experiment: Experiment) -> Cost:
 
 def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: bool = True) -> Explanation:
     """Make the runs that are missing, and return each change's share; raises PipelineError as soon as one fails."""
-    going = run_sweep(project, experiment.sweep, _FirstFailureEnds(screen), wait=wait)
+    going = run_sweep(project, experiment.sweep, _FailFast(screen), wait=wait)
     results = {result.trial.number: result for result in going}
     values = [
         {made: results[number].values[experiment.metric.name] for made, number in of_seed.items()}
@@ -151,8 +151,8 @@ def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: b
     )
 
 
-class _FirstFailureEnds:
-    """A screen of a sweep that ends with the first trial that fails: without it nothing can be told."""
+class _FailFast:
+    """A screen that ends the sweep at the first trial that fails: the shares need every trial."""
 
     def __init__(self, screen: Screen) -> None:
         self.watching, self.notice, self._screen = screen.watching, screen.notice, screen
@@ -168,11 +168,11 @@ class _FirstFailureEnds:
 
 
 def _notes(project: Project, experiment: Experiment, ends: tuple[Made, Made]) -> list[str]:
-    """Say what the explanation leaves out, and which of the two runs is not what it found for the run's settings."""
+    """Say what the explanation leaves out, and which of the two runs had to be made again."""
     stage = experiment.metric.stage
     notes = [
-        f"the raw files of run {run.id} are no longer there: it was made with those of the other run, so what the data "
-        "did is not told"
+        f"the raw files of run {run.id} are no longer there: it was made with those of the other run, so the effect of "
+        "the data is left out"
         for run in experiment.gone
     ]
     for run, made in zip(experiment.runs, ends, strict=True):

@@ -1,8 +1,8 @@
-"""Which change moved a figure by how much: each change's share of the movement, and how far chance may go.
+"""Each change's share of the movement of a figure, and the interval within which chance may move it.
 
-A change may do more or less beside others. So its share is what it moves the figure by, averaged over the orders in
-which the changes can be made: L. S. Shapley, "A value for n-person games", 1953. Where the changes are many, two orders
-stand for all: the given one and its reverse.
+The effect of a change depends on the others. So its share is the mean of its effects over all orders in which the
+changes can be made: L. S. Shapley, "A value for n-person games", 1953. If there are many changes, two orders are used:
+the given one and its reverse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import permutations
 from math import sqrt
 from statistics import mean, stdev
 
-FEW = 3  # changes: so many are made in every order, in 2^3 runs
+MOST_IN_EVERY_ORDER = 3  # up to so many changes are made in every order, in 2^3 runs
 # Student's t, 97.5 %, for 1, 2, ... degrees of freedom
 T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 MOST_SEEDS = len(T_95) + 1
@@ -38,7 +38,7 @@ class Share:
 def orders_of(n_changes: int) -> tuple[Order, ...]:
     """The orders in which the changes are made: all, or two if the changes are many."""
     given = tuple(range(n_changes))
-    return tuple(permutations(given)) if n_changes <= FEW else (given, given[::-1])
+    return tuple(permutations(given)) if n_changes <= MOST_IN_EVERY_ORDER else (given, given[::-1])
 
 
 def corners(orders: Sequence[Order]) -> tuple[Made, ...]:
@@ -48,7 +48,7 @@ def corners(orders: Sequence[Order]) -> tuple[Made, ...]:
 
 
 def shares(values: Mapping[Made, float], orders: Sequence[Order]) -> list[float]:
-    """Each change's share of the movement; they sum to it. ``values`` are the figures at the corners."""
+    """Return each change's share; the shares sum to the movement. ``values`` are the figures at the corners."""
     return [
         mean(values[frozenset(order[: at + 1])] - values[frozenset(order[:at])] for order, at in places)
         for change in range(len(orders[0]))
@@ -57,7 +57,7 @@ def shares(values: Mapping[Made, float], orders: Sequence[Order]) -> list[float]
 
 
 def over_seeds(values: Sequence[float]) -> Share:
-    """Return the mean of one value a seed, with the interval of Student's t."""
+    """Return the mean of the values, one for each seed, with the interval of Student's t."""
     if len(values) == 1:
         return Share(values[0], None)
     middle, half = mean(values), T_95[len(values) - 2] * stdev(values) / sqrt(len(values))

@@ -1,7 +1,7 @@
 """Temporary files and folders that the next call removes if their process was killed.
 
-Who makes one holds the kernel's lock on it, which ends with the process. What has such a name and is locked by nobody
-has been left behind. On a file system without locks nothing is removed.
+The process that makes one holds the kernel's lock on it, and the lock ends with the process. So one without a lock is a
+leftover. On a file system without locks nothing is removed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from uuid import uuid4
 
 from pipeline.errors import StoreError
 
-VERIFY = "pipeline-verify-"  # the beginnings of their names: a folder in which stages are repeated,
+VERIFY = "pipeline-verify-"  # how their names begin: a folder in which stages are repeated,
 FETCH = ".fetch-"  # one into which a zip is downloaded,
 UPLOAD = "pipeline-upload-"  # one with a copy of what is sent,
-JOBS = "jobs-"  # one in which jobs that are being done say how far they are,
-DRAFT = ".pipeline-"  # and a file that will take another's place
+JOBS = "jobs-"  # one for the progress of running jobs,
+DRAFT = ".pipeline-"  # and a file that will replace another
 IN_SYSTEM_FOLDER = (VERIFY, UPLOAD)
 
 
@@ -58,9 +58,9 @@ def temporary_folder(parent: Path, beginning: str) -> Iterator[Path]:
     while True:
         folder = parent / f"{beginning}{uuid4().hex}"
         folder.mkdir(mode=0o700)
-        with suppress(FileNotFoundError):  # the other call was faster
+        with suppress(FileNotFoundError):  # another call has removed it
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            if _is_held(descriptor, folder):
+            if _lock_new(descriptor, folder):
                 break
             os.close(descriptor)
     try:
@@ -71,12 +71,12 @@ def temporary_folder(parent: Path, beginning: str) -> Iterator[Path]:
 
 
 def open_draft(parent: Path) -> tuple[int, Path]:
-    """Make a new file in ``parent``, and return its descriptor and its path; who closes it lets it go."""
+    """Make a new file in ``parent``, and return its descriptor and its path; closing it releases its lock."""
     remove_leftovers(parent, DRAFT)
     while True:
         path = parent / f"{DRAFT}{uuid4().hex}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        if _is_held(descriptor, path):
+        if _lock_new(descriptor, path):
             return descriptor, path
         os.close(descriptor)
 
@@ -109,8 +109,8 @@ def _remove_if_left(path: Path) -> None:
         os.close(descriptor)
 
 
-def _is_held(descriptor: int, path: Path) -> bool:
-    """Lock what was just made; False if a call that looks for leftovers came between, and has removed it."""
+def _lock_new(descriptor: int, path: Path) -> bool:
+    """Lock a new file or folder; False if another call took it for a leftover and has removed it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

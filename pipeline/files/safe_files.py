@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, and never through a link: what stood there stays until the new one is on disk."""
+"""Write a file whole or not at all, and never through a link; the old file stays until the new one is on disk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.errors import ConfigError
 from pipeline.files.leftovers import open_draft
 from pipeline.files.paths import from_home
 
-# What a file system answers that cannot force the names in a folder to disk, or lets nobody open a folder for that.
-# Then nobody can, and SQLite and PostgreSQL go on too.
+# The errors of a file system that cannot force the names in a folder to disk, or does not let us open a folder for it.
+# They are ignored, as SQLite and PostgreSQL do.
 NOT_FOR_FOLDERS = frozenset(
     {
         *(errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
@@ -25,7 +25,7 @@ NOT_FOR_FOLDERS = frozenset(
 
 
 def require_place(name: str | Path, base: Path, artifacts: Path, option: str = "--output") -> Path:
-    """Return the file that the user names by ``option``, seen from ``base``, if it can be written.
+    """Return the file that the user names by ``option``, relative to ``base``, if it can be written.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write, which takes the place of ``path`` at the end, or not at all if the block fails.
 
-    Until then it lies beside, under a name of its own. A link at ``path`` is replaced, and what it leads to is not
-    touched; so is one of several names of a file. A plain file's permissions stay. Raises OSError.
+    Until then it has another name in the same folder. A link at ``path`` is replaced, and the file behind it stays; so
+    it is with a hard link. A plain file's permissions stay. Raises OSError.
     """
     descriptor, draft = open_draft(path.parent)
     try:

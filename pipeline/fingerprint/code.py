@@ -23,10 +23,10 @@ from pipeline.fingerprint.files import file_digest
 from pipeline.fingerprint.values import digest
 
 ENGINE = "pipeline"
-TEMPLATES = "templates"  # the folder of files that code reads and that are no Python
-INSTALLED = {"site-packages", "dist-packages"}  # what lies beside a package there is not the project's own
+TEMPLATES = "templates"  # the folder of the files that the code reads and that are not Python
+INSTALLED = {"site-packages", "dist-packages"}  # packages in these folders are not the project's own
 
-# Python 3.11 counts the depth of a tree for all threads together: where two parse at once, as on a Dask worker, one
+# Python 3.11 counts the depth of a tree for all threads together. If two parse at once, as on a Dask worker, one
 # may fail with `SystemError: AST constructor recursion depth mismatch`.
 PARSING = Lock()
 
@@ -61,9 +61,9 @@ class Closure:
 
 
 class CodeReader:
-    """Reads modules as they lie on disk now, each once: one look at the code, which several closures can share.
+    """Reads modules as they are on disk now, each once. Several closures can share a reader.
 
-    ``parse`` is ``parse_module``, or something that remembers what that gave.
+    ``parse`` is ``parse_module``, or a cached version of it.
     """
 
     def __init__(self, parse: Parse | None = None) -> None:
@@ -119,7 +119,7 @@ def code_closure(references: Iterable[str], reader: CodeReader | None = None) ->
                 waiting.add(name)
             elif package not in sys.stdlib_module_names:
                 libraries.add(package)
-    # a package may define a function that is called like one of its modules: both count
+    # a package may define a function with the name of one of its modules: both count
     digests = {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
     return Closure(digests, frozenset(modules), frozenset(libraries))
 
@@ -198,7 +198,7 @@ class _Normaliser(ast.NodeTransformer):
 def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
     """Yield each function, each method, each class without its methods, and the module without all these.
 
-    What is taken out leaves its name behind, so that order and decoration still count.
+    The name of a part that is taken out stays in its place, so that the order still counts.
     """
     rest: list[ast.stmt] = []
     for node in tree.body:

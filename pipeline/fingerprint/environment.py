@@ -1,4 +1,4 @@
-"""What the last bits of numbers depend on: Python, NumPy and the kernels of the matrix library, as they are loaded."""
+"""The loaded software that the last bits of numbers depend on: Python, NumPy and the matrix library's kernels."""
 
 from __future__ import annotations
 

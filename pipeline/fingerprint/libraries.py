@@ -21,7 +21,7 @@ SUFFIX = ".dist-info"  # of the folder numpy-2.1.0.dist-info, which every instal
 
 
 class Installed:
-    """The versions of the distributions that are installed now: one look, which several stages can share."""
+    """The versions of the distributions that are installed now, read once for several stages."""
 
     def version(self, distribution: str) -> str | None:
         """Return the version of a distribution, None if it is not installed."""
@@ -29,7 +29,7 @@ class Installed:
 
     @cached_property
     def _versions(self) -> dict[str, str]:
-        """The versions as names of folders tell them, by distribution: reading all metadata takes ten times as long."""
+        """Distribution -> version, from the names of folders: reading all metadata takes ten times as long."""
         found: dict[str, str] = {}
         for place in sys.path:
             with suppress(OSError):  # a zip, or nothing at all
@@ -66,7 +66,7 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 def _version_in_metadata(distribution: str) -> str | None:
-    """Return the version of a distribution that was installed in another way, None if it is not installed."""
+    """Return the version of a distribution without such a folder, None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,7 +1,7 @@
-"""Keep what was parsed from sources, so that a run with nothing to do parses nothing.
+"""A cache of parsed sources, so that a run with nothing to do parses nothing.
 
 An entry is found by the digest of the source, the module's name, Python's version and the parser itself, so
-it can be missing or right, but not stale. The whole is sealed; a damaged cache counts as empty.
+it can be missing, but never stale. The whole is sealed; a damaged cache counts as empty.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class _SourceLoader(SourceFileLoader):
 
 
 class _SourceFinder:
-    """Finds the modules of some packages, where the usual finder does, but loads them from source."""
+    """Finds the modules of some packages where the usual finder does, and loads them from source."""
 
     def __init__(self) -> None:
         self.packages: set[str] = set()

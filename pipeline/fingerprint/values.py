@@ -1,8 +1,8 @@
 """The fingerprint of plain values: one canonical, type-tagged encoding, hashed.
 
 Everything that is hashed carries a tag of its type and its length, so that ``1``, ``"1"``, ``1.0`` and
-``True`` never collide, and neither do ``["ab"]`` and ``["a", "b"]``. The idea is redun's; why it is worth
-a file of its own stands in docs/decisions/fingerprints.md.
+``True`` never collide, and neither do ``["ab"]`` and ``["a", "b"]``. The idea is redun's;
+docs/decisions/fingerprints.md says why we have our own.
 """
 
 from __future__ import annotations

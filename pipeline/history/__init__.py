@@ -1,4 +1,4 @@
-"""What happened: how an artifact came to be, in what two runs differ, whether what is stored is sound.
+"""What happened: how an artifact came to be, how two runs differ, whether the stored results are intact.
 
 May import: execution and all below it.
 """

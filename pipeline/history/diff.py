@@ -53,7 +53,7 @@ def compare(
 
 
 def _known_to_both(run: Run, other: Run) -> Run:
-    """``run`` without what it says of stages that have no result in ``other``."""
+    """Return ``run`` without the stages that have no result in ``other``."""
     stages = run.results.keys() & other.results.keys()
     return replace(
         run,

@@ -65,7 +65,7 @@ def record_score(
 
 
 def scores_by(store: Store, file: KnownFile, how: str) -> list[Score]:
-    """Return what the log has of a file and one way of scoring, oldest first; also where the value is not known yet."""
+    """Return a file's scores by one way of scoring, oldest first, those without a known value included."""
     return [score for score in read_scores(store.root).scores if (score.digest, score.how) == (file.digest, how)]
 
 

@@ -22,7 +22,7 @@ from pipeline.store.receipt import KEY_DIGITS, Receipt
 from pipeline.store.store import Store
 from pipeline.store.stored_results import Generation
 
-NOT_MADE = "it has not been made"  # found of a stage that has no result
+NOT_MADE = "it has not been made"  # the problem of a stage without a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def verify(project: Project) -> Iterator[Finding]:
 
 
 def _finding(stage: str, name: str, item: Generation, problems: Iterable[str]) -> Finding:
-    """Bring together what was found of one result."""
+    """Return the finding for one result."""
     return Finding(stage, name, len(item.receipt.outputs) if item.receipt else 0, "; ".join(problems))
 
 
@@ -72,7 +72,7 @@ def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:
 def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
     """Repeat the current results in a scratch folder, with the settings of their receipts, and compare.
 
-    Stops after the first stage whose result is not identical: what follows it cannot be.
+    Stops after the first stage whose result is not identical: the results after it cannot be either.
     """
     made = {stage.name: project.store.current(stage.name) for stage in project.stages}
     receipts = {name: item.receipt for name, item in made.items() if item and item.receipt}
@@ -118,6 +118,6 @@ def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
 
 
 def _as_made(stage: Stage, now: Parameters, made: object) -> Parameters:
-    """Return the settings of a receipt, with today's paths and the like, which no receipt holds."""
+    """Return the settings of a receipt, with the present values of those in ``not_in_key``, which no receipt holds."""
     values = {**plain(now), **(made if isinstance(made, dict) else {})}
     return msgspec.convert(values, stage.parameters)

@@ -1,6 +1,6 @@
 """Logs of one line of JSON for each entry.
 
-A line is forced to disk. One that was torn by a crash is passed over when reading, and the next one begins anew.
+Each line is forced to disk. A line that was torn by a crash is skipped; the next entry begins a new line.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LineLog(Generic[T]):
-    """A log: its file's name, what an entry is called, and what ``parse`` makes of a line, None if it is no entry."""
+    """A log: its file's name, what an entry is called, and what ``parse`` makes of a line, None if it is not one."""
 
     file_name: str
     entry: str
     parse: Callable[[bytes], T | None]
 
     def read(self, folder: Path) -> tuple[tuple[T, ...], int]:
-        """Return the entries, oldest first, and how many lines were passed over; raises StoreError."""
+        """Return the entries, oldest first, and how many lines were skipped; raises StoreError."""
         path = folder / self.file_name
         try:
             with open_log(path) as file:
@@ -44,15 +44,15 @@ class LineLog(Generic[T]):
         entries = tuple(entry for entry in found if entry is not None)
         return entries, len(found) - len(entries)
 
-    def warning(self, passed_over: int) -> str:
-        """Return a warning about lines that were passed over; an empty text if there are none."""
-        if not passed_over:
+    def warning(self, n_skipped: int) -> str:
+        """Return a warning about the lines that were skipped; an empty text if there are none."""
+        if not n_skipped:
             return ""
-        lines = "1 line is" if passed_over == 1 else f"{passed_over:,} lines are"
-        return f"{lines} not a {self.entry} and passed over in {self.file_name}: torn by a crash, or damaged"
+        lines = "1 line" if n_skipped == 1 else f"{n_skipped:,} lines"
+        return f"skipped {lines} of {self.file_name}: torn by a crash, or damaged"
 
     def require(self, folder: Path) -> None:
-        """See, before there is anything to add, that the log can be read and written; raises StoreError."""
+        """Check that the log can be read and written, before there is an entry to add; raises StoreError."""
         path = folder / self.file_name
         if not os.path.lexists(path):
             return
@@ -81,7 +81,7 @@ class LineLog(Generic[T]):
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Open a log to be read; raises OSError for a pipe or a device, of which there may be no end."""
+    """Open a log to be read; raises OSError for a pipe or a device, which may never end."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -90,7 +90,7 @@ def open_log(path: Path) -> IO[bytes]:
 
 
 def _append(path: Path, data: bytes) -> bool:
-    """Append to a file and force it to disk; False if it became another file meanwhile. Raises OSError."""
+    """Append to a file and force it to disk; False if ``path`` was replaced meanwhile. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         found = os.fstat(descriptor)
@@ -100,7 +100,7 @@ def _append(path: Path, data: bytes) -> bool:
         found = os.fstat(descriptor)
         if not _is_at(path, found):
             return False
-        if found.st_nlink > 1:  # its other name is a backup's, or somebody's: only this one gets the new line
+        if found.st_nlink > 1:  # a hard link, perhaps a backup's: the other name must not get the new line
             with replacing(path) as file:
                 file.write(path.read_bytes())
             return False

@@ -56,19 +56,19 @@ _DECODER = msgspec.json.Decoder(Run)
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """The runs of a log, oldest first, and how many of its lines are none."""
+    """The runs of a log, oldest first, and how many of its lines were skipped."""
 
     runs: tuple[Run, ...]
-    passed_over: int
+    n_skipped: int
 
     @property
     def warning(self) -> str:
         """A warning about the lines that were skipped; empty if there are none."""
-        return LOG.warning(self.passed_over)
+        return LOG.warning(self.n_skipped)
 
 
 def read_log(folder: Path) -> RunLog:
-    """Read the log of runs; lines that are torn, or not what this software writes, are passed over and counted."""
+    """Read the log of runs; lines that are torn, or not what this software writes, are skipped and counted."""
     return RunLog(*LOG.read(folder))
 
 
@@ -99,7 +99,7 @@ def next_id(folder: Path) -> int:
 
 
 def _parse(line: bytes) -> Run | None:
-    """Return the run of a line, None if it is none."""
+    """Return the run of a line, None if the line is not a run."""
     try:
         run = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -109,7 +109,7 @@ def _parse(line: bytes) -> Run | None:
 
 
 def _is_shallow(value: object, levels: int) -> bool:
-    """Whether lists and tables lie at most so many levels within each other; settings do in few."""
+    """Whether lists and tables are nested at most ``levels`` deep, as settings are."""
     if isinstance(value, dict):
         return _is_shallow(list(value.values()), levels)
     if not isinstance(value, list):
@@ -121,7 +121,7 @@ LOG = LineLog(FILE_NAME, "run", _parse)
 
 
 def require_log(folder: Path) -> None:
-    """See, before a run does anything, that it can be logged; raises StoreError."""
+    """Check that a run can be logged, before it does anything; raises StoreError."""
     LOG.require(folder)
 
 

@@ -1,4 +1,4 @@
-"""The log of scores: how well a file did by answers that no stage knows. A score belongs to the bytes of its file."""
+"""The log of scores: a file's accuracy by answers that no stage knows. A score belongs to the bytes of its file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Score:
     ----------
     digest : the SHA-256 of the file's bytes
     name : what was measured, such as accuracy
-    value : None as long as it is not known: the file was sent to be scored
-    interval : of 95 %, where it can be told
-    rows : how many rows were scored, where it can be told
+    value : None until it is known, for a file that was sent to be scored
+    interval : the 95 % interval, if it is known
+    rows : how many rows were scored, if it is known
     how : by which answers, or by whom
     when : in UTC
     run, result : the run that made the file, and the name of the stored result; None and "" for any other file
@@ -48,22 +48,22 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ScoreLog:
-    """The scores of a log, oldest first, and how many of its lines are none."""
+    """The scores of a log, oldest first, and how many of its lines were skipped."""
 
     scores: tuple[Score, ...]
-    passed_over: int
+    n_skipped: int
 
     @property
     def warning(self) -> str:
         """A warning about the lines that were skipped; empty if there are none."""
-        return LOG.warning(self.passed_over)
+        return LOG.warning(self.n_skipped)
 
 
 _DECODER = msgspec.json.Decoder(Score)
 
 
 def _parse(line: bytes) -> Score | None:
-    """Return the score of a line, None if it is none."""
+    """Return the score of a line, None if the line is not a score."""
     try:
         return _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -74,7 +74,7 @@ LOG = LineLog(FILE_NAME, "score", _parse)
 
 
 def read_scores(folder: Path) -> ScoreLog:
-    """Read the log of scores; lines that are torn, or not what this software writes, are passed over and counted."""
+    """Read the log of scores; lines that are torn, or not what this software writes, are skipped and counted."""
     return ScoreLog(*LOG.read(folder))
 
 

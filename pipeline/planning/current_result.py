@@ -62,7 +62,7 @@ def why_stale(project: Project, stage: str) -> str:
 
 
 def is_kept_by_settings(project: Project, stage: str) -> bool:
-    """Whether a stage's result is stale by other settings alone, so that those of its run keep it."""
+    """Whether a stage's result is stale only because of settings, so that the settings of its run keep it fresh."""
     return bool(settings_to_keep(_plan_of(project, stage).decisions))
 
 

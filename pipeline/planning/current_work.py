@@ -27,35 +27,35 @@ def find_sources(project: Project, stage: Stage) -> Sources:
     return found
 
 
-class Look:
-    """One look at code and libraries as they are now: stages that are looked at together share what was read."""
+class Readers:
+    """Readers of code and of library versions. Stages that share them read each file once."""
 
     def __init__(self, project: Project) -> None:
         self.code, self.installed = CodeReader(project.parse_cache.parse), Installed()
 
 
-def current_work(project: Project, stage: Stage, sources: Sources, look: Look | None = None) -> Work:
-    """Fingerprint what a stage would do now, all but its inputs; without a ``look`` at code and libraries, take one."""
-    look = look or Look(project)
+def current_work(project: Project, stage: Stage, sources: Sources, readers: Readers | None = None) -> Work:
+    """Fingerprint what a stage would do now, except its inputs. Without ``readers``, new ones are made."""
+    readers = readers or Readers(project)
     values = plain(project.config.parameters[stage.name])
-    closure = _closure(project, stage, look)
+    closure = _closure(project, stage, readers)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
         sources=source_digests(sources),
         code=dict(closure.digests),
-        libraries=library_versions(closure.libraries, project.parse_cache, look.installed),
+        libraries=library_versions(closure.libraries, project.parse_cache, readers.installed),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
 
 
-def _closure(project: Project, stage: Stage, look: Look) -> Closure:
-    """Follow a stage's code, or recall it."""
+def _closure(project: Project, stage: Stage, readers: Readers) -> Closure:
+    """Follow a stage's code, or take it from the project's cache."""
     if project.closures is not None and stage.name in project.closures:
         return project.closures[stage.name]
     references = [stage.function, *(artifact.check for artifact in stage.outputs)]
-    closure = code_closure(references, look.code)
+    closure = code_closure(references, readers.code)
     if project.closures is not None:
         project.closures[stage.name] = closure
     return closure

@@ -17,7 +17,7 @@ DATA = "data"
 def require_output(
     project: Project, name: str | Path, base: Path, option: str = "--output", *, inputs: Iterable[Path] = ()
 ) -> Path:
-    """Return the file that the user names by ``option``, seen from ``base``, if it may be written.
+    """Return the file that the user names by ``option``, relative to ``base``, if it may be written.
 
     Raises
     ------

@@ -31,12 +31,12 @@ class Plan:
 
     @property
     def runs(self) -> bool:
-        """Whether a stage runs, or may run; else what was made earlier is at most restored."""
+        """Whether a stage runs, or may run. Otherwise earlier results are restored, at most."""
         return any(decision.action in {Action.RUN, Action.MAY_RUN} for decision in self.decisions)
 
 
 def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
-    """Decide for every stage, assuming nothing of results that are not there yet."""
+    """Decide for every stage, assuming nothing about results that do not exist yet."""
     decisions: dict[str, Decision] = {}
     for item in snapshot:
         decisions[item.stage.name] = decide_next(item, selection, decisions)

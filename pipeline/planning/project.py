@@ -14,15 +14,15 @@ from pipeline.store.store import Store
 from pipeline.task import Progress, Workers
 from pipeline.workers.backends import Execution
 
-PARSE_CACHE = "code.json"  # where the store keeps it
+PARSE_CACHE = "code.json"  # its name in the store
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """A working folder with its stages, its settings and its artifacts.
 
-    ``execution`` says where jobs run, unless ``workers`` are given. ``closures`` remembers each stage's code where many
-    results are only looked up; whoever runs a stage looks at its code anew, and leaves this None.
+    ``execution`` says where jobs run, unless ``workers`` are given. ``closures`` caches each stage's code while many
+    results are looked up. It is None where stages run, so that the code is read again.
     """
 
     folder: Path

@@ -16,9 +16,9 @@ from pipeline.write_toml import setting_text
 if TYPE_CHECKING:
     from pipeline.planning.staleness import Decision
 
-KEPT = 4  # settings named that would keep a result
-MOST_BY_HAND = 20  # changed pieces of code that are told as such; more of them come with another release
-SHOWN = 2  # reasons shown in a table; --json has them all
+MOST_NAMED = 4  # for up to so many settings a hint names each of them, for more it names the run
+MOST_EDITS = 20  # more changed definitions than these mean another release of the program
+MOST_SHOWN = 2  # reasons shown in a table; --json has them all
 
 
 class Action(Enum):
@@ -50,7 +50,7 @@ class ReasonKind(Enum):
     EARLIER_RESULT = "earlier result fits"
 
 
-ABSENT = "absent"  # in place of a value, where a setting or a library is new or is gone
+ABSENT = "absent"  # in place of a value, if a setting or a library is new or gone
 FOLLOWING = {ReasonKind.INPUT_CHANGED, ReasonKind.UPSTREAM_WILL_RUN, ReasonKind.UPSTREAM_MAY_CHANGE}
 STALE = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
 
@@ -80,7 +80,7 @@ def reason_of(damage: Damage) -> Reason:
 
 
 def reasons_text(reasons: Sequence[Reason]) -> str:
-    """Put reasons into a few words: first what a person did, and changed inputs only if there is nothing else.
+    """Write reasons in a few words. Changed inputs are named only if there is no other reason.
 
     Changed code is one reason: a new line in a helper changes the helper and all that use it.
     """
@@ -92,13 +92,13 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     apart = {ReasonKind.CODE_CHANGED, *([ReasonKind.SOURCE_CHANGED] if moved else [])}
     texts += [str(reason) for reason in told if reason.kind not in apart]
     if code:
-        is_update = len(code) > MOST_BY_HAND
+        is_update = len(code) > MOST_EDITS
         texts.append(
             "the program was updated" if is_update else f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"
         )
     if made_anew and not told:
         texts = [f"{', '.join(made_anew)} changed"]
-    return first_few(texts, SHOWN, separator="; ")
+    return first_few(texts, MOST_SHOWN, separator="; ")
 
 
 def settings_to_keep(decisions: Iterable[Decision]) -> str:
@@ -109,7 +109,7 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     is_more = any(reason.kind not in of_settings or reason.before == ABSENT for reason in reasons)
     if not changed or is_more:
         return ""
-    if len(changed) > KEPT:
+    if len(changed) > MOST_NAMED:
         return "to keep the present results, add --like and the number of their run, which pipeline runs shows"
     sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
     return f"to keep the present results, add {' '.join(sets)}"

@@ -1,4 +1,4 @@
-"""Look at the world before planning: what each stage would do now, and which results of it are there."""
+"""Before planning, see what each stage would do now, and which results it has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from pipeline.planning.current_work import NO_SOURCES, Look, current_work, find_sources
+from pipeline.planning.current_work import NO_SOURCES, Readers, current_work, find_sources
 from pipeline.planning.plan import Plan, decide_next, known_inputs
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import STALE, reason_of
@@ -18,7 +18,7 @@ from pipeline.store.stored_results import Generation
 
 
 def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot, ...]:
-    """Observe every stage; its work, and whether its results are intact, only where the selection needs them.
+    """Take a snapshot of every stage. Its work and its files are fingerprinted only where the selection needs them.
 
     Raises StageError if a selected stage lacks inputs that nothing will make.
     """
@@ -31,11 +31,11 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
         current.update({stage.name: store.current(stage.name) for stage in stages})
         return tuple(item for name, item in current.items() if item and name in needed)
 
-    look = Look(project)
+    readers = Readers(project)
     with ThreadPoolExecutor(1) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
         checked = pool.submit(store.observe, find)
         sources = {stage.name: find_sources(project, stage) for stage in selected}
-        works = {stage.name: current_work(project, stage, sources[stage.name], look) for stage in selected}
+        works = {stage.name: current_work(project, stage, sources[stage.name], readers) for stage in selected}
         _, damage = checked.result()
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}
@@ -56,7 +56,7 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
 
 
 def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
-    """Return what must be said of where the raw data lies, each notice once."""
+    """Return the notices about the raw data, each once."""
     return sorted({item.notice for item in snapshot} - {""})
 
 

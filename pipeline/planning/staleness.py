@@ -1,4 +1,4 @@
-"""Where it is decided whether a stage must run: its work is compared with the results that are there. Pure."""
+"""Decide whether a stage must run: compare its work with the results that are there. All functions are pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find and remove earlier results that nobody will go back to; a current one is never touched."""
+"""Find and remove earlier results; a current one is never removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.store.stored_results import Generation, newest_first
 
 @dataclass(frozen=True, slots=True)
 class Disposable:
-    """Something that may go: a folder, of how many bytes, what it is, and when it was finished, if that is known."""
+    """A folder that may be removed: what it is, when it was finished (if that is known), and its size in bytes."""
 
     stage: str
     what: str
@@ -32,7 +32,7 @@ def clean(
         return [item for stage in stages for item in disposable(store, stage.name, keep)]
     store.prepare()
     with writer_lock(store.lock_path, wait=True, notify=notify):
-        store.sweep_up()
+        store.clean_up()
         found = [item for stage in stages for item in disposable(store, stage.name, keep)]
         for item in found:
             store.forget(item.path)

@@ -13,20 +13,20 @@ from pathlib import Path
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.paths import leads_to_folder
 
-BEYOND_PERMISSIONS = {errno.EIO, errno.ESTALE}  # a disk that fails, a file system that went away
+BEYOND_PERMISSIONS = {errno.EIO, errno.ESTALE}  # the disk fails, or the file system is gone
 
 
 @contextmanager
-def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None]:
-    """Turn an error of the system into a StoreError that says what could not be done, where, and what is ``needed``."""
+def store_errors(doing: str, path: Path, needed: str = "writable") -> Iterator[None]:
+    """Turn an OSError into a StoreError that says what could not be done, where, and what is ``needed``."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        named = [name for name in (error.filename2, error.filename) if name] or [path]  # the second: where to move it
-        folders = [closed_folder(Path(name)) for name in named]
+        named = [name for name in (error.filename2, error.filename) if name] or [path]  # filename2 is where to move it
+        folders = [unwritable_folder(Path(name)) for name in named]
         closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
-        if needed == "readable":  # what the system names is closed itself, or not to be seen in a closed folder
+        if needed == "readable":  # the file may not be read, or its folder hides it
             closed = (Path(named[-1]) if os.path.lexists(named[-1]) else path).absolute()
         hint = f"make {closed} {needed}, or work in another folder with -C"
         if error.errno in BEYOND_PERMISSIONS:
@@ -40,15 +40,15 @@ def explained(doing: str, path: Path, needed: str = "writable") -> Iterator[None
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error
 
 
-def closed_folder(path: Path) -> Path:
-    """Return the whole path of the nearest folder from ``path`` up; the one above it if only that is not writable."""
+def unwritable_folder(path: Path) -> Path:
+    """Return the absolute path of the nearest folder from ``path`` up, or its parent's if only that is not writable."""
     above = (path.absolute(), *path.absolute().parents)
     there = [each for each in above if leads_to_folder(each)]
     return next((each for each in there[:2] if not os.access(each, os.W_OK)), there[0])
 
 
-def own_folder(path: Path) -> Path:
-    """Return ``path`` if it is a folder itself: a link could lead out of artifacts/."""
+def require_folder(path: Path) -> Path:
+    """Return ``path`` if it is a folder; raises StoreError for a link, which could lead out of artifacts/."""
     if not is_folder(path):
         raise StoreError("a link stands where a folder should be", where=str(path), hint="remove it")
     return path
@@ -75,8 +75,8 @@ def exists(path: Path) -> bool:
 
 
 def status(path: Path) -> os.stat_result | None:
-    """Return what the system says of a path itself, None if nothing is there; raises StoreError if it may not say."""
-    with explained("read the artifacts", path.parent, "readable"):
+    """Return the ``lstat`` of a path, None if nothing is there; raises StoreError without permission."""
+    with store_errors("read the artifacts", path.parent, "readable"):
         try:
             return path.lstat()
         except PermissionError:

@@ -1,8 +1,8 @@
 """Make results: a finished folder becomes a generation, and a link makes it the current one.
 
 A result is written in .store/tmp, forced to disk, and given its receipt as the last file. One rename makes it a
-generation, and one rename of a link makes that the current one. A kill at any point leaves the previous
-result in place or the new one. docs/decisions/generations.md says why, and docs/receipts.md how.
+generation, and one rename of a link makes that the current one. After a kill at any point, the current result
+is the previous one or the new one. docs/decisions/generations.md says why, and docs/receipts.md how.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pipeline.files.safe_files import sync
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, write
+from pipeline.store.disk import exists, is_folder, remove, require_folder, store_errors, write
 from pipeline.store.receipt import KEY_DIGITS, Receipt
 from pipeline.store.stored_results import FAILED, PARTIAL, StoredResults, read_result
 
@@ -35,7 +35,7 @@ class Generations(StoredResults):
         stage = receipt.work.stage
         home = self._home(stage)
         target = home / receipt.generation
-        with explained("publish the artifacts", folder):
+        with store_errors("publish the artifacts", folder):
             _seal(folder, receipt)
             if exists(target):
                 stored = read_result(target)
@@ -43,7 +43,7 @@ class Generations(StoredResults):
                     self.switch(stage, target)
                     remove(folder)
                     return stored.receipt
-                self._set_aside(target)
+                self._rename_and_remove(target)
             folder.rename(target)
             sync(home)
             self.switch(stage, target)
@@ -52,7 +52,7 @@ class Generations(StoredResults):
     def switch(self, stage: str, generation: Path) -> None:
         """Make a stored result the current one: one rename of a link."""
         place = self.folder(stage)
-        with explained("publish the artifacts", place):
+        with store_errors("publish the artifacts", place):
             if place.is_dir() and not place.is_symlink():
                 self._keep(stage, place)
             link = self._temporary / f"link-{stage}"
@@ -66,7 +66,7 @@ class Generations(StoredResults):
 
     def leave_report(self, stage: str, folder: Path) -> None:
         """Put a failed stage's report beside its last good result, which stays as it is."""
-        with explained("write the report of the failure", folder):
+        with store_errors("write the report of the failure", folder):
             files = [path for path in sorted(folder.iterdir()) if path.is_file()]
             current = self.current(stage)
             if files and current is not None and current.receipt is not None:
@@ -83,7 +83,7 @@ class Generations(StoredResults):
     def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
         """Remove from a good result what its receipt does not name: an earlier failure's report.
 
-        Who has just read the current result's ``receipt`` hands it over, so that it is read again only if needed.
+        A caller that has just read the current result's ``receipt`` passes it, so that it need not be read again.
         """
         if receipt is not None and self._holds_only(stage, {*receipt.outputs, receipts.FILE_NAME}):
             return
@@ -91,14 +91,14 @@ class Generations(StoredResults):
         if current is None or current.receipt is None:
             return
         known = {*current.receipt.outputs, receipts.FILE_NAME}
-        with explained("clean up after an earlier run", current.folder):
+        with store_errors("clean up after an earlier run", current.folder):
             for entry in current.folder.iterdir():
                 if entry.name not in known:
                     remove(entry)
 
     def _holds_only(self, stage: str, names: Collection[str]) -> bool:
         """Whether no other files lie in a stage's current result."""
-        with explained("read the artifacts", self.folder(stage), "readable"):
+        with store_errors("read the artifacts", self.folder(stage), "readable"):
             return all(entry.name in names for entry in self.folder(stage).iterdir())
 
     def find_partial(self, stage: str, key: str) -> Path | None:
@@ -115,37 +115,37 @@ class Generations(StoredResults):
     def publish_partial(self, folder: Path, receipt: Receipt) -> None:
         """Keep the files in ``folder`` as a partial result, in the place of one that has the same key."""
         home = self._home(receipt.work.stage) / PARTIAL
-        with explained("publish the artifacts", folder):
+        with store_errors("publish the artifacts", folder):
             home.mkdir(exist_ok=True)
-            target = own_folder(home) / receipt.work.key
+            target = require_folder(home) / receipt.work.key
             _seal(folder, receipt)
             if exists(target):
-                self._set_aside(target)
+                self._rename_and_remove(target)
             folder.rename(target)
             sync(home)
 
     def forget(self, path: Path) -> None:
-        """Remove a stored result or a checkpoint for good. It is renamed first, so that nobody ever sees half of it."""
-        with explained("remove an earlier result", path):
-            self._set_aside(path)
+        """Remove a stored result or a checkpoint for good. It is renamed first, so that no reader sees half of it."""
+        with store_errors("remove an earlier result", path):
+            self._rename_and_remove(path)
 
     def _home(self, stage: str) -> Path:
         """Return the folder of a stage's generations, made if it is not there."""
         home = self._inner / stage
-        with explained("write the artifacts", home):
+        with store_errors("write the artifacts", home):
             home.mkdir(exist_ok=True)
-        return own_folder(home)
+        return require_folder(home)
 
     def _keep(self, stage: str, place: Path) -> None:
-        """Move a copied folder, which stands in a link's place, to where results are kept."""
+        """Move a folder that is in place of the link, as in a copy of artifacts/, to the stored results."""
         held = read_result(place)
         kept = self._home(stage) / held.receipt.generation if held.receipt else None
         if kept is None or exists(kept):
-            self._set_aside(place)
+            self._rename_and_remove(place)
         else:
             place.rename(kept)
 
-    def _set_aside(self, path: Path) -> None:
+    def _rename_and_remove(self, path: Path) -> None:
         away = self._temporary / f"old-{uuid4().hex}"
         path.rename(away)
         remove(away)

@@ -15,8 +15,8 @@ from pathlib import Path
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError
 from pipeline.visible import readable_json
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)  # what the text in the lock's file may lead to
-MOST_BYTES = 1 << 20  # of a command's words, and more than the system lets one have
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)  # what reading the lock's file may raise
+MOST_BYTES = 1 << 20  # of the lock's file: more than the longest command line
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
     """Hold the lock of an artifacts folder while the block runs.
 
     A second writer waits, and ``notify`` shows for whom. With ``wait=False`` it raises LockError.
-    The file stays behind and means nothing: only the kernel's lock on it does.
+    The file stays and means nothing by itself: only the kernel's lock on it counts.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -60,9 +60,9 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write into the lock's file who holds it; the lock works all the same where that fails, as on a full disk.
+    """Write into the lock's file who holds it. If that fails, as on a full disk, the lock still holds.
 
-    A file that has another name too, in a backup made of hard links or by somebody's malice, stays as it is.
+    A file with a second hard link, such as a backup's, is not written to.
     """
     with suppress(OSError):
         if os.fstat(descriptor).st_nlink == 1:
@@ -77,7 +77,7 @@ def current_writer(path: Path) -> str | None:
     except UNREADABLE:
         return None
     try:
-        os.kill(pid, 0)  # asks whether it runs: the text of a killed one stays in the file
+        os.kill(pid, 0)  # asks whether it runs: a killed process leaves its text in the file
     except PermissionError:
         pass  # it runs, under another user
     except (OSError, TypeError, OverflowError):
@@ -94,7 +94,7 @@ def _holder(path: Path) -> str:
 
 
 def _read_holder(path: Path) -> tuple[int, str]:
-    """Return the holder's pid and a text about it; raises one of UNREADABLE for all else."""
+    """Return the holder's pid and a text about it; raises one of UNREADABLE if the file has none."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         about = json.loads(os.read(descriptor, MOST_BYTES))

@@ -1,7 +1,7 @@
 """The receipt of a finished stage: what went in, what came out, and a seal over everything; and what may be damaged.
 
 Its format is documented in docs/receipts.md. Paths are relative, keys are sorted, and no time is part of
-anything that is hashed, so that a finished artifacts folder is as good in another place.
+anything that is hashed, so that a copy of an artifacts folder is still fresh.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline.visible import readable_json
 FORMAT = 1
 LOCATION = "location"  # an entry among a work's sources: where the raw files lie
 FILE_NAME = "receipt.json"
-KEY_DIGITS = 16  # of 64: so many of a key stand in the name of a folder
+KEY_DIGITS = 16  # of a key's 64 digits, so many are in a folder's name
 
 
 class ReceiptError(ValueError):
-    """What is no receipt, or none that can be trusted or read here."""
+    """A receipt that is damaged, of another format, or not a receipt at all."""
 
 
-@dataclass(frozen=True)  # without slots, for what is remembered
+@dataclass(frozen=True)  # without slots, which cached_property does not allow
 class Work:
     """All that a stage's result depends on: equal work gives an equal result.
 
@@ -151,7 +151,7 @@ def from_json(data: bytes) -> Receipt:
         outputs = {name: Output(**output) for name, output in body.pop("outputs").items()}
         figures = {name: read_figure(data) for name, data in body.pop("figures")}
         warnings = tuple(body.pop("warnings"))
-        partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # their older name
+        partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # "pieces" is their older name
         made = Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
         return replace(made, partial_results=partial)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -3,7 +3,7 @@
 artifacts/.store/                  results (stored_results.py finds them, generations.py makes them)
 artifacts/.store/tmp/              what is being written; emptied by the next writer
 artifacts/.scratch/train/<key>/    checkpoints of unfinished work
-artifacts/.scratch/train/jobs-*/   how far jobs are that are being done; of a dead process, removed by the next writer
+artifacts/.scratch/train/jobs-*/   the progress of running jobs; the next writer removes those of a dead process
 artifacts/.lock                    held by the process that writes (lock.py)
 """
 
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
-from pipeline.store.disk import exists, explained, is_folder, own_folder, remove, size_of, space_of
+from pipeline.store.disk import exists, is_folder, remove, require_folder, size_of, space_of, store_errors
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
 
@@ -31,12 +31,12 @@ class Store(Generations):
         return self.root / ".lock"
 
     def prepare(self) -> None:
-        """Make the folders, needed before the lock can be taken; raises StoreError where that cannot be."""
-        with explained(f"{'write into' if exists(self.root) else 'make'} the artifacts folder", self.root):
+        """Make the folders that are needed before the lock can be taken; raises StoreError if that fails."""
+        with store_errors(f"{'write into' if exists(self.root) else 'make'} the artifacts folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self._inner, self._temporary, self._scratch):
                 folder.mkdir(exist_ok=True)
-                own_folder(folder)
+                require_folder(folder)
             for folder in (self.root, self._inner, self._temporary, self._scratch):
                 if not os.access(folder, os.W_OK | os.X_OK):
                     number = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
@@ -55,25 +55,25 @@ class Store(Generations):
             raise StoreError(what, where=str(self.root), hint=ANOTHER_FILE_SYSTEM) from error
         link.unlink(missing_ok=True)  # another run may have removed it
 
-    def sweep_up(self) -> None:
+    def clean_up(self) -> None:
         """Remove what killed runs left unfinished; checkpoints stay."""
         remove_system_leftovers()
-        with explained("clean up after an earlier run", self._temporary):
+        with store_errors("clean up after an earlier run", self._temporary):
             for entry in self._temporary.iterdir():
                 remove(entry)
             for stage in filter(is_folder, self._scratch.iterdir()):
                 remove_leftovers(stage, JOBS)
 
-    def remember(self, name: str, data: bytes) -> None:
-        """Keep something that saves time and that nobody needs; a crash may lose it."""
+    def write_cache(self, name: str, data: bytes) -> None:
+        """Keep a cache: it saves time, and a crash may lose it."""
         fresh = self._temporary / f"{name}-{uuid4().hex}"
-        with explained("write the artifacts", fresh):
+        with store_errors("write the artifacts", fresh):
             fresh.write_bytes(data)
             fresh.replace(self._inner / name)
 
     def begin(self, stage: str) -> Path:
         """Return a new folder in which a stage may write."""
-        with explained("write the artifacts", self._temporary):
+        with store_errors("write the artifacts", self._temporary):
             folder = self._temporary / f"{stage}-{uuid4().hex}"
             folder.mkdir()
             return folder
@@ -81,17 +81,17 @@ class Store(Generations):
     def scratch(self, stage: str, key: str) -> Path:
         """Return the folder of a work's checkpoints, which outlives a kill; it is made if it is not there."""
         folder = self._scratch / stage / key[:KEY_DIGITS]
-        with explained("write the artifacts", folder):
+        with store_errors("write the artifacts", folder):
             for path in (folder.parent, folder):
                 path.mkdir(exist_ok=True)
-                own_folder(path)
+                require_folder(path)
         return folder
 
     def forget_scratch(self, stage: str, key: str) -> None:
-        """Remove the checkpoints of a work: renamed first, for a job may be writing one."""
-        with explained("remove a checkpoint", self._scratch):
+        """Remove the checkpoints of a work. They are renamed first, because a job may be writing one."""
+        with store_errors("remove a checkpoint", self._scratch):
             if is_folder(self._scratch / stage) and exists(self._scratch / stage / key[:KEY_DIGITS]):
-                self._set_aside(self._scratch / stage / key[:KEY_DIGITS])
+                self._rename_and_remove(self._scratch / stage / key[:KEY_DIGITS])
 
     def room(self, folder: Path) -> str:
         """Name the folder of all artifacts, how much lies in ``folder`` below it, and how much room is left."""
@@ -99,16 +99,16 @@ class Store(Generations):
         return f"{self.root}: {written:.1f} MB were written, {left:.1f} MB are left"
 
     def discard(self, folder: Path) -> None:
-        """Remove what a stage wrote and may not publish; what cannot be removed now, the next run removes."""
+        """Remove what a stage wrote and may not publish; the next run removes what cannot be removed now."""
         with suppress(OSError, StoreError):
             remove(folder)
 
     def begun(self, stage: str) -> set[str]:
-        """Return the first ``KEY_DIGITS`` of the keys of a stage's works that a run has begun and left unfinished."""
+        """Return the keys' first ``KEY_DIGITS`` of a stage's works that a run has begun and not finished."""
         return {folder.name for folder in self.unfinished(stage) if size_of(folder)}
 
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""
         place = self._scratch / stage
-        with explained("read the artifacts", place, "readable"):
+        with store_errors("read the artifacts", place, "readable"):
             return sorted(place.iterdir()) if is_folder(self._scratch) and is_folder(place) else []

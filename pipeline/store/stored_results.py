@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.errors import StoreError
 from pipeline.fingerprint.files import file_digests
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, explained, is_folder, regular_size, status
+from pipeline.store.disk import exists, is_folder, regular_size, status, store_errors
 from pipeline.store.receipt import KEY_DIGITS, Damage, DamageKind, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
@@ -50,7 +50,7 @@ class StoredResults:
     def current(self, stage: str) -> Generation | None:
         """Return the current result of a stage, None where there is none."""
         place = self.folder(stage)
-        with explained("read the artifacts", place, "readable"):
+        with store_errors("read the artifacts", place, "readable"):
             found = status(place)
             if found is None:
                 return None
@@ -77,12 +77,12 @@ class StoredResults:
         for found in _read_results([self.root / target]):
             return found
         with suppress(FileNotFoundError):
-            if place.readlink() != target:  # it was switched, and the earlier result removed: look again
+            if place.readlink() != target:  # the link was switched and the earlier result removed: look again
                 return self._linked(stage, place)
         return Generation(place, None, "its files are gone")
 
     def _is_home(self, stage: str) -> bool:
-        """Whether the folder of a stage's stored results is there, and no link leads to it."""
+        """Whether the folder of a stage's stored results is there, and is not a link."""
         return is_folder(self._inner) and is_folder(self._inner / stage)
 
     def stored(self, stage: str, key: str = "") -> tuple[Generation, ...]:
@@ -99,7 +99,7 @@ class StoredResults:
     def partial_results(self, stage: str) -> tuple[Generation, ...]:
         """Return all partial results of a stage, readable or not."""
         place = self._inner / stage / PARTIAL
-        with explained("read the artifacts", place, "readable"):
+        with store_errors("read the artifacts", place, "readable"):
             if not self._is_home(stage) or not is_folder(place):
                 return ()
             return _read_results(sorted(place.iterdir()))
@@ -107,7 +107,7 @@ class StoredResults:
     def _folders(self, stage: str, beginning: str = "") -> list[Path]:
         """Return the folders of a stage's stored results whose names begin in a certain way."""
         place = self._inner / stage
-        with explained("read the artifacts", place, "readable"):
+        with store_errors("read the artifacts", place, "readable"):
             if not self._is_home(stage):
                 return []
             found = sorted(folder for folder in place.iterdir() if folder.name.startswith(beginning))
@@ -137,7 +137,7 @@ class StoredResults:
                     found.append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
                 else:
                     wanted[path] = (generation.folder, subject, output.bytes)
-        with explained("read the artifacts", self.root, "readable"):
+        with store_errors("read the artifacts", self.root, "readable"):
             try:
                 digests = file_digests(wanted)
             except FileNotFoundError:  # a result was removed meanwhile: look again
@@ -160,8 +160,8 @@ class StoredResults:
         found, damage = self.observe(lambda: tuple(filter(None, [self.current(stage)])))
         return (found[0], damage[found[0].folder]) if found else (None, ())
 
-    def recall(self, name: str) -> bytes:
-        """Return what ``remember`` kept under a name, nothing if there is none."""
+    def read_cache(self, name: str) -> bytes:
+        """Return the cache that ``write_cache`` kept under a name; empty if there is none."""
         path = self._inner / name
         try:
             return path.read_bytes() if regular_size(path) is not None else b""
@@ -170,7 +170,7 @@ class StoredResults:
 
 
 def newest_first(stage: str, results: Iterable[Generation]) -> tuple[Generation, ...]:
-    """Return the results of a stage that have a readable receipt and the name that it calls for, the newest first."""
+    """Return the results of a stage whose receipt is readable and agrees with the folder's name, the newest first."""
     good = [
         (item.receipt.finished, item)
         for item in results
@@ -180,7 +180,7 @@ def newest_first(stage: str, results: Iterable[Generation]) -> tuple[Generation,
 
 
 def _read_results(folders: Iterable[Path]) -> tuple[Generation, ...]:
-    """Read the receipts in those of some paths that are folders, and are still there afterwards."""
+    """Read the receipts in the folders among some paths; leave out folders that are removed meanwhile."""
     found = [read_result(folder) for folder in folders if is_folder(folder)]
     return tuple(item for item in found if item.receipt or exists(item.folder))
 
@@ -188,7 +188,7 @@ def _read_results(folders: Iterable[Path]) -> tuple[Generation, ...]:
 def read_result(folder: Path) -> Generation:
     """Read the receipt in a folder; what is wrong with it is returned, not raised.
 
-    Raises StoreError if it may not be read: then nobody can say what is wrong, and it need not be made anew.
+    Raises StoreError without permission to read it: the result may be intact, and must not be made again.
     """
     path = folder / receipts.FILE_NAME
     try:
@@ -198,7 +198,7 @@ def read_result(folder: Path) -> Generation:
     except receipts.ReceiptError as error:
         return Generation(folder, None, str(error))
     except PermissionError:
-        with explained("read the artifacts", path, "readable"):
+        with store_errors("read the artifacts", path, "readable"):
             raise
     except OSError as error:
         return Generation(folder, None, error.strerror or str(error))

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = "sweeps"
-LOGARITHMIC_FROM = 20  # times the smallest value is the largest: then an axis is logarithmic
+LOGARITHMIC_FROM = 20  # an axis is logarithmic if its largest value is at least so many times its smallest
 LABEL = 40  # letters of a value at its axis
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # told apart by the colour-blind: Okabe and Ito
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # safe for the colour-blind: Okabe and Ito
 
 
 def require_new(project: Project, name: Path, base: Path, *, force: bool) -> Path:
-    """Return the place for the best settings, seen from ``base``.
+    """Return the place for the best settings, relative to ``base``.
 
     Raises ConfigError, before anything runs, where no file may be written, or one lies there and ``force`` is not set.
     """
@@ -44,8 +44,8 @@ def require_new(project: Project, name: Path, base: Path, *, force: bool) -> Pat
     return path
 
 
-def own_folder(folder: Path, sweep: Sweep) -> Path:
-    """Return the folder for a sweep's files; raises StoreError if something stands there that leads elsewhere."""
+def sweep_folder(folder: Path, sweep: Sweep) -> Path:
+    """Return the folder for a sweep's files; raises StoreError if something else has its place."""
     place = folder / FOLDER / sweep.id
     for each in (place.parent, place):
         if os.path.lexists(each) and (each.is_symlink() or not each.is_dir()):
@@ -60,7 +60,7 @@ def write_files(
 
     A single trial, which is compared with nothing, leaves no file but ``output``.
     """
-    place = own_folder(folder, sweep)
+    place = sweep_folder(folder, sweep)
     contents: dict[str, tuple[Path, str]] = {}
     if len(results) > 1:
         contents["table"] = place / "trials.csv", table(sweep, results)

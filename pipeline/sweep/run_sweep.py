@@ -28,7 +28,7 @@ from pipeline.sweep.results import TrialResult, ranked
 from pipeline.sweep.trials import Sweep, Trial, common_stages, stages_to_run
 from pipeline.task import JobsRequest
 
-SECONDS_WORTH_KEEPING = 60  # of a job: then its trial runs at once and keeps the result, whatever happens later
+SECONDS_WORTH_KEEPING = 60  # after a job this long its trial runs at once, so that a kill cannot lose the result
 
 
 class Screen(Protocol):
@@ -120,7 +120,7 @@ class SweepRun:
         self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
         self.expected: dict[str, Work] = {}
         self.intact: set[Path] = set()  # folders of results that a trial has found intact
-        self.looked_up = replace(project, closures={})  # finished trials are found by the code of the beginning
+        self.looked_up = replace(project, closures={})  # finished trials are found by the code as the sweep began
         self.seconds = {
             generation: logged.seconds
             for logged in read_runs(project.store.root)
@@ -134,7 +134,7 @@ class SweepRun:
             self.expected[name] = current_work(begun, stage, sources)
 
     def is_expected(self, work: Work) -> bool:
-        """Whether a stage's work has the code that the sweep began with, and the files if all trials share them."""
+        """Whether a stage's work has the sweep's first code, and its first raw files if all trials share them."""
         before = self.expected[work.stage]
         return work.code == before.code and (work.stage not in self.common or work.sources == before.sources)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.read_toml import SIMPLER, TomlError, parse_value, unfit
+from pipeline.config.read_toml import SIMPLER, TomlError, parse_value, setting_problem
 from pipeline.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOGARITHMIC = "log:"
 MOST_TRIALS = 10_000  # all of them are resolved before anything runs
-DIGITS = 4  # significant digits of a drawn number: more are never told apart, and make long tables
+DIGITS = 4  # significant digits of a drawn number: more make no difference, but long tables
 EXAMPLES = "train.learning_rate=log:1e-4..1e-2, train.dropout=0.0..0.5, train.optimiser=adam,adamw"
 
 
@@ -50,7 +50,7 @@ class Range:
     is_whole: bool
 
     def draw(self, rng: np.random.Generator) -> int | float:
-        low, high = self.low, self.high + self.is_whole  # each whole number stands for what lies up to the next
+        low, high = self.low, self.high + self.is_whole  # a draw of a whole number is rounded down
         value = math.exp(rng.uniform(math.log(low), math.log(high))) if self.is_logarithmic else rng.uniform(low, high)
         rounded = math.floor(value) if self.is_whole else float(f"{value:.{DIGITS}g}")
         return type(rounded)(min(max(rounded, self.low), self.high))
@@ -66,7 +66,7 @@ def parse_choice(text: str) -> Choice:
         choice = Choice(name, tuple(parse_value(part) for part in parts))
     except TomlError as error:
         raise ConfigError(f"{name} cannot be {shortened(values)}: {error}", hint=SIMPLER) from error
-    if problem := next(filter(None, map(unfit, choice.values)), ""):
+    if problem := next(filter(None, map(setting_problem, choice.values)), ""):
         raise ConfigError(f"{name} {problem}", hint="leave that value out, or correct it")
     return choice
 
@@ -122,7 +122,7 @@ def combine(grid: Sequence[Choice], ranges: Sequence[Choice | Range], count: int
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Divide a text at its commas, but for those within quotes and brackets."""
+    """Split a text at its commas, except those within quotes and brackets."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if quote:
@@ -146,7 +146,7 @@ def _name_and_rest(text: str) -> tuple[str, str]:
 
 
 def _number(text: str) -> float | None:
-    """The number that a text holds, written as TOML or Python does, None if it is none."""
+    """Return the number in a text, written as in TOML or Python; None if it is not a number."""
     try:
         value = float(text)
     except ValueError:

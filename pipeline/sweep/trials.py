@@ -47,7 +47,7 @@ class Rung:
     divisor: int
 
 
-@dataclass(frozen=True)  # without slots, for what is remembered
+@dataclass(frozen=True)  # without slots, which cached_property does not allow
 class Sweep:
     """The trials, and how they are compared: by the first of the ``metrics``; the others break ties."""
 
@@ -97,8 +97,8 @@ def make_sweep(
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
     ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting has no bearing on the
-    metrics, if there is no such metric, or if a value is wrong alone and in every trial. A trial whose values are right
-    with others, and do not fit together, says so in its ``problem``.
+    metrics, if there is no such metric, or if a value is wrong alone and in every trial. If values are right with
+    others but do not fit together, the trial's ``problem`` says so.
     """
     metrics = ordered_metrics(objective.metrics, metric)
     concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in metrics))

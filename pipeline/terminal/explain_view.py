@@ -62,7 +62,7 @@ def _texts(change: Change) -> tuple[str, str, str]:
 
 
 def _movement(metric: Metric, share: Share) -> tuple[str, str]:
-    """Write a movement and its interval as a person reads them: of a share of 1, in points of a per cent."""
+    """Write a movement and its interval as a person reads them; for a share, in percentage points."""
 
     def text(value: float) -> str:
         return f"{100 * value:+.2f}" if metric.unit == SHARE else f"{value:+.4g}"

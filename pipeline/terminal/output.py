@@ -83,13 +83,13 @@ def console() -> Console:
 
 
 def columns_of(stream: TextIO) -> int:
-    """Return how wide a stream is: as the user says, or the terminal, or else 120 columns."""
+    """Return how wide a stream is: as the variable COLUMNS says, or the terminal, or else 120 columns."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
-    except (OSError, ValueError):  # no terminal, or nothing that is a file
+    except (OSError, ValueError):  # not a terminal, or not a file
         return 120
 
 

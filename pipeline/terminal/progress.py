@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pipeline.execution.run import StageResult
 
 REDRAWN = 10  # times a second
-WIDE = 92  # columns, from which on the bar is long
-SETTLED = 0.5  # seconds, before which a rate means nothing
+WIDE = 92  # columns: the bar is long if there are so many
+SETTLED = 0.5  # seconds before a rate means anything
 SPACING = 30.0  # seconds between two plain lines of a stage
 
 

@@ -1,7 +1,7 @@
 """The streams of this process, whatever it was started with: a stream may be closed, read-only, or on a full disk.
 
-A stream that nothing can be written to is as ``/dev/null``. What standard error cannot take is lost. What standard
-output cannot take ends the program with an error: results must not be lost in silence.
+A stream that is closed, or open the wrong way, becomes ``/dev/null``. What cannot be written to standard error is lost.
+If standard output fails, the program ends with an error: results must not be lost silently.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from pipeline.errors import PipelineError
 
 
 class _Results(TextIOWrapper):
-    """Standard output. Once it has failed it is ``/dev/null``, so that the failure is told once."""
+    """Standard output. After a failure it is ``/dev/null``, so that the failure is reported once."""
 
     def write(self, text: str) -> int:
-        with self._told():
+        with self._failure_reported():
             return super().write(text)
 
     def flush(self) -> None:
-        with self._told():
+        with self._failure_reported():
             super().flush()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _failure_reported(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            _be_null(self.fileno())
-            if isinstance(error, BrokenPipeError):  # whoever read it has had enough
+            _redirect_to_null(self.fileno())
+            if isinstance(error, BrokenPipeError):  # the reader has ended, as ``head`` does
                 raise
             raise PipelineError(
                 f"standard output cannot be written to: {error.strerror}", hint="send it to a place that has room"
@@ -55,19 +55,19 @@ class _Messages(TextIOWrapper):
 
 
 def use_streams() -> bool:
-    """Make this process's streams fit to be written to; False, and nothing is done, where others stand in for them."""
+    """Make the standard streams safe to write to. Return False and do nothing if others replace them, as in a test."""
     if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
         return False
     for descriptor, wanted in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
-        if not _allows(descriptor, wanted):  # else the next file that is opened would take its place
-            _be_null(descriptor)
+        if not _allows(descriptor, wanted):  # else the next file that is opened would get its number
+            _redirect_to_null(descriptor)
     sys.stdout = _text(_Results, sys.stdout, 1)
     sys.stderr = _text(_Messages, sys.stderr, 2)
     return True
 
 
-def _be_null(descriptor: int) -> None:
-    """Let a descriptor be ``/dev/null``, for the processes that are started from here too."""
+def _redirect_to_null(descriptor: int) -> None:
+    """Redirect a descriptor to ``/dev/null``, for child processes too."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, descriptor)
     os.set_inheritable(descriptor, True)
@@ -76,7 +76,7 @@ def _be_null(descriptor: int) -> None:
 
 
 def _allows(descriptor: int, wanted: int) -> bool:
-    """Whether a descriptor is open, and for reading or writing as is ``wanted``."""
+    """Whether a descriptor is open for reading or writing, as ``wanted``."""
     try:
         return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE in {wanted, os.O_RDWR}
     except OSError:

@@ -66,7 +66,7 @@ class SweepTerminal:
 
 
 class _RunWatcher:
-    """Watches one run of a sweep: its stages are not worth a line each."""
+    """Watches one run of a sweep. Its stages get no lines of their own."""
 
     def __init__(self, screen: SweepTerminal, terminal: Terminal, title: str) -> None:
         self._screen, self._terminal, self._title = screen, terminal, title

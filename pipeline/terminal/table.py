@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 GAP = "  "
-GLUE = "\ue000"  # stands for a space at which no line is broken, while a table is laid out: Rich breaks at all others
+GLUE = "\ue000"  # replaces a space that must not break a line, while Rich lays out a table
 BETWEEN = 3  # columns of a terminal from one column of a table to the next
 
 
@@ -31,7 +31,7 @@ def draw_table(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[
             for line in stacked(columns, row, screen.width):
                 screen.print(Text(line.replace(GLUE, " ")), soft_wrap=True)
         return
-    share = min(1, room / max(1, sum(most) - sum(least)))  # Rich would narrow the widest, though it breaks its words
+    share = min(1, room / max(1, sum(most) - sum(least)))  # Rich would narrow the widest column, and break its words
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, low, high in zip(columns, least, most, strict=True):
         table.add_column(

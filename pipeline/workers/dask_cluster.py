@@ -1,8 +1,8 @@
 """Independent jobs on a Dask cluster: one that runs elsewhere, or one within this process.
 
 The cluster's scheduler distributes the jobs, and gives the jobs of a dead worker to others. Each job is done in a fresh
-process beside the worker (dask_worker.py, dask_job.py). Why not by joblib's own way to Dask:
-docs/decisions/cluster.md.
+process beside the worker (dask_worker.py, dask_job.py). docs/decisions/cluster.md says why joblib's Dask backend is not
+used.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ClusterWorkers:
     def _contents(
         self, client: Client, workers: list[str], files: Mapping[str, Path], digests: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Send the files that not every worker sees under the same path to all of them, each once."""
+        """Send each file that some worker does not see under the same path to all workers, once."""
         import numpy as np
 
         seen = ask_everyone(client, workers, SECONDS_FOR_FILES, look_at_files, files, digests)

@@ -23,7 +23,7 @@ SECONDS_TO_CONNECT = 10
 SECONDS_TO_REACH = 20  # the scheduler, including the start of the process that tries
 SECONDS_WITHOUT_WORKERS = 20
 SECONDS_WITHOUT_ANSWER = 10  # from the scheduler
-DEATHS_PER_WORKER = 10  # after so many, the jobs themselves kill the workers
+DEATHS_PER_WORKER = 10  # more than these mean that the jobs kill the workers
 
 REACH = (
     "import os, sys; from distributed import Client; "
@@ -75,7 +75,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
 def reach(scheduler: str) -> None:
     """See that a Dask scheduler answers at an address; raises StageError if none does.
 
-    A process of its own tries: it can be ended, whatever listens there. A client that waits within ours cannot.
+    A separate process tries, because it can be killed. A client that waits within this process cannot be stopped.
     """
     command = [sys.executable, "-P", "-c", REACH, scheduler, str(SECONDS_TO_CONNECT)]
     try:
@@ -146,7 +146,7 @@ def collect(client: Client, futures: dict[Future[Any], str], seconds: float | No
 
 
 def result_of(future: Future[Any]) -> Any:
-    """Return what a finished future holds, or say what became of it."""
+    """Return the result of a finished future, or raise the error that ended it."""
     if future.status == "finished":
         return future.result()
     if future.status != "error":  # cancelled or lost, and not by this process
@@ -166,7 +166,7 @@ def result_of(future: Future[Any]) -> Any:
 
 
 class ClusterHealth:
-    """Looks once a second whether the scheduler and its workers are still there."""
+    """Checks once a second that the scheduler and its workers are still there."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

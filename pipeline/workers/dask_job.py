@@ -54,7 +54,7 @@ def environment_of(function: str) -> dict[str, str]:
 
 
 def kernels() -> str:
-    """Return for which processors the matrix library's kernels were chosen here."""
+    """Return the processor types of the kernels that the matrix library has chosen here."""
     import numpy as np  # noqa: F401 - brings the library with it
     from threadpoolctl import threadpool_info
 

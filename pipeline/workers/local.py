@@ -28,13 +28,13 @@ from pipeline.task import JobContext, JobsRequest, Progress
 PROGRESS, RESULTS = "progress", "results"  # folders of what jobs write
 SEMAPHORES = 32  # more than joblib's processes need, however many they are
 FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
-SECONDS_BETWEEN_LOOKS = 0.2  # of a process at the progress of others, or at its parent
+SECONDS_BETWEEN_LOOKS = 0.2  # between checks of the jobs' progress, or of the parent process
 
 
 class LocalWorkers:
     """Does jobs on this machine, as ``pipeline.task.Workers`` has it."""
 
-    def __init__(self, scheduler: None, progress: Progress, log: Callable[[str], None]) -> None:  # noqa: ARG002 - every backend's workers are made alike
+    def __init__(self, scheduler: None, progress: Progress, log: Callable[[str], None]) -> None:  # noqa: ARG002 - all backends' workers take these
         self._progress, self._log = progress, log
 
     def run(self, request: JobsRequest) -> Generator[tuple[str, Any]]:
@@ -71,8 +71,8 @@ class LocalWorkers:
             ]
             (folder / PROGRESS).mkdir()
             (folder / RESULTS).mkdir()
-            with self._watching(folder / PROGRESS, len(request.jobs)), _ended_behind():
-                with _out_of_reach():
+            with self._watching(folder / PROGRESS, len(request.jobs)), _processes_killed_after():
+                with _terminal_signals_blocked():
                     results = Parallel(
                         n_jobs=count,
                         return_as="generator_unordered",
@@ -127,7 +127,7 @@ def added_up(folder: Path, count: int) -> tuple[float, float, str, str] | None:
 
 
 def _no_semaphores() -> str:
-    """Say why no semaphores can be made, which processes side by side need; nothing if they can.
+    """Say why the semaphores that parallel processes need cannot be made; an empty text if they can.
 
     The C library keeps them in /dev/shm. A container may lack it, or give it a few kB.
     """
@@ -143,10 +143,10 @@ def _no_semaphores() -> str:
 def _in_another_process(
     function: str, name: str, job: Any, arrays: Mapping[str, Path], scratch: Path, folder: Path
 ) -> str:
-    """Do a job in a process of its own, which writes into files how far it is and its result; return its name.
+    """Do a job in a worker process; write its progress and its result into files, and return its name.
 
-    What joblib sends back is short. A process that is killed in the middle of a long result leaves the others waiting
-    for the pipe, and the first one for the rest.
+    joblib's pipe carries only the name. If a process were killed while it sends a long result, the others would wait
+    for the pipe for ever, and the parent for the rest.
     """
     import_from_source(function)
 
@@ -160,8 +160,8 @@ def _in_another_process(
 
 
 @contextmanager
-def _ended_behind() -> Iterator[None]:
-    """End joblib's processes behind the block, at once; the next jobs start new ones, which import the code anew."""
+def _processes_killed_after() -> Iterator[None]:
+    """Kill joblib's processes after the block. The next jobs start new ones, which import the code again."""
     from joblib.externals.loky import get_reusable_executor
 
     try:
@@ -171,11 +171,11 @@ def _ended_behind() -> Iterator[None]:
 
 
 @contextmanager
-def _out_of_reach() -> Iterator[None]:
-    """Start processes in the block that what a terminal sends to all of its processes never reaches.
+def _terminal_signals_blocked() -> Iterator[None]:
+    """Block the signals that a terminal sends to all its processes, for the processes that are started in the block.
 
-    It is for this process, which gets it behind the block, and ends the others. Among them are the two trackers: to
-    start one of these lets Ctrl-C through again, so they come first.
+    This process gets such a signal after the block, and ends the others. Starting a tracker unblocks Ctrl-C, so the two
+    trackers are started first.
     """
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
     try:
@@ -188,35 +188,35 @@ def _out_of_reach() -> Iterator[None]:
 
 @cache
 def _start_trackers() -> None:
-    """Start the two processes that remove semaphores and temporary files should this one be killed.
+    """Start the two trackers: processes that remove semaphores and temporary files if this one is killed.
 
-    Should one of them be killed, nothing is sent to another: Python and joblib would start one, which prints a
-    traceback for each name that it has never heard of. So this process holds its pipe open, and reads what comes.
+    If a tracker is killed, Python and joblib would start another, which prints a traceback for each name that it does
+    not know. So this process keeps the tracker's pipe open, and reads it in its place.
     """
     from multiprocessing import resource_tracker as pythons
 
     from joblib.externals.loky.backend import resource_tracker as lokys
 
-    def stand_in(pid: int, pipe: int) -> None:
-        with suppress(ChildProcessError):  # where SIGCHLD is ignored, it has gone without leaving a trace
+    def read_for_tracker(pid: int, pipe: int) -> None:
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, an ended child cannot be waited for
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         while os.read(pipe, 2**16):
             pass
 
     for trackers in (pythons, lokys):
-        with _no_warnings_of_children():  # they warn of whatever they remove behind a killed process
+        with _no_warnings_of_children():  # they would warn of each file that a killed process has left
             pipe = trackers.getfd()  # starts it
         pid = trackers._resource_tracker._pid  # noqa: SLF001 - no other way to learn it
         if pid is None:  # it is the tracker of the process that started this one
             continue
         with suppress(OSError):  # not on Linux: only there the other end of a pipe can be opened
             ours = os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_CLOEXEC)
-            threading.Thread(target=stand_in, args=(pid, ours), daemon=True).start()
+            threading.Thread(target=read_for_tracker, args=(pid, ours), daemon=True).start()
 
 
 @contextmanager
 def _no_warnings_of_children() -> Iterator[None]:
-    """Start Python in the block as one that shows no warnings."""
+    """Start Python processes in the block without warnings."""
     earlier = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:
@@ -244,7 +244,7 @@ def _ignore(text: str) -> None:
 
 
 def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:
-    """Map the arrays of .npy files into memory, by the names that they go by."""
+    """Map the arrays of .npy files into memory, by name."""
     import numpy as np
 
     return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
@@ -252,7 +252,7 @@ def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:
 
 def usable_cores() -> int:
     """Return how many cores this process may use: its affinity and its control group count."""
-    with warnings.catch_warnings():  # as it is imported, joblib warns where there is no shared memory: the log tells
+    with warnings.catch_warnings():  # on import, joblib warns if there is no shared memory: our log says so
         warnings.simplefilter("ignore")
         from joblib import cpu_count
 

@@ -9,7 +9,7 @@ from select import select
 
 import pytest
 
-from pipeline.child_process import _ending_with, run_child
+from pipeline.child_process import _kill_with_parent, run_child
 
 PATIENCE = 60
 # It begins, says so through a pipe that closes when it ends, and would last for an hour.
@@ -49,6 +49,6 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 def test_a_child_whose_parent_has_ended_before_it_could_ask_ends_at_once() -> None:
     child = os.fork()
     if child == 0:
-        _ending_with(os.getpid())()  # this is the parent of nobody here
+        _kill_with_parent(os.getpid())()  # this is the parent of nobody here
         os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

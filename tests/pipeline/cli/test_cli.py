@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from toy_project import NAMES, Toy, commands, oracle
 
 import pipeline.cli.project
-from pipeline.cli.usage import told_as_ours
+from pipeline.cli.usage import click_errors_as_ours
 from pipeline.errors import ConfigError
 from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
@@ -159,7 +159,7 @@ def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, word
 
 def test_a_path_that_may_not_be_read_is_told_in_our_own_words() -> None:
     said = click.BadParameter("File 'a b.csv' is not readable.", param_hint="'--answers'")
-    with pytest.raises(ConfigError, match=r"you may not read 'a b\.csv'") as caught, told_as_ours():
+    with pytest.raises(ConfigError, match=r"you may not read 'a b\.csv'") as caught, click_errors_as_ours():
         raise said
     assert caught.value.hint == "allow it: chmod u+r 'a b.csv'"
 

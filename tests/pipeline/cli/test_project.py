@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from toy_project import Toy, commands, oracle
 
 import pipeline.cli
-from pipeline.__main__ import leave_relative_folders
+from pipeline.__main__ import drop_relative_folders
 from pipeline.cli.project import find_project, locate
 
 SAID = "because this folder is inside it"
@@ -208,13 +208,13 @@ def test_no_program_of_the_folder_where_the_user_stands_is_found(
 ) -> None:
     monkeypatch.setenv("PATH", path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    leave_relative_folders()
+    drop_relative_folders()
     assert os.environ["PATH"] == kept
 
 
 def test_the_folder_of_the_software_may_be_a_relative_part_of_pythonpath() -> None:
     home = Path(pipeline.__file__).parents[1]
-    code = "import os; from pipeline.__main__ import *; leave_relative_folders(); print(os.environ['PYTHONPATH'])"
+    code = "import os; from pipeline.__main__ import *; drop_relative_folders(); print(os.environ['PYTHONPATH'])"
     command, environment = [sys.executable, "-S", "-c", code], {**os.environ, "PYTHONPATH": "."}
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ".\n"), done.stderr

@@ -117,7 +117,7 @@ def test_a_run_that_is_not_there_is_an_error(in_toy: Toy, number: str) -> None:
 def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
     in_toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reasons, "KEPT", 1)  # a toy has few settings
+    monkeypatch.setattr(reasons, "MOST_NAMED", 1)  # a toy has few settings
     one, two = ("--set", "total.start=1"), ("--set", "power.exponent=3")
     told = "to keep the present results, add --like and the number of their run, which pipeline runs shows"
     assert told not in invoke(in_toy, "status", *one).stdout

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.explain.shares import FEW, Made, corners, orders_of, over_seeds, shares
+from pipeline.explain.shares import MOST_IN_EVERY_ORDER, Made, corners, orders_of, over_seeds, shares
 
 FIGURES = st.floats(-100, 100, allow_nan=False)
 
@@ -40,9 +40,9 @@ def test_a_change_that_does_nothing_gets_nothing_and_one_that_does_all_gets_all(
 
 
 def test_few_changes_are_made_in_every_order_and_many_in_two() -> None:
-    subsets = chain.from_iterable(combinations(range(FEW), n) for n in range(FEW + 1))
-    assert set(corners(orders_of(FEW))) == set(map(frozenset, subsets))
-    assert len(corners(orders_of(FEW + 1))) == 2 * (FEW + 1)
+    subsets = chain.from_iterable(combinations(range(MOST_IN_EVERY_ORDER), n) for n in range(MOST_IN_EVERY_ORDER + 1))
+    assert set(corners(orders_of(MOST_IN_EVERY_ORDER))) == set(map(frozenset, subsets))
+    assert len(corners(orders_of(MOST_IN_EVERY_ORDER + 1))) == 2 * (MOST_IN_EVERY_ORDER + 1)
     assert len(corners(orders_of(1))) == 2
 
 

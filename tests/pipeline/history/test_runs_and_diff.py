@@ -26,7 +26,7 @@ def test_runs_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -
 
 
 @given(kept=st.integers(0, len(json.dumps(asdict(make_run(2)))) - 1))
-def test_a_line_torn_by_a_crash_is_passed_over_and_the_next_run_is_not_lost(
+def test_a_line_torn_by_a_crash_is_skipped_and_the_next_run_is_not_lost(
     tmp_path_factory: pytest.TempPathFactory, kept: int
 ) -> None:
     folder = tmp_path_factory.mktemp("torn")
@@ -43,7 +43,7 @@ def test_a_line_torn_by_a_crash_is_passed_over_and_the_next_run_is_not_lost(
 def test_a_run_with_a_name_that_is_no_utf8_is_read_back_and_counted(tmp_path: Path) -> None:
     append_run(tmp_path, make_run(1, command="pipeline run all -C caf\udce9", error="\udce9.zip is damaged"))
     expected = make_run(1, command="pipeline run all -C caf\\xe9", error="\\xe9.zip is damaged")
-    assert (read_log(tmp_path).runs, read_log(tmp_path).passed_over, next_id(tmp_path)) == ((expected,), 0, 2)
+    assert (read_log(tmp_path).runs, read_log(tmp_path).n_skipped, next_id(tmp_path)) == ((expected,), 0, 2)
 
 
 @pytest.mark.parametrize("line", [b"", b"\xff\xff", b"[]", b"3", b'{"id": 1}', b'{"id": 1, "newer": true}', b"{" * 9])
@@ -79,13 +79,13 @@ NESTED = "[" * 5_000 + "]" * 5_000
     ],
     ids=lambda line: line[:20].decode() + line[-20:].decode(),
 )
-def test_a_line_of_wrong_types_is_passed_over_and_counted(tmp_path: Path, line: bytes) -> None:
+def test_a_line_of_wrong_types_is_skipped_and_counted(tmp_path: Path, line: bytes) -> None:
     append_run(tmp_path, make_run(5))
     with (tmp_path / FILE_NAME).open("ab") as log:
         log.write(line + b"\n\n")
     found = read_log(tmp_path)
     assert found.runs == (make_run(5),)
-    assert found.warning == "1 line is not a run and passed over in runs.jsonl: torn by a crash, or damaged"
+    assert found.warning == "skipped 1 line of runs.jsonl: torn by a crash, or damaged"
     assert next_id(tmp_path) == 6
     append_run(tmp_path, make_run(6))
     assert read_runs(tmp_path) == (make_run(5), make_run(6))

@@ -61,14 +61,12 @@ def test_a_kill_while_a_score_is_written_loses_that_one_and_no_other(tmp_path: P
     "line",
     [b"", b"[]", b"\xff", *(json.dumps({**asdict(SCORE), key: {}}).encode() for key in asdict(SCORE))],
 )
-def test_a_line_that_is_no_score_is_passed_over_and_counted(tmp_path: Path, line: bytes) -> None:
+def test_a_line_that_is_no_score_is_skipped_and_counted(tmp_path: Path, line: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(line + b"\n")
     append_score(tmp_path, SCORE)
     found = read_scores(tmp_path)
     assert found.scores == (SCORE,)
-    assert found.warning == (
-        "1 line is not a score and passed over in scores.jsonl: torn by a crash, or damaged" * bool(line)
-    )
+    assert found.warning == ("skipped 1 line of scores.jsonl: torn by a crash, or damaged" * bool(line))
 
 
 def test_no_score_is_written_that_could_not_be_read(tmp_path: Path) -> None:

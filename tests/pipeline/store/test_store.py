@@ -90,7 +90,7 @@ def test_a_damaged_generation_is_replaced_when_it_is_made_again(store: Store) ->
     assert [item.receipt for item in store.generations("power")] == [receipt]
 
 
-def test_what_killed_runs_left_is_swept_up(store: Store) -> None:
+def test_what_killed_runs_left_is_removed(store: Store) -> None:
     folder = store.begin("power")
     (folder / "a").write_text("half")
     (store.root / ".store" / "tmp" / "link-power").symlink_to("nowhere")
@@ -98,7 +98,7 @@ def test_what_killed_runs_left_is_swept_up(store: Store) -> None:
     (checkpoint.parent / f"{JOBS}{'0' * 32}").mkdir()
     with temporary_folder(checkpoint.parent, JOBS) as used:
         (checkpoint.parent / f"{JOBS}{'1' * 32}").mkdir()
-        store.sweep_up()
+        store.clean_up()
         assert set(checkpoint.parent.iterdir()) == {checkpoint, used}
     assert list((store.root / ".store" / "tmp").iterdir()) == []
 
@@ -142,13 +142,13 @@ def test_the_scratch_of_finished_work_goes_and_of_other_work_stays(store: Store)
     assert others.is_dir()
 
 
-def test_what_saves_time_is_remembered_and_may_be_lost(store: Store) -> None:
-    assert store.recall("code.json") == b""
-    store.remember("code.json", b"[1]")
-    assert store.recall("code.json") == b"[1]"
+def test_a_cache_is_kept_and_may_be_lost(store: Store) -> None:
+    assert store.read_cache("code.json") == b""
+    store.write_cache("code.json", b"[1]")
+    assert store.read_cache("code.json") == b"[1]"
     (store.root / ".store" / "code.json").unlink()
     (store.root / ".store" / "code.json").mkdir()
-    assert store.recall("code.json") == b""
+    assert store.read_cache("code.json") == b""
 
 
 # going back and forth, with stages -------------------------------------------------------------------
