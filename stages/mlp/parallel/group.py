@@ -36,7 +36,7 @@ class Group(ABC):
         Whatever one of them raises, Ctrl-C included, ends the others and is raised here. The group is of no use
         after that.
         """
-        with ONE_BLAS_THREAD, numpy_settings():
+        with one_blas_thread(), numpy_settings():
             self.run_together(work)
 
     @abstractmethod
@@ -48,39 +48,33 @@ class Group(ABC):
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
 
 
-class OneBlasThread:
-    """While any group runs, the matrix library has one thread; afterwards as many as before the first of them.
+LOCK = Lock()
+LIMITS: list[threadpool_limits] = []  # of the groups that run in this process; each knows what was before it
 
-    The library has one number of threads for the whole process. So the groups that run are counted here: of two that
-    overlap, the first to end would end the limit of the other, and the last would bring back that of the first.
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """One thread for the matrix library until all groups have ended that overlap; then as many as before the first.
+
+    Its number of threads is the process's, so each group that ends brings back what was before the latest. That is one
+    thread as long as another group runs.
     """
-
-    def __init__(self) -> None:
-        self._lock, self._n_running = Lock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._n_running == 0:
-                heed_any_thread()
-                self._limits = threadpool_limits(limits=1, user_api="blas")
-            self._n_running += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._n_running -= 1
-            if self._n_running == 0:
-                heed_any_thread()
-                self._limits.restore_original_limits()
-                heed_any_thread()
+    with LOCK:
+        heed_any_thread()
+        LIMITS.append(threadpool_limits(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with LOCK:
+            heed_any_thread()
+            LIMITS.pop().restore_original_limits()
+            heed_any_thread()
 
 
 def heed_any_thread() -> None:
     """Let any thread set the next limit: since 3.8, threadpoolctl heeds only the first that did, while it lives."""
     if hasattr(OpenBLASController, "clear_controlling_thread"):
         OpenBLASController.clear_controlling_thread(force=True)
-
-
-ONE_BLAS_THREAD = OneBlasThread()
 
 
 @contextmanager
