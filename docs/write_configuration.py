@@ -13,12 +13,12 @@ from stages.presets import PRESETS
 HEAD = """\
 # Every setting
 
-Made by `docs/write_configuration.py` from each stage's `parameters.py`; a test sees that it is current.
+Made by `docs/write_configuration.py` from each stage's `parameters.py`; a test checks that it is current.
 
-Settings come from five places, the later winning: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
+Settings come from five places; a later one wins: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
 `PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
-`--set train.epochs=5`. Values are TOML. In the last two, quotes around a text may be left out, brackets around a
-list of texts too (`source,usage`), and `none` unsets a value. `pipeline config` shows what holds, and where each value
+`--set train.epochs=5`. Values are TOML. In the last two, quotes around a text may be left out, also brackets around a
+list of texts (`source,usage`), and `none` unsets a value. `pipeline config` shows every value in use, and where it
 came from.
 
 `--like 3` takes the settings of run 3, as `pipeline runs` lists it, or of the last one with `--like -1`. Then only
@@ -41,7 +41,7 @@ def page() -> str:
         if stage.not_in_key:
             names = ", ".join(f"`{name}`" for name in stage.not_in_key)
             meaning = (
-                "say where files lie: what counts is what is in them, and where that is."
+                "say where files lie: a stage is stale if the files' content or place has changed."
                 if stage.sources
                 else "says how fast, and not what: changing it reruns nothing."
             )

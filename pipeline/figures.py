@@ -46,7 +46,7 @@ def as_figure(value: AnyFigure, name: str = "") -> Figure:
 
 
 def read_figure(data: Any) -> AnyFigure:
-    """Return the figure of plain data; raises TypeError if it is none."""
+    """Return the figure of plain data; raises TypeError if the data is not a figure."""
     return Figure(**data) if isinstance(data, dict) else data
 
 

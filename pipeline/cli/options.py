@@ -50,7 +50,7 @@ def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) 
     return decorate
 
 
-# -C and --debug may stand before the command or behind it; the last one counts
+# -C and --debug may come before the command or after it; the last one counts
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -33,7 +33,7 @@ def _setting_types(model: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """Return the names that a setting of this type may be, or that its list may hold; none if it takes any value."""
+    """Return the names that a setting of this type, or its list, chooses from; none if it takes any value."""
     return tuple(dict.fromkeys(name for part in _parts(kind) for name in _names(part)))
 
 

@@ -45,7 +45,7 @@ class Setting:
 
 
 def place_in_file(document: str, name: str) -> str:
-    """Return where a key or table stands in pipeline.toml: ``pipeline.toml, line 3``."""
+    """Return the place of a key or table in pipeline.toml: ``pipeline.toml, line 3``."""
     line = line_of(document, name)
     return f"{FILE_NAME}, line {line}" if line else FILE_NAME
 
@@ -125,7 +125,7 @@ def from_names(values: Mapping[str, Any], origin: str, stages: Sequence[Stage]) 
 
 
 def from_tables(tables: Mapping[str, Mapping[str, Any]], origin: str) -> Iterator[Setting]:
-    """Yield settings that stand in tables, one for each stage."""
+    """Yield the settings of tables, one table for each stage."""
     for stage, table in tables.items():
         for key, value in table.items():
             yield Setting(stage, key, value, origin)

@@ -259,7 +259,7 @@ def _advice(stage: Stage, key: str) -> str:
 
 
 def settings_text(preset: str, changed: Mapping[str, Any]) -> str:
-    """Write a preset, and settings besides, as a person would name them: ``preset fast, train.seed=1``."""
+    """Write a preset and other settings as a person would name them: ``preset fast, train.seed=1``."""
     return ", ".join([*([f"preset {preset}"] if preset else []), *setting_texts(changed)]) or "defaults"
 
 

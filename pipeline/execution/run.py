@@ -115,7 +115,7 @@ def run(
     wait: bool = True,
     trial: TrialOf | None = None,
 ) -> RunResult:
-    """Bring the selected stages up to date; raises PipelineError for whatever goes wrong, after logging it.
+    """Bring the selected stages up to date; raises PipelineError if anything fails, after logging it.
 
     A ``trial`` of a sweep that finds all its results there is not logged.
     """

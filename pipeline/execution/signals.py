@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a run in the same way: by an exception, so that nothing is left half done.
+"""Ctrl-C, SIGTERM and SIGHUP end a run in the same way: by an exception, so that every part can clean up.
 
 It is KeyboardInterrupt, which is not a subclass of Exception. So ``except Exception`` in a stage or a library does not
 catch it.

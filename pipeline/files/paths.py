@@ -1,4 +1,4 @@
-"""Paths as a person writes them, in settings and on the command line, and what stands there."""
+"""Paths as a person writes them, in settings and on the command line, and whether they lead to a file or a folder."""
 
 from __future__ import annotations
 

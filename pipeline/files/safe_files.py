@@ -72,7 +72,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 if not stat.S_ISREG(before.st_mode) and not stat.S_ISLNK(before.st_mode):
                     raise FileExistsError(errno.EEXIST, "it is not a plain file", str(path))
                 if stat.S_ISREG(before.st_mode):
-                    with suppress(OSError):  # a file system may have none
+                    with suppress(OSError):  # a file system may have no permissions
                         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
             yield file
             file.flush()

@@ -122,7 +122,7 @@ def _kind(kind: Any, pa_: Any) -> str:
 
 
 class _ColumnHash:
-    """The values of one column and the rows where there is none, fed in chunks that may end anywhere."""
+    """The hash of one column's values, and of the rows without a value; chunks may end anywhere."""
 
     def __init__(self) -> None:
         self._values = hashlib.sha256()

@@ -43,7 +43,7 @@ class Installed:
 def library_versions(imported: Iterable[str], cache: ParseCache, installed: Installed) -> dict[str, str]:
     """Return the version of every distribution that top-level imports come from, and Python's minor version.
 
-    A name that is not installed stands for itself.
+    A name that is not installed is listed under itself.
     """
     versions = {"python": ".".join(map(str, sys.version_info[:2]))}
     for name in sorted(imported):

@@ -35,7 +35,7 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 
 class ParseCache:
-    """Parses modules, or recalls them; ``grown`` tells whether there is something new to keep."""
+    """Parses modules, or takes them from the cache; ``grown`` says whether there is something new to keep."""
 
     def __init__(self, kept: bytes = b"") -> None:
         found = _unsealed(kept)
@@ -80,7 +80,7 @@ def _seal(kept: msgspec.Raw) -> str:
 
 
 def _unsealed(data: bytes) -> _Kept:
-    """Return what was kept, nothing if it is damaged or was never written by this software."""
+    """Return what was kept; empty if it is damaged or was not written by this software."""
     try:
         found = msgspec.json.decode(data, type=_Sealed)
         if found.seal == _seal(found.kept):

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles what stands in the file."""
+    """Compiles the source file."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)

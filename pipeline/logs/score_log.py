@@ -79,7 +79,7 @@ def read_scores(folder: Path) -> ScoreLog:
 
 
 def append_score(folder: Path, score: Score) -> None:
-    """Add a score to the log. Raises StoreError if it cannot be written, ValueError for a value that is no number."""
+    """Add a score to the log. Raises StoreError if it cannot be written, ValueError for a value that is not finite."""
     if score.value is not None and not math.isfinite(score.value):
         raise ValueError(f"a score cannot be {score.value}")
     LOG.append(folder, asdict(score))

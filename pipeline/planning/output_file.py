@@ -22,8 +22,8 @@ def require_output(
     Raises
     ------
     ConfigError
-        No file can be written there, or the place is below artifacts/ or data/, or what stands there is a raw file or
-        one of the ``inputs``, under whatever name.
+        No file can be written there, the place is below artifacts/ or data/, or the path leads to a raw file or to one
+        of the ``inputs``, under any name.
     """
     path = require_place(name, base, project.store.root, option)
     data = project.folder / DATA
@@ -32,7 +32,7 @@ def require_output(
         raise ConfigError(what, where=str(path), hint=f"put it elsewhere: {option} {path.name}")
     read = list(inputs)
     for stage in project.stages:
-        with suppress(PipelineError):  # a run tells of files that cannot be used
+        with suppress(PipelineError):  # a run reports files that cannot be used
             read += [source.path for source in find_sources(project, stage).files]
     if any(_is_same(path, each) for each in read):
         what = f"{option} {name} is one of the files to read"
@@ -41,7 +41,7 @@ def require_output(
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    """Whether two paths lead to the same file; not if one of them leads to none."""
+    """Whether two paths lead to the same file; False if one of them leads nowhere."""
     try:
         return path.samefile(other)
     except OSError:

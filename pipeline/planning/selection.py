@@ -50,7 +50,7 @@ def select(
 
 
 def settings_without_effect(config: Config, selection: Selection) -> list[str]:
-    """Tell of each setting that --set gives to a stage which is not selected."""
+    """Return a warning for each setting that --set gives to a stage that is not selected."""
     return [
         f"--set {name} has no effect: {name.partition('.')[0]} is not among the stages to run"
         for name, origin in config.origins.items()
@@ -59,7 +59,7 @@ def settings_without_effect(config: Config, selection: Selection) -> list[str]:
 
 
 def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:
-    """Return the names of all stages that ``name`` depends on, however far."""
+    """Return the names of all stages that ``name`` depends on, directly or not."""
     stage = next(stage for stage in stages if stage.name == name)
     direct = {other.name for other in upstream(stage, tuple(stages))}
     return direct.union(*(ancestors(other, stages) for other in direct))

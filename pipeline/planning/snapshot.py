@@ -61,9 +61,9 @@ def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
 
 
 def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, bool | None]:
-    """Map each stale stage of which unfinished work is kept to whether a run of the plan takes it up.
+    """Return the stale stages with unfinished work, each with whether a run of the plan continues that work.
 
-    None where nobody can tell yet, because an input is still to be made.
+    It is None if an input must be made first: the key of the stage's work is not known until then.
     """
     decisions = {decision.stage: decision for decision in plan.decisions}
     found: dict[str, bool | None] = {}

@@ -60,7 +60,7 @@ def size_of(path: Path) -> int:
 
 
 def space_of(path: Path) -> int:
-    """Add up the space on disk likewise: a file whose size is set before it is written takes little at first."""
+    """Add up the space on disk, in bytes: a file whose size is set before it is written takes little at first."""
     return sum(512 * found.st_blocks for found in _found_below(path))
 
 

@@ -1,4 +1,4 @@
-"""One writer at a time: the kernel holds the lock, and releases it when the process ends, however it ends."""
+"""One writer at a time: the kernel holds the lock, and releases it when the process ends, even by a kill."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def writer_lock(path: Path, *, wait: bool, notify: Callable[[str], None]) -> Ite
                 ) from None
             notify(f"waiting until another pipeline is done: {holder}")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:  # some shared folders have none
+        except OSError as error:  # some shared folders have no locks
             raise LockError(
                 f"this file system has no locks: {error.strerror}", where=str(path.parent), hint=ANOTHER_FILE_SYSTEM
             ) from error
@@ -71,7 +71,7 @@ def _write(descriptor: int, text: str) -> None:
 
 
 def current_writer(path: Path) -> str | None:
-    """Return who holds the lock, as the file says, or None. The lock itself is not touched."""
+    """Return the holder of the lock, as its file says, or None. The lock itself is not touched."""
     try:
         pid, holder = _read_holder(path)
     except UNREADABLE:
@@ -86,7 +86,7 @@ def current_writer(path: Path) -> str | None:
 
 
 def _holder(path: Path) -> str:
-    """Say who holds the lock, as far as the file says."""
+    """Return a text about the holder of the lock, as its file says."""
     try:
         return _read_holder(path)[1]
     except UNREADABLE:

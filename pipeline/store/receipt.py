@@ -118,7 +118,7 @@ class Receipt:
 
 
 def bytes_part(generation: str) -> str:
-    """Return the part of a generation's name that is equal for equal bytes, whatever work made them."""
+    """Return the part of a generation's name that depends on the bytes alone, and not on the work."""
     return generation.rpartition("-")[2]
 
 

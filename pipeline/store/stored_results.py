@@ -148,7 +148,7 @@ class StoredResults:
         return {folder: tuple(found) for folder, found in problems.items()}
 
     def observe(self, find: Callable[[], tuple[Generation, ...]]) -> tuple[tuple[Generation, ...], Damages]:
-        """Find results and say what is wrong with them; where one was removed meanwhile, as clean does, look again."""
+        """Find results and say what is wrong with them; look again if one was removed meanwhile, as by ``clean``."""
         while True:
             found = find()
             damage = self.damage(found)

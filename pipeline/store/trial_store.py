@@ -15,7 +15,7 @@ from pipeline.store.stored_results import Damages, Generation, read_result
 
 
 class TrialStore(Store):
-    """An artifacts folder whose links are never switched, however this run ends.
+    """An artifacts folder whose links are never switched.
 
     ``intact`` are folders of results that earlier trials of the same sweep have found intact. They are not read again:
     a result never changes, and a stage that runs certifies its inputs in any case.
@@ -48,7 +48,7 @@ class TrialStore(Store):
         self.forget_scratch(stage, generation.name)
 
     def leave_report(self, stage: str, folder: Path) -> None:
-        """Leave no report: it would lie in somebody else's result."""
+        """Leave no report: it would lie in the current result, which is not this trial's."""
 
     def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
         """Remove nothing: what lies beside a current result is not this trial's."""

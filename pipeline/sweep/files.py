@@ -149,7 +149,7 @@ def picture(sweep: Sweep, results: Sequence[TrialResult]) -> str:
         {
             "svg.hashsalt": sweep.id,  # the same sweep draws the same bytes
             "svg.fonttype": "none",
-            "text.parse_math": False,  # a value with dollar signs is no formula
+            "text.parse_math": False,  # a value with dollar signs is not a formula
         }
     ):
         figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows), layout="constrained")

@@ -27,7 +27,7 @@ JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs t
 class JobsPending(BaseException):
     """A stage needs jobs that are not done yet.
 
-    It is no Exception: nothing has gone wrong, and a stage that catches every Exception must not catch it.
+    It is not an Exception: nothing has gone wrong, and ``except Exception`` in a stage must not catch it.
     """
 
     def __init__(self, request: JobsRequest) -> None:

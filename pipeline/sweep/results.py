@@ -48,7 +48,7 @@ def best_of(results: Sequence[TrialResult]) -> TrialResult | None:
 
 
 def is_within_noise(result: TrialResult, best: TrialResult) -> bool:
-    """Whether the rows are too few to tell a result from the best: their intervals overlap."""
+    """Whether the rows are too few to distinguish a result from the best: their intervals overlap."""
     if result.interval is None or best.interval is None or result.rung != best.rung:
         return False
     return result.interval[0] <= best.interval[1] and best.interval[0] <= result.interval[1]

@@ -238,7 +238,7 @@ class SweepRun:
         return run(project, select(project.stages, stages), watcher, wait=self.wait, trial=about)
 
     def _seconds(self, found: RunResult) -> float | None:
-        """Return how long the last run took that made this result, now or before; None if the log does not tell."""
+        """Return the seconds of the last run that made this result, now or earlier; None if the log has no such run."""
         last = found.stages[-1]
         generation = last.receipt.generation if last.receipt else ""
         if last.action is Action.RUN:

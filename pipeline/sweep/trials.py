@@ -154,7 +154,7 @@ def _is_wrong(settings: Mapping[str, Any], configure: Configure) -> bool:
 
 
 def ordered_metrics(metrics: Sequence[Metric], first: str | None) -> tuple[Metric, ...]:
-    """Put the metric that decides first, and behind it those that break ties."""
+    """Return the metrics with the one that decides first; the others break ties."""
     if first is None:
         return tuple(metrics)
     names = [metric.name for metric in metrics]

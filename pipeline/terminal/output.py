@@ -30,7 +30,7 @@ def echo(*lines: str) -> None:
 
 
 def notify(*lines: str) -> None:
-    """Print lines for people on standard error; their mark, as ``error:``, stands out on a terminal with colours."""
+    """Print lines for people on standard error; a terminal with colours shows marks such as ``error:`` in colour."""
     has_marks = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
     for line in map(visible, lines):
         mark, _, rest = line.partition(" ")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.execution.copy_result import Copy
     from pipeline.execution.run import RunResult
 
-UNFINISHED = {  # by whether a run of the plan takes it up; None: that cannot be told yet
+UNFINISHED = {  # by whether a run of the plan continues it; None: not known yet
     True: "the next run takes it up",
     False: "the next run has other settings, data or code, and leaves it; pipeline runs shows the settings of each run",
     None: "a run with the same settings, data and code takes it up",
@@ -93,7 +93,7 @@ def print_result(
 
 
 def _print_stages(result: RunResult) -> None:
-    """Print a row for each stage, or one line where there was nothing to do; long reasons stand below the figures."""
+    """Print a row for each stage, or one line if there was nothing to do; long reasons are below the figures."""
     if not result.did_something:
         count = len(result.stages)
         echo(f"Nothing to do: {'the stage is' if count == 1 else f'all {count} stages are'} fresh.")

@@ -58,7 +58,7 @@ class Line:
         self.done, self.total, self.unit, self.note, self.last_reported = done, total, unit, note, now
 
     def rate(self) -> float:
-        """How many units a second; 0 while that cannot be told."""
+        """How many units a second; 0 while that is not known."""
         seconds = self.last_reported - self.first_reported
         return (self.done - self.first) / seconds if seconds >= SETTLED else 0.0
 
@@ -173,7 +173,7 @@ class Terminal:
         return self.begin(decision.stage)
 
     def begin(self, name: str) -> Progress:
-        """Begin the line of whatever takes its time, and return where it reports its progress."""
+        """Begin the line of anything that takes long, and return where it reports its progress."""
         if not self.live:
             return PlainProgress(name, self.log)
         line = Line(name, time.monotonic())

@@ -12,7 +12,7 @@ from pipeline.write_toml import toml_text
 
 
 def print_config(config: Config, stages: Sequence[Stage]) -> None:
-    """Print the resolved settings as TOML, each with its origin; what is not set stands as a comment."""
+    """Print the resolved settings as TOML, each with its origin; a setting that is none is a comment."""
     lines = [f'preset = "{config.preset}"'] if config.preset else []
     for stage in stages:
         lines += ["", f"[{stage.name}]"] if lines else [f"[{stage.name}]"]

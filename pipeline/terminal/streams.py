@@ -1,4 +1,4 @@
-"""The streams of this process, whatever it was started with: a stream may be closed, read-only, or on a full disk.
+"""The standard streams of this process, each of which may be closed, read-only, or on a full disk.
 
 A stream that is closed, or open the wrong way, becomes ``/dev/null``. What cannot be written to standard error is lost.
 If standard output fails, the program ends with an error: results must not be lost silently.
@@ -84,7 +84,7 @@ def _allows(descriptor: int, wanted: int) -> bool:
 
 
 def _text(kind: type[TextIOWrapper], before: TextIO | None, descriptor: int) -> TextIO:
-    """Return a stream of text on a descriptor, in the encoding of the one ``before``; None stands for a closed one."""
+    """Return a text stream on a descriptor, with the encoding of the stream ``before`` it; None if that was closed."""
     raw = FileIO(descriptor, "wb", closefd=False)
     is_at_once = descriptor == 2 or raw.isatty()
     encoding = before.encoding if before else "utf-8"

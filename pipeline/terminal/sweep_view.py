@@ -87,7 +87,7 @@ class _RunWatcher:
 
 
 def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
-    """Print what would be tried; ``done`` tells by number which trials would only be looked up."""
+    """Print what would be tried; ``done`` says by number which trials have stored results."""
     rows = [
         (
             str(trial.number),

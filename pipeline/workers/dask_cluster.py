@@ -64,7 +64,7 @@ class ClusterWorkers:
                 self._progress(len(jobs) - len(futures), len(jobs), unit="jobs", note="done on the cluster")
 
     def _check(self, client: Client, function: str, environment: Mapping[str, str]) -> list[str]:
-        """See that every worker runs the same software as this machine, and return the workers' addresses."""
+        """Check that every worker runs the same software as this machine, and return the workers' addresses."""
         workers = workers_of(client)
         answers = ask_everyone(client, workers, SECONDS_FOR_ENVIRONMENT, look_at_software, function)
         for theirs, _ in answers.values():

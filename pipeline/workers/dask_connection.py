@@ -73,7 +73,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
 
 
 def reach(scheduler: str) -> None:
-    """See that a Dask scheduler answers at an address; raises StageError if none does.
+    """Check that a Dask scheduler answers at an address; raises StageError if none does.
 
     A separate process tries, because it can be killed. A client that waits within this process cannot be stopped.
     """

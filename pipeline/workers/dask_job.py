@@ -62,7 +62,7 @@ def kernels() -> str:
 
 
 def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Say what differs between two environments: ``numpy 2.3.0 there, 2.4.6 here``; nothing if none does."""
+    """Say what differs between two environments: ``numpy 2.3.0 there, 2.4.6 here``; an empty text if nothing does."""
     return "; ".join(
         f"{name} {theirs.get(name, 'unknown')} there, {value} here"
         for name, value in ours.items()
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when standard input is closed: its parent is gone, and nobody reads the result."""
+    """End this process when standard input is closed: its parent is gone, and the result has no reader."""
     sys.stdin.buffer.read()
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""A Dask cluster within this process, which nobody else can reach: it opens no port.
+"""A Dask cluster within this process. It opens no port, so no other process can reach it.
 
 Its workers are threads. Each job is done in a process of its own anyway (dask_job.py).
 """

@@ -207,7 +207,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(toy: Toy, invoke: Invoke)
         (("--random", "3", "power.exponent=0.5..3"), "is a whole number"),
         (("--grid", "power.exponent=1,2", "--halving"), "halving needs load.limit to be a whole number"),
         (("--grid", "power.exponent=1,2", "--preset", "cube"), "did you mean 'cubes'?"),
-        (("--grid", "power.exponent=1,2", "-o", "data/numbers.txt"), "exists"),
+        (("--grid", "power.exponent=1,2", "-o", "old.toml"), "exists"),
         (("--grid", "power.exponent=1,2", "-o", "data", "--force"), "data is a folder"),
         (("--grid", "power.exponent=1,2", "-o", "nowhere/best.toml"), "lies in a folder that is not there"),
         (("--grid", "power.exponent=1,2", "-o", "artifacts/best.toml"), "where only stages write"),
@@ -220,6 +220,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(toy: Toy, invoke: Invoke)
 def test_wrong_usage_is_told_before_anything_runs(toy: Toy, invoke: Invoke, words: tuple[str, ...], what: str) -> None:
     toy.artifacts.mkdir()
     os.mkfifo(toy.work / "pipe")
+    (toy.work / "old.toml").touch()
     (toy.work / "nowhere.toml").symlink_to("elsewhere.toml")
     result = invoke(*words, code=2)
     assert what in result.stderr
