@@ -21,7 +21,7 @@ from stages.mlp.layer_list import Vectors, make_layers
 from stages.mlp.layers.layer import Layer
 
 # What parameters and running averages are filled with, by name without the layer's number; weights are then drawn.
-BEGINNINGS = {"W": 0, "b": 0, "gamma": 1, "beta": 0, "mean": 0, "variance": 1}
+INITIAL_VALUES = {"W": 0, "b": 0, "gamma": 1, "beta": 0, "mean": 0, "variance": 1}
 
 
 class Network:
@@ -50,7 +50,7 @@ class Network:
         self.statistics = shared_zeros(flat_size(architecture.statistics_shapes), architecture.dtype)
         self.averages = views(self.statistics, architecture.statistics_shapes)
         for name, values in (self.weights | self.averages).items():
-            values.fill(BEGINNINGS[name.rstrip("0123456789")])
+            values.fill(INITIAL_VALUES[name.rstrip("0123456789")])
 
     def __str__(self) -> str:
         """The table of its layers. Its module is imported by name, as in ``History.plot``."""

@@ -129,7 +129,9 @@ def test_model(folder: Path) -> None:
 def test_upload(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kaggle = Kaggle(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(kaggle.folder))
-    monkeypatch.setattr("stages.commands.upload.checked.require_uploadable", lambda _: None)  # it is the sample's
+    monkeypatch.setattr(
+        "stages.commands.upload.submission_checks.require_uploadable", lambda _: None
+    )  # it is the sample's
     printed(folder, "run", "all")
     kaggle.will("submit", answer("Successfully submitted to Digits"))
     check("upload", printed(folder, "upload", "-m", "new", "--competition", "digits", "--yes", "--no-wait"))

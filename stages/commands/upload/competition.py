@@ -8,7 +8,7 @@ from pathlib import PurePath
 from pipeline.errors import StageError
 from stages.commands.data_sets import DATA_SETS
 from stages.commands.kaggle_program import NAME
-from stages.commands.upload.checked import ARTIFACT, Checked
+from stages.commands.upload.submission_checks import ARTIFACT, Checked
 from stages.shared.messages import counted
 
 DIGIT_RECOGNIZER = "digit-recognizer"

@@ -54,9 +54,9 @@ def upload(
     from pipeline.history.scores import record_score, scores_by
     from pipeline.terminal import output
     from stages.commands.kaggle_program import find_program
-    from stages.commands.upload.checked import ARTIFACT, checked_copy
     from stages.commands.upload.competition import competition_of, require_matching_test_set
     from stages.commands.upload.destination import Destination, how_sent, require_valid_options
+    from stages.commands.upload.submission_checks import ARTIFACT, checked_copy
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 
     require_valid_options(competition, message)

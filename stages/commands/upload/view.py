@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline.figures import percent
 from pipeline.terminal import output
 from pipeline.terminal.history_view import settings_of
-from stages.commands.upload.checked import ARTIFACT
+from stages.commands.upload.submission_checks import ARTIFACT
 
 if TYPE_CHECKING:
-    from stages.commands.upload.checked import Checked, Validation
     from stages.commands.upload.destination import Destination
     from stages.commands.upload.public_score import Outcome
+    from stages.commands.upload.submission_checks import Checked, Validation
 
 
 def preview(checked: Checked, there: Destination, message: str) -> list[str]:

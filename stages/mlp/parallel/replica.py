@@ -1,53 +1,21 @@
-"""A replica: layers of its own for its rows of each batch, and its share of the parameters to update.
+"""A replica: layers of its own, which find the gradient of its rows of each batch.
 
-All replicas read the same parameters. Each finds the gradient of its rows. Once all have, each sums the gradients of
-all replicas over its share of the flat vector, and updates that share: a reduce-scatter, the first half of an
-all-reduce. The second half hands the sums round. It is not needed, because the parameters lie in shared memory. So a
-step has two waits, whatever the layers are: for the others' gradients, and for the others' updates. Clipping adds one.
+All replicas read the same parameters. A step has two waits, whatever the layers are: for the others' gradients, and for
+the others' updates. Clipping adds one.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.arrays import Floats, Rows, shared_zeros
+from stages.mlp.arrays import Floats, Rows
 from stages.mlp.gradient_descent.step import Step, Warper
-from stages.mlp.gradient_descent.update import PIECE, Update, pieces_of
-from stages.mlp.network import Network
+from stages.mlp.parallel.all_reduce import AllReduce
 from stages.mlp.parallel.group import Group, part_of
-
-
-class Shared:
-    """What the replicas of one training share, in memory that all of them see.
-
-    Attributes
-    ----------
-    network : the network that is trained
-    update : how its parameters are updated
-    gradients : each replica's, (count, n_parameters)
-    statistics : each replica's running averages of batch normalisation, (count, n_statistics)
-    measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
-    squares : the sum of squares of each replica's share of the gradient, (count,)
-    """
-
-    def __init__(self, network: Network, update: Update, count: int) -> None:
-        self.network, self.update = network, update
-        dtype = network.parameters.dtype
-        self.gradients = shared_zeros((count, network.parameters.size), dtype)
-        self.statistics = shared_zeros((count, network.statistics.size), dtype)
-        self.statistics[...] = network.statistics
-        self.measured = shared_zeros((count, 2), np.float64)
-        self.squares = shared_zeros(count, np.float64)
-
-    def mean_statistics(self) -> Floats:
-        """The running averages (n_statistics,), averaged over the replicas, which all go on with them."""
-        mean: Floats = self.statistics.mean(axis=0)
-        self.statistics[...] = mean
-        return mean
+from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 class Replica:
@@ -64,7 +32,7 @@ class Replica:
         self,
         index: int,
         group: Group,
-        shared: Shared,
+        shared: SharedMemory,
         *,
         warper: Warper | None = None,
         label_smoothing: float = 0.0,
@@ -83,9 +51,7 @@ class Replica:
             x_dtype=x_dtype,
         )
         self._steps: dict[int, Step] = {}  # by number of rows
-        share = part_of(network.parameters.size, index, group.count)
-        self._pieces = pieces_of(share.start, share.stop, network.architecture.n_weights)
-        self._work = np.empty(PIECE, network.parameters.dtype)
+        self.all_reduce = AllReduce(index, group, shared)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw random numbers as ``rng`` would from now on."""
@@ -105,7 +71,7 @@ class Replica:
         self.find_gradient(X, Y, rows, n_rows)
         self.group.wait(self.index)  # for the others' gradients
         loss, n_correct = self.shared.measured.sum(axis=0).tolist()
-        self.update_share(step, learning_rate)
+        self.all_reduce.update_share(step, learning_rate)
         self.group.wait(self.index)  # for the others' updates
         return loss, int(n_correct)
 
@@ -119,28 +85,3 @@ class Replica:
         if m not in self._steps:
             self._steps[m] = self._make_step(m)
         self.shared.measured[self.index] = self._steps[m].run(X, Y, rows, n_rows)
-
-    def update_share(self, step: int, learning_rate: float) -> None:
-        """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
-        update, total = self.shared.update, self.shared.gradients[0]
-        is_clipped = update.clip_norm is not None
-        factor = self._sum_and_find_clip_factor() if is_clipped else 1.0
-        for piece, decays in self._pieces:
-            g = total[piece] if is_clipped else self._sum_gradients(piece)
-            if factor != 1.0:
-                g *= factor
-            update.apply(piece, g, self._work[: len(g)], step, learning_rate, decays=decays)
-
-    def _sum_gradients(self, piece: slice) -> Floats:
-        """The sum over all replicas of a piece of their gradients, in place of the first replica's."""
-        total: Floats = self.shared.gradients[0, piece]
-        for gradient in self.shared.gradients[1:, piece]:
-            total += gradient
-        return total
-
-    def _sum_and_find_clip_factor(self) -> float:
-        """Sum the whole share before any update, because the clip factor depends on the norm of the whole gradient."""
-        sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
-        self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
-        self.group.wait(self.index)  # for the others' squares
-        return self.shared.update.clip_factor(sqrt(self.shared.squares.sum()))

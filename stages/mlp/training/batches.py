@@ -9,7 +9,7 @@ import numpy as np
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.training.data.shuffling import Window, generator
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 
 class Batches:
@@ -23,7 +23,7 @@ class Batches:
     window_rows : rows of a mapped file that are in memory at a time
     """
 
-    def __init__(self, training: Training, replica: Replica, last_batch: Rows, window_rows: int) -> None:
+    def __init__(self, training: TrainingState, replica: Replica, last_batch: Rows, window_rows: int) -> None:
         self.training, self.replica, self.last_batch, self.window_rows = training, replica, last_batch, window_rows
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None

@@ -16,10 +16,10 @@ import numpy as np
 
 from stages.mlp.archive import ArchiveError, check_arrays, read_arrays, write_arrays
 from stages.mlp.training.history import Epoch
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 
-def save_checkpoint(path: str | Path, training: Training) -> None:
+def save_checkpoint(path: str | Path, training: TrainingState) -> None:
     """Write ``training`` to ``path``, which holds the previous checkpoint until this one is complete."""
     header = {
         "identity": training.identity(),
@@ -32,7 +32,7 @@ def save_checkpoint(path: str | Path, training: Training) -> None:
         write_arrays(file, header, training.arrays())
 
 
-def load_checkpoint(path: str | Path, training: Training) -> bool:
+def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
     """Bring ``training`` to where ``path`` left off; False where there is nothing that is of use.
 
     A damaged checkpoint, or one of another training, is of no use: training then starts anew.

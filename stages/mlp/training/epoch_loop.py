@@ -12,14 +12,15 @@ import numpy as np
 from stages.mlp.arrays import shared_zeros
 from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
-from stages.mlp.parallel.replica import Replica, Shared
+from stages.mlp.parallel.replica import Replica
+from stages.mlp.parallel.shared_memory import SharedMemory
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import save_checkpoint
 from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError, RunOptions
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 from stages.mlp.training.validation import Validation
 
 
@@ -36,7 +37,7 @@ class EpochLoop:
 
     def __init__(
         self,
-        training: Training,
+        training: TrainingState,
         group: Group,
         *,
         validation: Validation | None = None,
@@ -47,7 +48,7 @@ class EpochLoop:
         self.augment, self.options = augment, options
         recipe, X = training.recipe, training.X
         self.window_rows = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
-        self.shared = Shared(training.network, training.update, group.count)
+        self.shared = SharedMemory(training.network, training.update, group.count)
         self.first_epoch = len(training.epochs) + 1
         self.last_epoch = shared_zeros(1, np.int64)  # its number, once that is known
         self.last_batch = shared_zeros(1, np.int64)  # the number of an epoch's last batch

@@ -18,7 +18,7 @@ from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.epoch_loop import EpochLoop
 from stages.mlp.training.history import History
 from stages.mlp.training.recipe import Recipe, RunOptions
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 from stages.mlp.training.validation import Validation
 
 # Of so many rows, evenly spread, a checkpoint remembers a checksum.
@@ -65,7 +65,7 @@ def fit(
     """
     options = options or RunOptions()
     check_network(network, data, *([] if validation is None else [validation]))
-    training = Training(network, recipe, data)
+    training = TrainingState(network, recipe, data)
     if options.checkpoint is not None:
         X, rows = training.X, training.rows
         sample = X[rows[:: -(-len(rows) // SAMPLED_ROWS)]]

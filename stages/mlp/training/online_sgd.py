@@ -22,7 +22,7 @@ from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.dense import Dense
 from stages.mlp.network import Network
 from stages.mlp.training.recipe import Recipe
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 BLOCK_ROWS = 64
 
@@ -41,7 +41,7 @@ def suits_online(network: Network, recipe: Recipe) -> bool:
 class OnlineSGD:
     """Trains on one row after the other, in blocks. Replica 0 does it alone: the others take no steps."""
 
-    def __init__(self, training: Training, index: int) -> None:
+    def __init__(self, training: TrainingState, index: int) -> None:
         self.training, self.index = training, index
         network, architecture = training.network, training.network.architecture
         dtype, sizes = network.parameters.dtype, architecture.dense_sizes

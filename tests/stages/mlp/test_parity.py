@@ -14,7 +14,8 @@ import pytest
 from stages.mlp import Architecture, Network, Recipe
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
-from stages.mlp.parallel.replica import Replica, Shared
+from stages.mlp.parallel.replica import Replica
+from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 def load_script() -> ModuleType:
@@ -39,7 +40,7 @@ class Case:
     golden: dict[str, np.ndarray]
     network: Network
     recipe: Recipe
-    shared: Shared
+    shared: SharedMemory
     group: Group
     Y: np.ndarray
 
@@ -67,7 +68,7 @@ def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
     of_recipe = ("optimiser", "weight_decay", "clip_norm", "label_smoothing")
     recipe = Recipe(**{key: case[key] for key in of_recipe if key in case})
     group = make_group(replicas, parallel)
-    shared = Shared(network, recipe.make_update(network), replicas)
+    shared = SharedMemory(network, recipe.make_update(network), replicas)
     return Case(golden, network, recipe, shared, group, np.eye(n_classes)[golden["labels"]])
 
 

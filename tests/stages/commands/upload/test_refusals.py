@@ -13,8 +13,8 @@ from made_upload import QUICK, SENT, listing, logged, run_upload
 
 from pipeline.cli import main
 from pipeline.errors import StageError
-from stages.commands.upload import checked, destination, upload
-from stages.commands.upload.checked import require_ids
+from stages.commands.upload import destination, submission_checks, upload
+from stages.commands.upload.submission_checks import require_ids
 from stages.ingest.sources.leakage import NOTE
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
@@ -141,7 +141,7 @@ def test_what_is_changed_while_it_is_checked_is_not_sent(
         path.write_bytes(path.read_bytes()[:-2] + b"0\n")
         return ""
 
-    monkeypatch.setattr(checked, "why_stale", edit)
+    monkeypatch.setattr(submission_checks, "why_stale", edit)
     assert "the submission was changed meanwhile" in run_upload(project, code=1).stderr
     assert kaggle.calls == []
 

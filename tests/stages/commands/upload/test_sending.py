@@ -16,8 +16,8 @@ from pipeline.figures import percent
 from pipeline.fingerprint.files import file_digest
 from pipeline.history.scores import KnownFile
 from stages.commands.upload import upload
-from stages.commands.upload.checked import Checked, Validation
 from stages.commands.upload.competition import competition_of, require_matching_test_set
+from stages.commands.upload.submission_checks import Checked, Validation
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 

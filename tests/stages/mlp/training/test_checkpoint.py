@@ -17,16 +17,16 @@ from small_trainings import EVERYTHING, RECIPE, make_network, problem, run
 from stages.mlp import Dataset, Epoch, Recipe, RunOptions, fit
 from stages.mlp.archive import read_arrays, write_arrays
 from stages.mlp.training.checkpoint import load_checkpoint, save_checkpoint
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 SHORT = Recipe(epochs=2, batch_size=64, ema=0.9)
 
 
-def new_training() -> Training:
-    return Training(make_network(**EVERYTHING), RECIPE, Dataset(*problem()))
+def new_training() -> TrainingState:
+    return TrainingState(make_network(**EVERYTHING), RECIPE, Dataset(*problem()))
 
 
-def half_done() -> Training:
+def half_done() -> TrainingState:
     training = new_training()
     for values in training.arrays().values():
         values[...] = np.random.default_rng(values.size).random(values.shape)
@@ -35,7 +35,7 @@ def half_done() -> Training:
     return training
 
 
-def same(one: Training, other: Training) -> bool:
+def same(one: TrainingState, other: TrainingState) -> bool:
     figures = (one.epochs, one.best, one.step) == (other.epochs, other.best, other.step)
     return figures and all(np.array_equal(one.arrays()[name], other.arrays()[name]) for name in one.arrays())
 

@@ -33,7 +33,7 @@ from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.online_sgd import BLOCK_ROWS
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 
 def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> None:
@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other:
 
 def test_of_equal_epochs_the_earlier_is_kept() -> None:
     network = make_network()
-    training = Training(network, Recipe(), Dataset(*problem()))
+    training = TrainingState(network, Recipe(), Dataset(*problem()))
     for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
         training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy))
     assert training.best == 2

@@ -11,7 +11,7 @@ from stages.mlp.parallel.threads import Threads
 from stages.mlp.training.data.shuffling import generator
 from stages.mlp.training.epoch_loop import EpochLoop
 from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
-from stages.mlp.training.training import Training
+from stages.mlp.training.training_state import TrainingState
 
 SEED = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
 
@@ -63,7 +63,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
     for is_online in (True, False):
         network = Network(architecture)
         network.initialise(np.random.default_rng(1))
-        training = Training(network, recipe, Dataset(X, Y))
+        training = TrainingState(network, recipe, Dataset(X, Y))
         told: list[tuple] = []
         monkeypatch.setattr("stages.mlp.training.epoch_loop.suits_online", lambda *_: is_online)  # noqa: B023 - called within the loop
         group = Threads(2)
@@ -83,7 +83,7 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
     group = Threads(1)
 
     def is_used(recipe: Recipe) -> bool:
-        loop = EpochLoop(Training(network, recipe, Dataset(X, Y)), group, options=RunOptions())
+        loop = EpochLoop(TrainingState(network, recipe, Dataset(X, Y)), group, options=RunOptions())
         return isinstance(loop.make_trainer(0), OnlineSGD)
 
     assert is_used(SEED)

@@ -17,8 +17,8 @@ from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
 
 
-class Training:
-    """A training between two epochs: what it is of, and how far it has come.
+class TrainingState:
+    """A training between two epochs: what it began with, and how far it has come.
 
     Attributes
     ----------
