@@ -1,4 +1,4 @@
-"""The six stages in one list, which is the whole pipeline; and the commands that work on images."""
+"""The stages in one list, which is the whole pipeline; and the commands that work on images."""
 
 from pipeline.stage import Artifact, Stage
 from pipeline.sweep.objective import Metric, Objective

@@ -16,13 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from stages import STAGES
 from stages.ingest.sources.leakage import NOTE
 from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
 QUICK = ("--set", "train.epochs=2")
-EVERYTHING = ["ingest", "split", "encode", "train", "evaluate", "submit"]
+EVERYTHING = [stage.name for stage in STAGES]
 
 
 def invoke(folder: Path, *words: str, code: int = 0) -> Result:
@@ -39,6 +40,11 @@ def run(folder: Path, *words: str) -> dict[str, Any]:
 
 def ran(document: dict[str, Any]) -> list[str]:
     return [stage["stage"] for stage in document["stages"] if stage["action"] == "ran"]
+
+
+def reasons(document: dict[str, Any], name: str) -> list[str]:
+    [texts] = [stage["reasons"] for stage in document["stages"] if stage["stage"] == name]
+    return [reason["text"] for reason in texts]
 
 
 def submission(folder: Path) -> list[list[str]]:
@@ -95,10 +101,11 @@ def test_a_second_run_does_nothing_and_says_so(project: Path) -> None:
 def test_another_number_of_epochs_reruns_train_and_what_follows_and_going_back_runs_nothing(project: Path) -> None:
     changed = run(project, "all", "--set", "train.epochs=3")
     assert ran(changed) == ["train", "evaluate", "submit"]
-    assert [reason["text"] for reason in changed["stages"][3]["reasons"]] == ["train.epochs 2 -> 3"]
+    assert reasons(changed, "train") == ["train.epochs 2 -> 3"]
     back = run(project, "all", *QUICK)
     assert ran(back) == []
-    assert [stage["action"] for stage in back["stages"][3:]] == ["restored"] * 3
+    restored = [stage["stage"] for stage in back["stages"] if stage["action"] == "restored"]
+    assert restored == ["train", "evaluate", "submit"]
 
 
 def test_another_label_name_reruns_submit_alone(project: Path) -> None:
@@ -119,9 +126,10 @@ def test_one_changed_byte_in_the_training_file_reruns_what_depends_on_it(project
     data[at + 3] = ord("4")
     path.write_bytes(data)
     document = run(project, "all", *QUICK)
-    assert "source changed: train" in [reason["text"] for reason in document["stages"][0]["reasons"]]
+    assert "source changed: train" in reasons(document, "ingest")
     # the labels are as they were, so what is one-hot encoded comes out the same: encode need not run
-    assert [name for name in EVERYTHING if name not in ran(document)] == ["encode"]
+    assert {"ingest", "split", "train", "evaluate", "submit"} <= set(ran(document))
+    assert "encode" not in ran(document)
 
 
 @pytest.mark.parametrize("stage", EVERYTHING)
@@ -315,6 +323,6 @@ def test_the_report_tells_how_its_inputs_were_made_even_if_they_come_out_the_sam
     setting = ("--set", "ingest.max_quarantined=0.0215")
     document = run(project, "all", *QUICK, *setting)
     assert ran(document) == ["ingest", "evaluate"]
-    assert "input changed: ingest/receipt.json" in [reason["text"] for reason in document["stages"][4]["reasons"]]
+    assert "input changed: ingest/receipt.json" in reasons(document, "evaluate")
     assert "0.0215" in (project / "artifacts/evaluate/report.html").read_text()
     assert ran(run(project, "all", *QUICK, *setting)) == []

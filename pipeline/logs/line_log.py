@@ -49,7 +49,7 @@ class LineLog(Generic[T]):
         if not n_skipped:
             return ""
         lines = "1 line" if n_skipped == 1 else f"{n_skipped:,} lines"
-        return f"skipped {lines} of {self.file_name}: torn by a crash, or damaged"
+        return f"skipped {lines} of {self.file_name}: torn by a crash, damaged, or from another version"
 
     def require(self, folder: Path) -> None:
         """Check that the log can be read and written, before there is an entry to add; raises StoreError."""

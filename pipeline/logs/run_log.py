@@ -29,6 +29,7 @@ class Run:
     The results rest on ``parameters`` (by full name), raw ``sources`` and ``inputs`` (with their digests), ``code``
     (one digest for each stage; its receipt has them all) and ``libraries`` (with their versions). ``origin`` says where
     the raw data came from; it is empty in older logs, and where no stage was done.
+    A new field needs a default. Lines of earlier versions do not have it: without a default they would be skipped.
     """
 
     id: int

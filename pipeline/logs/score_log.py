@@ -28,6 +28,8 @@ class Score:
     how : by which answers, or by whom
     when : in UTC
     run, result : the run that made the file, and the name of the stored result; None and "" for any other file
+
+    A new field needs a default. Lines of earlier versions do not have it: without a default they would be skipped.
     """
 
     digest: str

@@ -49,6 +49,11 @@ def test_the_readme_names_every_command_and_every_page() -> None:
     assert [page for page in pages if f"]({page})" not in text] == []
 
 
+def test_the_page_of_stages_has_a_section_for_each() -> None:
+    sections = re.findall(r"^## ([a-z]+):", (ROOT / "docs/stages.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sections == [stage.name for stage in STAGES], "docs/stages.md needs '## <stage>: <what it does>', in order"
+
+
 def test_the_index_of_decisions_has_them_all() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([a-z-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""All six stages in order, called directly: the bundled sample, and another image size with other labels."""
+"""All stages in order, called directly: the bundled sample, and another image size with other labels."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from made_run import make_run
 
 from pipeline.errors import ConfigError, StoreError
+from pipeline.figures import as_figure
 from pipeline.history.diff import Difference, compare
 from pipeline.logs import run_log
 from pipeline.logs.run_log import FILE_NAME, append_run, find_run, next_id, read_log, read_runs
@@ -85,10 +87,20 @@ def test_a_line_of_wrong_types_is_skipped_and_counted(tmp_path: Path, line: byte
         log.write(line + b"\n\n")
     found = read_log(tmp_path)
     assert found.runs == (make_run(5),)
-    assert found.warning == "skipped 1 line of runs.jsonl: torn by a crash, or damaged"
+    assert found.warning == "skipped 1 line of runs.jsonl: torn by a crash, damaged, or from another version"
     assert next_id(tmp_path) == 6
     append_run(tmp_path, make_run(6))
     assert read_runs(tmp_path) == (make_run(5), make_run(6))
+
+
+def test_the_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """A line as it was written before. Do not change it: whoever has such a log would lose the runs in it."""
+    shutil.copy(Path(__file__).with_name("earlier_runs.jsonl"), tmp_path / FILE_NAME)
+    found = read_log(tmp_path)
+    assert found.warning == ""
+    assert [(run.id, run.changed, run.origin) for run in found.runs] == [(1, {"train.epochs": 2}, "")]
+    accuracy = as_figure(found.runs[0].figures["evaluate: validation accuracy"])
+    assert (accuracy.text, accuracy.is_headline) == ("88.89 %", True)
 
 
 def test_a_sound_log_warns_of_nothing(tmp_path: Path) -> None:

@@ -66,7 +66,20 @@ def test_a_line_that_is_no_score_is_skipped_and_counted(tmp_path: Path, line: by
     append_score(tmp_path, SCORE)
     found = read_scores(tmp_path)
     assert found.scores == (SCORE,)
-    assert found.warning == ("skipped 1 line of scores.jsonl: torn by a crash, or damaged" * bool(line))
+    told = "skipped 1 line of scores.jsonl: torn by a crash, damaged, or from another version"
+    assert found.warning == told * bool(line)
+
+
+def test_a_score_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """A line as it was written before. Do not change it: whoever has such a log would lose the scores in it."""
+    line = (
+        '{"digest": "ab12", "name": "public score", "value": 0.99421, "interval": null, "rows": null, '
+        '"how": "kaggle digit-recognizer", "when": "2026-11-27T20:48:58+00:00", "run": 1, "result": "65f2-c3ae"}\n'
+    )
+    (tmp_path / FILE_NAME).write_text(line)
+    found = read_scores(tmp_path)
+    assert found.warning == ""
+    assert [(score.value, score.run) for score in found.scores] == [(0.99421, 1)]
 
 
 def test_no_score_is_written_that_could_not_be_read(tmp_path: Path) -> None:
