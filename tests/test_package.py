@@ -59,7 +59,7 @@ def test_no_message_speaks_of_files_that_only_the_checkout_has(package: Path) ->
     assert found == []
 
 
-def test_nor_does_the_help_of_any_command() -> None:
+def test_no_help_text_speaks_of_files_that_only_the_checkout_has() -> None:
     context = main.make_context("pipeline", [], resilient_parsing=True)
     for name in main.list_commands(context):
         command = main.get_command(context, name)

@@ -69,7 +69,7 @@ def _hint(error: click.UsageError, group: click.Context | None, words: Sequence[
     command, path = error.ctx.command, error.ctx.command_path
     if isinstance(command, click.Group) and isinstance(error, click.NoSuchOption):
         written = _with_command_first(error, error.ctx, command, words)
-        return f"options of a command stand behind its name{written or f'; see {path} COMMAND --help'}"
+        return f"options of a command come after its name{written or f'; see {path} COMMAND --help'}"
     if isinstance(error, click.NoSuchOption):
         advice = _meant_by(error.option_name, error.ctx, words)
     elif isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
@@ -105,7 +105,7 @@ def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
     if "stages" in params and is_to_run(name):
         return f"did you mean {ctx.command_path} {name}?"
     if ctx.parent and any(option in param.opts for param in ctx.parent.command.params):
-        return f"{option} stands before the command: {ctx.parent.command_path} {option}"
+        return f"{option} comes before the command: {ctx.parent.command_path} {option}"
     options = {each.lstrip("-"): each for param in params.values() for each in param.opts if each.startswith("-")}
     close = close_matches(name, options, cutoff=NEAR)
     settings = [(stage.name, key) for stage in STAGES for key in stage.parameters.__struct_fields__ if "sets" in params]

@@ -73,15 +73,15 @@ class Explanation:
 
 
 def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run], n_seeds: int) -> Experiment:
-    """Find the changes between two runs, and the runs that tell what each of them did; nothing runs.
+    """Find the changes between two runs, and the runs that measure the effect of each; nothing runs.
 
-    Raises ConfigError if a run has no metric, or if they differ in no setting that has a bearing on it.
+    Raises ConfigError if a run has no metric, or if they differ in no setting that affects it.
     """
     metric = objective.metrics[0]
     for run in runs:
         if metric.stage not in run.results:
             raise ConfigError(
-                f"run {run.id} has no {metric.name}, so nothing of it can be explained",
+                f"run {run.id} has no {metric.name}, so there is nothing to explain",
                 hint=f"pipeline runs shows what each run did; take runs that did {metric.stage}",
             )
     concerned = {metric.stage, *ancestors(metric.stage, project.stages)}
@@ -89,7 +89,7 @@ def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run
     changes = [change for change in found.all if change.stage in concerned]
     if not changes:
         raise ConfigError(
-            f"runs {runs[0].id} and {runs[1].id} differ in no setting that has a bearing on {metric.name}",
+            f"runs {runs[0].id} and {runs[1].id} differ in no setting that affects {metric.name}",
             hint=f"pipeline diff {runs[0].id} {runs[1].id} shows what else differs",
         )
     base = Base(project, runs[0], found.places)

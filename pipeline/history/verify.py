@@ -110,7 +110,7 @@ def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
     if not differing:
         return ""
     if again and (reasons := differences(first.work, again.work)):
-        return f"stale, so a rerun makes another: {reasons_text(reasons)}; pipeline run {first.work.stage}"
+        return f"stale, so a rerun gives another result: {reasons_text(reasons)}; pipeline run {first.work.stage}"
     kernels = [made.environment.get("kernels", "") for made in (first, again) if made]
     if all(kernels) and len(set(kernels)) > 1:  # the processor chooses them: products differ in their last bits
         return f"made with other matrix kernels ({kernels[0]}; here {kernels[1]}), so {', '.join(differing)} differs"

@@ -30,7 +30,7 @@ def select(
     """Turn the words of the command line into a selection; raises ConfigError for a stage that is not there.
 
     A named stage brings the stages that it depends on with it, unless ``only``. In the list of stages, ``first`` leaves
-    out what stands before a stage, ``last`` what stands after it. ``force`` concerns the stages that were named, not
+    out the stages before a stage, ``last`` those after it. ``force`` concerns the stages that were named, not
     those that they bring.
     """
     known = [stage.name for stage in stages]

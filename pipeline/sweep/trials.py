@@ -96,7 +96,7 @@ def make_sweep(
 ) -> Sweep:
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
-    ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting has no bearing on the
+    ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting does not affect the
     metrics, if there is no such metric, or if a value is wrong alone and in every trial. If values are right with
     others but do not fit together, the trial's ``problem`` says so.
     """
@@ -105,7 +105,7 @@ def make_sweep(
     for name in candidates[0]:
         stage, _ = find_setting(project.stages, name)
         if stage.name not in concerned:
-            raise ConfigError(f"{name} has no bearing on {metrics[0].artifact}", hint="leave it out of the sweep")
+            raise ConfigError(f"{name} does not affect {metrics[0].artifact}", hint="leave it out of the sweep")
     trials: list[Trial] = []
     problems: dict[int, ConfigError] = {}
     seen: set[bytes] = set()  # settings in full: a set, so that the time grows with the trials and not their square

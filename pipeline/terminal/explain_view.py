@@ -38,7 +38,7 @@ def print_explanation(experiment: Experiment, explanation: Explanation) -> None:
         (*_texts(change), *_movement(metric, share), _remark(share))
         for change, share in zip(experiment.changes, explanation.shares, strict=True)
     ]
-    rows += [(*_texts(change), "", "", f"has no bearing on {metric.name}") for change in experiment.without_bearing]
+    rows += [(*_texts(change), "", "", f"does not affect {metric.name}") for change in experiment.without_bearing]
     print_table(("change", "before", "after", "moved it by", "95 %", "remark"), rows, numbers=("moved it by",))
     moved, interval = _movement(metric, explanation.movement)
     within = f" (95 %: {interval})" if interval else ""

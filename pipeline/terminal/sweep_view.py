@@ -92,7 +92,7 @@ def print_trials(sweep: Sweep, done: Mapping[int, bool]) -> None:
         (
             str(trial.number),
             *(setting_text(value) for value in trial.settings.values()),
-            f"cannot be: {trial.problem}" if trial.problem else "done before" if done[trial.number] else "will run",
+            f"invalid: {trial.problem}" if trial.problem else "done before" if done[trial.number] else "will run",
         )
         for trial in sweep.trials
     ]

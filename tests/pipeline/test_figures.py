@@ -33,7 +33,7 @@ def test_accuracies_that_earlier_versions_logged_plainly_are_headlines() -> None
     assert as_figure(0.9912, "train: loss") == Figure(0.9912)
 
 
-def test_a_share_is_never_shown_as_nothing() -> None:
+def test_a_small_share_is_never_shown_as_zero() -> None:
     assert [percent(share) for share in (0.0, 1 / 42_000, 0.0001, 1 / 30, 1.0)] == [
         "0.00 %",
         "under 0.01 %",

@@ -117,9 +117,9 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         (("clean", "--epochs", "5"), "hint:  options: --keep"),
         (("run", "all", "--set", "power.Exponent=1"), "hint:  did you mean 'exponent'?"),
         (("run", "TOTAL"), "hint:  did you mean 'total'?"),
-        (("--zzz", "run", "all"), "  hint:  options of a command stand behind its name; see pipeline COMMAND --help"),
-        (("--set", "load.limit=1", "run"), "stand behind its name: pipeline run --set load.limit=1\n"),
-        (("--preset", "a b", "run", "all"), "stand behind its name: pipeline run all --preset 'a b'\n"),
+        (("--zzz", "run", "all"), "  hint:  options of a command come after its name; see pipeline COMMAND --help"),
+        (("--set", "load.limit=1", "run"), "come after its name: pipeline run --set load.limit=1\n"),
+        (("--preset", "a b", "run", "all"), "come after its name: pipeline run all --preset 'a b'\n"),
         (("train", "--force"), "there is no command 'train'\n  hint:  did you mean pipeline run train --force?"),
         (("all",), "did you mean pipeline run all?"),
         (("help",), "did you mean pipeline --help?"),
@@ -141,9 +141,9 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         ),
         (
             ("status", "-V"),
-            "no such option '-V'\n  hint:  -V stands before the command: pipeline -V; see pipeline status",
+            "no such option '-V'\n  hint:  -V comes before the command: pipeline -V; see pipeline status",
         ),
-        (("clean", "--version"), "hint:  --version stands before the command: pipeline --version; see"),
+        (("clean", "--version"), "hint:  --version comes before the command: pipeline --version; see"),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_one_block(toy: Toy, invoke: Invoke, words: tuple[str, ...], what: str) -> None:

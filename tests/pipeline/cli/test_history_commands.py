@@ -97,7 +97,7 @@ def test_verify_by_rerun_calls_stale_what_is_stale(invoke: Invoke) -> None:
     result = invoke("verify", "--rerun", "--json")
     assert result.exit_code == 1
     stage, problem = next((item["stage"], item["problem"]) for item in json.loads(result.stdout) if item["problem"])
-    assert (stage, problem.partition(":")[0]) == ("total", "stale, so a rerun makes another")
+    assert (stage, problem.partition(":")[0]) == ("total", "stale, so a rerun gives another result")
     assert problem.endswith("power changed; pipeline run total")
 
 

@@ -58,7 +58,7 @@ def start(toy: Toy, words: tuple[str, ...], redirection: str = "") -> subprocess
 
 @pytest.mark.parametrize(("words", "code"), [(DAG, 0), (RUN, 0), (WRONG_KEY, 2)])
 @pytest.mark.parametrize("how", CLOSED)
-def test_a_stream_that_takes_nothing_is_as_if_nobody_read_it(
+def test_a_stream_that_cannot_be_written_to_changes_neither_exit_code_nor_files(
     toy: Toy, words: tuple[str, ...], code: int, how: str
 ) -> None:
     done = start(toy, words, CLOSED[how])

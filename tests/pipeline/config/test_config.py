@@ -269,7 +269,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize("way", ["file", "--set", "environment"])
 @pytest.mark.parametrize("kind", TOO_MUCH)
-def test_what_is_more_than_is_read_is_told_in_a_few_words(tmp_path: Path, kind: str, way: str) -> None:
+def test_a_value_beyond_the_bounds_is_refused_with_a_short_message(tmp_path: Path, kind: str, way: str) -> None:
     value, words = TOO_MUCH[kind]
     with pytest.raises(ConfigError, match=words) as caught:
         load(
@@ -282,7 +282,7 @@ def test_what_is_more_than_is_read_is_told_in_a_few_words(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("name", ["power." + "a." * 100_000 + "a", "a" * 100_000 + ".exponent", "a." * 100_000])
-def test_a_name_without_end_is_told_in_a_few_words(tmp_path: Path, name: str) -> None:
+def test_a_very_long_name_is_shortened_in_the_message(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, sets=(f"{name}=1",))
     assert len(str(caught.value)) < 1000

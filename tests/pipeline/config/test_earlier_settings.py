@@ -42,14 +42,14 @@ def test_set_wins_over_the_run(tmp_path: Path) -> None:
     assert config.text("run 3") == "preset cubes"
 
 
-def test_a_default_or_a_preset_that_was_another_one_then_is_as_it_was(tmp_path: Path) -> None:
+def test_the_runs_own_values_win_over_defaults_and_presets_that_have_changed(tmp_path: Path) -> None:
     run = EarlierSettings("run 1", "cubes", {}, {"power.exponent": 4, "total.start": 1, "load.limit": None})
     config = like(tmp_path, run)
     assert config.changed() == {"power.exponent": 4, "total.start": 1}
     assert config.text("run 1") == "preset cubes, power.exponent=4, total.start=1"
 
 
-def test_of_settings_that_are_there_no_more_a_changed_one_is_an_error_and_another_a_warning(tmp_path: Path) -> None:
+def test_a_setting_that_no_longer_exists_is_an_error_if_it_was_changed_and_else_a_warning(tmp_path: Path) -> None:
     gone = {"power.base": 2, "sums.start": 0}
     warnings = like(tmp_path, EarlierSettings("run 1", None, {}, gone)).warnings
     assert warnings == ("run 1 had settings that there are no more: power.base=2, sums.start=0",)
@@ -59,7 +59,7 @@ def test_of_settings_that_are_there_no_more_a_changed_one_is_an_error_and_anothe
         assert raised.value.where == f"{name} in run 1"
 
 
-def test_a_preset_that_is_there_no_more_is_an_error(tmp_path: Path) -> None:
+def test_a_preset_that_no_longer_exists_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no preset 'cube'"):
         like(tmp_path, EarlierSettings("run 1", "cube", {}, {}))
 
@@ -89,7 +89,7 @@ def invoke(toy: Toy, *words: str, code: int = 0) -> Result:
     return result
 
 
-def test_the_run_is_there_again_and_it_is_said_what_was_taken(in_toy: Toy) -> None:
+def test_like_repeats_the_run_and_shows_its_settings(in_toy: Toy) -> None:
     (in_toy.work / "pipeline.toml").write_text("[power]\nexponent = 5\n")
     result = invoke(in_toy, "run", "all", "--like", "1")
     assert "settings of run 1: preset cubes, total.start=7\n" in result.stderr

@@ -77,7 +77,7 @@ def test_a_single_text_in_the_file_is_a_list_of_one(tmp_path: Path, written: str
     assert config.values("load")["names"] == names
 
 
-def test_a_list_of_texts_is_nothing_else(tmp_path: Path) -> None:
+def test_a_setting_that_is_a_list_of_texts_takes_no_other_values(tmp_path: Path) -> None:
     stage = replace(STAGES[0], parameters=TextsParameters)
     for value in ("none", "{a = 1}", "[[1]]"):
         with pytest.raises(ConfigError, match="names cannot be"):

@@ -45,7 +45,7 @@ def test_a_signal_that_comes_in_a_finaliser_comes_again(
     assert sys.unraisablehook is before
 
 
-def test_nor_is_it_lost_if_it_comes_while_the_thread_that_repeats_it_starts(
+def test_a_lost_signal_is_repeated_even_if_the_repeating_thread_sends_it_before_start_returns(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """On a busy machine the thread has sent the signal before its start returns."""

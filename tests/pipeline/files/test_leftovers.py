@@ -96,7 +96,7 @@ def test_what_a_killed_process_made_is_removed_by_the_next_and_what_a_living_one
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_call_that_comes_between_making_and_locking_takes_nothing_that_is_used(
+def test_another_call_between_making_and_locking_removes_nothing_in_use(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = fcntl.flock, []

@@ -34,7 +34,7 @@ def test_the_home_folder_takes_the_place_of_its_sign(tmp_path: Path, monkeypatch
     assert require_place("~/a.csv", Path("elsewhere"), tmp_path / "artifacts") == tmp_path / "a.csv"
 
 
-def test_a_home_that_nobody_has_is_named() -> None:
+def test_a_home_folder_that_does_not_exist_is_named() -> None:
     with pytest.raises(ConfigError, match=r"--output is '~nobody-of-that-name/file', and there is no such home folder"):
         require_place(UNKNOWN, Path(), Path("artifacts"))
 

@@ -183,7 +183,7 @@ def test_an_archive_is_its_arrays_whatever_their_order_compression_and_times(tmp
 # other files ---------------------------------------------------------------------------------------
 
 
-def test_json_is_what_it_says_and_not_how_it_is_set(tmp_path: Path) -> None:
+def test_the_content_of_json_is_its_values_and_not_its_layout(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     value = {"accuracy": 0.5, "rows": [1, 2]}
     path.write_text(json.dumps(value))

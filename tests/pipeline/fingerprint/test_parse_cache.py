@@ -11,7 +11,7 @@ from pipeline.fingerprint.parse_cache import ParseCache
 from pipeline.fingerprint.values import digest
 
 
-def test_what_was_parsed_is_kept_and_told_again() -> None:
+def test_a_parsed_module_is_found_in_the_cache() -> None:
     cache = ParseCache()
     first = cache.parse("import a\ndef f(): return 1", "p.m", False)
     again = ParseCache(cache.to_bytes())

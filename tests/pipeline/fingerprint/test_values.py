@@ -64,7 +64,7 @@ def test_different_plain_values_never_collide(first: object, second: object) -> 
         [{"a": {"b": 1}}, {"a": {}, "b": 1}, {"ab": 1}, [["a", "b", 1]]],
     ],
 )
-def test_lookalikes_are_told_apart(values: list[object]) -> None:
+def test_similar_values_have_different_digests(values: list[object]) -> None:
     assert len({digest(value) for value in values}) == len(values)
 
 

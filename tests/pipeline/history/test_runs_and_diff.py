@@ -103,7 +103,7 @@ def test_the_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert (accuracy.text, accuracy.is_headline) == ("88.89 %", True)
 
 
-def test_a_sound_log_warns_of_nothing(tmp_path: Path) -> None:
+def test_an_intact_log_gives_no_warning(tmp_path: Path) -> None:
     append_run(tmp_path, make_run(5))
     assert read_log(tmp_path).warning == ""
 
@@ -190,7 +190,7 @@ def test_changed_code_is_told_even_if_a_result_is_no_longer_stored() -> None:
     assert compare(make_run(1), gone, code_of) == [Difference("code", "power", "cc", "dd")]
 
 
-def test_of_a_stage_that_only_one_run_brought_up_to_date_nothing_else_is_told() -> None:
+def test_for_a_stage_in_one_run_only_nothing_else_is_compared() -> None:
     second = make_run(
         2,
         stages={"power": "run", "text": "run"},

@@ -117,7 +117,7 @@ def test_another_name_of_the_log_keeps_what_it_has(tmp_path: Path) -> None:
     assert read_scores(tmp_path).scores == (SCORE, SENT)
 
 
-def test_who_waited_for_the_lock_writes_into_the_log_that_is_there_then(
+def test_a_writer_that_waited_for_the_lock_writes_into_the_log_that_replaced_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_score(tmp_path, SCORE)
@@ -179,7 +179,7 @@ def test_a_score_is_recorded_with_the_run_or_without_one(toy: Toy, tmp_path: Pat
     assert scores_by(toy.store, made, "kaggle digits") == [sent]
 
 
-def test_a_difference_of_scores_is_told_after_the_figures() -> None:
+def test_differences_of_scores_are_shown_after_those_of_figures() -> None:
     first = make_run(1, results={"power": "aaaa-eeee"})
     second = make_run(2, results={"power": "bbbb-dddd"}, figures={"power: largest": 26})
     better = replace(SCORE, value=0.99, result="bbbb-dddd")

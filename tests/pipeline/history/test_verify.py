@@ -22,7 +22,7 @@ def test_equal_values_in_other_bytes_are_the_same_result(toy: Toy) -> None:
     assert _rerun_problem(receipt, replace(receipt, outputs=outputs)) == ""
 
 
-def test_other_values_are_another_result_even_of_equal_size(toy: Toy) -> None:
+def test_a_rerun_with_other_values_differs_even_if_sizes_are_equal(toy: Toy) -> None:
     receipt = made(toy)
     outputs = {name: replace(output, content="other") for name, output in receipt.outputs.items()}
     assert _rerun_problem(receipt, replace(receipt, outputs=outputs)) == "a rerun gives another powers.npy"

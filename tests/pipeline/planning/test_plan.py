@@ -173,7 +173,7 @@ def test_a_changed_input_that_is_already_known_makes_it_certain() -> None:
     assert why(plan, "power") == ["input changed: load/numbers.json"]
 
 
-def test_what_differs_in_itself_will_run_whatever_upstream_gives() -> None:
+def test_a_stage_with_changed_settings_will_run_whatever_its_inputs_are() -> None:
     observed = changed(changed(finished(), "load", code={}), "total", parameters={"exponent": 3})
     plan = plan_of(observed)
     assert actions(plan)["total"] == "will run"

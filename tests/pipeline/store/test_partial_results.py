@@ -105,7 +105,7 @@ SPOILERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def test_spoilers_spoil_the_partial_result_that_is_meant(project: Toy) -> None:
+def test_one_partial_result_has_the_factor_that_the_tests_damage(project: Toy) -> None:
     run(project)
     assert sum('"factor": 1' in (part / FILE_NAME).read_text() for part in partial_results(project)) == 1
 

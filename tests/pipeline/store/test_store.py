@@ -103,7 +103,7 @@ def test_what_killed_runs_left_is_removed(store: Store) -> None:
     assert list((store.root / ".store" / "tmp").iterdir()) == []
 
 
-def test_two_beginnings_never_share_a_folder(store: Store) -> None:
+def test_each_call_of_begin_gives_a_new_folder(store: Store) -> None:
     assert store.begin("power") != store.begin("power")
 
 

@@ -60,7 +60,7 @@ def test_each_change_gets_what_it_did_over_all_orders(toy: Toy, diff: Invoke) ->
     assert found["movement"]["share"] == found["after"] - found["before"]
 
 
-def test_nothing_current_is_touched_and_what_was_made_is_found_again(toy: Toy, diff: Invoke) -> None:
+def test_current_results_stay_and_made_runs_are_found_again(toy: Toy, diff: Invoke) -> None:
     run(toy)
     run(toy, power__exponent=3, load__limit=2)
     before = toy.files()
@@ -105,7 +105,7 @@ def test_the_place_of_the_raw_file_is_a_change_like_others(toy: Toy, diff: Invok
     assert share_of(found, "load.path") == sum(moved) / 2
 
 
-def test_another_place_of_the_same_file_is_no_change(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
+def test_the_same_raw_file_in_another_place_is_not_a_change(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
     run(toy)
     other = tmp_path / "other.txt"
     other.write_bytes(toy.raw.read_bytes())
@@ -124,7 +124,7 @@ def test_raw_files_that_are_gone_are_left_out_and_told(toy: Toy, diff: Invoke) -
     assert len(found["notes"]) == 1
 
 
-def test_it_does_not_matter_which_runs_raw_files_are_gone(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
+def test_raw_files_of_either_run_may_be_gone(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
     """The first run's file lay elsewhere, and is gone: the second run's is taken for both."""
     other = tmp_path / "other.txt"
     other.write_text("7\n8\n")
@@ -136,7 +136,7 @@ def test_it_does_not_matter_which_runs_raw_files_are_gone(toy: Toy, diff: Invoke
     assert "raw files of run 1 are no longer there" in found["notes"][0]
 
 
-def test_if_nobodys_raw_files_are_there_nothing_is_explained(toy: Toy, diff: Invoke) -> None:
+def test_without_the_raw_files_of_either_run_nothing_is_explained(toy: Toy, diff: Invoke) -> None:
     run(toy)
     toy.raw.write_text("7\n8\n")
     run(toy, power__exponent=3)
@@ -148,7 +148,7 @@ def test_runs_that_differ_in_no_setting_are_not_explained(toy: Toy, diff: Invoke
     run(toy)
     run(toy, power__exponent=3)
     edit_log(toy, 1, {"power.exponent": 2})
-    assert "differ in no setting that has a bearing on total" in diff(code=2).stderr
+    assert "differ in no setting that affects total" in diff(code=2).stderr
 
 
 def test_a_run_without_the_metric_is_not_explained(toy: Toy, diff: Invoke) -> None:

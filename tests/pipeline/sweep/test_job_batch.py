@@ -43,7 +43,7 @@ def do(requests: dict[int, JobsRequest]) -> dict[tuple[int, Path, str], JobResul
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> None:
+def test_each_request_gets_the_results_of_its_own_jobs(toy: Toy, most: int) -> None:
     requests = {
         3: request(toy, "a", {"x": 1, "y": 2}, most=most),
         7: request(toy, "b", {"x": 5}, most=most),
@@ -59,7 +59,7 @@ def test_everybody_gets_the_results_of_their_own_jobs(toy: Toy, most: int) -> No
     assert all(outcome.problem is None and outcome.seconds > 0 for outcome in found.values())
 
 
-def test_jobs_of_the_same_work_are_done_once_for_all_who_want_them(toy: Toy) -> None:
+def test_jobs_of_the_same_work_are_done_once_for_all_requests(toy: Toy) -> None:
     """Two at once would write the same checkpoint: the seconds tell that both got the result of one."""
     found = do({1: request(toy, "a", {"x": 1}, most=2), 2: request(toy, "a", {"x": 1}, most=2)})
     first, second = found[1, toy.work / "a", "x"], found[2, toy.work / "a", "x"]
@@ -132,7 +132,7 @@ def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None
     ],
     ids=str,
 )
-def test_what_a_machine_lacks_is_told_of_a_job_as_of_a_stage(error: Exception, told: str, kind: type) -> None:
+def test_a_job_without_memory_or_disk_fails_as_a_stage_does(error: Exception, told: str, kind: type) -> None:
     """A StoreError ends the sweep: the next trial would fail in the same way."""
     found = attempt(JobRequest(f"{__name__}:raises", error, Path(), {}), JobContext({}, None, silent_progress, print))
     assert type(found.problem) is kind

@@ -51,12 +51,12 @@ def test_the_values_of_a_grid_are_toml_but_for_quotes(text: str, values: tuple[A
         ('train.variants={x = "\\u0000"}', "holds a NUL character"),
     ],
 )
-def test_what_cannot_be_read_is_said(text: str, what: str) -> None:
+def test_a_range_that_is_not_valid_is_refused_with_the_reason(text: str, what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         parse_random(text, takes_fractions=lambda name: name == "train.dropout")
 
 
-def test_a_range_is_drawn_whole_or_not_as_the_setting_is() -> None:
+def test_a_range_gives_whole_numbers_for_a_whole_number_setting_and_fractions_for_others() -> None:
     for name, kind in (("train.epochs", int), ("train.rotation", float)):
         for text in (f"{name}=1..4", f"{name}=log:1..4", f"{name}=1.0..4e0"):
             parsed = parse_random(text, takes_fractions=lambda name: name == "train.rotation")

@@ -216,5 +216,5 @@ def test_a_folder_of_the_project(toy_with_hostile_names: Toy, tmp_path: Path, mo
     assert not OBEYED.search(result.output)
 
 
-def test_a_figure_is_text_too() -> None:
+def test_a_figure_with_control_characters_is_shown_with_escapes() -> None:
     assert visible(replace(Figure(HOSTILE), unit="rows").text) == f"{SHOWN} rows"

@@ -52,7 +52,7 @@ def test_a_stage_has_one_line_that_fits_the_terminal(columns: int) -> None:
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"CI": "true"}])
-def test_where_nothing_can_move_plain_lines_are_printed(environment: dict[str, str]) -> None:
+def test_without_a_terminal_plain_lines_are_printed(environment: dict[str, str]) -> None:
     text = on_a_terminal(SCRIPT, **environment)
     assert "\x1b" not in text
     assert [line for line in lines_of(text) if line] == [
@@ -102,7 +102,7 @@ def test_in_a_log_a_stage_that_takes_long_says_twice_a_minute_how_far_it_is() ->
     ]
 
 
-def test_off_a_terminal_that_is_how_a_stage_tells_of_itself(
+def test_without_a_terminal_a_stage_logs_plain_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.terminal.progress.SPACING", 0.0)

@@ -103,7 +103,7 @@ def test_files_that_the_workers_do_not_see_travel_to_each_once(
     assert {copy.read_bytes() for copy in copies} == {hidden.read_bytes()}
 
 
-def test_nobody_goes_on_with_what_nobody_waits_for(toy: Toy, cluster: Cluster, waiting: Path) -> None:
+def test_jobs_end_when_their_results_are_no_longer_wanted(toy: Toy, cluster: Cluster, waiting: Path) -> None:
     results = run(toy, cluster.has(2, toy.code), {"a": 1, "b": ("waits", waiting)})
     next(results)
     while not list(waiting.iterdir()):
