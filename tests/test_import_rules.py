@@ -182,7 +182,27 @@ def test_rooms_and_files_are_small() -> None:
 
 def test_every_folder_of_the_stages_has_a_rule() -> None:
     folders = {path.parent.name for path in STAGES.glob("*/__init__.py")}
-    assert folders - set(BESIDE) == {"commands"}
+    advice = "each folder of stages/ needs a line in BESIDE, above in this file: what it may import of the others"
+    assert folders - set(BESIDE) == {"commands"}, advice
+
+
+def names_in_table(title: str) -> list[set[str]]:
+    """The names in the first cell of each row of a table in docs/architecture.md."""
+    page = (Path(__file__).parents[1] / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.partition(f"| room of `{title}/` |")[2].partition("\n\n")[0]
+    return [set(re.findall("`([^`]+)`", cell)) for cell in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)]
+
+
+def test_the_documented_floors_of_the_engine_are_these() -> None:
+    *rooms, files = names_in_table("pipeline")
+    assert rooms == [found for floor in reversed(FLOORS) if (found := set(floor) & set(ROOMS))]
+    beside = {name for floor in FLOORS for name in floor} - {*ROOMS, "__main__"}
+    assert files == {f"{name}.py" for name in beside}
+
+
+def test_every_folder_of_the_stages_is_documented() -> None:
+    named = {name for names in names_in_table("stages") for name in names if "/" not in name and "." not in name}
+    assert named == {path.parent.name for path in STAGES.glob("*/__init__.py")}
 
 
 @pytest.mark.parametrize("package", ["pipeline", "stages"])

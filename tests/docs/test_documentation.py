@@ -44,7 +44,8 @@ def test_every_command_that_a_page_names_is_there_and_has_the_options_named(path
 def test_the_readme_names_every_command_and_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"pipeline ([a-z]+)", text))
-    assert {"run", "status", "why", "verify", "runs", "diff", "config", "predict", "show", "fetch"} <= named
+    commands = main.list_commands(main.make_context("pipeline", [], resilient_parsing=True))
+    assert [name for name in commands if name not in named] == []
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
     assert [page for page in pages if f"]({page})" not in text] == []
 

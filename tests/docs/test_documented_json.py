@@ -151,7 +151,16 @@ def test_every_command_with_json_is_documented() -> None:
         command = main.get_command(main.make_context("pipeline", [], resilient_parsing=True), name)
         assert command is not None
         if any("--json" in parameter.opts for parameter in command.params):
-            assert name in documented_commands | OWN_PAGE, name
+            advice = f"docs/exit-codes-and-json.md needs a section '## {name}' with its keys, and this file a run of it"
+            assert name in documented_commands | OWN_PAGE, advice
+
+
+def test_every_section_is_checked() -> None:
+    """Read from this file: the tests may run in several processes, or only some of them."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    checked = set(re.findall(r'^    check\("([^"]+)", ', source, flags=re.MULTILINE))
+    advice = 'each section of docs/exit-codes-and-json.md needs a test here that calls check("<section>", <output>)'
+    assert checked | {"Exit codes"} == SECTIONS.keys(), advice
 
 
 def test_exit_codes_are_those_of_the_program(folder: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The optimisers: how a gradient moves the parameters.
 
-To add one, write its class and put its name into ``OPTIMISERS``. All work elementwise, in place, on whatever piece of
-the flat vectors they are handed. A training step hands them pieces that fit the processor's cache, where each of the
-ten passes of Adam costs next to nothing.
+To add one, write its class and put its name into ``OPTIMISERS``. docs/architecture.md, "How to add something", has the
+other files: each field of the class is a setting too.
+
+All work elementwise, in place, on whatever piece of the flat vectors they are handed. A training step hands them pieces
+that fit the processor's cache, where each of the ten passes of Adam costs next to nothing.
 """
 
 from __future__ import annotations

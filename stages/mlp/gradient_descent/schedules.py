@@ -1,6 +1,7 @@
 """The schedules: by which factor the learning rate is multiplied at each step.
 
-To add one, write its function and put its name into ``SCHEDULES``.
+To add one, write its function and put its name into ``SCHEDULES``. docs/architecture.md, "How to add something",
+has the other files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The activations: what they make of a layer's output, and their derivatives.
 
 Every activation works in place. Where the derivative can be written in terms of the output, nothing else is kept.
-To add one, write its class and put its name into ``ACTIVATIONS``; settings, documents and tests read it from there.
+To add one, write its class and put its name into ``ACTIVATIONS``. docs/architecture.md, "How to add
+something", has the other files.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Activation(ABC):
 
     @abstractmethod
     def apply(self, Y: Floats) -> None:
-        """Replace the input in ``Y`` by the output."""
+        """Replace the input in ``Y`` by the output. Allocate no array: ``self.work`` is for what stands between."""
 
     @abstractmethod
     def derivative(self, Y: Floats, out: Floats) -> None:
