@@ -19,8 +19,8 @@ CONVOLUTIONAL: dict[str, Any] = {
 # The same with twice as many filters.
 WIDE: dict[str, Any] = {**CONVOLUTIONAL, "filters": (32, 64, 64, 128, 128)}
 
-# The members of an ensemble take turns: their images are not deskewed, without slant, or also of like width.
-DESKEWED_IN_TURNS: tuple[dict[str, Any], ...] = (
+# The members of an ensemble take turns: images as they are, without slant, or without slant and of equal width.
+DESKEW_VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"deskew": "slant", "rotation": 9.0, "shear": 0.08},
     {"deskew": "slant_and_width", "rotation": 9.0, "shear": 0.08},
@@ -61,7 +61,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # An ensemble in twenty minutes. No member sees one row in twenty: these measure the ensemble.
     "best": {
         "split": {"validation": 0.05},
-        "train": {**CONVOLUTIONAL, "members": 6, "replicas": 1, "epochs": 56, "variants": DESKEWED_IN_TURNS},
+        "train": {**CONVOLUTIONAL, "members": 6, "replicas": 1, "epochs": 56, "variants": DESKEW_VARIANTS},
     },
     # An evening: sixteen wide members by eight folds. Every row is trained on, by the members of the other folds.
     "record": {
@@ -72,7 +72,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "members": 2,
             "replicas": 1,
             "epochs": 60,
-            "variants": DESKEWED_IN_TURNS,
+            "variants": DESKEW_VARIANTS,
         },
     },
 }

@@ -22,7 +22,7 @@ class FilePredictions:
     is_picture : whether it is one; then there is a single row
     P : float32 (m, n_classes), the probabilities
     ids, labels : of each row of a CSV that has them, else empty; None for a row without a label among others
-    warnings : how its images differ from the training images, or that a picture seems to show several digits
+    warnings : how its images differ from the training images, or that a picture may show several digits
     """
 
     file: str

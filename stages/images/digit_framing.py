@@ -1,4 +1,4 @@
-"""How digits are placed in their images: measured in the training images, to place pictures and drawings alike."""
+"""How digits are placed in their images: measured in the training images, so that pictures and drawings match them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MEASURED = 2000  # images; enough to see how all of them are framed
-SLANTED = 4 / np.pi  # the edges of a line count this many times its length, on average over its directions
+SLANTED = 4 / np.pi  # a line has this many pixel edges per pixel of length, averaged over all directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def find_framing(X: NDArray[Any], height: int, width: int) -> Framing:
-    """How the first of the images ``X`` (m, height * width), light on dark in any range, are framed: their medians."""
+    """The median framing of the first ``MEASURED`` images of ``X`` (m, height * width), light on dark in any range."""
     images = np.asarray(X[:MEASURED], np.float32).reshape(-1, height, width)
     images = images - images.min(axis=(1, 2), keepdims=True)
     largest = images.max(axis=(1, 2))

@@ -22,8 +22,8 @@ from stages.images.read_picture import read_picture
 from stages.images.specks import box_of, sheet_of_paper, without_specks
 from stages.shared.arrays import Inputs, Pixels, border
 
-FAINTEST = 32  # grey levels between ink and background
-FINE = 8  # parts of a pixel to which a digit is scaled and placed, before each pixel takes the mean of its parts
+FAINTEST = 32  # the least difference between ink and background, in grey levels
+FINE = 8  # a digit is placed on a grid this many times finer, and each pixel is the mean of its cells
 
 
 USUAL_SCALE = PixelScale()
@@ -43,7 +43,7 @@ def picture_to_input(
 ) -> Pixels:
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
-    ``warn`` is told if it may show several digits.
+    ``warn`` is called if it may show several digits.
 
     Raises
     ------
@@ -67,15 +67,15 @@ def prepare(
 ) -> Pixels:
     """The digit in a grey picture as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
-    ``warn`` is told if it may show several digits.
+    ``warn`` is called if it may show several digits.
 
     Raises
     ------
     BlankPictureError
-        There is none.
+        Nothing stands out from the background.
     """
     if grey.shape == (height, width):
-        return scale.as_it_is(grey)
+        return scale.match_polarity(grey)
     shown = cropped(ink(grey))
     if warn and shows_several(shown):
         warn("may show several digits, or one in pieces; a picture must show a single digit")
@@ -96,12 +96,12 @@ def prepare(
 
 
 def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
-    """How much of each pixel is ink, 0 to 1: what differs from the background that the edges show.
+    """How much of each pixel is ink, 0 to 1: its difference from the background, which is the median at the edges.
 
     Raises
     ------
     BlankPictureError
-        Nothing does.
+        No pixel differs enough.
     """
     background = float(np.median(border(grey)))
     lighter = grey.astype(np.float32) - background
@@ -109,13 +109,13 @@ def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
     darkest = float(amount.max())
     if darkest < faintest:
         raise BlankPictureError
-    found = ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # paper and shadows are not ink, a pencil's middle is
+    found = ((amount / darkest - 0.2) / 0.6).clip(0, 1)  # 0 for paper and shadows, 1 for the middle of a pencil stroke
     strokes = without_specks(found)
-    if strokes.max() < found.max():  # the darkest was no stroke, and must not be what strokes are measured by
+    if strokes.max() < found.max():  # a speck was the darkest part: scale again without it
         return ink(np.where(strokes > 0, grey, np.uint8(background)), faintest)
     sheet = sheet_of_paper(strokes > 0.5)
     if sheet is not None:
-        with suppress(BlankPictureError):  # nothing is on it: it is no sheet, but a bold 1
+        with suppress(BlankPictureError):  # nothing is on it, so it is no sheet but a bold 1
             return ink(np.where(sheet, grey, np.uint8(np.median(grey[sheet]))), max(FAINTEST, darkest / 2))
     return strokes
 
@@ -134,7 +134,7 @@ def shows_several(shown: Image.Image) -> bool:
 
 
 def thickened(digit: Image.Image, share: float) -> Image.Image:
-    """A digit with strokes not much thinner than ``share`` of its longer side: thin ones fade when made small."""
+    """A digit whose strokes are not much thinner than ``share`` of its longer side: thin ones fade when scaled down."""
     longest = max(digit.size)
     if longest > 160:
         digit = digit.reduce(-(-longest // 160))

@@ -11,7 +11,7 @@ from stages.shared.arrays import Pixels, border
 
 @dataclass(frozen=True, slots=True)
 class PixelScale:
-    """The values of the background and of full ink; dark on light, the ink is the smaller one."""
+    """The values of the background and of full ink; if images are dark on light, the ink's is the smaller one."""
 
     background: int = 0
     ink: int = 255
@@ -22,8 +22,8 @@ class PixelScale:
         scaled: Pixels = np.rint(self.background + amount * (self.ink - self.background)).astype(np.uint8)
         return scaled
 
-    def as_it_is(self, image: Pixels) -> Pixels:
-        """An image of the network's own size, only inverted if the data set has the other polarity.
+    def match_polarity(self, image: Pixels) -> Pixels:
+        """An image of the network's own size, inverted if the data set has the other polarity.
 
         Its pixels are read as those of the data set. If they exceed that range, they are read as 0 to 255.
         """
@@ -31,6 +31,6 @@ class PixelScale:
         if smallest <= image.min() and image.max() <= largest:
             is_dark_on_light = bool(np.median(border(image)) > (smallest + largest) / 2)
             is_alike = is_dark_on_light == (self.ink < self.background)
-            turned: Pixels = image if is_alike else (smallest + largest - image.astype(np.int16)).astype(np.uint8)
-            return turned
+            matched: Pixels = image if is_alike else (smallest + largest - image.astype(np.int16)).astype(np.uint8)
+            return matched
         return self.pixels(255 - image if np.median(border(image)) > 127 else image)

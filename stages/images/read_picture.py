@@ -13,9 +13,9 @@ from stages.shared.arrays import Pixels, border
 
 FORMATS = ("PNG", "JPEG")
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
-MOST_PIXELS = 2**25  # that are decoded at once, in up to four bytes each; more is a mistake or a bomb
-WORKING_SIDE = 1024  # pixels; a digit in a larger picture is seen as well at this size
-BAND_PIXELS = 2**20  # of a large picture, which are made grey at a time
+MOST_PIXELS = 2**25  # of a picture, in up to four bytes each; more is a mistake or a decompression bomb
+WORKING_SIDE = 1024  # pixels; larger pictures are scaled down to this
+BAND_PIXELS = 2**20  # of a large picture that are converted at a time
 COLOURED = {"RGB", "P", "CMYK", "YCbCr"}  # modes in Pillow's terms
 MUCH_CLEARER = 1.5  # times the contrast
 ORIENTATION = 0x0112  # the number of the EXIF tag
@@ -36,7 +36,7 @@ def read_picture(path: Path) -> Pixels:
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
-            image.verify()  # the checksums of a PNG, which are not looked at where its pixels are read
+            image.verify()  # checks the checksums of a PNG, which decoding does not
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             size = f"{image.width:,} x {image.height:,} pixels"
             image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG can be read at half its size and less
@@ -58,7 +58,7 @@ def read_picture(path: Path) -> Pixels:
 
 
 def unreadable(path: Path) -> DataError:
-    """The error for a file that Pillow makes no picture of."""
+    """The error for a file that Pillow cannot read."""
     with path.open("rb") as file:
         start = file.read(8)
     if not start:
@@ -77,7 +77,7 @@ def as_grey(image: Image.Image) -> Pixels:
     if small.mode == "RGBA":
         levels = np.asarray(small.convert("L"), dtype=np.float32)
         alpha = np.asarray(small.getchannel("A"), dtype=np.float32)
-        is_dark = (levels * alpha).sum() < 127.5 * alpha.sum()  # then it was drawn to be seen on white
+        is_dark = (levels * alpha).sum() < 127.5 * alpha.sum()  # a dark drawing belongs on white
         paper = Image.new("RGBA", small.size, "white" if is_dark else "black")
         small = Image.alpha_composite(paper, small).convert("RGB")
     small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
@@ -87,7 +87,7 @@ def as_grey(image: Image.Image) -> Pixels:
 
 
 def clearest_grey(image: Image.Image) -> Pixels:
-    """The brightness of ``image``; or its red, green or blue, if the digit is much clearer there: blue on black."""
+    """The brightness of ``image``; or its red, green or blue if the contrast there is much higher: blue on black."""
     brightness = np.asarray(image.convert("L"))
     colours = [np.asarray(channel) for channel in image.split()]
     clearest = max(colours, key=contrast)
@@ -95,7 +95,7 @@ def clearest_grey(image: Image.Image) -> Pixels:
 
 
 def contrast(levels: Pixels) -> float:
-    """How far ``levels`` (height, width) go from the background that the edges show."""
+    """The largest difference of ``levels`` (height, width) from the median at the edges."""
     return float(np.abs(levels - np.median(border(levels))).max())
 
 

@@ -1,4 +1,4 @@
-"""What lies around a digit is left out: specks, frames, margins, and the table under a sheet of paper."""
+"""Remove what lies around a digit: specks, frames, margins, and the table under a sheet of paper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALLEST_PART = 0.05  # of the largest part; smaller ones are specks
 WHOLE_EDGE = 0.9  # of an edge of the picture
 SMALLEST_SHEET = 0.23  # of the picture
 SOLID = 0.7  # of a sheet's outline
-FOUR_CORNERS = 0.1  # of its area, by which an outline may differ from its corners' quadrilateral; a circle does by 0.36
+FOUR_CORNERS = 0.1  # the share by which an outline's area may differ from its quadrilateral's; 0.36 for a circle
 MOST_SIDE = 256  # pixels; in a larger picture, blocks of pixels are taken together
 
 
@@ -36,7 +36,7 @@ def without_specks(amount: Inputs) -> Inputs:
         sizes[margins] = 0
     is_kept = sizes >= max(1, SMALLEST_PART * sizes.max())
     while frames := [part for part in np.flatnonzero(is_kept) if is_frame(labels == part, is_kept[labels])]:
-        is_kept[frames] = False  # there may be another one inside
+        is_kept[frames] = False  # another frame may be inside
     kept = is_kept[labels].repeat(factor, axis=0).repeat(factor, axis=1)
     return np.where(kept[: amount.shape[0], : amount.shape[1]], amount, 0)
 
@@ -49,12 +49,12 @@ def margins_in(labels: NDArray[np.int64]) -> list[int]:
 
 
 def sheet_of_paper(is_ink: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The pixels inside what seems ink (height, width), if it is the sheet on which the digit is; else None.
+    """The inside of the sheet of paper that was taken for ink (height, width); None if the ink is no sheet.
 
-    The outline are the pixels between the first and the last one of their line, and of their column too. It is a sheet
-    where it fills most of its outline, and nearly all of the outline's edge; and where the outline is a good part of
-    the picture, has four corners and does not reach from edge to edge, as a digit does that fills the picture. The
-    edge of the outline, which is blurred, is left out.
+    The outline is all pixels between the first and the last ink of their line, and of their column too. The ink is a
+    sheet if it fills most of the outline and nearly all of the outline's edge. Also, the outline must be a good part of
+    the picture, have four corners, and not reach from edge to edge as a large digit does. The blurred edge of the
+    outline is left out.
     """
     spans = [
         np.logical_or.accumulate(is_ink, axis) & np.flip(np.logical_or.accumulate(np.flip(is_ink, axis), axis), axis)
@@ -70,9 +70,9 @@ def sheet_of_paper(is_ink: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
 
 
 def has_four_corners(outline: NDArray[np.bool_]) -> bool:
-    """Whether an outline (height, width) is nearly a quadrilateral: that of its outermost pixels has nearly its area.
+    """Whether an outline (height, width) is nearly a quadrilateral: one through its outermost pixels has its area.
 
-    They are those at the left, at the bottom, at the right and at the top, or in the four corners of the picture.
+    The outermost pixels are those at the left, bottom, right and top, or those nearest to the picture's corners.
     """
     y, x = np.nonzero(outline)
     areas = []

@@ -20,7 +20,7 @@ GAP = 2  # columns between two images
 
 
 def fitted(image: Pixels, columns: int) -> Pixels:
-    """``image`` enlarged or made smaller by a whole number, so that it is well seen in so many columns."""
+    """``image`` scaled up or down by a whole number, so that it fits into ``columns`` and is large enough to see."""
     height, width = image.shape
     zoom = min(COMFORTABLE // max(height, width), columns // width)
     if zoom >= 1:

@@ -35,13 +35,7 @@ if TYPE_CHECKING:
 
 
 def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
-    """Every row of the test set is valid.
-
-    Raises
-    ------
-    DataError
-        A row is not.
-    """
+    """Raise DataError if a row of the test set is not valid."""
     hint = "correct these lines: no row of the test set may be left out"
     if test.bad.n > LARGEST_ADVISED_SHARE * test.n_rows:
         hint = hint_for_many(test.bad.kept, test.layout)
@@ -49,13 +43,7 @@ def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[Inge
 
 
 def require_no_bad_rows(found: FileContents, labels: ClassSet, report: Path, hint: str, more: str = "") -> None:
-    """Every row of a file is valid; if not, its faults are left in failures.parquet.
-
-    Raises
-    ------
-    DataError
-        A row is not; the error shows the first few.
-    """
+    """Raise DataError if a row of a file is not valid; failures.parquet then lists its faults."""
     if found.bad.n:
         faults = explain(found.bad.kept, found.layout, labels)
         write_table(report / "failures.parquet", faults.table.to_dict("list"))
@@ -66,7 +54,7 @@ def require_no_bad_rows(found: FileContents, labels: ClassSet, report: Path, hin
 
 
 def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> tuple[str, ...]:
-    """Write the bad training rows to quarantine.parquet, if that is wanted and they are few; warn of them.
+    """Write the bad training rows to quarantine.parquet, if the settings say so and they are few; return a warning.
 
     Raises
     ------

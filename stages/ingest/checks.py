@@ -34,9 +34,9 @@ def check_test_table(path: Path) -> None:
 
 
 def check_image_table(path: Path) -> Contract:
-    """Every page is read, and holds pixels 0 to 255 and no empty cell; rows, labels and ids keep the contract.
+    """Every page can be read, and no cell is empty; rows, labels and ids are as the contract says.
 
-    That a pixel is from 0 to 255 is its column's type: uint8.
+    A pixel is from 0 to 255 by the type of its column, uint8.
     """
     with open_table(path, stage="ingest") as file:
         contract = read_contract(file)
@@ -55,7 +55,7 @@ def check_image_table(path: Path) -> Contract:
     if contract.label is not None:
         columns[contract.label] = pa.Column(checks=pa.Check.isin(contract.classes))
     if contract.id is not None:
-        is_used = contract.label is None  # the ids of the training set are shown, and used for nothing
+        is_used = contract.label is None  # the ids of the training set are only shown
         columns[contract.id] = pa.Column(str, pa.Check.str_length(min_value=1) if is_used else None)
     check_table(path, frame, pa.DataFrameSchema(columns, strict=True), stage="ingest")
     return contract

@@ -1,7 +1,7 @@
 """One raw CSV becomes one image table, and a summary of what was found.
 
-The file streams through in blocks of lines: a few threads parse blocks at once, and one writes them in order. Only
-a block that is not plainly right is sifted line by line.
+The file is read in blocks of lines. A few threads parse blocks at the same time, and one thread writes them in order.
+A block with an invalid or unusual cell is read again line by line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class FileContents:
-    """What one file turned out to hold."""
+    """What one file holds."""
 
     layout: Layout
     summary: Summary
@@ -49,7 +49,7 @@ class FileContents:
         return self.summary.n_rows + self.bad.n
 
     def lines_labelled(self, label: Label, most: int) -> list[int]:
-        """The numbers in the file of the first lines with this label, at most ``most``, if all bad rows were kept."""
+        """The line numbers in the file of the first ``most`` rows with this label, if all bad rows were kept."""
         lines = [self.first_line + int(row) for row in self.summary.rows_labelled(label)[:most]]
         for bad in self.bad.kept:  # in ascending order; each bad row moves the rows behind it down by a line
             lines = [line + (bad.line <= line) for line in lines]
@@ -57,7 +57,7 @@ class FileContents:
 
 
 def table_for(layout: Layout, labels: ClassSet, path: Path) -> ImageTable:
-    """The image table that a file of this layout becomes; to be entered before rows are added."""
+    """The image table for a file of this layout; enter it as a context before rows are added."""
     types = {layout.id: pa.string(), layout.label: pa.string() if labels.are_texts else pa.int64()}
     return ImageTable(path, {name: types[name] for name in layout.names if name in types}, layout.pixels)
 
@@ -65,7 +65,7 @@ def table_for(layout: Layout, labels: ClassSet, path: Path) -> ImageTable:
 def convert(
     raw: RawCsv, layout: Layout, labels: ClassSet, table: ImageTable, show_progress: Callable[[], None]
 ) -> FileContents:
-    """Hand the valid rows of ``raw`` to ``table`` and gather what they are; the others are only noted.
+    """Add the valid rows of ``raw`` to ``table``, and collect their summary and the bad rows.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def convert(
         found.bad.add(bad_rows)
         show_progress()
     last_line = found.first_line + found.n_rows - 1
-    found.is_cut_off = raw.ends_within_line and found.bad.has_part_of(last_line, layout)
+    found.is_cut_off = raw.ends_within_line and found.bad.is_cut_off_at(last_line, layout)
     classes = tuple(each.label for each in found.summary.class_counts())
     table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
     if not found.n_rows:

@@ -14,7 +14,7 @@ class DataSource(Document, frozen=True):
 
     ``is_sample`` says whether it is the bundled sample, ``holds_test_images`` whether the training set holds test
     images: those of Kaggle's Digit Recognizer, as MNIST does, or a part of the test set. A score on them says nothing.
-    It stands apart from the profile so that the same data from another place trains nothing anew.
+    The profile does not hold this, so the same data from another place does not make train stale.
     """
 
     source: Annotated[str, Meta(min_length=1)]

@@ -22,12 +22,12 @@ from pipeline.errors import DataError
 from stages.shared.arrays import Pixels
 from stages.shared.parquet import open_table, open_writer
 
-# A row group is what is held in memory, twice. Parquet's directory of row groups takes 1 to 2 KB of memory for
+# Two row groups are held in memory. Parquet's directory of row groups takes 1 to 2 KB of memory for
 # each group and column, so fewer rows a group are not always less memory.
 ROWS_PER_GROUP = 32_768
 PIXELS_PER_GROUP = 2**25  # of images with more than 1,024 pixels a group holds fewer rows
 
-# Parquet has no single bytes: a pixel would take four. Packing the differences from one pixel to the next into a few
+# Parquet has no one-byte type: a pixel would take four. Packing the differences from one pixel to the next into a few
 # bits is the quickest to write and to read among the encodings that every reader knows.
 PIXEL_ENCODING = "DELTA_BINARY_PACKED"
 PIXEL_TYPE = pa.uint8()  # by which a pixel column is known
@@ -55,12 +55,12 @@ class ImageTable:
         types = [*leading.items(), *((name, PIXEL_TYPE) for name in pixels)]
         self.schema = pa.schema([pa.field(name, type_, nullable=False) for name, type_ in types])
         self.group_rows = max(1, min(ROWS_PER_GROUP, PIXELS_PER_GROUP // len(pixels)))
-        self.pixels, self.spare = (given_back((len(pixels), self.group_rows)) for _ in range(2))
+        self.pixels, self.spare = (mmap_array((len(pixels), self.group_rows)) for _ in range(2))
         self.leading: dict[str, list[Any]] = {name: [] for name in leading}
         self.n_rows = 0  # in the group that is being filled
         self.writer = open_writer(path, self.schema, dict.fromkeys(pixels, PIXEL_ENCODING))
         self.thread = ThreadPoolExecutor(1)
-        self.writing: Future[None] = self.thread.submit(lambda: None)  # the last that was handed to the thread
+        self.writing: Future[None] = self.thread.submit(lambda: None)  # the last task of the thread
 
     def __enter__(self) -> Self:
         return self
@@ -90,13 +90,13 @@ class ImageTable:
                 last_group.result()  # now its memory may be filled again
 
     def describe(self, contract: Contract) -> None:
-        """Hand over the last rows, and what the columns are, so that the file can be checked by itself."""
+        """Write the last rows, and the contract, so that the file can be checked by itself."""
         self._hand_over()
-        self.pixels = self.spare = np.empty((0, 0), np.uint8)  # theirs is free as soon as the last rows are written
+        self.pixels = self.spare = np.empty((0, 0), np.uint8)  # frees their memory once the last rows are written
         self.writing = self.thread.submit(self._finish, self.writing, contract)
 
     def _hand_over(self) -> None:
-        """Let the thread write the rows that were gathered, behind those that it still has."""
+        """Let the thread write the collected rows, after those that it already has."""
         if self.n_rows:
             columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
             arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
@@ -116,19 +116,13 @@ class ImageTable:
         pa.default_memory_pool().release_unused()  # another table may be filled meanwhile
 
 
-def given_back(shape: tuple[int, int]) -> Pixels:
-    """An empty array whose memory goes back to the system once it is dropped; malloc may keep what it frees."""
+def mmap_array(shape: tuple[int, int]) -> Pixels:
+    """An empty array whose memory goes back to the system once it is deleted; malloc may keep what it frees."""
     return np.frombuffer(mmap(-1, math.prod(shape)), dtype=np.uint8).reshape(shape)
 
 
 def read_contract(file: pq.ParquetFile) -> Contract:
-    """What an open image table says that it holds.
-
-    Raises
-    ------
-    DataError
-        It does not say so.
-    """
+    """The contract in an open image table; DataError if there is none."""
     try:
         return msgspec.json.decode((file.metadata.metadata or {})[CONTRACT_KEY], type=Contract)
     except (KeyError, msgspec.DecodeError) as error:

@@ -1,7 +1,6 @@
 """Ingest: raw CSV files, of whatever layout and damage, become validated Parquet and a profile.
 
-``convert`` does the work on each of the two files. This one says in which order things are done, and what the files
-must agree on.
+``convert`` reads each of the two files. This module has the order of the steps, and checks that the files fit together.
 """
 
 from __future__ import annotations
@@ -60,17 +59,17 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     DataError
         A file is not a table of images, a row is not valid, or the files do not belong together.
     ConfigError
-        The configured image size or classes cannot be.
+        The configured image size or classes are not possible.
     """
     parameters, outputs = task.parameters, task.outputs
     labels = ClassSet(parameters.classes)
-    require_two_files(task.sources["train"], task.sources["test"])
+    require_different_files(task.sources["train"], task.sources["test"])
     with ExitStack() as stack:
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
         layouts = read_layouts(raw["train"], raw["test"], parameters)
         shape = image_shape(layouts["train"], parameters)
         total = sum(each.size for each in raw.values())
-        prepare_checks()  # before there are threads that parse: an import would keep Python's lock from them
+        prepare_checks()  # before threads parse: an import would hold Python's lock
 
         def show_progress() -> None:
             task.progress(sum(each.n_read() for each in raw.values()) / 1e6, total / 1e6, unit="MB")
@@ -111,9 +110,9 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *unchecked_ids(sample, submission, are_known=are_kaggles or test.layout.id is not None),
         *unused_columns(layouts["train"], layouts["test"]),
         *classes_without_rows(train, parameters),
-        *profile.suspicions(),
+        *profile.warnings(),
     )
-    return Outcome(figures, warnings, notice="" if is_noted else notice)  # the note was told before the run began
+    return Outcome(figures, warnings, notice="" if is_noted else notice)  # a note was shown before the run began
 
 
 def prepare_checks() -> None:
@@ -139,7 +138,7 @@ def prepare_checks() -> None:
 
 
 def unchecked_ids(sample: SampleSubmission | None, submission: SubmissionHeader, *, are_known: bool) -> Iterator[str]:
-    """The header and ids are the sample submission's, and nothing else confirms them."""
+    """Warn if nothing confirms the sample submission's header and ids."""
     if sample is not None and not are_known:
         header = f"{shortened(submission.id_name)},{shortened(submission.label_name)}"
         yield (
@@ -159,7 +158,7 @@ def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
 
 
 def classes_without_rows(train: FileContents, parameters: IngestParameters) -> Iterator[str]:
-    """A configured class without a training row cannot be learned."""
+    """Warn of configured classes without a training row: they cannot be learned."""
     if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
         shown = ", ".join(shortened(label) for label in sorted(map(repr, unseen))[:EXAMPLES])
         verbs = "has no training row and is" if len(unseen) == 1 else "have no training row and are"
@@ -195,8 +194,8 @@ def make_profile(
     )
 
 
-def require_two_files(train: Source, test: Source) -> None:
-    """The training and the test set are not one file under two names; DataError if they are."""
+def require_different_files(train: Source, test: Source) -> None:
+    """Raise DataError if the training and the test set are one file under two names."""
     if train.member == test.member and train.path.samefile(test.path):
         raise DataError(
             "the training set and the test set are the same file",
@@ -206,7 +205,7 @@ def require_two_files(train: Source, test: Source) -> None:
 
 
 def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:
-    """What the headers of both files say, or without headers the number of cells in their first lines."""
+    """The layouts of both files: by their headers, or without headers by the number of cells in their first lines."""
     lines = {"train": train.read_header(), "test": test.read_header()}
     if parameters.has_header:
         require_header_in_both(lines["train"], train.name, lines["test"], test.name)
@@ -231,13 +230,7 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
 
 
 def require_classes(train: FileContents, parameters: IngestParameters) -> None:
-    """There are two classes or more, and each has as many rows as it must have.
-
-    Raises
-    ------
-    DataError
-        There are not.
-    """
+    """Raise DataError if there is only one class, or a class has fewer rows than the settings demand."""
     file, classes = train.layout.file, train.summary.class_counts()
     if len(classes) < 2:
         what = (

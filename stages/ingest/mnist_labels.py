@@ -1,4 +1,4 @@
-"""Whether a training set is MNIST, whatever its file is called: its labels tell.
+"""Recognise MNIST as a training set by its labels, whatever its file is called.
 
 The images could have been scaled, or written in another way, and the labels would still be the same. They are compared
 in two ways: in MNIST's own order, of which a part is enough, and by their counts, whatever the order is. Kaggle's

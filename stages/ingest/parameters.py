@@ -32,7 +32,7 @@ class IngestParameters(Parameters, frozen=True):
     label: Annotated[str, Meta(description="The label column's name.", min_length=1)] = "label"
     id: Annotated[str, Meta(description="The id column's name in the test set, if it has one.", min_length=1)] = "id"
     leave_out: Annotated[
-        tuple[str, ...], Meta(description="Names of columns that are neither label, id nor pixels, to be passed over.")
+        tuple[str, ...], Meta(description="Names of columns to ignore, which are neither label, id nor pixels.")
     ] = ()
     classes: Annotated[
         tuple[int | str, ...] | None,
@@ -42,7 +42,7 @@ class IngestParameters(Parameters, frozen=True):
     width: Annotated[Positive | None, Meta(description="Image width in pixels, if not square.")] = None
     on_error: Annotated[
         Literal["stop", "quarantine"],
-        Meta(description="What bad training rows do: stop the run, or be set aside in quarantine.parquet."),
+        Meta(description="What to do with bad training rows: stop the run, or set them aside in quarantine.parquet."),
     ] = "stop"
     max_quarantined: Annotated[
         float, Meta(description="The largest share of training rows that may be set aside.", ge=0.0, le=1.0)

@@ -30,7 +30,7 @@ KAGGLE_HEADER = SubmissionHeader(id_name="ImageId", label_name="Label")  # of th
 
 
 class ImageSet(Document, frozen=True):
-    """What there is to say about the images of one set; row numbers count from 0.
+    """What the profile says about the images of one set.
 
     Attributes
     ----------
@@ -49,11 +49,11 @@ class ImageSet(Document, frozen=True):
     duplicate_rows: Count
 
 
-MOST_OUTSIDE = 0.2  # of the range of the training pixels; what goes further beyond it is another range
+MOST_OUTSIDE = 0.2  # of the range of the training pixels; pixels further outside have another range
 
 
 def differences(images: ImageSet, training: ImageSet, name: str) -> tuple[str, ...]:
-    """How the images of ``name`` differ from the training images so much that predictions may be wrong: sentences."""
+    """Sentences on differences between the images of ``name`` and the training images that may spoil predictions."""
     (smallest, largest), (smallest_training, largest_training) = images.pixel_range, training.pixel_range
     extent = largest_training - smallest_training
     is_outside = max(largest - largest_training, smallest_training - smallest) > MOST_OUTSIDE * extent
@@ -115,8 +115,8 @@ class Profile(Document, frozen=True):
         if (self.n_train, self.n_test) != (self.train.rows, self.test.rows):
             raise ValueError("n_train and n_test are not the rows of train and test")
 
-    def suspicions(self) -> tuple[str, ...]:
-        """What looks wrong without being so: one sentence each."""
+    def warnings(self) -> tuple[str, ...]:
+        """What may be wrong with the data, one sentence each."""
         n_shared, n_twice, n_conflicting = self.shared_rows, self.train.duplicate_rows, self.conflicting_labels
         n_blank = self.train.blank_images + self.test.blank_images
         found = (

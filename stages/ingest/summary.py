@@ -1,7 +1,7 @@
 """A summary of one set of images, gathered block by block in bounded memory.
 
-Images are told apart by a 64-bit hash of their pixels. So doubles, and images that stand in both sets, are found
-without keeping any image: 8 bytes a row.
+Images are identified by a 64-bit hash of their pixels, 8 bytes a row. So duplicates, and images that are in both sets,
+are found without keeping any image.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Summary:
         self.n_blank = 0
         self.n_of_class: Counter[Label] = Counter()
         self.hashes: list[NDArray[np.uint64]] = []
-        self.codes: list[NDArray[np.uint64]] = []  # each row's label, as the number of labels seen before it
+        self.codes: list[NDArray[np.uint64]] = []  # each row's label, as its index in the order of first occurrence
 
     def add(self, rows: ParsedRows) -> None:
         """Take in a block of rows."""
@@ -85,9 +85,9 @@ class Summary:
         return len(np.unique(labelled)) - len(np.unique(hashes))
 
     def shared_rows(self, other: Summary) -> NDArray[np.int64]:
-        """Which rows' images stand in ``other`` as well, ascending."""
+        """The rows whose images are in ``other`` too, ascending."""
         return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))
 
     def n_shared_images(self, other: Summary) -> int:
-        """How many images stand in ``other`` as well; one that stands in several rows counts once."""
+        """How many distinct images are in ``other`` too."""
         return len(np.intersect1d(np.concatenate(self.hashes), np.concatenate(other.hashes)))

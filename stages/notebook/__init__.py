@@ -1,7 +1,7 @@
 """What a notebook shows of a network and its training: tables and charts.
 
-It draws with matplotlib, and may import ``stages.mlp``. It is a room of its own since the keys of stages cover the code
-and the libraries that they reach: in ``stages.mlp`` each new word of a table would train every network again.
+It draws with matplotlib, and may import ``stages.mlp``. It is not part of that, since the key of a stage covers the
+code and libraries that the stage reaches: each changed word of a table would train every network again.
 """
 
 from stages.notebook.history_table import history_table

@@ -1,4 +1,4 @@
-"""The table of a network: its layers, what comes out of each, how many numbers each learns, and what each costs."""
+"""The table of a network: its layers, the shape of their outputs, their parameters, and their multiply-adds."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class LayerTable:
 
     @property
     def step_multiply_adds(self) -> int:
-        """The same for one row of a training step.
+        """The multiply-adds for one row of a training step.
 
-        Going back costs a layer as much again for the gradient by its parameters, and once more for the gradient by its
-        input, which the first layer that learns does not need.
+        Backpropagation costs a layer as much again for the gradient by its parameters, and once more for that by its
+        input, which the first layer with parameters does not need.
         """
         first = next(row.multiply_adds for row in self.rows if row.multiply_adds)
         return 3 * self.multiply_adds - first
@@ -105,7 +105,7 @@ def layer_table(network: Network) -> LayerTable:
 
 
 def row_of(layer: Layer, before: tuple[int, ...]) -> LayerRow:
-    """What there is to say of a layer whose input has the shape ``before``; TypeError for an unknown kind."""
+    """The row of a layer whose input has the shape ``before``; TypeError for an unknown kind."""
     match layer:
         case RowsToMaps(maps=maps):
             return LayerRow("rows to maps", shape_of(maps))

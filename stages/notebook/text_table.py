@@ -8,7 +8,7 @@ GAP = "  "
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines below each other; the first column begins at the left, the others end at the right.
+    """A line for each row; the first column is aligned left, the others right.
 
     Examples
     --------

@@ -29,9 +29,9 @@ def without_slant(graph: Graph, images: str, height: int, width: int) -> str:
     """Shear the images until the ink's columns and rows are uncorrelated."""
     y, x = from_middle(height), from_middle(width)
     total, middle_y, middle_x = middle(graph, images, height, width)
-    variance = less_product(graph, mean(graph, ink(graph, images, axis=2), y * y, total), middle_y, middle_y)
+    variance = minus_product(graph, mean(graph, ink(graph, images, axis=2), y * y, total), middle_y, middle_y)
     moments = graph.node("MatMul", images, x)  # (rows, height)
-    covariance = less_product(graph, mean(graph, moments, y, total), middle_y, middle_x)
+    covariance = minus_product(graph, mean(graph, moments, y, total), middle_y, middle_x)
     slant = graph.node("Div", covariance, graph.node("Max", variance, FAINT))
     slant = graph.node("Clip", slant, -STEEPEST, STEEPEST)  # (rows, 1)
     shift = graph.node("Mul", slant, graph.node("Sub", y, middle_y))  # (rows, height)
@@ -39,18 +39,18 @@ def without_slant(graph: Graph, images: str, height: int, width: int) -> str:
 
 
 def without_slant_and_of_like_width(graph: Graph, images: str, height: int, width: int) -> str:
-    """Then stretch or squeeze the columns, and move the centre of the ink to the middle."""
+    """Remove the slant, then stretch or squeeze the columns, and move the centre of the ink to the middle."""
     images = without_slant(graph, images, height, width)
     x = from_middle(width)
     total, _, middle_x = middle(graph, images, height, width)
-    variance = less_product(graph, mean(graph, ink(graph, images, axis=1), x * x, total), middle_x, middle_x)
+    variance = minus_product(graph, mean(graph, ink(graph, images, axis=1), x * x, total), middle_x, middle_x)
     spread = graph.node("Sqrt", graph.node("Max", variance, 0.0))
     factor = graph.node("Sqrt", graph.node("Div", spread, USUAL_SPREAD * width))
     factor = graph.node("Clip", factor, NARROWEST, WIDEST)  # (rows, 1)
     places = graph.node("Add", middle_x, graph.node("Mul", x, factor))  # (rows, width)
     places = graph.node("Reshape", places, [-1, 1, width])
-    everywhere = graph.node("Add", places, np.zeros((height, 1)))  # the same in every row of an image
-    return at_columns(graph, images, everywhere, width)
+    places = graph.node("Add", places, np.zeros((height, 1)))  # the same in every row of an image
+    return at_columns(graph, images, places, width)
 
 
 def middle(graph: Graph, images: str, height: int, width: int) -> tuple[str, str, str]:
@@ -75,13 +75,13 @@ def mean(graph: Graph, amounts: str, values: NDArray[np.float32], total: str) ->
     return graph.node("Div", graph.node("MatMul", amounts, values[:, None]), total)
 
 
-def less_product(graph: Graph, value: str, first: str, second: str) -> str:
-    """A value less the product of two others."""
+def minus_product(graph: Graph, value: str, first: str, second: str) -> str:
+    """A value minus the product of two others."""
     return graph.node("Sub", value, graph.node("Mul", first, second))
 
 
 def at_columns(graph: Graph, images: str, places: str, width: int) -> str:
-    """Each pixel's value at the column ``places``, (rows, height, width), of its row, between two pixels linearly."""
+    """Each pixel's value at another column of its row, ``places`` (rows, height, width), interpolated linearly."""
     places = graph.node("Add", places, (width - 1) / 2)
     before = graph.node("Floor", places)
     padded = graph.node("Pad", images, [0, 0, 1, 0, 0, 1])
@@ -90,8 +90,8 @@ def at_columns(graph: Graph, images: str, places: str, width: int) -> str:
         graph.node("GatherElements", padded, graph.node("Clip", index, 0, width + 1), axis=2)
         for index in (first, graph.node("Add", first, 1))
     )
-    way = graph.node("Mul", graph.node("Sub", right, left), graph.node("Sub", places, before))
-    return graph.node("Add", left, way)
+    step = graph.node("Mul", graph.node("Sub", right, left), graph.node("Sub", places, before))
+    return graph.node("Add", left, step)
 
 
 DESKEWS: Mapping[str, Callable[[Graph, str, int, int], str]] = {

@@ -13,7 +13,7 @@ from stages.onnx_export.graph import Graph
 from stages.onnx_export.layers import NoOnnxFormError, add_layer
 
 OPSET = 17  # old enough for programs of 2022, and it has all that is needed
-FORMAT_VERSION = 8  # of the file, which goes with that
+FORMAT_VERSION = 8  # of the file, as that opset needs it
 MOST_BYTES = 2**31 - 2**20  # of a file of this format, less some room for what is no weight
 INPUT, PROBABILITIES, LABEL = "pixels", "probabilities", "label"
 TEXT = """Input: pixels, float32 (rows, {n_pixels}), each row an image of {height} x {width} pixels, line by line, as in
@@ -22,7 +22,7 @@ arithmetic is in float32."""
 
 
 def as_onnx(networks: Sequence[Network]) -> bytes:
-    """The bytes of an ONNX file for a network, or an ensemble, that knows its images. Any number of rows goes in.
+    """The bytes of an ONNX file for a network, or an ensemble, that knows its images. It takes any number of rows.
 
     Raises
     ------

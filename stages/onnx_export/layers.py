@@ -23,7 +23,7 @@ from stages.onnx_export.graph import Graph
 
 
 class NoOnnxFormError(ValueError):
-    """A part of the model cannot be said in ONNX; the message names it."""
+    """ONNX cannot express a part of the model; the message names the part."""
 
 
 def add_layer(graph: Graph, layer: Layer, X: str) -> str:

@@ -13,7 +13,7 @@ from stages.shared.damage import damaged
 from stages.shared.messages import shortened
 
 Pixels = NDArray[np.uint8]  # as they stand in a file: 0 to 255
-Inputs = NDArray[np.floating[Any]]  # pixels as the network is shown them: in [0, 1]
+Inputs = NDArray[np.floating[Any]]  # pixels as inputs of the network: in [0, 1]
 Labels = NDArray[np.int64] | NDArray[np.str_]  # as they stand in a file
 Indices = NDArray[np.int64]  # of rows, or of classes, from 0
 Probabilities = NDArray[np.float32]  # (m, n_classes): those of a row sum to 1

@@ -9,7 +9,7 @@ LONGEST_SHOWN = 40  # characters of a name or value from a file
 
 @dataclass(frozen=True, slots=True)
 class FileName:
-    """What messages call a raw file: its ``name`` in a sentence, its ``path`` as it was given where one looks it up."""
+    """A raw file in messages: its ``name`` in a sentence, and its ``path`` as it was given, to find it."""
 
     name: str
     path: str
@@ -29,5 +29,5 @@ def is_or_are(n: int) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
-    """``text``, or its beginning and ``...``: what stands in a file may be of any length."""
+    """``text``, or its beginning and ``...``, since a cell of a file may have any length."""
     return text if len(text) <= longest else f"{text[:longest]}..."

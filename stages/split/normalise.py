@@ -13,7 +13,7 @@ from stages.shared.arrays import Indices, Inputs, Pixels
 from stages.split.divide import position_of
 from stages.split.documents import Normaliser, Scaling
 
-NARROW = 0.8  # of 0 to 255
+NARROW = 0.8  # of 0 to 255; auto divides a narrower range by its own width
 
 
 def kind_of(setting: str, pixel_range: tuple[int, int]) -> Scaling:
@@ -26,7 +26,7 @@ def kind_of(setting: str, pixel_range: tuple[int, int]) -> Scaling:
 def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dark_on_light: bool = False) -> Normaliser:
     """The normaliser of ``kind``, fitted on only the training ``rows`` (n_train,) of the ``n_rows`` in ``table``.
 
-    Whatever it is, the background of an image becomes 0 and the ink 1.
+    With either kind, the background of an image becomes 0 and the ink 1.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dar
         ``min_max`` is asked for, and every training pixel has the same value.
     """
     if kind == "range":
-        return between("range", 0, 255, is_dark_on_light=is_dark_on_light)
+        return make_normaliser("range", 0, 255, is_dark_on_light=is_dark_on_light)
     is_training = position_of(rows, n_rows) >= 0
     lowest, highest, first_row = 255, 0, 0
     for block in read_pixel_blocks(table):
@@ -47,10 +47,10 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dar
             where="ingest/train.parquet",
             hint="pipeline run split --set split.normalise=range",
         )
-    return between("min_max", lowest, highest, is_dark_on_light=is_dark_on_light)
+    return make_normaliser("min_max", lowest, highest, is_dark_on_light=is_dark_on_light)
 
 
-def between(kind: Scaling, lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
+def make_normaliser(kind: Scaling, lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
     """The normaliser that brings the pixels from ``lowest`` to ``highest`` to [0, 1], the background to 0."""
     background, ink = (highest, lowest) if is_dark_on_light else (lowest, highest)
     return Normaliser(kind=kind, offset=float(background), scale=float(ink - background))

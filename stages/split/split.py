@@ -1,9 +1,8 @@
 """Split: divide the labelled rows into training and validation, and scale every pixel to [0, 1].
 
-The rows are shuffled once, and each part is a fair sample of them. Where classes are held out in proportion, a part is
-written in the table's order; otherwise it keeps the shuffled one. Pixels pass block by block from Parquet into .npy
-files that later stages map: memory does not grow with the number of rows. The normaliser is fitted on training rows
-only.
+The rows are shuffled once, so each part is a random sample of them. If ``stratify`` is set, a part is written in the
+table's order, and otherwise in the shuffled one. Pixels pass block by block from Parquet into .npy files that later
+stages map: memory does not grow with the number of rows. The normaliser is fitted on training rows only.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
     DataError
         A class has too few rows to be divided, or the images are not of the profile's size.
     StageError
-        What lies on disk afterwards is not what was meant to be written.
+        The files that were written do not fit each other.
     """
     parameters = task.parameters
     train_table, test_table = task.inputs["ingest/train.parquet"], task.inputs["ingest/test.parquet"]

@@ -50,9 +50,9 @@ def submit(task: Task[SubmitParameters]) -> Outcome:
     DataError
         The model is damaged, or does not fit the images.
     ConfigError
-        Both columns would have the same name, or ``first_id`` would replace ids that the test set brought.
+        Both columns would have the same name, or ``first_id`` would replace the test set's own ids.
     StageError
-        The inputs differ in number of rows, or what was read back is not what was meant.
+        The inputs differ in number of rows, or the file read back is not what was written.
     """
     parameters = task.parameters
     profile = read_document(task.inputs["ingest/profile.json"], ProfileForSubmit, stage="ingest")

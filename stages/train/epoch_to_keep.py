@@ -9,10 +9,10 @@ from stages.mlp.gradient_descent.schedules import ends_at_zero
 
 
 def epoch_to_keep(settings: Mapping[str, Any]) -> str:
-    """``best`` or ``last``: what the setting ``keep`` of train says, if it says anything.
+    """``best`` or ``last``: the setting ``keep`` of train, or else what suits the other settings.
 
-    The best epoch is chosen by the validation rows, so its accuracy there is biased. Where the learning rate falls to 0
-    the last epoch is as good. With folds a member is measured on its validation rows, so they must not choose.
+    The best epoch is chosen by the validation rows, so its accuracy there is biased. If the learning rate falls to 0,
+    the last epoch is as good. With folds a member is measured on its validation rows: they must not choose the epoch.
     """
     if settings["keep"]:
         return str(settings["keep"])

@@ -1,8 +1,7 @@
-"""Folds and members: which rows a member does not see, and the seed that makes it differ from the others.
+"""Folds and members: which rows a member is not trained on, and its seed.
 
-With k folds every row is trained on by the members of k - 1 folds and judged by those of the remaining one, which
-have not seen it: k-fold cross-validation (M. Stone, "Cross-validatory choice and assessment of statistical
-predictions", JRSS B 36, 1974).
+With k folds, the members of k - 1 folds train on a row, and those of the remaining fold predict it: k-fold
+cross-validation (M. Stone, "Cross-validatory choice and assessment of statistical predictions", JRSS B 36, 1974).
 """
 
 from __future__ import annotations
@@ -10,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-IN_NO_FOLD = -1  # instead of a fold's number, of rows that all members see, or none
+IN_NO_FOLD = -1  # the fold of rows that all members are trained on, or none
 
 
 def divide_into_folds(indices: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int16]:
     """The fold of each row, (m,), counted from 0; with a single one ``IN_NO_FOLD`` throughout.
 
-    ``indices`` (m,) are the rows' classes. Each class's rows are spread evenly over the folds, at random, and so are
-    all rows: sizes differ by one at the most, of a class's part as of the whole. ``seed`` alone decides.
+    ``indices`` (m,) are the rows' classes. The rows of each class are spread evenly over the folds, at random by
+    ``seed``. Two folds differ by at most one row, and also by at most one row of each class.
     """
     m = len(indices)
     if folds == 1:

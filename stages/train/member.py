@@ -1,7 +1,7 @@
-"""One member of an ensemble: its training, from its settings to its weights, wherever it is done.
+"""Train one member of an ensemble, in this process or another, from its settings to its weights.
 
-Every training is one of these; a single network is an ensemble of one. A killed training leaves a checkpoint in
-the scratch folder; the next one of the same work goes on from there and ends with the same weights.
+A single network is an ensemble of one member. A killed training leaves a checkpoint in the scratch folder. The next
+training of the same member resumes from it, and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from stages.train.folds import divide_into_folds, seed_of_member
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
 
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 BLOCK_ROWS = 4096
-NOT_THE_MEMBERS_OWN = ("folds", "members", "variants", "processes", "report_steps")
+SETTINGS_OF_ALL_MEMBERS = ("folds", "members", "variants", "processes", "report_steps")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """What a training depends on: the settings of train, the fold that it does not see, and its number in that fold.
 
-    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row. What the
-    member's variant says is already part of ``parameters``; ``make_member`` sees to it.
+    ``fold`` and ``number`` count from 0; with ``train.folds = 1`` all members are of fold 0 and see every row.
+    ``make_member`` has put the settings of the member's variant into ``parameters``.
     """
 
     parameters: TrainParameters
@@ -72,25 +72,25 @@ class Member:
 
     @property
     def variant(self) -> int:
-        """The index of its variant, if there are any. Variants take turns, along the folds and within each."""
+        """The index of its variant, if there are any. Variants take turns over folds, and over the members of each."""
         return (self.fold + self.number) % max(len(self.parameters.variants), 1)
 
     @property
     def keep(self) -> str:
-        """Whose weights are kept, ``best`` or ``last``."""
+        """Which epoch's weights are kept, ``best`` or ``last``."""
         return epoch_to_keep(msgspec.structs.asdict(self.parameters))
 
     @property
     def description(self) -> dict[str, Any]:
         """All that its weights depend on apart from code, libraries and rows, as plain data."""
         settings: dict[str, Any] = msgspec.to_builtins(self.parameters)
-        own = {name: value for name, value in settings.items() if name not in NOT_THE_MEMBERS_OWN}
+        own = {name: value for name, value in settings.items() if name not in SETTINGS_OF_ALL_MEMBERS}
         division = {"folds": self.parameters.folds, "fold": self.fold, "seed_of_folds": self.parameters.seed}
         return {**own, "seed": self.seed, "keep": self.keep, **(division if self.parameters.folds > 1 else {})}
 
     @property
     def architecture(self) -> Architecture:
-        """What the settings say of the network; their own rules see to it that they fit together."""
+        """The network that the settings describe."""
         sides = self.images.height, self.images.width
         own = settings_of(self.parameters, Architecture)
         return Architecture(n_inputs=prod(sides), n_classes=len(self.images.classes), image=sides, **own)
@@ -100,10 +100,10 @@ class Member:
         batch_size = self.parameters.batch_size or default_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
-        return self.made(Recipe, values)
+        return self.build(Recipe, values)
 
-    def made(self, make: Callable[..., Made], values: dict[str, Any]) -> Made:
-        """What ``make`` makes of settings of the member; ConfigError if it refuses them."""
+    def build(self, make: Callable[..., Built], values: dict[str, Any]) -> Built:
+        """The result of ``make`` for settings of the member; ConfigError if it refuses them."""
         try:
             return make(**values)
         except ValueError as error:
@@ -121,13 +121,13 @@ class Member:
 
 
 def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
-    """The member with that number of that fold, with what its variant says."""
+    """The member ``number`` of a fold, with the settings of its variant."""
     member = Member(parameters, images, fold, number)
     if not parameters.variants:
         return member
     variant = msgspec.structs.asdict(parameters.variants[member.variant])
     own = {name: value for name, value in variant.items() if value is not None}
-    changed = member.made(partial(msgspec.structs.replace, parameters), own)
+    changed = member.build(partial(msgspec.structs.replace, parameters), own)
     return replace(member, parameters=changed)
 
 
@@ -140,8 +140,8 @@ class Trained:
     history: History
 
 
-def train_member(member: Member, place: JobContext) -> Trained:
-    """Train a member on the rows in ``place.arrays``; the validation rows may be missing.
+def train_member(member: Member, context: JobContext) -> Trained:
+    """Train a member on the rows in ``context.arrays``; the validation rows may be missing.
 
     Raises
     ------
@@ -154,15 +154,15 @@ def train_member(member: Member, place: JobContext) -> Trained:
     """
     parameters = member.parameters
     network = member.empty_network()
-    data, validation = datasets(member, network, place)
+    data, validation = datasets(member, network, context)
     recipe = member.recipe(len(data))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
     images = member.images
     warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
     who = "train" if parameters.folds * parameters.members == 1 else member.name
-    watcher = TrainingProgress(who, place.progress, place.log, len(data), recipe.batch_size, parameters.report_steps)
-    checkpoint = None if place.scratch is None else place_of_checkpoint(place.scratch, member.name)
+    report = TrainingProgress(who, context.progress, context.log, len(data), recipe.batch_size, parameters.report_steps)
+    checkpoint = None if context.scratch is None else checkpoint_path(context.scratch, member.name)
     try:
         history = fit(
             network,
@@ -170,10 +170,10 @@ def train_member(member: Member, place: JobContext) -> Trained:
             recipe,
             validation=validation,
             augment=warp if augmentation.is_active else None,
-            options=RunOptions(checkpoint=checkpoint, on_step=watcher.step, on_epoch=watcher.epoch),
+            options=RunOptions(checkpoint=checkpoint, on_step=report.step, on_epoch=report.epoch),
         )
     except DivergedError as error:
-        check_finite(place)
+        check_finite(context)
         raise StageError(
             f"the training diverged: {error}",
             hint=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
@@ -181,15 +181,15 @@ def train_member(member: Member, place: JobContext) -> Trained:
     return Trained(network.parameters, network.statistics, history)
 
 
-def datasets(member: Member, network: Network, place: JobContext) -> tuple[Dataset, Dataset | None]:
-    """The rows that a member is trained on, and those that it is only measured by, if there are any; both deskewed."""
-    parameters, arrays = member.parameters, place.arrays
+def datasets(member: Member, network: Network, context: JobContext) -> tuple[Dataset, Dataset | None]:
+    """The rows that a member is trained on, and its validation rows, if there are any; both deskewed."""
+    parameters, arrays = member.parameters, context.arrays
 
     def prepared(X: NDArray[Any]) -> NDArray[Any]:
-        return X if parameters.deskew == "none" else all_deskewed(X, network, place.scratch)
+        return X if parameters.deskew == "none" else all_deskewed(X, network, context.scratch)
 
     if parameters.deskew != "none":
-        check_finite(place)
+        check_finite(context)
     X, Y = prepared(arrays["split/X_train.npy"]), arrays["encode/Y_train.npy"]
     if parameters.folds > 1:
         fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
@@ -200,14 +200,14 @@ def datasets(member: Member, network: Network, place: JobContext) -> tuple[Datas
     return Dataset(X, Y), Dataset(prepared(arrays["split/X_validation.npy"]), arrays["encode/Y_validation.npy"])
 
 
-def check_finite(place: JobContext) -> None:
+def check_finite(context: JobContext) -> None:
     """Raise DataError if a pixel is not finite.
 
-    Split has checked them all, and the engine knows the bytes again. So they are not read for this before every
-    training: one that meets such a pixel diverges at once, and then the reason is named rightly.
+    Split has checked all pixels, so they are not read again before every training. A training with such a pixel
+    diverges at once; then this check finds the reason.
     """
-    for name in sorted({"split/X_train.npy", "split/X_validation.npy"} & place.arrays.keys()):
-        X = place.arrays[name]
+    for name in sorted({"split/X_train.npy", "split/X_validation.npy"} & context.arrays.keys()):
+        X = context.arrays[name]
         for start in range(0, len(X), BLOCK_ROWS):
             wrong = np.argwhere(~np.isfinite(X[start : start + BLOCK_ROWS]))
             forget_pages(X)
@@ -217,8 +217,8 @@ def check_finite(place: JobContext) -> None:
                 raise DataError(what, where=name, hint="pipeline run split --force")
 
 
-def place_of_checkpoint(scratch: Path, name: str) -> Path:
-    """Where the checkpoint of the member called ``name`` lies. A folder of that name is in its way, and removed."""
+def checkpoint_path(scratch: Path, name: str) -> Path:
+    """The path of the checkpoint of the member ``name``. A folder in its place is removed."""
     path = scratch / f"{name}.npz"
     for each in scratch.glob(f"{path.name}*"):
         if each.is_dir() and not each.is_symlink():
@@ -229,8 +229,8 @@ def place_of_checkpoint(scratch: Path, name: str) -> Path:
 def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
     """All rows of ``X``, (m, n_pixels), deskewed for ``network``, and mapped from disk like ``X``.
 
-    The file lies in ``scratch``, or where the system keeps temporary ones. It has no name any more, so however the
-    training ends, it is gone.
+    The file lies in ``scratch``, or in the system's folder for temporary files. It has no name, so it disappears
+    however the training ends.
     """
     with TemporaryFile(dir=scratch) as file:
         for start in range(0, len(X), BLOCK_ROWS):
@@ -265,7 +265,7 @@ class TrainingProgress:
         self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
 
     def step(self, step: int, n_steps: int, loss: float, n_correct: int) -> None:
-        """A step is over; its batch had this summed loss and so many right rows."""
+        """Called after each step, with its batch's summed loss and number of correct rows."""
         if not self.n_steps and step > 1:
             self.log(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
         self.n_steps += 1

@@ -19,7 +19,7 @@ Strength = Annotated[float, Meta(ge=0.0)]
 
 
 class Variant(Parameters, frozen=True, omit_defaults=True):
-    """Settings that some members of an ensemble have instead of those of train with the same names."""
+    """Settings of train that a variant changes for some members of an ensemble."""
 
     hidden: Sizes | None = None
     filters: Sizes | None = None
@@ -122,7 +122,7 @@ class TrainParameters(Parameters, frozen=True):
         Annotated[float, Meta(gt=0.0)] | None, Meta(description="Scale longer gradients down to this Euclidean norm.")
     ] = None
     ema: Annotated[
-        float, Meta(description="Decay of averaged weights, which are then kept; 0 for none.", ge=0.0, lt=1.0)
+        float, Meta(description="Decay of the weights' moving average, which is then kept; 0: none.", ge=0.0, lt=1.0)
     ] = 0.0
 
     batch_size: Annotated[
@@ -156,7 +156,7 @@ class TrainParameters(Parameters, frozen=True):
     replicas: Annotated[
         int,
         Meta(
-            description="Replicas of the network that share each batch; part of the result, unlike the cores found.",
+            description="Replicas of the network that share each batch; they change the result, and cores do not.",
             ge=1,
             le=64,
         ),
@@ -164,7 +164,7 @@ class TrainParameters(Parameters, frozen=True):
     folds: Annotated[
         int,
         Meta(
-            description="Parts of the training rows, each unseen by the members that it judges; 1: none.",
+            description="Parts of the training rows; each measures the members that are not trained on it. 1: none.",
             ge=1,
             le=1000,
         ),

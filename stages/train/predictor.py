@@ -1,4 +1,4 @@
-"""A trained model at work: load it with the labels of its classes, and ask it about many rows.
+"""Load a trained model with the labels of its classes, and predict many rows.
 
 A model is one network or several; the probabilities of several are averaged.
 """

@@ -36,7 +36,7 @@ ROWS = ("split/X_train.npy", "encode/Y_train.npy", "split/X_validation.npy", "en
 
 
 def train(task: Task[TrainParameters]) -> Outcome:
-    """Write the network, or all of them, how every epoch went, and which rows each member has not seen.
+    """Write the networks, the history of every epoch, and the fold of every training row.
 
     Raises
     ------
@@ -99,11 +99,11 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
 
 
 def check_rows(task: Task[TrainParameters]) -> tuple[Images, Indices, int]:
-    """See that rows, images and classes fit together.
+    """Check that rows, images and classes fit together.
 
     Returns
     -------
-    images : what a network should know of the images
+    images : what a network stores about the images
     labels : the class of each training row, (m,)
     n_validation : how many validation rows there are
     """
@@ -176,7 +176,7 @@ def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list
     if max(kernels, default=0) > max(images.height, images.width):
         warnings.append(
             f"the first kernel, train.kernel = {max(kernels)}, is larger than the images, "
-            f"{images.height} x {images.width}: most of what it sees is border, at the price of its size"
+            f"{images.height} x {images.width}: most of its weights only see the border"
         )
     if cut := [len(history.epochs) for history in histories if history.stopped == "max_seconds"]:
         whose = "training" if len(histories) == 1 else f"training of {len(cut)} of {len(histories)} members"
@@ -186,7 +186,7 @@ def warnings_of(members: Sequence[Member], histories: Sequence[History]) -> list
         )
     if parameters.folds > 1 and parameters.keep == "best":
         warnings.append(
-            "the out-of-fold accuracy flatters: with train.keep = best each member keeps the epoch that suits "
+            "the out-of-fold accuracy is too high: with train.keep = best each member keeps the epoch that suits "
             "its own fold; the default with folds keeps the last"
         )
     return warnings

@@ -127,7 +127,7 @@ def predict_csv(
                 probabilities.append(predict(np.concatenate(waiting)))
                 waiting = []
     if bad.n:
-        is_cut_off = raw.ends_within_line and bad.has_part_of(raw.first_line + n_rows - 1, layout)
+        is_cut_off = raw.ends_within_line and bad.is_cut_off_at(raw.first_line + n_rows - 1, layout)
         is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
         more, hint = "", "correct these lines" if is_few else hint_for_many(bad.kept, layout)
         if is_cut_off:

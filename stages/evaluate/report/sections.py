@@ -213,7 +213,7 @@ def data(findings: Findings) -> dict[str, Any]:
             ("images that the training file has too", "", f"{profile.shared_rows:,}"),
             ("rows set aside", f"{profile.n_quarantined:,}", ""),
         ],
-        "profile_notes": profile.suspicions(),
+        "profile_notes": profile.warnings(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Reading CSV: a stream of lines becomes blocks of pixels, and what is not plainly right becomes bad rows.
+"""Reading CSV: a stream of lines becomes blocks of pixels, and invalid lines become bad rows.
 
 ``streams`` reads lines, ``header`` and ``layout`` the columns, ``parse`` a block, ``sift`` and ``faults`` bad rows.
 This room imports ``stages.shared``, and of ingest its parameters, the profile, and how zips are read.

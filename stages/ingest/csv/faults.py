@@ -30,12 +30,12 @@ OTHER_LAYOUT = (
 )
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
-WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # a whole number as a program writes it that reads fractions
+WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # 7.0, a whole number that a program wrote as a float
 FRACTION = re.compile(r"-?[0-9]{0,18}\.[0-9]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
 NUMBER = re.compile(rf"-?[0-9]{{1,18}}|{FRACTION.pattern}")
-ROWS_JUDGED = 100  # so many of the bad rows say how a file writes its numbers
+ROWS_JUDGED = 100  # bad rows that are searched for a cause in the whole file
 TEXT = re.compile(r"[^\W\d_]|[^\x00-\x7f]")  # a letter, or a digit of another script
-NO_LABELS = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # what a missing number is written as
+NO_LABELS = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # spellings of a missing value
 
 
 def bad_cells(cells: list[str], layout: Layout, labels: ClassSet) -> Iterator[int]:
@@ -54,7 +54,7 @@ def bad_cells(cells: list[str], layout: Layout, labels: ClassSet) -> Iterator[in
 
 def cell_schemas(layout: Layout, labels: ClassSet) -> dict[str | None, pa.SeriesSchema]:
     """What the cells must be, as the text that stands in the file: the label, the id, and (None) every pixel."""
-    import pandera.pandas as pa  # a second; most runs meet no bad row
+    import pandera.pandas as pa  # takes a second, and most runs have no bad row
 
     is_label = pa.Check(lambda text: labels(text) is not None, element_wise=True, error=labels.rule)
     return {
@@ -71,8 +71,8 @@ class Faults:
     Attributes
     ----------
     table : a line for each fault, in file order: file, line, column (empty: the whole row), value, rule
-    n_rows : of how many bad rows it has a fault
-    n_whole : of how many of these, the first, it has every fault
+    n_rows : how many bad rows are in the table
+    n_whole : how many of them, the first ones, are there with every fault
     """
 
     table: pd.DataFrame
@@ -81,14 +81,14 @@ class Faults:
 
 
 def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: ClassSet) -> Faults:
-    """Every fault of ``bad_rows``; from the ``FAULTS_KEPT``-th on, the first of each row.
+    """Every fault of ``bad_rows``; after ``FAULTS_KEPT`` of them only the first fault of each row.
 
     Only the bad cells go through pandera: a frame of whole rows takes it minutes.
 
     Raises
     ------
     StageError
-        Pandera finds nothing wrong with a cell that is refused here: a fault of this program.
+        Pandera accepts a cell that was refused here, which is a bug of this program.
     """
     import pandas as pd
 
@@ -120,7 +120,7 @@ def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: ClassSet) -> Fau
 
 
 def quarantine(bad_rows: Sequence[BadRow], faults: Faults) -> dict[str, list[Any]]:
-    """What stands in quarantine.parquet: line, reason and text of every bad row, the reason from its ``faults``."""
+    """The columns of quarantine.parquet: line, reason and text of every bad row; the reasons are the ``faults``."""
     reasons: dict[int, list[str]] = {}
     for fault in faults.table.to_dict("records"):
         cell = f"{shortened(fault['column'])}: {fault['value']!a} is " if fault["column"] else ""
@@ -174,7 +174,7 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
 
 
 def labels_of(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
-    """What stands in the label column of ``bad_rows``, as far as they have as many cells as the header."""
+    """The cells in the label column of those ``bad_rows`` that have the right number of cells."""
     if layout.label is None:
         return []
     index = layout.names.index(layout.label)
@@ -200,7 +200,7 @@ def hint_for_many(bad_rows: Sequence[BadRow], layout: Layout) -> str:
 
 
 def hint_for_fractions(rows: Sequence[Sequence[str]]) -> str:
-    """What to do about the pixels of ``rows``, of which most have a decimal point somewhere."""
+    """What to do if most of ``rows`` have a pixel with a decimal point."""
     cells = [cell for row in rows for cell in row if NUMBER.fullmatch(cell)]
     smallest, largest = min(map(float, cells)), max(map(float, cells))
     if smallest < 0 or largest > 255:
@@ -212,7 +212,7 @@ def hint_for_fractions(rows: Sequence[Sequence[str]]) -> str:
 
 
 def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
-    """The distinct labels of ``bad_rows`` in file order, if most are texts and not numbers of whatever spelling."""
+    """The distinct labels of ``bad_rows`` in file order, if most of them are texts and not numbers in some spelling."""
     labels = labels_of(bad_rows, layout)
     texts = [label for label in labels if TEXT.search(label) and label.lower() not in NO_LABELS]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

@@ -73,13 +73,7 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows:
 
 
 def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes, test: FileName) -> None:
-    """The first lines of both files are headers, or neither is: then a setting tells so.
-
-    Raises
-    ------
-    DataError
-        Only one is.
-    """
+    """Raise DataError if only one of the two files has a header."""
     train_lacks_it = looks_like_data(header_cells(train_line, train))
     test_lacks_it = looks_like_data(header_cells(test_line, test))
     if train_lacks_it != test_lacks_it:
@@ -90,14 +84,14 @@ def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes,
 
 
 def holds_row_numbers(names: Sequence[str], column: int, rows: Sequence[bytes]) -> bool:
-    """Whether a column, counted from 0, is one of row numbers or row names that pandas or R left there.
+    """Whether a column, counted from 0, holds row numbers or row names that pandas or R wrote.
 
-    A name that R gives counts only if the cells of ``rows`` count up: it might be somebody's own, or a pixel's.
+    A name that R gives counts only if the cells of ``rows`` count up, since the person or a pixel may have that name.
     """
     name = names[column]
     if ROW_NUMBERS.fullmatch(name):
         return True
-    if column or names[1:2] in (["X2"], ["...2"]):  # the first of pixels that R has named
+    if column or names[1:2] in (["X2"], ["...2"]):  # R has named the pixels X1, X2, ...
         return False
     return name == "" or (bool(ROW_NUMBERS_IN_R.fullmatch(name)) and count_up(rows, column))
 
@@ -112,7 +106,7 @@ def count_up(rows: Sequence[bytes], column: int) -> bool:
 def read_pixel_names(
     pixels: dict[int, str], names: Sequence[str], file: FileName, parameters: IngestParameters
 ) -> tuple[tuple[int, int] | None, str, int]:
-    """The size of an image (height, width) if the names of its pixels tell it, and prefix and number of the first.
+    """The size of an image (height, width) if the pixels' names say it; and the first one's prefix and number.
 
     ``pixels`` maps columns, counted from 0, to their names.
 
@@ -134,7 +128,7 @@ def read_pixel_names(
     else:
         found = {index: match for index, match in numbered.items() if match[1] == prefix}
         frame = None
-    require_no_strangers(pixels, found, names, file, parameters)
+    require_only_pixels(pixels, found, names, file, parameters)
     first = pixels[min(pixels)]
     if frame is None:
         require_ascending(pixels, {index: int(match[2]) for index, match in found.items()}, prefix, file)
@@ -144,24 +138,21 @@ def read_pixel_names(
     return shape, start[1] if start else first, int(start[2]) if start else 0
 
 
-def require_no_strangers(
+def require_only_pixels(
     pixels: dict[int, str],
     found: dict[int, re.Match[str]],
     names: Sequence[str],
     file: FileName,
     parameters: IngestParameters,
 ) -> None:
-    """Every column of ``pixels`` is one of those ``found`` to be named like the others.
+    """Raise DataError if one of ``pixels`` is not among those ``found`` to be named like pixels.
 
-    Raises
-    ------
-    DataError
-        One is not; the hint says what it may be meant to be, or how to leave it out.
+    The hint says which name may be meant, or how to leave the column out.
     """
-    strangers = [index for index in pixels if index not in found]
-    if not strangers:
+    others = [index for index in pixels if index not in found]
+    if not others:
         return
-    index, name = strangers[0], pixels[strangers[0]]
+    index, name = others[0], pixels[others[0]]
     before, first = found.get(index - 1), found[min(found)]
     expected = f"{before[1]}{int(before[2]) + 1}" if before else f"{first[1]}{int(first[2])}"
     missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
@@ -170,24 +161,18 @@ def require_no_strangers(
     if name:
         hint += ", or set ingest.label or ingest.id to it"
     if not close:
-        named = [*(pixels[each] for each in strangers), *parameters.leave_out]  # what is left out already stays so
+        named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
         shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in named[:EXAMPLES])
         listed = f"[{shown}{', ...' if len(named) > EXAMPLES else ''}]"
         hint += "; to leave it out, "
-        if "" in named:  # a shell takes quotes off, and of [""] nothing would be left
+        if "" in named:  # a shell removes quotes, and [""] would become []
             hint += f"use --set 'ingest.leave_out={listed}' or "
         hint += f"set ingest.leave_out = {listed}"
     raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
 
 
 def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:
-    """The ``pixels`` are numbered without a gap in ascending order; ``numbers`` has their numbers.
-
-    Raises
-    ------
-    DataError
-        They are not.
-    """
+    """Raise DataError unless the numbers of ``pixels``, which are in ``numbers``, ascend without a gap."""
     for (before, number), (index, after) in pairwise(numbers.items()):
         expected = shortened(f"{prefix}{number + 1}")
         name = shortened(pixels[index])
@@ -223,13 +208,7 @@ def require_row_by_row(
 
 
 def require_distinct_names(used: list[str], names: list[str], file: FileName) -> None:
-    """No name of a column that is ``used`` stands twice.
-
-    Raises
-    ------
-    DataError
-        One does.
-    """
+    """Raise DataError if the name of a column that is ``used`` occurs twice."""
     if doubled := [name for name, count in Counter(used).items() if count > 1]:
         column = len(names) - 1 - names[::-1].index(doubled[0])
         what = f"{shortened(doubled[0])!r} stands in it twice"

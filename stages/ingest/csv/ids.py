@@ -23,7 +23,7 @@ PUT_SAMPLE = f"put the sample_submission.csv that came with this test set there,
 
 @dataclass(frozen=True, slots=True)
 class SampleSubmission:
-    """A competition's sample submission: its header, and its ids as they are written, in its order."""
+    """A competition's sample submission: its header, and its ids as texts, in its order."""
 
     file: FileName
     header: SubmissionHeader
@@ -78,7 +78,7 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
         else:
             return ids
     except (UnicodeDecodeError, csv.Error):
-        pass  # the error below says it
+        pass  # raised below
     where = f"{file.path}, line {first_line + len(ids)}"
     raise DataError(f"{file} has a row that is not an id and a label", where=where, hint=PUT_SAMPLE)
 
@@ -94,7 +94,7 @@ def submission_ids(
     Raises
     ------
     DataError
-        The sample submission has other ids than the test set, or counts the rows of one without ids in another order.
+        The sample submission has other ids than the test set; or the test set has none, and 1 to m are out of order.
     """
     if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
         example = shortened(min(differing))
@@ -125,13 +125,7 @@ def are_counted(ids: pa.Array) -> bool:
 
 
 def require_distinct(ids: list[str], file: FileName, hint: str = "give every row an id of its own") -> None:
-    """No id stands twice.
-
-    Raises
-    ------
-    DataError
-        One does.
-    """
+    """Raise DataError if an id occurs twice."""
     if len(set(ids)) < len(ids):
         doubled = [each for each, count in Counter(ids).items() if count > 1]
         rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]

@@ -1,4 +1,4 @@
-"""The class set: which texts in the label column are labels, and which of them there may be. And what an id may be."""
+"""Which texts are labels, and which are ids."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ClassSet:
 
     def __init__(self, classes: tuple[Label, ...] | None) -> None:
         if classes is not None:
-            require_classes_that_can_be(classes)
+            require_valid_classes(classes)
         self.values = None if classes is None else {str(label): label for label in classes}
         self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
         if classes is not None:
@@ -44,14 +44,8 @@ class ClassSet:
         return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
 
-def require_classes_that_can_be(classes: tuple[Label, ...]) -> None:
-    """The configured classes are all numbers of 64 bits, or all texts that can be told apart.
-
-    Raises
-    ------
-    ConfigError
-        They are not.
-    """
+def require_valid_classes(classes: tuple[Label, ...]) -> None:
+    """Raise ConfigError unless the classes are all numbers of 64 bits, or all texts that a person can tell apart."""
     if len({type(label) for label in classes}) != 1:
         raise ConfigError(
             "ingest.classes must be all whole numbers or all texts",
@@ -64,7 +58,7 @@ def require_classes_that_can_be(classes: tuple[Label, ...]) -> None:
         )
     if huge := [label for label in classes if isinstance(label, int) and not -(2**63) <= label < 2**63]:
         raise ConfigError(
-            "a label of so many digits is no whole number here",
+            "a label of so many digits is too large for a whole number of 64 bits",
             where=f"ingest.classes: {huge[0]}",
             hint="put the labels in quotes",
         )

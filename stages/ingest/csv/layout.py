@@ -12,7 +12,7 @@ from stages.shared.messages import FileName, counted, shortened
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-MOST_LOST = 5  # columns that a file may have lost by accident, where another competition's would lack many
+MOST_LOST = 5  # columns; if a file lacks more, it is another competition's
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Layout:
     names : every column, in file order
     label, id : the name of the label and of the id column, None where there is none
     pixels : the pixel columns, in image order
-    text_columns : where all other columns stand, counted from 0, ascending; what is neither label nor id is not used
+    text_columns : the indices of all other columns, ascending; of these only label and id are used
     prefix, first_pixel : ``pixel`` and 0 where the first pixel column is ``pixel0``
     shape : height and width of an image in pixels, if the names of the columns say so
     row_numbers : the names of the columns that pandas or R left there
@@ -73,13 +73,7 @@ def layout_without_header(n_columns: int, file: FileName, label: str | None) -> 
 
 
 def require_one_column_more(train: Layout, test: Layout) -> None:
-    """Of two files without headers, train has just one column that test has not: its label.
-
-    Raises
-    ------
-    DataError
-        They have as many, or it is the other way round.
-    """
+    """Raise DataError if, of two files without headers, test has one column more than train, or as many."""
     n_train, n_test = len(train.names), len(test.names)
     if n_test == n_train + 1:
         raise swapped(train.file, test.file, f"{test.file} has one column more, as only the labels would be")
@@ -140,7 +134,7 @@ def require_agreement(train: Layout, test: Layout, parameters: IngestParameters)
 
 
 def few_missing(train: Layout, test: Layout) -> str:
-    """Name the columns that one of two files may have lost, as the beginning of a hint; nothing if they are many."""
+    """The beginning of a hint that names the columns missing in one of two files; empty if they are many."""
     fewer, more = sorted((train, test), key=lambda layout: len(layout.pixels))
     lost = [name for name in more.pixels if name not in fewer.pixels]
     if not 0 < len(lost) <= MOST_LOST or len(more.pixels) - len(fewer.pixels) != len(lost):

@@ -1,9 +1,9 @@
-"""A block of CSV lines as an array of pixels: parsed whole in NumPy, and strictly.
+"""Parse a block of CSV lines into an array of pixels: all cells at once in NumPy, and strictly.
 
-A pixel's cell is one to three digits between two separators, so it is known by the four characters before its end:
-the lower halves of these bytes make a number of 16 bits, and a table gives the pixel that is spelled so. Only the
-256 plain spellings are in the table: general readers let `` 5``, ``007`` and ``0x1F`` pass without a word.
-A block that is not plainly right is refused whole; ``sift`` then looks at it line by line.
+A pixel's cell is one to three digits between two separators, so the four characters before its end identify it. The
+lower four bits of each make a key of 16 bits, and a table gives the pixel for each key. The table has only the 256
+plain spellings; general readers accept `` 5``, ``007`` and ``0x1F`` too, without a word. If any cell of a block is
+invalid or unusual, the whole block is refused, and ``sift`` reads it line by line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stages.shared.documents import Label
 
 COMMA, LINE_FEED, QUOTE, ZERO = (ord(character) for character in ',\n"0')
 
-# What stands for a comma or a quotation mark within a quoted cell until the cells are cut; no cell may hold these two.
+# These replace commas and quotation marks within quoted cells until cells are split; no cell may hold them.
 COMMA_WITHIN, QUOTE_WITHIN = 0x1F, 0x1E
 MEANT = {COMMA_WITHIN: ",", QUOTE_WITHIN: '"'}
 
@@ -48,7 +48,7 @@ class ParsedRows:
 
 
 def parse_block(text: bytes, layout: Layout, labels: ClassSet) -> ParsedRows | None:
-    """The rows of ``text``, whole lines with line ends; None if any of it is not plainly right."""
+    """The rows of ``text``, which is whole lines with line ends; None if a cell is invalid or unusual."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
     is_quoted = b'"' in text
@@ -77,7 +77,7 @@ def parse_block(text: bytes, layout: Layout, labels: ClassSet) -> ParsedRows | N
         return None
     try:
         columns: dict[str | None, list[str]] = {
-            layout.names[column]: cut(cells, is_quoted=is_quoted) if m else []
+            layout.names[column]: split_cells(cells, is_quoted=is_quoted) if m else []
             for column, cells in zip(layout.text_columns, texts, strict=True)
         }
     except UnicodeDecodeError:
@@ -91,23 +91,23 @@ def parse_block(text: bytes, layout: Layout, labels: ClassSet) -> ParsedRows | N
 
 
 def text_cells(text: bytes, ends: NDArray[np.int64], column: int) -> bytes:
-    """The cells of a column, with commas between them; the cells of a line end before ``ends`` (m, n_columns)."""
+    """The cells of a column, joined by commas; ``ends`` (m, n_columns) are where cells end."""
     starts = (ends[:, column - 1] if column else np.concatenate([[-1], ends[:-1, -1]])) + 1
     return b",".join([text[start:end] for start, end in zip(starts.tolist(), ends[:, column].tolist(), strict=False)])
 
 
 @cache
 def pixel_columns(layout: Layout) -> slice | NDArray[np.int64]:
-    """Where the pixels stand among the columns: a slice, which is the quicker index, if they stand side by side."""
+    """The indices of the pixel columns; if they are side by side, as a slice, which is faster."""
     columns = np.delete(np.arange(len(layout.names)), layout.text_columns)
     is_whole = columns[-1] - columns[0] == len(columns) - 1
     return slice(int(columns[0]), int(columns[-1]) + 1) if is_whole else columns
 
 
 def keys_before(characters: Pixels) -> NDArray[np.uint16]:
-    """For each place in ``characters`` (n,) the four before it as one number, the last in its lowest four bits.
+    """For each index of ``characters`` (n,) the key of the four before it, the last one in its lowest four bits.
 
-    The lower four bits distinguish digits, commas and line ends.
+    The lower four bits of a character distinguish digits, commas and line ends.
     """
     padded = np.full(len(characters) + 4, LINE_FEED, dtype=np.uint8)
     padded[4:] = characters
@@ -121,7 +121,7 @@ def keys_before(characters: Pixels) -> NDArray[np.uint16]:
 
 
 def spelled_values() -> NDArray[np.uint16]:
-    """Which pixel the cell is that ends after four characters, by their ``keys_before``; 256 where it is none.
+    """The pixel whose cell ends after four characters, for each of their keys, (2**16,); 256 if there is none.
 
     There are 256 spellings, each after a comma or a line end. Any character may stand before that.
     """
@@ -152,7 +152,7 @@ def multipliers(n: int) -> NDArray[np.uint64]:
     return np.random.default_rng(2026).integers(2**64, size=n, dtype=np.uint64)
 
 
-def cut(line: bytes, *, is_quoted: bool) -> list[str]:
+def split_cells(line: bytes, *, is_quoted: bool) -> list[str]:
     """The cells of ``line``, which went through ``without_quotes`` if it ``is_quoted``.
 
     Raises
@@ -165,9 +165,9 @@ def cut(line: bytes, *, is_quoted: bool) -> list[str]:
 
 
 def without_quotes(text: bytes) -> bytes | None:
-    """``text`` with ``"7"`` as ``7``, and within marks ``COMMA_WITHIN`` and ``QUOTE_WITHIN`` for what they mean.
+    """``text`` without the quotation marks around cells; within them ``COMMA_WITHIN`` and ``QUOTE_WITHIN`` are used.
 
-    None where a quotation mark stands anywhere but around a whole cell, or doubled within one.
+    None if a quotation mark is neither at an end of a whole cell nor doubled within one.
     """
     if b"\x1e" in text or b"\x1f" in text:
         return None

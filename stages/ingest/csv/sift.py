@@ -1,6 +1,6 @@
-"""A block that is not plainly right is sifted line by line: which rows are good, and which are bad.
+"""Read line by line the blocks that ``parse`` refuses, and separate good rows from bad ones.
 
-Only such blocks come here, so this may take its time. ``faults`` says what is wrong with the bad rows.
+Such blocks are few, so this may be slow. ``faults`` says what is wrong with the bad rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import groupby
 from pipeline.errors import StageError
 from stages.ingest.csv.labels import ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.parse import ParsedRows, cut, parse_block, without_quotes
+from stages.ingest.csv.parse import ParsedRows, parse_block, split_cells, without_quotes
 from stages.ingest.csv.streams import is_utf8
 from stages.shared.messages import counted
 
@@ -26,7 +26,7 @@ BYTES_KEPT = 64 * 2**20  # of their text
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that is no valid row. ``problem`` is empty where it has the right cells, but not with valid values."""
+    """A line that is no valid row. ``problem`` is empty if only the values of cells are wrong, and not their number."""
 
     line: int
     text: str
@@ -35,19 +35,19 @@ class BadRow:
     def cells(self) -> list[str]:
         """The cells of a row without a ``problem``, less their quotation marks."""
         unquoted = without_quotes(self.text.encode() + b"\n") if '"' in self.text else None
-        return cut(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
+        return split_cells(unquoted[:-1], is_quoted=True) if unquoted else self.text.split(",")
 
 
 @dataclass(slots=True)
 class BadRows:
-    """The bad rows of a file: their number, and the first of them, as many as may be kept in memory."""
+    """The bad rows of a file: their number, and the first ones, as many as memory allows."""
 
     n: int = 0
     kept: list[BadRow] = field(default_factory=list)
     n_bytes: int = 0  # of the text of those that are kept
 
     def add(self, rows: list[BadRow]) -> None:
-        """Take in the bad rows of a block."""
+        """Add the bad rows of a block."""
         for row in rows:
             n_bytes = self.n_bytes + sys.getsizeof(row.text)
             if self.are_all_kept and self.n < ROWS_KEPT and n_bytes <= BYTES_KEPT:
@@ -60,8 +60,8 @@ class BadRows:
         """Whether the text of every bad row is kept."""
         return len(self.kept) == self.n
 
-    def has_part_of(self, last_line: int, layout: Layout) -> bool:
-        """Whether this line, which has no end in the file, is the beginning of a row."""
+    def is_cut_off_at(self, last_line: int, layout: Layout) -> bool:
+        """Whether the last line, which has no line end, is the beginning of a row that was cut off."""
         if not self.kept or self.kept[-1].line != last_line:
             return False
         text = self.kept[-1].text
@@ -76,7 +76,7 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: ClassSet) 
     Raises
     ------
     StageError
-        The lines that are good here are not read as such by ``parse_block``: a fault of this program.
+        ``parse_block`` refuses lines that are good here, which is a bug of this program.
     """
     good: list[bytes] = []
     bad: list[BadRow] = []
@@ -94,13 +94,13 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: ClassSet) 
 
 
 def disagreement(where: str) -> StageError:
-    """The error for a cell that two readers of this program judge differently."""
-    what = "two readers disagree about what is a valid row, so none is believed"
+    """The error for a row that is valid for one part of this program, and not for another."""
+    what = "two parts of the program disagree on whether a row is valid, which is a bug"
     return StageError(what, where=where, hint="report this with the file")
 
 
 def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRow | None:
-    """What is wrong with a line, which comes without its end; None if it is a valid row."""
+    """The bad row in a line, which comes without its end; None if the line is a valid row."""
 
     def bad_row(problem: str = "") -> BadRow:
         return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
@@ -119,7 +119,7 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRo
         return bad_row(f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")
     if not row_pattern(layout).fullmatch(row + b","):
         return bad_row()
-    texts = cut(b",".join(cells[column] for column in layout.text_columns), is_quoted=is_quoted)
+    texts = split_cells(b",".join(cells[column] for column in layout.text_columns), is_quoted=is_quoted)
     values = {layout.names[column]: text for column, text in zip(layout.text_columns, texts, strict=False)}
     is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
         layout.id is None or not layout.requires_ids or is_id(values[layout.id])

@@ -1,7 +1,7 @@
 """Raw files as streams of whole lines: CSV, gzipped CSV, or a member of a zip, told apart by content.
 
-A file is read once, in blocks of BLOCK_BYTES that end at a line's end; memory does not grow with the file. What
-is not a CSV at all (a web page, a picture, UTF-16) is named as such here, before anything parses it.
+A file is read once, in blocks of BLOCK_BYTES that end at a line's end; memory does not grow with the file. A file that
+is no CSV at all (a web page, a picture, UTF-16) is refused here by its kind, before it is parsed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OFFICE_FILE = re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|x
 OTHER_TABLES = ((OFFICE_FILE, "is a spreadsheet or another office file"), (LIBSVM, "is a libsvm file"))
 
 # What a file that is no CSV begins with, and what to say about it.
-IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
+OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xfe", "is encoded as UTF-16", "save it as UTF-8"),
     (b"\xfe\xff", "is encoded as UTF-16", "save it as UTF-8"),
     (b"\x89PNG", "is a PNG image", "put the CSV file there"),
@@ -63,11 +63,11 @@ IMPOSTORS: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-def require_no_impostor(start: bytes, file: FileName) -> None:
-    """A file that begins with ``start`` is none of those that are known to be no CSV; DataError if it is."""
+def require_no_other_format(start: bytes, file: FileName) -> None:
+    """Raise DataError if a file that begins with ``start`` has a known format that is not CSV."""
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
     found = [(what, EXPORT) for form, what in OTHER_TABLES if form.match(start)]
-    found += [(what, hint) for magic, what, hint in IMPOSTORS if start.startswith(magic) or text.startswith(magic)]
+    found += [(what, hint) for magic, what, hint in OTHER_FORMATS if start.startswith(magic) or text.startswith(magic)]
     for what, hint in found:
         raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
 
@@ -100,7 +100,7 @@ class RawCsv:
             The file is empty, or is something else than text.
         """
         start = self._read_piece()
-        require_no_impostor(start, self.name)
+        require_no_other_format(start, self.name)
         start = start.removeprefix(BYTE_ORDER_MARK)
         if not start.strip():
             raise DataError(f"{self.name} is empty", where=self.name.path, hint=DOWNLOAD_AGAIN)
@@ -137,7 +137,7 @@ class RawCsv:
         self.first_line = 1
 
     def blocks(self) -> Iterator[bytes]:
-        """The lines that are left, whole and ended, some megabytes at a time.
+        """The remaining lines, whole and with line ends, about ``BLOCK_BYTES`` at a time.
 
         Blank lines at the very end of the file are dropped, and a missing last line end is added.
 
@@ -147,7 +147,7 @@ class RawCsv:
             A line is longer than a block, or the file is cut off, damaged, or a bomb.
         """
         text, self.held_back = self.held_back, b""
-        n_blank = 0  # lines that stay back: at the file's end they are nothing, before further lines they matter
+        n_blank = 0  # blank lines held back: they count only if other lines follow
         while piece := self._read_piece():
             text += piece
             lines = text[: text.rfind(b"\n") + 1]
@@ -218,13 +218,13 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
     Raises
     ------
     DataError
-        The file cannot be opened, or is another one than that which the engine has fingerprinted.
+        The file cannot be opened, or is not the one that the engine has fingerprinted.
     """
     with ExitStack() as stack:
         try:
             file = stack.enter_context(RawBytes(FileIO(source.path)))
             raw = _read_as_csv(source, file, stack)
-        except Exception as error:  # zipfile meets damage with errors of every kind
+        except Exception as error:  # zipfile raises errors of every kind for damage
             if shortage(error):  # then nothing is wrong with the file
                 raise
             raise DataError(
@@ -236,7 +236,7 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
             raise DataError(
                 f"{source.path.name} was exchanged or changed while the stage ran",
                 where=str(source.path),
-                hint="run it again once the file is as it shall be",
+                hint="run it again when nothing changes the file any more",
             )
         yield raw
 
@@ -252,7 +252,7 @@ def _read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
         member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
         return RawCsv(
             name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
-            size=min(info.compress_size, size),  # a directory may lie
+            size=min(info.compress_size, size),  # the zip's directory may be wrong
             read=member.read,
             n_read=lambda: file.n_read - n_before,
             is_packed=True,
@@ -265,7 +265,7 @@ def _read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
 
 
 class RawBytes(BufferedReader):
-    """The bytes of a file, counted. Python reads gzip headers byte by byte, and an endless one for ever."""
+    """The bytes of a file, counted. An endless gzip header is refused: Python would read it byte by byte for ever."""
 
     n_read = 0  # bytes
     n_single = 0  # bytes that were read one by one, in a row

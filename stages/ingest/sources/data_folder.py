@@ -38,7 +38,7 @@ EXAMPLES = 5
 
 
 def require_folder(data: Path) -> None:
-    """``data`` is a folder that may be read, or is not there at all."""
+    """Raise DataError if ``data`` exists and is no folder that may be read."""
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
     what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
@@ -52,7 +52,7 @@ def require_folder(data: Path) -> None:
 def files_in(data: Path) -> dict[str, Source]:
     """The training and the test set in ``data``, as far as they are there.
 
-    ``train.csv`` or ``train.csv.gz`` come first, then a zip of its own for each file that is lacking, then the one
+    ``train.csv`` or ``train.csv.gz`` come first, then a zip of its own for each file that is missing, then the one
     zip that holds both.
 
     Raises
@@ -62,10 +62,9 @@ def files_in(data: Path) -> dict[str, Source]:
     """
     found = {name: Source(name, path) for name in PAIR if (path := plain_file(name, data))}
     own_zips = {name: data / f"{FILE_NAMES[name]}.zip" for name in PAIR if name not in found}
-    if all(os.path.lexists(path) for path in own_zips.values()):
-        holding_both = [path for path in own_zips.values() if set(PAIR) <= members_of(path).keys()]
-        if not holding_both:
-            return found | {name: source_in_zip(name, path) for name, path in own_zips.items()}
+    are_there = all(os.path.lexists(path) for path in own_zips.values())
+    if are_there and not any(set(PAIR) <= members_of(path).keys() for path in own_zips.values()):
+        return found | {name: source_in_zip(name, path) for name, path in own_zips.items()}
     return found or zip_in(data)
 
 
@@ -115,9 +114,9 @@ def members_of(path: Path) -> dict[str, Source]:
 
 
 def require_pair(members: dict[str, Source], path: Path) -> dict[str, Source]:
-    """``members`` of the zip at ``path`` as they are, if both train.csv and test.csv are among them."""
+    """``members`` of the zip at ``path``; DataError unless both train.csv and test.csv are among them."""
     if missing := [name for name in PAIR if name not in members]:
-        raise lacking(path, missing)
+        raise incomplete_zip(path, missing)
     return members
 
 
@@ -133,13 +132,13 @@ def source_in_zip(name: str, path: Path) -> Source:
         return named
     held = list_members(path)
     if len(held) != 1:
-        raise lacking(path, [name])
-    (member,) = find_members(path, (Path(held[0].replace("\\", "/")).name,)).values()  # looked at as closely
+        raise incomplete_zip(path, [name])
+    (member,) = find_members(path, (Path(held[0].replace("\\", "/")).name,)).values()  # with the same checks
     return Source(name, path, member)
 
 
-def lacking(path: Path, missing: Sequence[str]) -> DataError:
-    """The error for a zip without the files that are ``missing`` (``train``); it says what it holds."""
+def incomplete_zip(path: Path, missing: Sequence[str]) -> DataError:
+    """The error for a zip without the files that are ``missing`` (``train``); it says what the zip holds."""
     held = list_members(path)
     more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
     shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
@@ -165,14 +164,8 @@ def lacking(path: Path, missing: Sequence[str]) -> DataError:
     )
 
 
-def require_nothing_meant(data: Path) -> None:
-    """Nothing in ``data`` may be the user's data: the sample must not be taken in its place.
-
-    Raises
-    ------
-    DataError
-        Something does.
-    """
+def require_no_other_data(data: Path) -> None:
+    """Raise DataError if something in ``data`` may be the user's data: the sample must not replace it."""
     if others := sorted(possible_data(data)):
         raise DataError(
             f"{data.name}/ holds no train.csv and test.csv, but {listed(others, data)}",
@@ -197,9 +190,9 @@ def listed(paths: Sequence[Path], data: Path) -> str:
 
 
 def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:
-    """The zips in ``data`` that could be meant in place of the plain files ``found``, which win.
+    """The zips in ``data`` that are not read, though they hold other versions of the plain files ``found``.
 
-    A zip that holds files of the same sizes is what they were unpacked from. One that holds neither is another matter.
+    A zip whose files have the same sizes is the one that they come from. A zip without these files is left out.
     """
     sizes = {FILE_NAMES[name]: found[name].path.stat().st_size for name in PAIR if found[name].member is None}
     used = {source.path for source in found.values()}

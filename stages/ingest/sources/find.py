@@ -12,7 +12,7 @@ Each of train, test and sample_submission is looked for in this order:
 Without any of these, the bundled sample is taken. But if ``data/``, or that folder, holds anything that may be data,
 that is an error.
 
-The sample submission is the one that lies where the test set lies. This runs on every plan, so it imports
+The sample submission is the one beside the test set. This runs on every plan, so it imports
 nothing heavy and reads no data: a zip's directory at most.
 """
 
@@ -33,7 +33,7 @@ from stages.ingest.sources.data_folder import (
     listed,
     members_of,
     require_folder,
-    require_nothing_meant,
+    require_no_other_data,
     require_pair,
     source_in_zip,
     unread_zips,
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 SAMPLE_ORIGIN = "bundled sample"
-LEFT_OUT = (None, "none")  # what ingest.sample_submission says where none is wanted
+LEFT_OUT = (None, "none")  # values of ingest.sample_submission for none
 BESIDE = "auto"
-IN_NOTEBOOK = "In this notebook, add the competition's: Add Input, and then its name.\n"
+IN_NOTEBOOK = "In this notebook, add the competition's data: Add Input, and then its name.\n"
 
 
 def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
@@ -72,16 +72,16 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     found = {} if set(PAIR) <= files.keys() and parameters.archive is None else in_archive_or_data(parameters, folder)
     notices = []
     if not files.keys() & set(PAIR) and not found:
-        require_nothing_meant(data)
+        require_no_other_data(data)
         if not (found := in_kaggle_input(parameters, folder)):
             place = kaggle_place(parameters, folder)
-            return sample_instead_of(files, data, is_notebook=place is not None and leads_to_folder(place))
+            return bundled_sample(files, data, is_notebook=place is not None and leads_to_folder(place))
         notices.append(f"Nothing lies in data/, so the files are read where they are:\n{shown(found, folder)}")
     for name in PAIR:
         if name in found:
             files.setdefault(name, found[name])
     if missing := [name for name in PAIR if name not in files]:
-        raise missing_half(missing[0], configured, data)
+        raise missing_file_error(missing[0], configured, data)
     if parameters.sample_submission == BESIDE and (beside := sample_submission_beside(files["test"])):
         files["sample_submission"] = beside
     note = note_beside(files["train"])
@@ -110,7 +110,7 @@ def in_kaggle_input(parameters: IngestParameters, folder: Path) -> dict[str, Sou
 
 
 def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:
-    """The folder ``ingest.kaggle_input``, None if it is set to none. Only one that is not the default must be there."""
+    """The folder ``ingest.kaggle_input``, None if it is set to none. It must exist if it is not the default."""
     place = parameters.kaggle_input
     if place is None or place in LEFT_OUT:
         return None
@@ -144,7 +144,7 @@ def configured_path(name: str, path: str, folder: Path) -> Path:
 
 
 def sample_submission_beside(test: Source) -> Source | None:
-    """The sample submission that lies where the test set lies: in the zip that holds all, or in the folder."""
+    """The sample submission beside the test set: in the zip that holds all, or in the folder."""
     name = FILE_NAMES["sample_submission"]
     if test.member is not None:
         members = members_of(test.path)
@@ -156,7 +156,7 @@ def sample_submission_beside(test: Source) -> Source | None:
     return None if path is None else Source("sample_submission", path)
 
 
-def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigError | DataError:
+def missing_file_error(name: str, configured: dict[str, str], data: Path) -> ConfigError | DataError:
     """The error for a training set without a test set, or the other way round."""
     other = PAIR[1 - PAIR.index(name)]
     if other in configured:
@@ -174,20 +174,15 @@ def missing_half(name: str, configured: dict[str, str], data: Path) -> ConfigErr
 
 
 def shown(files: dict[str, Source], folder: Path) -> str:
-    """Where the training set comes from, as a person would write it."""
+    """The path of the training set, relative to ``folder`` if it is inside."""
     path = files["train"].path
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
-def sample_instead_of(files: dict[str, Source], data: Path, *, is_notebook: bool) -> Sources:
-    """The bundled sample, and the words that say so, unless a path that is set shows that other data is meant.
+def bundled_sample(files: dict[str, Source], data: Path, *, is_notebook: bool) -> Sources:
+    """The bundled sample with its notice; ConfigError if a sample submission is set, which belongs to other data.
 
-    In a notebook at Kaggle they say how its data is added.
-
-    Raises
-    ------
-    ConfigError
-        A sample submission is set, and no data.
+    In a notebook at Kaggle the notice says how to add the competition's data.
     """
     if files:
         what = "ingest.sample_submission is set, but there is no data that it belongs to"
@@ -196,7 +191,7 @@ def sample_instead_of(files: dict[str, Source], data: Path, *, is_notebook: bool
     return Sources(
         files=tuple(Source(name, SAMPLE_FOLDER / f"{FILE_NAMES[name]}.gz") for name in PAIR),
         origin=SAMPLE_ORIGIN,
-        # The same words unless data lies beside data/: they are part of what the engine fingerprints.
+        # The engine fingerprints the notice, so it must not vary without need.
         notice=(
             "No data found, so this is the BUNDLED SAMPLE: 1,797 digits of 8 x 8.\n"
             f"{beside_data(data) or where_to}\n{IN_NOTEBOOK * is_notebook}"

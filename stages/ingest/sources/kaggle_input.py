@@ -49,9 +49,9 @@ def files_below(place: Path) -> dict[str, Source]:
 
 
 def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
-    """The folders that hold a training and a test set, the ones less deep first; none within such a folder.
+    """The folders that hold a training and a test set, the least deep ones first; none within such a folder.
 
-    ``problems`` is given what is wrong with zips that cannot be looked into.
+    The errors of zips that cannot be read are added to ``problems``.
 
     Raises
     ------
@@ -66,11 +66,8 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
             entries = new_entries(folder, seen)
             n_entries += len(entries)
             if n_entries > MOST_ENTRIES:
-                what, hint = (
-                    f"there are over {MOST_ENTRIES:,} files below {place}",
-                    "set ingest.kaggle_input to one folder",
-                )
-                raise DataError(what, where=str(place), hint=f"{hint}, or {SET_PATHS}")
+                hint = f"set ingest.kaggle_input to one folder, or {SET_PATHS}"
+                raise DataError(f"there are over {MOST_ENTRIES:,} files below {place}", where=str(place), hint=hint)
             if holds_both(folder, {entry.name for entry in entries}, problems):
                 yield folder
             else:
@@ -81,7 +78,7 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
 
 
 def new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """What lies in a folder; nothing if it may not be read, or was ``seen`` already, as by way of a link."""
+    """The entries of a folder; none if it cannot be read, or was ``seen`` before by way of a link."""
     try:
         status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:

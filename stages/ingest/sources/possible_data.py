@@ -1,4 +1,4 @@
-"""What in data/ may be the user's data, though it cannot be read as it is: by its name, or else by its first bytes."""
+"""Files in data/ that may be the user's data, but cannot be read as they are: by name, or else by their first bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAIR = ("train", "test")
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
 MOST_ENTRIES = 100_000  # of data/ and its folders that are looked at
 
-COMPETITION_FILE = re.compile(r"digit-recognizer\.zip|(train|test)\.csv(\.gz|\.zip)?")  # so may lie in a wrong place
+COMPETITION_FILE = re.compile(r"digit-recognizer\.zip|(train|test)\.csv(\.gz|\.zip)?")  # looked for beside data/
 ANSWERS = "answers"  # a folder in data/ with the right labels of test sets: never data
 
 # Endings of files that are packed in a way that is not read, of tables and arrays that are no CSV, of all that may be
@@ -30,8 +30,8 @@ UNFINISHED_COPY = re.compile(r"\..+\.[A-Za-z0-9]{6}")  # .train.csv.x7Kp2a, as r
 PICTURES = re.compile("png|jpe?g|gif|bmp|webp|tiff?|pgm")
 NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
 
-# What archives, tables and arrays begin with, and how a table is known that is text: sixteen cells, as many as the
-# pixels of 4 x 4, that are numbers or end in one. A cell may be written as 153:0.07, as libsvm does, or 1.0e+02.
+# The first bytes of archives, tables and arrays; and the patterns of tables that are text: sixteen cells (pixels of
+# 4 x 4) that are numbers or end in one. A cell may be written as 153:0.07, as libsvm does, or 1.0e+02.
 # A line of libsvm may be short, since it leaves out all zeros: a label, and two pixels or more.
 STARTS = (
     *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
@@ -46,7 +46,7 @@ LOOKED_AT = 2**16  # bytes of a file whose name says nothing
 def possible_data(data: Path) -> Iterator[Path]:
     """What lies in ``data``, or in a folder at any depth in it, and may be data.
 
-    What is hidden is left out, unless a copy was broken off there; and so is the folder ``ANSWERS``.
+    Hidden files are left out, unless they are unfinished copies. The folder ``ANSWERS`` is left out too.
 
     Raises
     ------
@@ -110,8 +110,8 @@ def names_in(folder: Path) -> list[str]:
 def may_be_data(path: Path, *, is_set: bool) -> bool:
     """Whether a file may be data by its name, or else by its beginning.
 
-    Pictures are, if ``is_set`` says that a folder which they lie in is called as one of the two sets is, or by a single
-    letter or digit as the folder of a class.
+    Pictures may be data if ``is_set``: a folder above them is named after one of the two sets, or is a single letter or
+    digit, as the folder of a class.
     """
     ends, name = endings(path), path.name.lower()
     if any(map(NEITHER.fullmatch, ends[-1:])):
@@ -125,19 +125,19 @@ def may_be_data(path: Path, *, is_set: bool) -> bool:
 def holds_data(path: Path) -> bool:
     """Whether a plain file begins as an archive or a table of some kind does."""
     try:
-        if not path.is_file():  # to open a pipe would wait for ever
+        if not path.is_file():  # opening a pipe would wait for ever
             return False
         with path.open("rb") as file:
             start = file.read(LOOKED_AT)
-    except OSError:  # nobody can tell: it is not there, or may not be read
+    except OSError:  # it is not there, or may not be read
         return False
-    is_tape = start[257:262] == b"ustar"
+    is_tar = start[257:262] == b"ustar"
     text = start.replace(b"\0", b"")  # UTF-16 too
-    return start.startswith(STARTS) or is_tape or any(form.search(text) for form in (CELLS, LIBSVM))
+    return start.startswith(STARTS) or is_tar or any(form.search(text) for form in (CELLS, LIBSVM))
 
 
 def seems_unfinished(path: Path) -> bool:
-    """Whether a file is called as a download or a copy is that is not finished."""
+    """Whether a file has the name of an unfinished download or copy."""
     ends = endings(path)
     is_copy = UNFINISHED_COPY.fullmatch(path.name) and any(map(DATA.fullmatch, ends[:-1]))
     return bool(is_copy) or any(map(UNFINISHED.fullmatch, ends[-1:]))

@@ -18,7 +18,7 @@ from stages.shared.messages import shortened
 if TYPE_CHECKING:
     import zipfile
 
-# deflate cannot do more than 1,032 : 1; images as text do 5 to 30 : 1. Small files may be as regular as they like.
+# deflate reaches at most 1,032 : 1, and images as text 5 to 30 : 1. Small files may have any ratio.
 LARGEST_RATIO = 200
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
 
@@ -40,7 +40,7 @@ def largest_expansion(compressed_bytes: int) -> int:
 
 
 def require_readable(path: Path) -> None:
-    """``path`` is a regular file that may be read: opening a pipe would wait for ever."""
+    """Raise DataError unless ``path`` is a regular file that may be read; opening a pipe would wait for ever."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -56,7 +56,7 @@ def require_readable(path: Path) -> None:
 
 
 def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Which member of the zip at ``path`` is each of the files ``names``; those it lacks are left out.
+    """The member of the zip at ``path`` for each of the files ``names``; missing ones are left out.
 
     Members may lie in a subfolder. What macOS adds (``__MACOSX/``) is ignored.
 
@@ -69,21 +69,21 @@ def find_members(path: Path, names: tuple[str, ...]) -> dict[str, str]:
     for info in directory_of(path):
         inside = PurePosixPath(info.filename.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or inside.parts[:1] == ("/",):
-            raise untrusted(path, f"its member {shortened(info.filename)!r} has a path that leads out of the folder")
+            raise unusable_zip(path, f"its member {shortened(info.filename)!r} has a path that leads out of the folder")
         if info.is_dir() or inside.name not in names:
             continue
         if inside.name in found:
-            raise untrusted(
+            raise unusable_zip(
                 path,
                 f"it holds {inside.name} twice: {shortened(found[inside.name])!r} and {shortened(info.filename)!r}",
             )
         if info.flag_bits & ENCRYPTED:
-            raise untrusted(path, f"its member {shortened(info.filename)!r} is locked with a password")
+            raise unusable_zip(path, f"its member {shortened(info.filename)!r} is locked with a password")
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise untrusted(path, f"its member {shortened(info.filename)!r} is a link, not a file")
-        n_packed = min(info.compress_size, path.stat().st_size)  # a directory may lie
+            raise unusable_zip(path, f"its member {shortened(info.filename)!r} is a link, not a file")
+        n_packed = min(info.compress_size, path.stat().st_size)  # the directory may be wrong
         if info.file_size > largest_expansion(n_packed):
-            raise untrusted(
+            raise unusable_zip(
                 path,
                 f"its member {shortened(info.filename)!r} would grow from {n_packed:,} "
                 f"to {info.file_size:,} bytes, more than {LARGEST_RATIO} times: no table of images does",
@@ -115,7 +115,7 @@ def directory_of(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [info for info in archive.infolist() if not info.filename.startswith("__MACOSX/")]
-    except Exception as error:  # zipfile meets damage with errors of every kind
+    except Exception as error:  # zipfile raises errors of every kind for damage
         if shortage(error):  # then nothing is wrong with the file
             raise
         what, hint = why_unreadable(path, error)
@@ -138,8 +138,8 @@ def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
     return "is not a zip", "download it again, or remove it"
 
 
-def untrusted(path: Path, what: str) -> DataError:
-    """The error for a zip that is not what a competition serves."""
+def unusable_zip(path: Path, what: str) -> DataError:
+    """The error for a zip that must not be used."""
     return DataError(
         f"the zip {path.name} cannot be used: {what}",
         where=str(path),

@@ -20,9 +20,9 @@ def test_background_and_ink_take_the_values_of_the_training_images(background: i
 def test_an_image_of_the_networks_own_size_is_only_turned_light_for_dark(background: int, ink: int) -> None:
     scale = PixelScale(background, ink)
     image = scale.pixels(INK)
-    np.testing.assert_array_equal(scale.as_it_is(image), image)
-    np.testing.assert_array_equal(scale.as_it_is(background + ink - image), image)
+    np.testing.assert_array_equal(scale.match_polarity(image), image)
+    np.testing.assert_array_equal(scale.match_polarity(background + ink - image), image)
 
 
 def test_an_image_of_the_networks_own_size_with_larger_pixels_is_scaled() -> None:
-    np.testing.assert_array_equal(PixelScale(0, 16).as_it_is(255 - INK), PixelScale(0, 16).pixels(INK))
+    np.testing.assert_array_equal(PixelScale(0, 16).match_polarity(255 - INK), PixelScale(0, 16).pixels(INK))
