@@ -19,9 +19,6 @@ class Warper(Protocol):
     def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""
 
-    def forget(self) -> None:
-        """Throw away random numbers that were drawn ahead; called by who begins an epoch."""
-
 
 class Step:
     """Forward, loss and backward for exactly ``m`` rows.

@@ -6,6 +6,7 @@ the others' updates. Clipping adds one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -19,13 +20,15 @@ from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 class Replica:
-    """Replica number ``index`` of a group.
+    """Replica number ``index`` of a group, for one epoch: its random numbers depend on no earlier one.
 
     Parameters
     ----------
     group : who waits for whom
     shared : what all replicas share
-    warper, label_smoothing, x_dtype : as of ``Step``
+    rng : what dropout and the warper draw from
+    augment : makes the warper
+    label_smoothing, x_dtype : as of ``Step``
     """
 
     def __init__(
@@ -33,31 +36,25 @@ class Replica:
         index: int,
         group: Group,
         shared: SharedMemory,
+        rng: np.random.Generator,
         *,
-        warper: Warper | None = None,
+        augment: Callable[[], Warper] | None = None,
         label_smoothing: float = 0.0,
         x_dtype: npt.DTypeLike = np.float32,
     ) -> None:
         network = shared.network
-        self.index, self.group, self.shared, self.warper = index, group, shared, warper
-        self.rng = np.random.default_rng(0)
+        self.index, self.group, self.shared = index, group, shared
         self._make_step = partial(
             Step,
             architecture=network.architecture,
             vectors=network.vectors(shared.gradients[index], shared.statistics[index]),
-            rng=self.rng,
-            warper=warper,
+            rng=rng,
+            warper=None if augment is None else augment(),
             label_smoothing=label_smoothing,
             x_dtype=x_dtype,
         )
         self._steps: dict[int, Step] = {}  # by number of rows
         self.all_reduce = AllReduce(index, group, shared)
-
-    def begin_epoch(self, rng: np.random.Generator) -> None:
-        """Draw random numbers as ``rng`` would from now on."""
-        self.rng.bit_generator.state = rng.bit_generator.state
-        if self.warper is not None:
-            self.warper.forget()
 
     def rows_of(self, batch: Rows) -> Rows:
         """Which rows of a batch are this replica's."""

@@ -18,13 +18,22 @@ class Batches:
     Parameters
     ----------
     training : the network, the recipe and the rows
-    replica : whose part
+    index : the replica's number
+    make_replica : makes it anew for every epoch, of the epoch's random numbers
     last_batch : the number of the epoch's last batch, (1,), in memory that all replicas share
     window_rows : rows of a mapped file that are in memory at a time
     """
 
-    def __init__(self, training: TrainingState, replica: Replica, last_batch: Rows, window_rows: int) -> None:
-        self.training, self.replica, self.last_batch, self.window_rows = training, replica, last_batch, window_rows
+    def __init__(
+        self,
+        training: TrainingState,
+        index: int,
+        make_replica: Callable[[np.random.Generator], Replica],
+        last_batch: Rows,
+        window_rows: int,
+    ) -> None:
+        self.training, self.index, self.make_replica = training, index, make_replica
+        self.last_batch, self.window_rows = last_batch, window_rows
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None
 
@@ -34,11 +43,11 @@ class Batches:
         After each step come the batch's summed loss, how many of its rows were right, how many it has, and the learning
         rate. The epoch ends early if ``is_late`` says so to replica 0.
         """
-        training, replica = self.training, self.replica
-        replica.begin_epoch(generator(training.recipe.seed, number, replica.index))
-        for k, (X, Y, rows, n_rows) in enumerate(self.batches(order)):
+        training, index = self.training, self.index
+        replica = self.make_replica(generator(training.recipe.seed, number, index))
+        for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):
             # Set by one replica before it waits for the others, read by all afterwards.
-            if replica.index == 0 and is_late():
+            if index == 0 and is_late():
                 self.last_batch[0] = k
             step = (number - 1) * training.n_epoch_steps + k
             learning_rate = training.learning_rate(step)
@@ -46,16 +55,16 @@ class Batches:
             yield loss, n_correct, n_rows, learning_rate
             if k == self.last_batch[0]:
                 break
-        if replica.index == 0:
+        if index == 0:
             training.network.statistics[...] = replica.shared.mean_statistics()
 
-    def batches(self, order: Rows) -> Iterator[tuple[Floats, Floats, Rows, int]]:
+    def batches(self, order: Rows, replica: Replica) -> Iterator[tuple[Floats, Floats, Rows, int]]:
         """Where the rows and the labels of each batch are, which of them are the replica's, and how many all have."""
         size, X, Y = self.training.recipe.batch_size, self.training.X, self.training.Y
         for first in range(0, len(order), self.window_rows):
             stop = min(first + self.window_rows, len(order))
             batches = [order[start : min(start + size, stop)] for start in range(first, stop, size)]
-            own = [self.replica.rows_of(batch) for batch in batches]
+            own = [replica.rows_of(batch) for batch in batches]
             if self.is_read_in_windows:
                 # The first window has the most rows.
                 self.window = self.window or Window(self.training.X, self.training.Y, sum(map(len, own)))

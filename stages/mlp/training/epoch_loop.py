@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from time import monotonic
 
@@ -80,15 +81,16 @@ class EpochLoop:
         training, recipe = self.training, self.training.recipe
         if self.augment is None and suits_online(training.network, recipe):
             return OnlineSGD(training, index)
-        replica = Replica(
+        make_replica = partial(
+            Replica,
             index,
             self.group,
             self.shared,
-            warper=None if self.augment is None else self.augment(),
+            augment=self.augment,
             label_smoothing=recipe.label_smoothing,
             x_dtype=training.X.dtype,
         )
-        return Batches(training, replica, self.last_batch, self.window_rows)
+        return Batches(training, index, make_replica, self.last_batch, self.window_rows)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""

@@ -41,7 +41,7 @@ def fit(
     data : what it is trained on. A network that deskews is given ``network.prepare(X)``, here and below
     recipe : how it is trained
     validation : rows that are only looked at
-    augment : makes what warps training rows; called once a replica
+    augment : makes what warps training rows; called in every epoch, once a replica
     options : what has no effect on the weights
 
     Raises

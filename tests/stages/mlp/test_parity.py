@@ -47,7 +47,8 @@ class Case:
     def run(self, n_steps: int, learning_rate: float) -> None:
         def work(index: int) -> None:
             smoothing = self.recipe.label_smoothing
-            replica = Replica(index, self.group, self.shared, label_smoothing=smoothing, x_dtype=np.float64)
+            rng = np.random.default_rng(0)
+            replica = Replica(index, self.group, self.shared, rng, label_smoothing=smoothing, x_dtype=np.float64)
             rows = replica.rows_of(np.arange(len(self.Y)))
             if not n_steps:
                 replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
@@ -105,7 +106,7 @@ def test_each_replica_normalises_over_its_own_rows_and_the_running_averages_are_
     for index in range(3):
         alone = prepare("loss", name, 1, "threads")
         rows = np.arange(len(alone.Y))
-        replica = Replica(0, alone.group, alone.shared, x_dtype=np.float64)
+        replica = Replica(0, alone.group, alone.shared, np.random.default_rng(0), x_dtype=np.float64)
         replica.find_gradient(alone.golden["X"], alone.Y, rows[part_of(len(rows), index, 3)], len(rows))
         gradient += alone.shared.gradients[0]
         statistics.append(alone.shared.statistics[0])

@@ -63,7 +63,7 @@ class Augmentation:
 
 
 class Warp:
-    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one replica.
+    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one replica for an epoch.
 
     Parameters
     ----------
@@ -127,13 +127,6 @@ class Warp:
             out_rows = out[start : start + self.group].T[:, None, :]
             np.matmul(self._weights[self._next], self._taps[:, :, : len(rows)], out=out_rows)
             self._next += 1
-
-    def forget(self) -> None:
-        """Drop the fields drawn ahead: what follows depends on the generator's state alone.
-
-        To be called where a training may later be resumed from.
-        """
-        self._next = FIELDS
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """Draw the next fields: displacements in pixels, (FIELDS, 2, height * width), of rows and of columns.

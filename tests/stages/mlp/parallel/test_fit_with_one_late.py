@@ -9,7 +9,7 @@ import pytest
 from one_late import OneLate
 from small_trainings import make_network, problem, run
 
-from stages.mlp import Augmentation, Dataset, Recipe, RunOptions, Warp, fit
+from stages.mlp import Dataset, Recipe, fit
 
 FIT = import_module("stages.mlp.training.fit")  # whose name in the package is the function's
 TOGETHER = Recipe(epochs=3, batch_size=32, replicas=3, ema=0.9)
@@ -32,21 +32,3 @@ def test_all_stay_to_the_end_where_one_trains_alone(late: int, monkeypatch: pyte
     monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
     X, Y = problem()
     assert len(fit(make_network(), Dataset(X[:3], Y[:3]), ONE_BY_ONE).epochs) == 3
-
-
-def test_workers_draw_numbers_of_their_own() -> None:
-    drawn: dict[int, list[float]] = {}
-
-    class Spy(Warp):
-        def warp(self, X: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:
-            drawn.setdefault(id(self), []).append(rng.random())
-            np.copyto(out, X)
-
-    fit(
-        make_network(),
-        Dataset(*problem()),
-        Recipe(epochs=1, replicas=3),
-        augment=lambda: Spy(Augmentation(), 4, 5),
-        options=RunOptions(parallel="threads"),
-    )
-    assert len({tuple(numbers) for numbers in drawn.values()}) == 3

@@ -165,12 +165,12 @@ def test_every_row_is_trained_on_in_every_epoch() -> None:
     seen: list[np.ndarray] = []
 
     class Spy:
+        def __init__(self) -> None:
+            seen.clear()  # a new epoch begins
+
         def warp(self, X: np.ndarray, rng: object, out: np.ndarray) -> None:  # noqa: ARG002 - as Warper has it
             out[...] = X
             seen.append(X.copy())
-
-        def forget(self) -> None:
-            seen.clear()
 
     fit(make_network(), Dataset(X, Y), Recipe(epochs=2, batch_size=32, replicas=1), augment=Spy)
     assert [len(batch) for batch in seen] == [32] * 6 + [11]
@@ -186,9 +186,6 @@ def test_every_epoch_and_every_replica_draws_other_random_numbers() -> None:
         def warp(self, X: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:
             out[...] = X
             drawn.append(rng.random())
-
-        def forget(self) -> None:
-            pass
 
     options = RunOptions(parallel="threads")
     fit(make_network(), Dataset(*problem()), Recipe(epochs=3, batch_size=M), augment=Spy, options=options)

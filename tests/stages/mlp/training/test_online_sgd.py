@@ -126,9 +126,6 @@ def test_rows_that_are_to_be_warped_are_warped_with_batches_of_one_too() -> None
             warped.append(len(X))
             out[...] = X
 
-        def forget(self) -> None:
-            pass
-
     network = Network(Architecture(12, 3, (5,)))
     network.initialise(np.random.default_rng(0))
     recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", replicas=1)
