@@ -63,7 +63,7 @@ class Augmentation:
 
 
 class Warp:
-    """Warps images of one size with fields drawn from an ``Augmentation``. One instance serves one replica for an epoch.
+    """Warps images of one size with fields drawn from an ``Augmentation``. One serves one replica for an epoch.
 
     Parameters
     ----------
