@@ -72,7 +72,7 @@ class Commands(click.Group):
                     return super().main(*args, obj=is_program, **extra)
                 finally:
                     sys.stdout.flush()
-            except PipelineError as error:  # a wrong word before the command, or standard output takes no more
+            except PipelineError as error:  # a wrong word before the command, or standard output cannot be written to
                 notify_error(error)
                 sys.exit(error.exit_code)
             except BrokenPipeError:

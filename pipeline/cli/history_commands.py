@@ -87,8 +87,8 @@ def diff(
 ) -> None:
     """Show how two runs differ. A RUN is a number, or -1 for the last.
 
-    --explain tells which of their settings moved the accuracy. The runs between the two are made, or found among the
-    stored results, one change at a time. Nothing current is touched, and what is made is kept.
+    --explain finds out which of their settings moved the accuracy. It makes the runs between the two, one change at a
+    time, and uses stored ones again. Current results stay as they are, and new ones are kept.
     """
     from pipeline.history.diff import compare
     from pipeline.logs.run_log import find_run, read_runs

@@ -132,7 +132,7 @@ def _parts(kind: Any) -> Iterator[Any]:
 
 
 def _names(kind: Any) -> tuple[str, ...]:
-    """Return the names that a type lists by itself, or whose table it is annotated with."""
+    """Return the names of a ``Literal``, or of the table that a type is annotated with."""
     if get_origin(kind) is Literal:
         return tuple(map(str, get_args(kind)))
     notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()

@@ -22,7 +22,7 @@ def describe(model: type[Parameters]) -> dict[str, str]:
 
 
 def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
-    """Whether a setting (``train.epochs``) may be a number that is not whole; raises ConfigError if there is none."""
+    """Whether a setting (``train.epochs``) may be a fraction; raises ConfigError if there is no such setting."""
     stage, key = find_setting(stages, name)
     fields = msgspec.inspect.type_info(stage.parameters).fields  # type: ignore[attr-defined]  # a Struct's info has fields
     kinds = [next(field.type for field in fields if field.name == key)]
@@ -54,7 +54,7 @@ def nearest_setting(key: str, stage: Stage) -> str:
 
 
 def find_setting(stages: Sequence[Stage], name: str) -> tuple[Stage, str]:
-    """Return the stage and the key of a setting's full name; raises ConfigError if there is none."""
+    """Return the stage and the key of a setting's full name; raises ConfigError if there is no such setting."""
     stage_name, _, key = name.partition(".")
     for stage in stages:
         if stage.name == stage_name:

@@ -123,7 +123,7 @@ def run(
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, notify=watcher.log):
         store.clean_up()
-        snapshot = _look(project, selection, trial)
+        snapshot = _checked_snapshot(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
             require_log(store.root)
@@ -157,7 +157,7 @@ def run(
     return result
 
 
-def _look(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
+def _checked_snapshot(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
     """Take a snapshot, save the parse cache, and check that a trial has the code and files of its sweep."""
     snapshot = take_snapshot(project, selection)
     if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.read_cache(PARSE_CACHE):

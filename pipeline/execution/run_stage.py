@@ -129,7 +129,7 @@ def _task(
 
 
 def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
-    """Read every file that a stage wrote back from disk; check it and fingerprint it."""
+    """Read back every file that a stage wrote; check it and fingerprint it."""
     written = {path.name for path in folder.iterdir()}
     needed = {artifact.file_name for artifact in stage.outputs if not artifact.optional}
     declared = {artifact.file_name for artifact in stage.outputs}

@@ -16,7 +16,7 @@ from math import inf
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SAME_REQUEST = 3.0  # seconds, within which a second signal asks for nothing new: the first is being dealt with
+SAME_REQUEST = 3.0  # seconds within which a second signal is ignored: the first one is being handled
 RETRY_AFTER = 0.05  # seconds between attempts to raise what was lost
 
 

@@ -1,6 +1,6 @@
 """Find out which change between two runs moved the metric: make the runs between them, one change at a time.
 
-They are trials of a sweep, so nothing current is touched, and what was made is kept. Every run is made with several
+They are trials of a sweep, so current results stay as they are, and the runs are kept. Every run is made with several
 seeds, so that chance is not taken for a cause.
 """
 

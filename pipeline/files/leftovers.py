@@ -27,7 +27,7 @@ IN_SYSTEM_FOLDER = (VERIFY, UPLOAD)
 
 @contextmanager
 def system_folder(beginning: str) -> Iterator[Path]:
-    """Give a new folder in the system's place for temporary files; raises StoreError where none can be made."""
+    """Give a new folder in the system's folder for temporary files; raises StoreError if none can be made."""
     import tempfile
 
     with ExitStack() as stack:
@@ -43,7 +43,7 @@ def system_folder(beginning: str) -> Iterator[Path]:
 
 
 def remove_system_leftovers() -> None:
-    """Remove what dead processes of this user have left in the system's place for temporary files."""
+    """Remove what dead processes of this user have left in the system's folder for temporary files."""
     import tempfile
 
     with suppress(OSError):  # there is no such place
@@ -93,8 +93,7 @@ def remove_leftovers(parent: Path, beginning: str) -> None:
 def _remove_if_left(path: Path) -> None:
     """Remove a file or folder that a dead process left behind.
 
-    What belongs to another user stays. OSError is raised if a process holds the lock, if it is a link, or if it cannot
-    be removed.
+    Files of other users stay. Raises OSError if a process holds the lock, or if it is a link or cannot be removed.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

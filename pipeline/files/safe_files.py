@@ -61,8 +61,8 @@ def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write, which takes the place of ``path`` at the end, or not at all if the block fails.
 
-    Until then it has another name in the same folder. A link at ``path`` is replaced, and the file behind it stays; so
-    it is with a hard link. A plain file's permissions stay. Raises OSError.
+    Until then it has another name in the same folder. A link or a hard link at ``path`` is replaced, and the file that
+    it leads to stays as it is. A plain file's permissions stay. Raises OSError.
     """
     descriptor, draft = open_draft(path.parent)
     try:

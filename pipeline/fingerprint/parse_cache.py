@@ -60,7 +60,7 @@ class ParseCache:
         return self._distributions.get(name, ())
 
     def keep_distributions(self, found: Mapping[str, Iterable[str]]) -> None:
-        """Take a new table of distributions in the place of the old one."""
+        """Replace the table of distributions."""
         self._distributions = {name: sorted(set(each)) for name, each in found.items()}
         self.grown = True
 
@@ -71,7 +71,7 @@ class ParseCache:
 
     @cached_property
     def _parser(self) -> list[str]:
-        """Identify what does the parsing: another Python or another parser may see another meaning."""
+        """Identify the parser: another version of it, or of Python, may parse differently."""
         return [sys.version, file_digest(Path(code.__file__))]
 
 

@@ -45,7 +45,7 @@ _FINDER = _SourceFinder()
 
 
 def import_from_source(reference: str) -> None:
-    """From now on, import the modules of the package that ``module:function`` lies in from source."""
+    """From now on, import the modules of the package of ``module:function`` from source."""
     _FINDER.packages.add(reference.partition(":")[0].partition(".")[0])
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)

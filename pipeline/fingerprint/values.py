@@ -2,7 +2,7 @@
 
 Everything that is hashed carries a tag of its type and its length, so that ``1``, ``"1"``, ``1.0`` and
 ``True`` never collide, and neither do ``["ab"]`` and ``["a", "b"]``. The idea is redun's;
-docs/decisions/fingerprints.md says why we have our own.
+docs/decisions/fingerprints.md says why this code is our own.
 """
 
 from __future__ import annotations

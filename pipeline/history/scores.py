@@ -1,4 +1,4 @@
-"""Scores beside the runs: which run made a file, and which scores the results of a run have."""
+"""Scores and runs: which run made a file, and which scores the results of a run have."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def record_score(
     interval: tuple[float, float] | None = None,
     rows: int | None = None,
 ) -> Score:
-    """Write a score of a file into the log. Raises StoreError where that cannot be."""
+    """Write a score of a file into the log; raises StoreError if that fails."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = file.run.id if file.run else None
     score = Score(file.digest, name, value, interval, rows, how, now, run, file.result)

@@ -1,4 +1,4 @@
-"""The log of scores: a file's accuracy by answers that no stage knows. A score belongs to the bytes of its file."""
+"""The log of scores, by answers that no stage knows. A score belongs to the bytes of its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a stage runs, as typed values, and the sentences that say it."""
+"""Why a stage runs: the reasons as typed values, and in words."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class StageSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one stage and why; ``receipt`` is the result that stands, or is restored."""
+    """What happens to one stage and why; ``receipt`` is the result that stays, or is restored."""
 
     stage: str
     action: Action

@@ -82,7 +82,7 @@ class Damage:
 class Receipt:
     """The proof of a finished stage; ``outputs`` maps a file's name to what was published.
 
-    ``environment`` says which Python, NumPy and matrix kernels made it; nothing is compared with it.
+    ``environment`` says which Python, NumPy and matrix kernels made it; it is not part of the key.
     ``partial_results`` are the keys of those that the result was made of. A partial result has a receipt too; its
     work is the stage's, with its own description in the place of the parameters.
     """

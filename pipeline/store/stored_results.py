@@ -105,7 +105,7 @@ class StoredResults:
             return _read_results(sorted(place.iterdir()))
 
     def _folders(self, stage: str, beginning: str = "") -> list[Path]:
-        """Return the folders of a stage's stored results whose names begin in a certain way."""
+        """Return the folders of a stage's stored results whose names start with ``beginning``."""
         place = self._inner / stage
         with store_errors("read the artifacts", place, "readable"):
             if not self._is_home(stage):

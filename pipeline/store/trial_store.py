@@ -1,7 +1,7 @@
 """The artifacts folder as a trial of a sweep sees it: its results are kept, but do not become current.
 
-A trial's results are stored, found again and removed like all others. Only the trial knows which of them it uses as
-current; it begins with what is current for everybody. Other readers of artifacts/ see no change.
+A trial's results are stored, found again and removed like all others. Each trial has its own current results, which are
+at first those of artifacts/. Other readers of artifacts/ see no change.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TrialStore(Store):
         return self._chosen[stage] if stage in self._chosen else super().current(stage)
 
     def damage(self, generations: Collection[Generation]) -> Damages:
-        """Say what is missing or damaged of finished results, without reading those again that were intact."""
+        """Say what is missing or damaged of finished results; those that were intact before are not read again."""
         found = super().damage([item for item in generations if item.folder not in self._intact])
         self._intact.update(folder for folder, damage in found.items() if not damage)
         return {item.folder: found.get(item.folder, ()) for item in generations}

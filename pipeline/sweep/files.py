@@ -36,7 +36,7 @@ BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"  # safe for the colour-blin
 def require_new(project: Project, name: Path, base: Path, *, force: bool) -> Path:
     """Return the place for the best settings, relative to ``base``.
 
-    Raises ConfigError, before anything runs, where no file may be written, or one lies there and ``force`` is not set.
+    Raises ConfigError if no file may be written there, or if one exists and ``force`` is not set.
     """
     path = require_output(project, name, base)
     if os.path.lexists(path) and not force:

@@ -77,7 +77,7 @@ class FinishedJobs:
 def do_jobs(
     requests: Mapping[int, JobsRequest], execution: Execution, progress: Progress, log: Callable[[str], None]
 ) -> Generator[tuple[int, JobKey, JobResult]]:
-    """Do all jobs of the requests, and yield for each, as it is done, its request's number, its key and its result.
+    """Do all jobs of the requests; yield each job's request number, key and result as soon as it is done.
 
     Requests of the same work have the same jobs, which are done once: two workers would write the same checkpoints.
     Raises PipelineError if the workers themselves fail. Closing the generator ends the jobs that are going on.
@@ -94,7 +94,7 @@ def do_jobs(
                 own = names.setdefault(key, f"{number}-{name}")
                 jobs[own] = JobRequest(request.function, job, request.scratch, environment)
                 owners.setdefault(own, []).append((number, key))
-        # The folder above outlives each trial's own scratch, which goes when the trial is done.
+        # The parent folder, because each trial's own scratch folder is removed when the trial is done.
         batch = replace(request, function="pipeline.sweep.job_batch:attempt", jobs=jobs, scratch=request.scratch.parent)
         with closing(make_workers(execution, progress, log).run(batch)) as results:
             for own, result in results:
@@ -120,7 +120,7 @@ def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
 
 
 def attempt(request: JobRequest, context: JobContext) -> JobResult:
-    """Do a job where it was sent. Its failure ends no other job; raises StageError if the software here is another."""
+    """Do a job on its worker. A failed job ends no other one; raises StageError if the worker's software differs."""
     if request.environment and (found := differing(environment_of(request.function), request.environment)):
         raise other_software(found)
     import_from_source(request.function)

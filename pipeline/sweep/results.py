@@ -1,4 +1,4 @@
-"""What came of trials: which is the best, and the same as plain data and in words."""
+"""The results of trials: their ranking, and the results as plain data and in words."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.sweep.trials import Sweep, Trial
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What came of a trial: the metrics and the interval of one of them, or the ``problem`` that it met.
+    """The result of a trial: its metrics and the interval of one of them, or its ``problem``.
 
     ``rung`` counts from 0; ``is_final`` is whether the trial had the whole budget, and ``is_new`` whether anything
-    had to be done for it. ``seconds`` is how long its results took, whenever that was.
+    had to be done for it. ``seconds`` is how long its results took, now or earlier.
     """
 
     trial: Trial

@@ -91,7 +91,7 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
 def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[TrialResult, ...]:
     """Run all trials and return what came of them, the best first; a trial that fails does not end the sweep.
 
-    Raises PipelineError if what all trials have in common fails, if code or raw files change meanwhile, or if the
+    Raises PipelineError if a stage that all trials share fails, if code or raw files change meanwhile, or if the
     artifacts folder or the workers cannot be used.
     """
     going = SweepRun(project, sweep, screen, wait=wait)
@@ -139,7 +139,7 @@ class SweepRun:
         return work.code == before.code and (work.stage not in self.common or work.sources == before.sources)
 
     def run_common(self) -> None:
-        """Do once what is the same for all trials; what goes wrong there ends the sweep."""
+        """Run the stages that all trials share, once; a failure there ends the sweep."""
         if self.common:
             with self.screen.watching("all trials") as watcher:
                 found = self._run(

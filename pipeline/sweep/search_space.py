@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOGARITHMIC = "log:"
 MOST_TRIALS = 10_000  # all of them are resolved before anything runs
-DIGITS = 4  # significant digits of a drawn number: more make no difference, but long tables
+DIGITS = 4  # significant digits of a drawn number: more only make tables longer
 EXAMPLES = "train.learning_rate=log:1e-4..1e-2, train.dropout=0.0..0.5, train.optimiser=adam,adamw"
 
 

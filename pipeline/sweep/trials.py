@@ -62,9 +62,9 @@ class Sweep:
         """The settings that are tried."""
         return tuple(self.trials[0].settings)
 
-    @cached_property  # every trial asks, and the answer needs all of them
+    @cached_property  # every trial needs it, and it is a digest of all trials
     def id(self) -> str:
-        """The name of the sweep: the same trials, compared in the same way, have the same."""
+        """The name of the sweep, which is the same for the same trials, compared in the same way."""
         trials = [
             {stage: trial.config.values(stage) for stage in trial.config.parameters} if trial.config else {}
             for trial in self.trials
@@ -164,7 +164,7 @@ def ordered_metrics(metrics: Sequence[Metric], first: str | None) -> tuple[Metri
 
 
 def halving_rungs(n_trials: int, budget: int) -> tuple[Rung, ...]:
-    """Divide trials and budget by ``ETA`` as often as at least one trial, and one unit of the budget, are left."""
+    """Divide trials and budget by ``ETA`` while at least one trial and one unit of the budget are left."""
     n_rungs = 1
     while ETA**n_rungs <= min(n_trials, budget):
         n_rungs += 1

@@ -65,7 +65,7 @@ def _done_in(run: Run) -> str:
 
 
 def _span(stages: Sequence[str]) -> str:
-    """Name stages in their order, the long way only if it is short."""
+    """Name stages in their order: one or two, or else the first and the last."""
     return ", ".join(stages) if len(stages) < 3 else f"{stages[0]} ... {stages[-1]}"
 
 
@@ -98,7 +98,7 @@ def runs_data(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> lis
 
 
 def print_differences(differences: Sequence[Difference]) -> None:
-    """Print in what two runs differ."""
+    """Print how two runs differ."""
     if not differences:
         echo("The two runs differ in nothing.")
         return
@@ -107,7 +107,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
 
 
 def differences_data(differences: Sequence[Difference]) -> list[dict[str, Any]]:
-    """Return in what two runs differ as plain data; figures are their values."""
+    """Return how two runs differ, as plain data; figures are their values."""
 
     def plain(value: Any) -> Any:
         return value.value if isinstance(value, Figure) else value
@@ -151,7 +151,7 @@ def print_steps(steps: Sequence[TracedStage]) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Print what was verified; if there is nothing yet, only that, and what makes something."""
+    """Print what was verified; without any result, only the hint to run."""
     from pipeline.history.verify import NOT_MADE
 
     if all(item.problem == NOT_MADE for item in findings):

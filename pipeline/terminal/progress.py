@@ -1,6 +1,6 @@
 """Stages as they run, on standard error: a line for each on a terminal, plain lines elsewhere, only notices if quiet.
 
-A stage's line has its name, a bar, the rate, the time left, and what moves (the accuracy so far); when it is done,
+A stage's line has its name, a bar, the rate, the time left, and a note (the accuracy so far); when it is done,
 the time that it took and its figures. A narrow terminal cuts the end of the line, and nothing else. Elsewhere, as in
 a log, a stage that takes long says twice a minute how far it is.
 """

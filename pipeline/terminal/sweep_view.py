@@ -135,7 +135,7 @@ def results_data(sweep: Sweep, results: Sequence[TrialResult], files: Mapping[st
 def print_results(
     sweep: Sweep, results: Sequence[TrialResult], files: Mapping[str, Path], notices: Sequence[str]
 ) -> None:
-    """Print the table, the best trial first, what it is worth, and where the files are."""
+    """Print the table, the best trial first, how far to trust it, and where the files are."""
     best = best_of(results)
     metrics = [metric.name for metric in sweep.metrics]
     interval = next((metric for metric in sweep.metrics if metric.interval), None)

@@ -106,7 +106,7 @@ def do_in_process(remote_job: bytes, is_wanted: Callable[[], bool]) -> int:
 
 
 def place_of(path: Path, expected: str, content: Any, local: Path) -> Path:
-    """Return where this worker reads a file: where it was, or beside the worker, where it is written once."""
+    """Return the path where this worker reads a file: its own path, or that of a copy in the worker's folder."""
     if is_same(path, expected):
         return path
     here = local / f"pipeline-{expected}.npy"
