@@ -67,7 +67,7 @@ def test_whatever_is_given_to_predict_is_predicted_or_told_of(
 
 @given(data=st.data())
 @same_every_time
-def test_damaged_artifacts_are_told_of_by_predict_and_show(
+def test_damaged_artifacts_are_reported_by_predict_and_show(
     data: st.DataObject, sample_run: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"

@@ -44,7 +44,7 @@ MEANINGS = {
 
 
 @pytest.mark.parametrize("said", MEANINGS)
-def test_a_refusal_is_understood(said: str) -> None:
+def test_each_refusal_has_its_own_error(said: str) -> None:
     told = str(refusal("x", Answer(1, "", said), asked="the download", did="downloaded nothing"))
     assert MEANINGS[said] in told
     assert "hint:" in told
@@ -54,13 +54,13 @@ def test_a_refusal_is_understood(said: str) -> None:
 @pytest.mark.parametrize(
     "said", ["Could not find competition", "Could not submit to competition", "User cancelled operation"]
 )
-def test_exit_code_0_is_not_believed_where_older_versions_say_that_they_failed(said: str) -> None:
+def test_exit_code_0_with_a_message_of_failure_is_a_failure(said: str) -> None:
     assert not Answer(0, "", said).is_done
     assert Answer(0, "", "Successfully submitted to Digit Recognizer").is_done
     assert not Answer(1, "", "Successfully submitted to Digit Recognizer").is_done
 
 
-def test_what_kills_the_program_is_named(kaggle: Kaggle) -> None:
+def test_the_signal_that_killed_the_program_is_shown(kaggle: Kaggle) -> None:
     kaggle.will("submit", answer("halfway", code=-9))
     got = call(str(kaggle.folder / "kaggle"), ["competitions", "submit"])
     told = str(refusal("x", got, asked="the submission", did="sent nothing"))
@@ -74,7 +74,7 @@ def test_a_program_that_hangs_is_stopped(kaggle: Kaggle) -> None:
         call(str(kaggle.folder / "kaggle"), ["competitions", "submit"], seconds=0.05)
 
 
-def test_a_program_that_cannot_be_run_is_told_of(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_run_is_reported(tmp_path: Path) -> None:
     (tmp_path / "kaggle").write_text("no program")
     with pytest.raises(StageError, match="cannot be run"):
         call(str(tmp_path / "kaggle"), ["competitions", "submit"])
@@ -119,7 +119,7 @@ def test_progress_bars_are_not_shown() -> None:
     assert last_lines(said) == ("what it said:", "Too many")
 
 
-def test_what_it_said_is_bounded() -> None:
+def test_few_lines_of_its_output_are_shown() -> None:
     shown = last_lines("\n".join(f"{number} {'x' * 10_000}" for number in range(1000)))
     assert len(shown) == 4
     assert max(map(len, shown)) < 250

@@ -30,7 +30,7 @@ READ = "is one of the files to read"
         (("sweep", "--grid", "train.epochs=1", "--force", "--output"), "raw.csv", READ),
     ],
 )
-def test_such_an_output_is_refused_and_every_file_stays(
+def test_an_output_in_place_of_an_input_is_refused_and_no_file_changes(
     sample_copy: Path, words: tuple[str, ...], file: str, what: str
 ) -> None:
     (sample_copy / "data").mkdir()

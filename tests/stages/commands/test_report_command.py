@@ -44,7 +44,7 @@ def test_the_page_opens_by_its_stable_path(sample_run: Path, browser: Browser) -
     assert browser.opened == [path.as_uri()]
 
 
-def test_its_place_alone_opens_nothing(sample_run: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_path_nothing_is_opened(sample_run: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(sample_run)
     path = report(Path(), "--path").stdout.strip()
     assert Path(path).is_absolute()
@@ -63,7 +63,7 @@ def test_a_report_that_is_not_up_to_date_opens_with_a_warning(sample_run: Path, 
     assert len(browser.opened) == 1
 
 
-def test_where_there_is_none_it_says_so(tmp_path: Path, browser: Browser) -> None:
+def test_without_a_report_the_stage_that_makes_it_is_named(tmp_path: Path, browser: Browser) -> None:
     stderr = report(tmp_path, code=1).stderr
     assert "error: evaluate has not been run yet" in stderr
     assert "hint:  pipeline run evaluate" in stderr

@@ -41,7 +41,7 @@ def test_rows_are_those_of_predictions_parquet(sample_run: Path) -> None:
         assert np.ravel(found["pixels"]).tolist() == list(pixels)
 
 
-def test_a_model_that_is_not_what_the_settings_make_is_told_of(sample_run: Path) -> None:
+def test_a_stale_model_is_reported(sample_run: Path) -> None:
     assert "warning: the model is not up to date" in show(sample_run, 3, "--set", "train.epochs=21").stderr
     assert show(sample_run, 3).stderr == ""
 
@@ -70,7 +70,7 @@ def test_copies_are_warped_and_the_same_every_time(sample_run: Path) -> None:
     assert data(sample_run, 3)["augmented"] == []
 
 
-def test_where_nothing_warps_it_says_so(sample_run: Path) -> None:
+def test_without_augmentation_it_says_so(sample_run: Path) -> None:
     still = [f"--set=train.{name}=0.0" for name in ("rotation", "scale", "shear", "shift", "elastic")]
     assert "nothing warps" in show(sample_run, 3, "--augmented", *still).stderr
 

@@ -100,7 +100,7 @@ def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -
     assert "train.folds=5" in result.stderr
 
 
-def test_probabilities_that_are_not_up_to_date_are_told_of(sample_copy: Path) -> None:
+def test_probabilities_that_are_not_up_to_date_are_reported(sample_copy: Path) -> None:
     assert "not up to date" not in call("suspects", "-C", sample_copy).stderr
     (sample_copy / "pipeline.toml").write_text("[train]\nepochs = 21\n")
     told = call("suspects", "-C", sample_copy).stderr
@@ -127,7 +127,7 @@ def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None
         ([], 1, "has not been run yet"),
     ],
 )
-def test_what_cannot_be_done_is_told(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_done_is_reported(tmp_path: Path, words: list[str], code: int, said: str) -> None:
     result = call("suspects", *words, "-C", tmp_path, code=code)
     assert said in result.stderr
     assert "hint:" in result.stderr

@@ -186,7 +186,7 @@ def test_a_wrong_setting_is_a_value_error_that_names_it(
     assert "`" not in str(raised.value)
 
 
-def test_validation_rows_are_looked_at_and_have_known_labels(
+def test_validation_rows_are_measured_and_have_known_labels(
     digits: tuple[NDArray[np.float64], NDArray[np.int64]],
 ) -> None:
     X, y = digits

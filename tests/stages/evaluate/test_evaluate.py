@@ -111,7 +111,7 @@ def test_metrics_agree_with_a_plain_count(tmp_path: Path, trained, run_stage) ->
 
 
 @pytest.mark.parametrize(("keep", "is_unbiased"), [("last", True), ("best", False)])
-def test_metrics_say_whether_the_rows_chose_the_epoch(
+def test_metrics_say_whether_the_epoch_was_chosen_on_the_rows(
     tmp_path: Path, trained, run_stage, keep: str, *, is_unbiased: bool
 ) -> None:
     trained()
@@ -170,7 +170,7 @@ def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: py
         run_stage("evaluate")
 
 
-def test_files_that_tell_different_stories_stop_the_stage(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_written_files_that_disagree_stop_the_stage(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     trained()
     write = module.write_confusion
     monkeypatch.setattr(
@@ -223,7 +223,7 @@ def with_history(folder: Path, folds: list[int]) -> None:
     pd.DataFrame({**numbers, **shares, "kept": True}).to_parquet(folder / "train/history.parquet")
 
 
-def test_members_are_averaged_and_measured_each_for_itself(tmp_path: Path, trained, run_stage) -> None:
+def test_members_are_averaged_and_each_is_measured_alone(tmp_path: Path, trained, run_stage) -> None:
     P, actual = trained()
     with_history(tmp_path, [0, 0, 0])
     run_stage("evaluate")
@@ -276,7 +276,7 @@ def with_training_rows(folder: Path, P: np.ndarray, actual: np.ndarray) -> np.nd
     return fold_of_row
 
 
-def test_with_folds_a_row_is_judged_by_the_members_that_have_not_seen_it(tmp_path: Path, trained, run_stage) -> None:
+def test_with_folds_a_row_is_predicted_by_the_members_that_have_not_seen_it(tmp_path: Path, trained, run_stage) -> None:
     P, actual = trained()
     fold_of_row = with_training_rows(tmp_path, P, actual)
     outcome = run_stage("evaluate")
@@ -308,7 +308,7 @@ def test_with_folds_a_row_is_judged_by_the_members_that_have_not_seen_it(tmp_pat
     assert confusion.to_numpy().sum() == 80
 
 
-def test_without_validation_rows_the_folds_tell_all(tmp_path: Path, trained, run_stage) -> None:
+def test_without_validation_rows_the_metrics_are_out_of_fold(tmp_path: Path, trained, run_stage) -> None:
     P, actual = trained()
     with_training_rows(tmp_path, P, actual)
     for name, shape, kind in (

@@ -118,7 +118,7 @@ def test_labels_and_file_names_with_markup_show_as_text() -> None:
 
 
 @pytest.mark.usefixtures("no_charts")
-def test_what_a_later_run_of_the_same_work_would_not_repeat_is_not_on_the_page() -> None:
+def test_the_page_shows_nothing_that_differs_when_the_same_work_is_done_again() -> None:
     text = render(make_findings())
     assert "2026-11-23" not in text
     for shown in ("ingest-key-00000", "numpy 2.4.6", "b" * 64, "on_error", "batch_norm", "learning_rate"):
@@ -126,7 +126,7 @@ def test_what_a_later_run_of_the_same_work_would_not_repeat_is_not_on_the_page()
 
 
 @pytest.mark.usefixtures("no_charts")
-def test_mistakes_are_drawn_as_asked_for_the_surest_first() -> None:
+def test_as_many_mistakes_as_set_are_drawn_the_most_confident_first() -> None:
     findings = make_findings(examples=4)
     wrong = np.flatnonzero(findings.P.argmax(axis=1) != findings.actual)
     surest = wrong[np.argsort(-findings.P[wrong].max(axis=1))][:4]
@@ -232,7 +232,7 @@ def test_the_calibration_error_is_that_worked_out_by_hand() -> None:
     assert calibration_error(bins) == pytest.approx((2 * 0.05 + 1 * 0.1) / 3)
 
 
-def test_a_network_that_is_as_sure_as_right_has_no_calibration_error() -> None:
+def test_a_calibrated_network_has_no_calibration_error() -> None:
     P = np.tile([[0.75, 0.25]], (4, 1))
     assert calibration_error(reliability(P, np.array([0, 0, 0, 1]))) == 0.0
 
@@ -288,7 +288,7 @@ def test_a_picture_is_a_png_with_the_images_own_pixels() -> None:
     assert decoded(grey_picture(image)).tolist() == [[0, 255, 128], [255, 51, 0]]
 
 
-def test_weights_are_orange_or_blue_and_clear_where_they_are_nothing() -> None:
+def test_weights_are_orange_or_blue_and_transparent_where_they_are_0() -> None:
     pixels = decoded(weight_picture(np.array([[-2.0, 0.0, 1.0]])))
     assert pixels[0, :, 3].tolist() == [255, 0, 128]
     assert (pixels[0, 0, :3].argmax(), pixels[0, 2, :3].argmax()) == (2, 0)
@@ -319,7 +319,7 @@ def test_the_filters_of_a_convolution_are_shown_as_large_as_images_and_named() -
     assert "2 networks: 7 x 6 - 4 filters of 3 x 3 - 5 filters of 3 x 3 - 6 - 3; " in text
 
 
-def test_what_a_notebook_or_a_machine_tells_matplotlib_harms_nothing(tmp_path: Path) -> None:
+def test_matplotlibs_settings_in_the_environment_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "style").mkdir()
     (tmp_path / "style/matplotlibrc").write_text("axes.formatter.use_locale: True\nfigure.dpi: 7\n")
     hostile = {"MPLCONFIGDIR": str(tmp_path / "style"), "MPLBACKEND": "module://matplotlib_inline.none", "LC_ALL": "xx"}

@@ -47,7 +47,7 @@ def test_no_row_belongs_confidently_to_a_class_that_no_label_names() -> None:
 @pytest.mark.filterwarnings("error")
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 40), st.integers(2, 6), st.integers(0, 1000))
-def test_they_are_predicted_otherwise_and_the_least_probable_label_is_first(m: int, n_classes: int, seed: int) -> None:
+def test_suspects_differ_from_their_label_and_the_least_probable_is_first(m: int, n_classes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     P = rng.dirichlet(np.ones(n_classes), m).astype(np.float32)
     labels = rng.integers(n_classes, size=m)

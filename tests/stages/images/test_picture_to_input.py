@@ -166,7 +166,7 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
         ([(60, 130, 120, 140)], False),  # a line below
     ],
 )
-def test_digits_side_by_side_are_told(marks: list[tuple[int, int, int, int]], *, is_told: bool) -> None:
+def test_digits_side_by_side_are_reported(marks: list[tuple[int, int, int, int]], *, is_told: bool) -> None:
     sheet = seven()
     for mark in marks:
         ImageDraw.Draw(sheet).rectangle(mark, fill=20)

@@ -17,7 +17,7 @@ def test_background_and_ink_take_the_values_of_the_training_images(background: i
 
 
 @pytest.mark.parametrize(("background", "ink"), [(0, 255), (0, 16), (255, 0), (200, 50)])
-def test_an_image_of_the_networks_own_size_is_only_turned_light_for_dark(background: int, ink: int) -> None:
+def test_an_image_of_the_networks_own_size_is_only_inverted(background: int, ink: int) -> None:
     scale = PixelScale(background, ink)
     image = scale.pixels(INK)
     np.testing.assert_array_equal(scale.match_polarity(image), image)

@@ -36,7 +36,7 @@ def flooded(is_ink: np.ndarray) -> np.ndarray:
 
 
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.booleans()))
-def test_components_are_what_touches(is_ink: np.ndarray) -> None:
+def test_components_are_pixels_that_touch(is_ink: np.ndarray) -> None:
     labels, expected = connected_components(is_ink), flooded(is_ink)
     assert ((labels > 0) == is_ink).all()
     pairs = set(zip(labels.ravel().tolist(), expected.ravel().tolist(), strict=True))
@@ -99,7 +99,7 @@ def test_a_faint_digit_is_seen_beside_what_is_darker_and_left_out(place: tuple[i
     assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
 
 
-def test_a_digit_too_faint_to_be_seen_is_none_beside_a_frame_either() -> None:
+def test_a_digit_too_faint_to_see_is_blank_beside_a_frame_too() -> None:
     sheet = seven(ink=225, paper=250)
     ImageDraw.Draw(sheet).rectangle((8, 8, 291, 191), outline=150, width=4)
     with pytest.raises(BlankPictureError):

@@ -36,7 +36,7 @@ def test_a_row_group_is_bounded_by_rows_and_by_bytes(
 
 
 @pytest.mark.parametrize("n_rows", [1, 4, 9], ids=["when it is left", "at once", "later"])
-def test_a_full_disk_is_told_though_another_thread_met_it(
+def test_a_full_disk_in_another_thread_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_rows: int
 ) -> None:
     def full(*_: object) -> None:
@@ -69,7 +69,7 @@ def test_a_table_that_is_described_is_whole_once_it_is_left_and_holds_what_it_sa
         assert file.read().num_rows == 6
 
 
-def test_a_full_disk_is_told_though_the_table_was_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_after_the_table_was_described_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

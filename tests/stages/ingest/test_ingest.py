@@ -150,7 +150,7 @@ def test_the_same_files_give_the_same_bytes(ingest: Ingest, tmp_path: Path) -> N
     assert {"train.parquet", "test.parquet", "ids.parquet", "profile.json", "source.json"} <= contents[0].keys()
 
 
-def test_where_the_data_came_from_stands_apart_from_what_it_is(ingest: Ingest, tmp_path: Path) -> None:
+def test_the_same_data_from_another_place_has_the_same_profile(ingest: Ingest, tmp_path: Path) -> None:
     ingest({"train.csv": TRAIN_CSV, "test.csv": TEST_CSV})
     before = (tmp_path / "ingest/profile.json").read_bytes()
     for name in ("train.csv", "test.csv"):
@@ -224,7 +224,7 @@ def test_ids_stand_in_the_order_of_the_test_rows_not_of_the_sample_submission(in
     assert ids(tmp_path) == ("id", numbers)
 
 
-def test_a_header_that_an_unchecked_sample_submission_brings_is_told(ingest: Ingest) -> None:
+def test_a_header_that_an_unchecked_sample_submission_brings_is_reported(ingest: Ingest) -> None:
     files = {"train.csv": TRAIN_CSV, "test.csv": TEST_CSV}
     usual = as_csv(["ImageId", "Label"], range(1, 8), [0] * 7)
     assert not ingest({**files, "sample_submission.csv": usual}).warnings
@@ -355,7 +355,7 @@ def test_quarantine_refuses_to_drop_more_than_the_configured_share_and_says_whic
     ingest(files, on_error="quarantine", max_quarantined=0.067)
 
 
-def test_quarantine_is_not_advised_where_so_many_rows_are_bad_that_the_file_must_be(ingest: Ingest) -> None:
+def test_quarantine_is_not_advised_if_many_rows_are_bad(ingest: Ingest) -> None:
     lines = TRAIN_CSV.splitlines()
     train = "\n".join([*lines[:23], *(f"{line},1" for line in lines[23:])]) + "\n"
     for on_error in ("stop", "quarantine"):

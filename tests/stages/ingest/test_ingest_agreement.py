@@ -87,7 +87,7 @@ def test_swapped_files_without_headers_are_told_so(ingest: Ingest) -> None:
 
 
 @pytest.mark.parametrize("headless", ["train.csv", "test.csv"])
-def test_a_header_in_one_of_the_two_files_only_is_told(ingest: Ingest, headless: str) -> None:
+def test_a_header_in_one_of_the_two_files_only_is_reported(ingest: Ingest, headless: str) -> None:
     files: dict[str, str | bytes] = {"train.csv": TRAIN, "test.csv": TEST}
     (other,) = files.keys() - {headless}
     files[headless] = {"train.csv": TRAIN, "test.csv": TEST}[headless].split("\n", 1)[1]

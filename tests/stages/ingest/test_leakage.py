@@ -30,19 +30,19 @@ def summary(labels: Sequence[Any], block: int = 700) -> Summary:
     return found
 
 
-def test_the_parts_begin_as_the_set_does() -> None:
+def test_the_parts_begin_with_the_first_labels_of_mnist() -> None:
     assert MNIST[:10] == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert (len(PARTS), len(set(PARTS)), {len(part) for part in PARTS}) == (70, 70, {20})
     assert [sum(counts) for counts in COUNTS] == [60_000, 70_000]
 
 
 @pytest.mark.parametrize("at", [0, 690, 1500, 3000], ids=["at first", "over two blocks", "within", "at last"])
-def test_a_part_of_it_in_its_order_is_known_among_other_rows(at: int) -> None:
+def test_a_part_of_mnist_in_its_order_is_recognised_among_other_rows(at: int) -> None:
     assert is_mnist(summary([*RANDOM[:at], *MNIST, *RANDOM[at:]]))
 
 
 @pytest.mark.parametrize("counts", COUNTS, ids=["training", "all"])
-def test_the_whole_of_it_is_known_in_any_order(counts: tuple[int, ...]) -> None:
+def test_all_of_mnist_is_recognised_in_any_order(counts: tuple[int, ...]) -> None:
     labels = np.repeat(np.arange(10), counts)
     np.random.default_rng(1).shuffle(labels)
     assert is_mnist(summary(labels.tolist(), block=4096))
@@ -54,12 +54,12 @@ def test_the_whole_of_it_is_known_in_any_order(counts: tuple[int, ...]) -> None:
     [RANDOM, [*RANDOM, *MNIST[:-1]], list(range(10)) * 300, sorted(RANDOM), list(map(str, MNIST)), [*MNIST, 10], []],
     ids=["random", "too short a part", "in turn", "sorted", "texts", "another class", "none"],
 )
-def test_another_set_is_not(labels: list[Any]) -> None:
+def test_another_set_is_not_taken_for_mnist(labels: list[Any]) -> None:
     assert not is_mnist(summary(labels))
 
 
 @pytest.mark.parametrize("noted", [True, False], ids=["noted", "renamed"])
-def test_ingest_marks_it_and_gives_notice_once(ingest: Any, tmp_path: Path, *, noted: bool) -> None:
+def test_ingest_marks_mnist_and_gives_notice_once(ingest: Any, tmp_path: Path, *, noted: bool) -> None:
     labels = [*MNIST, *RANDOM[:100]]
     lines = [f"{label},{row},{row % 7},0,255\n" for row, label in enumerate(labels)]
     files = {"train.csv": "".join(["label,pixel0,pixel1,pixel2,pixel3\n", *lines]), "test.csv": TEST_CSV}
@@ -84,7 +84,7 @@ def sets_that_share(n_shared: int, n_test: int, n_blank: int = 0) -> dict[str, s
     [(20, 200, 0, True), (19, 200, 0, False), (30, 3000, 0, True), (29, 3000, 0, False), (0, 200, 50, False)],
     ids=["20 of 200", "too few", "1 %", "less than 1 %", "one image again and again"],
 )
-def test_test_images_in_the_training_set_are_known_whatever_the_order(
+def test_test_images_in_the_training_set_are_recognised_in_any_order(
     ingest: Any, tmp_path: Path, n_shared: int, n_test: int, n_blank: int, *, marked: bool
 ) -> None:
     outcome = ingest(sets_that_share(n_shared, n_test, n_blank))

@@ -57,7 +57,7 @@ def assert_agrees(networks: list[Network], pixels: NDArray[np.uint8]) -> None:
         assert ((label == labels[rows]) | (lead < TOLERANCE)).all()
 
 
-def test_every_layer_and_every_deskewing_has_its_form() -> None:
+def test_every_layer_and_every_deskewing_can_be_exported() -> None:
     """A new layer, activation, pooling or deskewing fails here until it can be exported."""
     assert layer_classes() - layers.LAYERS.keys() == set()
     assert deskew.DESKEWS.keys() == DESKEWS.keys()
@@ -135,7 +135,7 @@ def test_every_preset_agrees_on_real_rows(real: tuple[NDArray[np.uint8], NDArray
     assert_agrees(trained(preset, pixels[:300], labels[:300], 28), pixels)
 
 
-def test_equal_models_give_equal_bytes_that_say_what_goes_in_and_out() -> None:
+def test_equal_models_give_equal_bytes_that_describe_inputs_and_outputs() -> None:
     content = export.as_onnx([made_network(ARCHITECTURES["relu"])])
     assert content == export.as_onnx([made_network(ARCHITECTURES["relu"])])
     model = onnx.load_model_from_string(content)
@@ -170,7 +170,7 @@ def without_images(patch: pytest.MonkeyPatch, network: Network) -> None:
         (without_images, "does not say what its inputs are"),
     ],
 )
-def test_what_onnx_cannot_say_is_refused_by_name(
+def test_what_onnx_cannot_express_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch, Network], None], said: str
 ) -> None:
     network = made_network(ARCHITECTURES["max pooling"], deskew="slant")

@@ -228,7 +228,7 @@ def test_images_of_another_size_than_the_profile_says_are_an_error(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("ingested")
-def test_a_label_that_goes_astray_on_disk_stops_the_stage(run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_label_on_disk_stops_the_stage(run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     save = np.save
     monkeypatch.setattr(module.np, "save", lambda path, array: save(path, np.roll(array, "labels" in path.name)))
     with pytest.raises(StageError, match="a label is not its row's own"):
@@ -254,7 +254,7 @@ def test_a_faulty_division_stops_the_stage(
 
 @pytest.mark.usefixtures("ingested")
 @pytest.mark.parametrize("settings", [{}, {"stratify": False}], ids=str)
-def test_nothing_is_held_out_where_the_share_is_none(tmp_path: Path, run_stage, settings: dict[str, bool]) -> None:
+def test_a_share_of_0_holds_no_rows_out(tmp_path: Path, run_stage, settings: dict[str, bool]) -> None:
     run_stage("split", SplitParameters(validation=0.0, **settings))
     assert sorted(load(tmp_path, "rows_train")) == list(range(N_TRAIN))
     assert load(tmp_path, "X_validation").shape == (0, HEIGHT * WIDTH)

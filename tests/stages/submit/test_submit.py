@@ -81,7 +81,7 @@ def test_settings_override_names_and_first_id(tmp_path: Path, trained, run_stage
     assert submission(tmp_path) == "id,digit\n0,20\n1,3\n2,7\n3,20\n"
 
 
-def test_first_id_never_replaces_ids_that_the_test_set_brought(trained, run_stage) -> None:
+def test_first_id_never_replaces_the_test_sets_own_ids(trained, run_stage) -> None:
     trained(own_ids="id")
     with pytest.raises(ConfigError, match="ids of its own, in column 'id'"):
         run_stage("submit", SubmitParameters(first_id=1))
@@ -114,7 +114,7 @@ def test_an_id_that_occurs_twice_is_not_published(trained, run_stage) -> None:
         (lambda text: text.replace("1,20\n2,3\n", "2,3\n1,20\n"), StageError, "not those of the test set"),
     ],
 )
-def test_what_does_not_read_back_as_meant_stops_the_stage(
+def test_a_submission_that_reads_back_differently_stops_the_stage(
     trained, run_stage, monkeypatch: pytest.MonkeyPatch, spoil, error: type[Exception], message: str
 ) -> None:
     trained()

@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model.npz"
 
 
-def test_every_row_gets_its_own_answer_block_after_block(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_row_gets_its_own_probabilities_in_every_block(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "BLOCK_ROWS", 8)
     X = np.random.default_rng(1).random((21, 6), dtype=np.float32)
     predictor = load_predictor(model, n_pixels=6)
@@ -42,7 +42,7 @@ def test_a_model_of_images_of_another_size_is_refused(model: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda data: data[:0], lambda data: data[:100], lambda data: data.replace(b"W1", b"Q1")]
 )
-def test_a_damaged_model_is_refused_with_the_command_that_mends_it(model: Path, damage) -> None:
+def test_a_damaged_model_is_refused_with_the_command_that_trains_a_new_one(model: Path, damage) -> None:
     model.write_bytes(damage(model.read_bytes()))
     with pytest.raises(DataError, match="cannot be read") as caught:
         load_predictor(model, n_pixels=6)

@@ -69,7 +69,7 @@ def test_two_runs_write_the_same_bytes(rows: Path, run_stage) -> None:
     assert written[0] == written[1]
 
 
-def test_a_training_broken_off_ends_with_the_bytes_of_one_that_was_not(rows: Path, run_stage, monkeypatch) -> None:
+def test_an_interrupted_training_gives_the_bytes_of_an_uninterrupted_one(rows: Path, run_stage, monkeypatch) -> None:
     settings = TrainParameters(**SMALL, rotation=5.0, dropout=0.2, ema=0.9)
     run_stage("train", settings)
     whole = (rows / "train/model.npz").read_bytes()
@@ -123,7 +123,7 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
 
 
 @pytest.mark.usefixtures("rows")
-def test_settings_that_contradict_each_other_are_a_matter_of_configuration(run_stage) -> None:
+def test_settings_that_contradict_each_other_are_a_config_error(run_stage) -> None:
     with pytest.raises(ConfigError, match="patience"):
         run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
 
@@ -182,7 +182,7 @@ def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights
     assert not any(getattr(parameters, name) for name in ("rotation", "scale", "shear", "shift", "elastic"))
 
 
-def test_a_training_that_goes_on_says_where_it_does() -> None:
+def test_a_resumed_training_says_after_which_step() -> None:
     lines: list[str] = []
     for first in (1, 31):
         watcher = TrainingProgress("train", lambda *_, **__: None, lines.append, 300, 10, 0)
@@ -251,7 +251,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(
 
 
 @pytest.mark.usefixtures("rows")
-def test_members_of_folds_keep_their_last_epoch_unless_told_and_then_a_warning_says_what_it_does(run_stage) -> None:
+def test_members_of_folds_keep_their_last_epoch_and_keep_best_gives_a_warning(run_stage) -> None:
     assert Member(TrainParameters(schedule="constant"), None, 0, 0).keep == "best"
     assert Member(TrainParameters(folds=2), None, 0, 0).keep == "last"
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2, keep="best"))
@@ -287,7 +287,7 @@ def test_members_trained_side_by_side_are_those_trained_one_after_the_other(rows
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_member_that_diverges_in_another_process_is_told_of_as_in_this_one(run_stage) -> None:
+def test_a_member_that_diverges_in_another_process_is_reported_as_in_this_one(run_stage) -> None:
     wrong = {**SMALL, "learning_rate": 1e30}
     with pytest.raises(StageError, match="diverged") as caught:
         run_stage("train", TrainParameters(**wrong, optimiser="sgd", schedule="constant", members=2, processes=2))
@@ -306,7 +306,7 @@ def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
     assert [network.images.deskew for network in networks] == ["none", "none", "slant"]
 
 
-def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_ones(rows: Path, run_stage) -> None:
+def test_a_network_that_deskews_is_trained_and_measured_on_deskewed_images(rows: Path, run_stage) -> None:
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, deskew="slant"))
     network = load_members(rows / "train/model.npz")[0]
     X, Y = (np.load(rows / f"{name}_validation.npy") for name in ("split/X", "encode/Y"))
@@ -316,7 +316,7 @@ def test_a_network_that_sees_images_upright_is_trained_and_judged_on_upright_one
 
 
 @pytest.mark.parametrize("folder", ["scratch", None])
-def test_rows_set_upright_are_mapped_from_a_file_that_has_no_name(
+def test_deskewed_rows_are_mapped_from_a_file_without_a_name(
     rows: Path, folder: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X = np.load(rows / "split/X_train.npy", mmap_mode="r")

@@ -26,7 +26,7 @@ SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
         ("validation", {"deskew": "slant"}),
     ],
 )
-def test_pixels_that_are_not_finite_are_told_of_and_not_the_learning_rate(
+def test_pixels_that_are_not_finite_are_blamed_and_not_the_learning_rate(
     rows: Path, run_stage, part: str, value: float, settings: dict
 ) -> None:
     X = np.load(rows / f"split/X_{part}.npy")
@@ -38,7 +38,7 @@ def test_pixels_that_are_not_finite_are_told_of_and_not_the_learning_rate(
 
 
 @pytest.mark.parametrize("name", ["split/X_train", "split/X_validation", "encode/Y_train", "encode/Y_validation"])
-def test_an_array_whose_header_lies_is_told_of(rows: Path, run_stage, name: str) -> None:
+def test_an_array_with_a_wrong_header_is_an_error(rows: Path, run_stage, name: str) -> None:
     path = rows / f"{name}.npy"
     path.write_bytes(path.read_bytes().replace(b"'shape': (", b"'shape': (9999999,", 1))
     with pytest.raises(DataError, match=path.name) as caught:
@@ -50,7 +50,7 @@ def test_an_array_whose_header_lies_is_told_of(rows: Path, run_stage, name: str)
     "row", [[0, 0, 0], [1, 1, 0], [0.5, 0.5, 0], [np.nan, 1, 0], [2, -1, 0], [np.inf, 0, 0], [1, 1, -1]]
 )
 @pytest.mark.parametrize("part", ["train", "validation"])
-def test_rows_that_are_not_one_hot_are_told_of(rows: Path, run_stage, part: str, row: list[float]) -> None:
+def test_rows_that_are_not_one_hot_are_reported(rows: Path, run_stage, part: str, row: list[float]) -> None:
     Y = np.load(rows / f"encode/Y_{part}.npy")
     Y[3] = row
     np.save(rows / f"encode/Y_{part}.npy", Y)
@@ -58,13 +58,13 @@ def test_rows_that_are_not_one_hot_are_told_of(rows: Path, run_stage, part: str,
         run_stage("train", TrainParameters(**SMALL))
 
 
-def test_pixels_that_were_never_scaled_are_told_of(rows: Path, run_stage) -> None:
+def test_pixels_that_were_never_scaled_are_reported(rows: Path, run_stage) -> None:
     np.save(rows / "split/X_train.npy", np.zeros((250, 12), np.int64))
     with pytest.raises(DataError, match="the pixels are int64"):
         run_stage("train", TrainParameters(**SMALL))
 
 
-def test_a_folder_where_the_checkpoint_lies_is_in_nobodys_way(rows: Path, run_stage) -> None:
+def test_a_folder_in_place_of_the_checkpoint_is_removed(rows: Path, run_stage) -> None:
     for name in ("member-0-0.npz", "member-0-0.npz.new"):
         (rows / "scratch/train" / name / "more").mkdir(parents=True)
     run_stage("train", TrainParameters(**SMALL))

@@ -71,7 +71,7 @@ def test_another_competition_is_named(kaggle: Kaggle, work: Path) -> None:
     }
 
 
-def test_what_is_there_stays_unless_it_is_forced(kaggle: Kaggle, work: Path) -> None:
+def test_an_existing_zip_is_kept_without_force(kaggle: Kaggle, work: Path) -> None:
     (work / "data").mkdir()
     older = zipped(train="older", test="older")
     (work / "data/digit-recognizer.zip").write_bytes(older)
@@ -112,9 +112,7 @@ def test_a_refusal_says_what_to_do_and_changes_nothing(kaggle: Kaggle, work: Pat
 
 @pytest.mark.parametrize("served", [GOOD[:-30], b"<html>please sign in</html>", b""], ids=["half", "page", "empty"])
 @pytest.mark.parametrize("before", [GOOD, None], ids=["there", "new"])
-def test_what_arrives_damaged_is_never_put_there(
-    kaggle: Kaggle, work: Path, served: bytes, before: bytes | None
-) -> None:
+def test_a_damaged_zip_is_never_put_into_data(kaggle: Kaggle, work: Path, served: bytes, before: bytes | None) -> None:
     (work / "data").mkdir()
     if before:
         (work / "data/digit-recognizer.zip").write_bytes(before)
@@ -131,7 +129,7 @@ def test_a_flipped_byte_in_a_member_is_found(kaggle: Kaggle, work: Path) -> None
     assert files(work) == {}
 
 
-def test_a_program_that_says_it_is_done_and_left_nothing_is_not_believed(kaggle: Kaggle, work: Path) -> None:
+def test_a_program_that_succeeds_without_a_zip_is_an_error(kaggle: Kaggle, work: Path) -> None:
     kaggle.set(says="digit-recognizer.zip: Skipping, found more recently modified local copy")
     assert "downloaded nothing" in fetch(work, code=1).stderr
     assert not (work / "data").exists()  # a folder that was made in vain
@@ -154,12 +152,12 @@ def test_the_program_is_found_beside_this_python(kaggle: Kaggle, work: Path, mon
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "https://www.kaggle.com/c/digit-recognizer", "-p"])
-def test_a_name_that_is_none_is_refused(kaggle: Kaggle, work: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(kaggle: Kaggle, work: Path, name: str) -> None:
     fetch(work, "--", name, code=2) if name.startswith("-") else fetch(work, name, code=2)
     assert kaggle.calls == []
 
 
-def test_what_lies_in_the_zips_way_is_told(kaggle: Kaggle, work: Path) -> None:
+def test_other_files_in_data_that_hide_the_zip_are_reported(kaggle: Kaggle, work: Path) -> None:
     (work / "data").mkdir()
     (work / "data/train.csv").write_text("label,pixel0\n")
     kaggle.set(served=GOOD)

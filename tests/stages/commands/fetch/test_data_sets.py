@@ -40,7 +40,7 @@ def rows(text: bytes) -> list[list[str]]:
 # --- what is put into data/ ------------------------------------------------------------------------------------------
 
 
-def test_the_set_becomes_a_competitions_zip_and_the_answers_lie_apart(mirror: Mirror, work: Path) -> None:
+def test_the_set_becomes_a_competitions_zip_and_a_file_of_answers(mirror: Mirror, work: Path) -> None:
     found = fetched(work, mirror)
     assert names(work) == PUT
     images, labels = read_set("train")
@@ -73,7 +73,7 @@ def test_many_rows_are_written_in_their_order(mirror: Mirror, work: Path, monkey
     np.testing.assert_array_equal(table[:, 1:], read_set("train")[0])
 
 
-def test_another_set_than_mnist_carries_no_note(mirror: Mirror, work: Path) -> None:
+def test_only_mnist_gets_a_note(mirror: Mirror, work: Path) -> None:
     other = make_set(FILES, mirror.url, name="fashion-mnist", holds_test_images=False)
     found = fetch_data_set(other, work / "data", silent)
     assert names(work) == ["data/answers/fashion-mnist.csv", "data/fashion-mnist.zip"]
@@ -90,7 +90,7 @@ def test_the_same_files_give_the_same_zip(mirror: Mirror, work: Path) -> None:
     assert len(mirror.asked) == asked == 4  # what is in the cache is not downloaded again
 
 
-def test_what_lies_in_data_stays_unless_it_is_wanted_again(mirror: Mirror, work: Path) -> None:
+def test_existing_files_are_kept_without_force(mirror: Mirror, work: Path) -> None:
     (work / "data/answers").mkdir(parents=True)
     (work / "data/answers/mnist.csv").write_text("mine")
     fetched(work, mirror)
@@ -103,7 +103,7 @@ def test_what_lies_in_data_stays_unless_it_is_wanted_again(mirror: Mirror, work:
     assert (work / "data/answers/mnist.csv").read_text().startswith("ImageId,Label\n1,")
 
 
-def test_answers_that_are_gone_are_made_anew_and_the_zip_stays(mirror: Mirror, work: Path) -> None:
+def test_missing_answers_are_written_again_and_the_zip_is_kept(mirror: Mirror, work: Path) -> None:
     fetched(work, mirror)
     answers, path = work / "data/answers/mnist.csv", work / "data/mnist.zip"
     before, zip_before = answers.read_bytes(), path.read_bytes()
@@ -123,7 +123,7 @@ def zipped() -> bytes:
 # --- nowhere to write ------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_in_data(
+def test_a_full_disk_is_reported_and_leaves_nothing_half_in_data(
     mirror: Mirror, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -140,7 +140,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_in_data(
     assert names(work) == PUT
 
 
-def test_a_cache_without_room_is_told(mirror: Mirror, work: Path, cache: Path) -> None:
+def test_a_cache_without_room_is_reported(mirror: Mirror, work: Path, cache: Path) -> None:
     earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, earlier[1]))
     try:
@@ -155,7 +155,7 @@ def test_a_cache_without_room_is_told(mirror: Mirror, work: Path, cache: Path) -
 
 
 @pytest.mark.parametrize("place", ["cache", "work/data"])
-def test_a_file_in_the_place_of_a_folder_is_told(mirror: Mirror, work: Path, tmp_path: Path, place: str) -> None:
+def test_a_file_in_the_place_of_a_folder_is_reported(mirror: Mirror, work: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / place).write_text("")
     with pytest.raises(DataError, match=r"cannot be (saved|written)"):
         fetched(work, mirror)
@@ -187,7 +187,7 @@ ODD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_what_is_no_set_of_images_is_told(work: Path, odd: str) -> None:
+def test_files_that_are_no_set_of_images_are_an_error(work: Path, odd: str) -> None:
     content, message = ODD[odd]
     files = FILES | {TRAIN_IMAGES: content}
     with running(files) as mirror, pytest.raises(DataError, match=message):
@@ -262,7 +262,7 @@ def test_a_failure_is_one_block_without_a_password(work: Path) -> None:
         (("digit-recognizer", "--mirror", "http://127.0.0.1"), "--mirror is for mnist and fashion-mnist"),
     ],
 )
-def test_a_mirror_that_is_none_or_is_not_needed_is_wrong_usage(work: Path, words: tuple[str, ...], told: str) -> None:
+def test_an_invalid_or_needless_mirror_is_wrong_usage(work: Path, words: tuple[str, ...], told: str) -> None:
     assert told in invoke(work, *words, code=2).stderr
     assert names(work) == []
 
@@ -276,7 +276,7 @@ def test_a_mirror_that_is_none_or_is_not_needed_is_wrong_usage(work: Path, words
         ("digit-recogniser", "digit-recognizer"),
     ],
 )
-def test_a_mistyped_name_is_told_before_kaggle_is_asked(
+def test_a_mistyped_name_is_reported_before_kaggle_is_asked(
     work: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
 ) -> None:
     monkeypatch.setattr("stages.commands.fetch.kaggle_download.fetch_competition", None)
@@ -301,7 +301,7 @@ def test_no_reason_is_a_tuple_of_python() -> None:
 
 
 @pytest.mark.usefixtures("as_mnist")
-def test_another_zip_in_data_is_told(mirror: Mirror, work: Path) -> None:
+def test_another_zip_in_data_is_reported(mirror: Mirror, work: Path) -> None:
     (work / "data").mkdir()
     with zipfile.ZipFile(work / "data/digit-recognizer.zip", "w") as archive:
         archive.writestr("train.csv", "label,pixel0\n1,2\n")

@@ -43,7 +43,7 @@ def test_the_next_mirror_serves_what_one_does_not(mirror: Mirror, other: Mirror,
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_a_mirror_that_serves_it_the_reasons_are_told_and_nothing_is_left(
+def test_if_no_mirror_serves_it_the_reasons_are_shown_and_nothing_is_left(
     mirror: Mirror, work: Path, cache: Path, fault: str
 ) -> None:
     way, reason = FAULTS[fault]
@@ -60,7 +60,7 @@ def test_without_a_mirror_that_serves_it_the_reasons_are_told_and_nothing_is_lef
     assert "kept" not in caught.value.hint
 
 
-def test_many_mirrors_are_not_all_told(work: Path) -> None:
+def test_of_many_mirrors_only_some_are_shown(work: Path) -> None:
     with pytest.raises(StageError) as caught:
         fetched(work, *(f"http://127.0.0.1:9/{number}" for number in range(8)))
     assert len(caught.value.places) == 6
@@ -69,14 +69,14 @@ def test_many_mirrors_are_not_all_told(work: Path) -> None:
 
 @pytest.mark.parametrize("then", [ways.well, ways.moved], ids=["well", "redirected"])
 @pytest.mark.parametrize("first", [ways.status(500), ways.status(503), ways.status(429)], ids=["500", "503", "429"])
-def test_a_mirror_is_asked_again_where_the_fault_may_pass(mirror: Mirror, work: Path, first: Way, then: Way) -> None:
+def test_a_mirror_is_tried_again_after_a_temporary_failure(mirror: Mirror, work: Path, first: Way, then: Way) -> None:
     mirror.ask(first, then)
     fetched(work, mirror)
     assert names(work) == PUT
 
 
 @pytest.mark.parametrize("fault", [ways.status(404), ways.wrong, ways.page], ids=["404", "wrong", "page"])
-def test_a_mirror_is_not_asked_again_where_it_will_not(mirror: Mirror, work: Path, fault: Way) -> None:
+def test_a_mirror_is_not_tried_again_after_a_permanent_failure(mirror: Mirror, work: Path, fault: Way) -> None:
     mirror.ask(fault, ways.well)
     with pytest.raises(StageError):
         fetched(work, mirror)
@@ -105,7 +105,7 @@ def rest_asked_for(mirror: Mirror) -> int:
 
 
 @pytest.mark.parametrize("cut", [ways.half, ways.stalled], ids=["cut off", "stalled"])
-def test_what_is_cut_off_goes_on_where_it_was(mirror: Mirror, work: Path, cut: Way) -> None:
+def test_an_interrupted_download_is_resumed(mirror: Mirror, work: Path, cut: Way) -> None:
     mirror.ask(cut, ways.well)
     fetched(work, mirror, timeout=0.3)
     assert names(work) == PUT
@@ -113,7 +113,7 @@ def test_what_is_cut_off_goes_on_where_it_was(mirror: Mirror, work: Path, cut: W
     assert SIZE // 2 - 1000 <= rest_asked_for(mirror) <= SIZE // 2
 
 
-def test_a_cut_off_rest_goes_on_at_another_mirror(mirror: Mirror, other: Mirror, work: Path) -> None:
+def test_an_interrupted_download_is_resumed_at_another_mirror(mirror: Mirror, other: Mirror, work: Path) -> None:
     mirror.ask(ways.half)
     other.ask(ways.half, ways.well)
     fetched(work, mirror, other)
@@ -129,7 +129,7 @@ def test_a_server_without_ranges_sends_it_all_again(mirror: Mirror, work: Path) 
 
 
 @pytest.mark.parametrize(("fault", "told"), [(ways.half, "it stopped after"), (ways.stalled, "nothing came for 0.2 s")])
-def test_what_is_always_cut_off_is_told_and_what_has_arrived_is_kept(
+def test_a_download_that_is_always_interrupted_is_an_error_and_its_part_is_kept(
     mirror: Mirror, work: Path, cache: Path, fault: Way, told: str
 ) -> None:
     mirror.ask(fault)
@@ -159,7 +159,7 @@ def test_a_part_of_something_else_is_thrown_away(mirror: Mirror, work: Path, cac
     assert names(cache) == sorted(NAMES)
 
 
-def test_a_part_that_the_mirror_has_no_rest_for_is_thrown_away(mirror: Mirror, work: Path, cache: Path) -> None:
+def test_a_part_that_no_mirror_completes_is_thrown_away(mirror: Mirror, work: Path, cache: Path) -> None:
     cache.mkdir(parents=True)
     (cache / f"{TRAIN_IMAGES}.part").write_bytes(b"of a longer file")
     mirror.ask(ways.without_ranges, ways.whole)
@@ -168,7 +168,7 @@ def test_a_part_that_the_mirror_has_no_rest_for_is_thrown_away(mirror: Mirror, w
     assert names(cache) == sorted(NAMES)
 
 
-def test_what_a_killed_process_left_in_the_cache_is_removed_unless_another_one_is_at_it(
+def test_files_of_killed_processes_are_removed_unless_another_process_uses_the_cache(
     mirror: Mirror, work: Path, cache: Path
 ) -> None:
     (cache / "tmp_folder").mkdir(parents=True)

@@ -37,7 +37,7 @@ def draw(path: Path, digit: int, *, ink: int = 0, paper: int = 255) -> Path:
     return path
 
 
-def test_the_test_set_gives_what_stands_in_the_submission(sample_run: Path) -> None:
+def test_the_test_set_gives_the_labels_of_the_submission(sample_run: Path) -> None:
     with (sample_run / "artifacts/submit/submission.csv").open(newline="") as file:
         submitted = [int(label) for _, label in list(csv.reader(file))[1:]]
     rows = answers(sample_run, TEST)
@@ -45,7 +45,7 @@ def test_the_test_set_gives_what_stands_in_the_submission(sample_run: Path) -> N
     assert [row["row"] for row in rows] == list(range(len(submitted)))
 
 
-def test_the_training_set_gives_what_stands_in_predictions_parquet(sample_run: Path) -> None:
+def test_the_training_set_gives_the_probabilities_of_predictions_parquet(sample_run: Path) -> None:
     table = pq.read_table(sample_run / "artifacts/evaluate/predictions.parquet").to_pydict()
     rows = answers(sample_run, TRAIN)
     for index, row in enumerate(table["row"]):
@@ -250,7 +250,7 @@ def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
     assert "hint:  pipeline run train" in stderr
 
 
-def test_a_model_that_is_not_what_the_settings_make_is_used_and_said_so(sample_run: Path) -> None:
+def test_a_stale_model_is_used_with_a_warning(sample_run: Path) -> None:
     result = predict(sample_run, TEST, "--set", "train.epochs=21", "--json")
     assert "train.epochs 50 -> 21" in result.stderr
     model = json.loads(result.stdout)["model"]
@@ -262,7 +262,7 @@ def test_a_model_that_is_not_what_the_settings_make_is_used_and_said_so(sample_r
     assert json.loads(predict(sample_run, TEST, "--json").stdout)["model"]["stale"] == ""
 
 
-def test_a_model_works_when_its_raw_data_have_gone(sample_copy: Path) -> None:
+def test_a_model_works_without_its_raw_data(sample_copy: Path) -> None:
     (sample_copy / "data").mkdir()
     (sample_copy / "data/train.csv").write_text("label,pixel0\n")
     result = predict(sample_copy, TEST)
@@ -334,6 +334,6 @@ def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: P
     assert result.exit_code == 0, result.output
 
 
-def test_a_link_that_cannot_be_followed_is_told_of(sample_run: Path, tmp_path: Path) -> None:
+def test_a_link_that_cannot_be_followed_is_reported(sample_run: Path, tmp_path: Path) -> None:
     (tmp_path / "far.csv").symlink_to("a" * 300)
     assert "far.csv cannot be read: File name too long" in predict(sample_run, str(tmp_path / "far.csv"), code=1).stderr

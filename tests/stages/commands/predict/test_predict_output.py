@@ -86,7 +86,7 @@ def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, mon
 @pytest.mark.parametrize(
     "words", [("predict", TEST, "--output"), ("model", "--export")], ids=lambda words: str(words[0])
 )
-def test_an_output_that_the_system_refuses_is_told_of_with_what_to_do(
+def test_an_output_that_the_system_refuses_is_reported_with_what_to_do(
     sample_copy: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where it is immutable (chattr +i), which nobody can see before."""

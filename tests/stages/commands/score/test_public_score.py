@@ -69,7 +69,7 @@ def test_the_score_is_found_in_the_list(case: str) -> None:
         HEADER + row(score="inf"),
     ],
 )
-def test_a_format_that_is_not_known_is_told(text: str) -> None:
+def test_a_format_that_is_not_known_is_reported(text: str) -> None:
     with pytest.raises(UnknownFormatError):
         find_listed(text, NAME)
 
@@ -95,25 +95,25 @@ def listing(text: str) -> Answer:
     return Answer(0, HEADER + text, "")
 
 
-def test_it_is_looked_for_until_it_is_there() -> None:
+def test_the_score_is_looked_for_until_it_is_there() -> None:
     outcome = waited(listing(""), listing(row("pending", "")), listing(row()))
     assert outcome == (Outcome(0.98932), [1, 2, 4])
     assert waited(listing(row())) == (Outcome(0.98932), [1])
 
 
-def test_a_look_that_fails_is_not_the_end_of_the_waiting() -> None:
+def test_a_failed_request_does_not_end_the_waiting() -> None:
     no_network = StageError("Kaggle cannot be reached", hint="")
     assert waited(no_network, Answer(1, "", "too many requests"), listing(row())) == (Outcome(0.98932), [1, 2, 4])
     assert waited(no_network, no_network, no_network) == (Outcome(None, "Kaggle cannot be reached"), [1, 2, 4])
     assert waited(listing(""), listing(""), Answer(1, "", "429"))[0] == Outcome(None, "refused: 429")
 
 
-def test_nobody_waits_for_ever() -> None:
+def test_the_waiting_ends() -> None:
     assert waited(*[listing(row("pending", ""))] * 3) == (Outcome(None, "Kaggle has not scored it yet"), [1, 2, 4])
     assert sum(DELAYS) == 300
 
 
-def test_waiting_ends_at_once_where_it_is_of_no_use() -> None:
+def test_the_waiting_ends_at_once_if_no_score_can_come() -> None:
     assert waited(listing(row(score=""))) == (Outcome(None, "Kaggle shows no public score of it"), [1])
     assert waited(listing(row("error", ""))) == (Outcome(None, "Kaggle could not score it", has_failed=True), [1])
     outcome, paused = waited(Answer(0, "a new format", ""))

@@ -148,7 +148,7 @@ def test_what_cannot_be_compared_is_refused_with_examples_and_nothing_is_kept(tm
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_ids_that_differ_are_told_in_bounds(tmp_path: Path) -> None:
+def test_of_many_differing_ids_a_few_are_shown(tmp_path: Path) -> None:
     many = "".join(f"{number},7\n" for number in range(5, 10_000))
     write(tmp_path, f"ImageId,Label\n{many}")
     stderr = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1).stderr

@@ -157,7 +157,7 @@ def test_what_is_changed_while_the_person_is_asked_is_sent_as_it_was(
     assert kaggle.sent == before
 
 
-def test_an_interrupt_while_it_is_sent_says_that_nobody_knows(
+def test_an_interrupt_while_sending_says_that_the_outcome_is_unknown(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
@@ -168,7 +168,7 @@ def test_an_interrupt_while_it_is_sent_says_that_nobody_knows(
     assert (logged(project), kaggle.calls) == ([], [])
 
 
-def test_a_temporary_folder_that_is_not_there_is_told_of(
+def test_a_temporary_folder_that_is_not_there_is_reported(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(project / "nowhere"))
@@ -223,7 +223,7 @@ def test_ids_are_those_of_the_test_set(kaggle: Kaggle, project: Path) -> None:
         ((), "-f", "begins with '-'"),
     ],
 )
-def test_words_that_kaggles_program_would_not_understand_are_refused(
+def test_a_message_that_kaggles_program_would_misread_is_refused(
     kaggle: Kaggle, tmp_path: Path, words: tuple[str, ...], message: str, told: str
 ) -> None:
     result = CliRunner().invoke(main, ["upload", f"--message={message}", *words, "-C", str(tmp_path)])

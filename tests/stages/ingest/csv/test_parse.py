@@ -102,7 +102,7 @@ def test_labels_with_commas_and_quotation_marks_are_read_as_csv_writes_them(labe
         'a\x1f,1\n"a,",1\n',
     ],
 )
-def test_quotation_marks_and_what_stands_for_them_are_taken_nowhere_else(text: str) -> None:
+def test_quotation_marks_and_their_placeholders_are_refused_elsewhere(text: str) -> None:
     labels = ClassSet(("0", "a", "a,", 'a"', "0a", "a0"))
     assert parse_block(text.encode(), layout_of("label", n_pixels=1), labels) is None
 

@@ -119,9 +119,7 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
 
 
 @pytest.mark.parametrize(("content", "what", "where"), BAD_TRAIN.values(), ids=BAD_TRAIN.keys())
-def test_a_bad_training_file_is_answered_with_one_clear_error(
-    ingest: Ingest, content: str | bytes, what: str, where: str
-) -> None:
+def test_a_bad_training_file_gives_one_clear_error(ingest: Ingest, content: str | bytes, what: str, where: str) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": content, "test.csv": TEST}, classes=(0, 1, 2))
     assert what in error.value.what
@@ -208,7 +206,7 @@ def test_many_faults_are_counted_shown_in_part_and_kept_in_failures(ingest: Inge
     }
 
 
-def test_a_file_of_nothing_but_wrong_cells_is_answered_shortly(ingest: Ingest) -> None:
+def test_a_file_of_only_wrong_cells_gives_a_short_message(ingest: Ingest) -> None:
     train = re.sub(r",(\d+)", r",0.\1", TRAIN.replace("pixel", "PIXEL")).replace("PIXEL", "pixel")
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
@@ -226,7 +224,7 @@ def test_a_bad_row_names_its_line_in_a_later_block(ingest: Ingest, monkeypatch: 
     assert "line 12, column pixel0" in error.value.where
 
 
-def test_pandera_speaks_even_where_it_is_turned_off(ingest: Ingest) -> None:
+def test_pandera_checks_even_if_it_is_turned_off(ingest: Ingest) -> None:
     with config_context(validation_enabled=False), pytest.raises(DataError) as error:  # PANDERA_VALIDATION_ENABLED
         ingest({"train.csv": changed(3, 3, "256"), "test.csv": TEST})
     assert "line 4, column pixel2: '256'" in error.value.where

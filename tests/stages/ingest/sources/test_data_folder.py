@@ -282,7 +282,7 @@ def test_a_zip_for_each_file_under_other_names_is_to_be_renamed_or_unzipped(tmp_
 
 @pytest.mark.parametrize("name", ["train.csv", "test.csv.gz", "other.zip", "train.csv.zip"])
 @pytest.mark.parametrize("target", ["itself", "a" * 300], ids=["loop", "too long"])
-def test_a_link_that_cannot_be_followed_is_told_of(tmp_path: Path, name: str, target: str) -> None:
+def test_a_link_that_cannot_be_followed_is_reported(tmp_path: Path, name: str, target: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / name).symlink_to(name if target == "itself" else target)
     with pytest.raises(DataError):
@@ -290,13 +290,13 @@ def test_a_link_that_cannot_be_followed_is_told_of(tmp_path: Path, name: str, ta
 
 
 @pytest.mark.parametrize("target", ["gone", "a" * 300], ids=["gone", "too long"])
-def test_a_data_folder_that_is_a_link_to_nowhere_is_told_of(tmp_path: Path, target: str) -> None:
+def test_a_data_folder_that_is_a_link_to_nowhere_is_reported(tmp_path: Path, target: str) -> None:
     (tmp_path / "data").symlink_to(target)
     with pytest.raises(DataError, match="data is a link to nothing"):
         find(tmp_path)
 
 
-def test_a_data_folder_that_is_a_link_to_a_file_is_told_of(tmp_path: Path) -> None:
+def test_a_data_folder_that_is_a_link_to_a_file_is_reported(tmp_path: Path) -> None:
     put(tmp_path, "train.csv")
     (tmp_path / "data").symlink_to("train.csv")
     with pytest.raises(DataError, match="data is not a folder"):

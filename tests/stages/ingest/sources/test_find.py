@@ -88,7 +88,7 @@ def test_csv_files_win_over_a_zip_beside_them(tmp_path: Path) -> None:
     ],
     ids=["the same", "another matter", "other sizes", "damaged"],
 )
-def test_a_zip_that_could_be_meant_in_place_of_the_csv_files_is_told_as_long_as_it_lies_there(
+def test_a_zip_that_could_be_meant_in_place_of_the_csv_files_is_reported_as_long_as_it_lies_there(
     tmp_path: Path, content: bytes, notice: str
 ) -> None:
     put(tmp_path / "data", *BOTH)
@@ -218,7 +218,7 @@ def test_a_path_below_a_home_that_is_not_there_is_an_error(tmp_path: Path, monke
         find(tmp_path, train="~/x.csv")
 
 
-def test_the_home_of_nobody_that_is_known_is_an_error(tmp_path: Path) -> None:
+def test_the_home_of_an_unknown_user_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'~no-such-user/x\.csv', and there is no such home folder"):
         find(tmp_path, archive="~no-such-user/x.csv")
 

@@ -115,7 +115,7 @@ def test_a_dry_run_says_which_files_were_found(root: Path, tmp_path: Path) -> No
         assert "the files are read where they are:\nkaggle/input/c/train.csv\n" in result.stderr
 
 
-def test_a_damaged_zip_is_told_unless_the_files_are_found_elsewhere(root: Path) -> None:
+def test_a_damaged_zip_is_reported_unless_the_files_are_found_elsewhere(root: Path) -> None:
     put(root, "c/digits.zip")
     (root / "c/digits.zip").write_bytes(b"PK not a zip")
     with pytest.raises(DataError, match=r"digits\.zip"):
@@ -130,7 +130,7 @@ def test_with_nothing_there_that_may_be_data_the_sample_is_used(root: Path, name
     assert look(root).origin == SAMPLE_ORIGIN
 
 
-def test_a_place_that_is_set_must_be_there(root: Path) -> None:
+def test_a_kaggle_input_that_is_set_must_exist(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"ingest\.kaggle_input is set to '.*gone', and there is no such file"):
         look(root, kaggle_input=str(root / "gone"))
     (root / "file").write_bytes(b"")

@@ -48,7 +48,7 @@ BAD_ZIPS = {
 
 
 @pytest.mark.parametrize(("content", "what"), BAD_ZIPS.values(), ids=BAD_ZIPS.keys())
-def test_a_zip_that_lies_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+def test_a_zip_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
     put(tmp_path / "data", "a.zip")
     (tmp_path / "data/a.zip").write_bytes(content)
     with pytest.raises(DataError, match=what) as error:
