@@ -1,7 +1,6 @@
 """The network: its parameters in one flat vector, how they begin, and the logits that it finds.
 
-Parameters come in pairs W1, b1 ... WL, bL, and gamma1, beta1 ... where there is batch normalisation. All weights lie
-first in the vector, then everything else, so that weight decay is a matter of one slice.
+All weights lie first in the vector, then everything else, so that weight decay is a matter of one slice.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.parallel.replica import Replica
-from stages.mlp.training.data.shuffling import Window, generator
+from stages.mlp.training.data.shuffling import Window
 from stages.mlp.training.training_state import TrainingState
 
 
@@ -18,21 +18,15 @@ class Batches:
     Parameters
     ----------
     training : the network, the recipe and the rows
-    index : the replica's number
-    make_replica : makes it anew for every epoch, of the epoch's random numbers
+    make_replica : makes the replica for an epoch, of the epoch's number
     last_batch : the number of the epoch's last batch, (1,), in memory that all replicas share
     window_rows : rows of a mapped file that are in memory at a time
     """
 
     def __init__(
-        self,
-        training: TrainingState,
-        index: int,
-        make_replica: Callable[[np.random.Generator], Replica],
-        last_batch: Rows,
-        window_rows: int,
+        self, training: TrainingState, make_replica: Callable[[int], Replica], last_batch: Rows, window_rows: int
     ) -> None:
-        self.training, self.index, self.make_replica = training, index, make_replica
+        self.training, self.make_replica = training, make_replica
         self.last_batch, self.window_rows = last_batch, window_rows
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None
@@ -43,11 +37,10 @@ class Batches:
         After each step come the batch's summed loss, how many of its rows were right, how many it has, and the learning
         rate. The epoch ends early if ``is_late`` says so to replica 0.
         """
-        training, index = self.training, self.index
-        replica = self.make_replica(generator(training.recipe.seed, number, index))
+        training, replica = self.training, self.make_replica(number)
         for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):
             # Set by one replica before it waits for the others, read by all afterwards.
-            if index == 0 and is_late():
+            if replica.index == 0 and is_late():
                 self.last_batch[0] = k
             step = (number - 1) * training.n_epoch_steps + k
             learning_rate = training.learning_rate(step)
@@ -55,7 +48,7 @@ class Batches:
             yield loss, n_correct, n_rows, learning_rate
             if k == self.last_batch[0]:
                 break
-        if index == 0:
+        if replica.index == 0:
             training.network.statistics[...] = replica.shared.mean_statistics()
 
     def batches(self, order: Rows, replica: Replica) -> Iterator[tuple[Floats, Floats, Rows, int]]:

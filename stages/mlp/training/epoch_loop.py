@@ -78,19 +78,23 @@ class EpochLoop:
 
     def make_trainer(self, index: int) -> OnlineSGD | Batches:
         """What takes replica ``index``'s steps. It is made where the replica runs, so that its arrays are its own."""
-        training, recipe = self.training, self.training.recipe
-        if self.augment is None and suits_online(training.network, recipe):
+        training = self.training
+        if self.augment is None and suits_online(training.network, training.recipe):
             return OnlineSGD(training, index)
-        make_replica = partial(
-            Replica,
+        return Batches(training, partial(self.make_replica, index), self.last_batch, self.window_rows)
+
+    def make_replica(self, index: int, number: int) -> Replica:
+        """Replica ``index`` for epoch ``number``, whose random numbers depend on these two and the seed alone."""
+        recipe = self.training.recipe
+        return Replica(
             index,
             self.group,
             self.shared,
+            generator(recipe.seed, number, index),
             augment=self.augment,
             label_smoothing=recipe.label_smoothing,
-            x_dtype=training.X.dtype,
+            x_dtype=self.training.X.dtype,
         )
-        return Batches(training, index, make_replica, self.last_batch, self.window_rows)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""

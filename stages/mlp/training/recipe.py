@@ -108,9 +108,8 @@ class RunOptions:
         and the number of its rows that were right
     on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
         (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
-    parallel : processes or threads, which the replicas run in. Unless given, what is faster here, or threads if the
-        caller is not the main thread. With processes no other thread of the caller may multiply matrices meanwhile:
-        a process forked at that moment waits for ever for a lock of the matrix library
+    parallel : processes or threads, which the replicas run in. Unless given, what is safe and fast (make_group.py).
+        With processes no other thread of the caller may multiply matrices meanwhile: the training might wait for ever
     """
 
     checkpoint: str | Path | None = None
