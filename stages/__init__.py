@@ -124,7 +124,7 @@ STAGES = (
     ),
 )
 
-SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies, and `pipeline score` judges
+SUBMISSION = "submit/submission.csv"  # what `pipeline run all --submission FILE` copies, and `pipeline score` compares
 
 # name -> the function that runs it; --help shows the first line of its docstring
 COMMANDS = {

@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 SITE = "https://www.kaggle.com"
 CREDENTIALS = f"create a token at {SITE}/settings/api and save it as ~/.kaggle/access_token, or in KAGGLE_API_TOKEN"
 PACKAGES = ("kaggle", "six")  # it imports six, and its package does not say so
-SHOWN = 3  # lines of what Kaggle's program said
+SHOWN = 3  # lines of what Kaggle's program printed
 LONGEST = 200  # letters of such a line
 HIDDEN = "[hidden]"
 TRY_AGAIN = f"see whether {SITE} opens, and try again"
@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def is_done(self) -> bool:
-        """Whether it did what it was asked for."""
+        """Whether it succeeded."""
         return not self.code and not NOT_DONE.search(self.said)
 
 

@@ -179,7 +179,7 @@ def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
 def write_predictions(
     path: Path, parts: Sequence[RowsToPredict], predictions: Sequence[Predictions], classes: tuple[Label, ...]
 ) -> None:
-    """One line a row: its number in train.parquet, its label, what is predicted by whom, and the probabilities."""
+    """Write a line for each row, with its number in train.parquet; docs/stages.md lists the columns."""
     labels = np.array(classes)  # (n_classes,)
     P = np.concatenate([each.P for each in predictions])
     actual = np.concatenate([part.actual for part in parts])

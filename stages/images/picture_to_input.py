@@ -147,7 +147,7 @@ def thickened(digit: Image.Image, share: float) -> Image.Image:
 
 
 def centre_of_mass(image: Pixels) -> tuple[float, float]:
-    """Down and right from the top left corner, in pixels, of what is light."""
+    """The centre of the light pixels: down and right from the top left corner, in pixels."""
     total = image.sum(dtype=np.float64)
     down = image.sum(axis=1, dtype=np.float64) @ (np.arange(image.shape[0]) + 0.5)
     right = image.sum(axis=0, dtype=np.float64) @ (np.arange(image.shape[1]) + 0.5)

@@ -102,7 +102,7 @@ def contrast(levels: Pixels) -> float:
 def made_small(image: Image.Image) -> Image.Image:
     """``image`` in mode L, RGB, or RGBA if it has transparent parts, with sides under twice ``WORKING_SIDE``.
 
-    A large one is converted and made smaller in bands, so only what was decoded is held as a whole.
+    A large one is converted and reduced in bands, so only the decoded picture is held as a whole.
     """
     factor = max(1, max(image.size) // WORKING_SIDE)
     mode = "RGBA" if image.has_transparency_data else "RGB" if image.mode in COLOURED else "L"

@@ -30,7 +30,7 @@ def without_specks(amount: Inputs) -> Inputs:
     is_ink[: amount.shape[0], : amount.shape[1]] = amount > 0
     labels = connected_components(np.asarray(is_ink.reshape(height, factor, width, factor).any(axis=(1, 3))))
     sizes = np.bincount(labels.ravel())
-    sizes[0] = 0  # what is no ink
+    sizes[0] = 0  # the background
     margins = margins_in(labels)
     if np.delete(sizes, margins).max() >= SMALLEST_PART * sizes.max():  # else it may be the bar of a 7
         sizes[margins] = 0

@@ -1,4 +1,4 @@
-"""Ingest: raw CSV files, of whatever layout and damage, become validated Parquet and a profile.
+"""Ingest: check raw CSV files of several layouts, and write validated Parquet and a profile.
 
 ``convert`` reads each of the two files. This module has the order of the steps, and checks that the files fit together.
 """

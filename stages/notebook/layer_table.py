@@ -134,5 +134,5 @@ def shape_of(maps: FeatureMaps) -> tuple[int, int, int]:
 
 
 def name_in(table: Mapping[str, type], layer: Layer) -> str:
-    """The name under which the class of ``layer`` stands in a table."""
+    """The name of the class of ``layer`` in a table."""
     return next(name for name, kind in table.items() if type(layer) is kind)

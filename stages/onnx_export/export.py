@@ -14,7 +14,7 @@ from stages.onnx_export.layers import NoOnnxFormError, add_layer
 
 OPSET = 17  # old enough for programs of 2022, and it has all that is needed
 FORMAT_VERSION = 8  # of the file, as that opset needs it
-MOST_BYTES = 2**31 - 2**20  # of a file of this format, less some room for what is no weight
+MOST_BYTES = 2**31 - 2**20  # of an ONNX file, less some room for all that is no weight
 INPUT, PROBABILITIES, LABEL = "pixels", "probabilities", "label"
 TEXT = """Input: pixels, float32 (rows, {n_pixels}), each row an image of {height} x {width} pixels, line by line, as in
 the training file (0 to 255). Outputs: probabilities, float32 (rows, {n_classes}), and label, {kind} (rows). All

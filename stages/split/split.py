@@ -144,7 +144,7 @@ def as_labels(column: NDArray[Any]) -> Labels:
 
 
 def check_written(task: Task[SplitParameters], labels: Labels) -> None:
-    """Read back what was written and see that the files fit each other.
+    """Read back what was written, and check that the files fit each other.
 
     The engine checks each file alone, for example that pixels lie in [0, 1]. Here the files are compared: the parts are
     disjoint, complete unless limited, stratified if that is set, and carry the rows' own labels.

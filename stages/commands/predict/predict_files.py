@@ -55,10 +55,10 @@ NO_LABEL = ""  # which is no class
 
 
 class LabelsOrNone(ClassSet):
-    """Takes a missing label (``?``, an empty cell) for ``NO_LABEL``: such a row is predicted as well."""
+    """Labels that may be missing (``?``, an empty cell), which gives ``NO_LABEL``: such a row is predicted too."""
 
     def __call__(self, text: str) -> Label | None:
-        """The label that ``text`` stands for, ``NO_LABEL`` if it says that there is none, None if it is neither."""
+        """The label that ``text`` means, ``NO_LABEL`` if it means a missing one, None if it is no label."""
         label = super().__call__(text)
         return NO_LABEL if label is None and text.lower() in NO_LABELS else label
 

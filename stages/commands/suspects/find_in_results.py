@@ -105,7 +105,7 @@ def find_in_results(ingest: Current, encode: Current, evaluate: Current) -> Foun
 
 
 def lines_of(rows: Indices, ingest: Current) -> Indices:
-    """The lines of the training file, from 1, on which rows of train.parquet stand, (k,).
+    """The line in the training file, from 1, of each of ``rows`` of train.parquet: (k,).
 
     The header has a line, and so has each row that was set aside.
     """

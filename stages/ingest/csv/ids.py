@@ -36,7 +36,7 @@ def read_sample_submission(source: Source, n_test: int) -> SampleSubmission:
     Raises
     ------
     DataError
-        A row is not an id and a label, an id stands twice, it belongs to another test set, or is no readable table:
+        A row is not an id and a label, an id occurs twice, it belongs to another test set, or is no readable table:
         the hint says how to leave it out.
     """
     try:

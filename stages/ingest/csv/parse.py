@@ -177,7 +177,7 @@ def without_quotes(text: bytes) -> bytes | None:
     if len(quotes) % 2:
         return None
     opening, closing = quotes[0::2], quotes[1::2]
-    is_doubled = opening[1:] == closing[:-1] + 1  # these two stand for a mark in the cell
+    is_doubled = opening[1:] == closing[:-1] + 1  # these two mean one mark in the cell
     is_line_end = characters == LINE_FEED
     is_separator = is_line_end | (characters == COMMA)
     begins_cell = is_separator[opening - 1] | (opening == 0)

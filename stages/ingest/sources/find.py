@@ -62,7 +62,7 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
         A configured path does not exist, or only one of the two sets is configured and found.
     DataError
         One of train and test is missing, two files could be meant, a zip cannot be trusted, data/ holds only
-        what is called otherwise, or a file is a folder, a pipe, or may not be read.
+        files with other names, or a file is a folder, a pipe, or may not be read.
     """
     configured = {name: path for name in FILE_NAMES if (path := getattr(parameters, name)) is not None}
     if parameters.sample_submission in (*LEFT_OUT, BESIDE):
