@@ -71,7 +71,7 @@ class LocalWorkers:
             ]
             (folder / PROGRESS).mkdir()
             (folder / RESULTS).mkdir()
-            with self._watching(folder / PROGRESS, len(request.jobs)), _processes_killed_after():
+            with self._watching(folder, len(request.jobs), count), _processes_killed_after():
                 with _terminal_signals_blocked():
                     results = Parallel(
                         n_jobs=count,
@@ -95,13 +95,13 @@ class LocalWorkers:
                         results.close()
 
     @contextmanager
-    def _watching(self, folder: Path, count: int) -> Iterator[None]:
+    def _watching(self, folder: Path, count: int, side_by_side: int) -> Iterator[None]:
         """Add up the progress that ``count`` jobs write into files in ``folder``, and report it."""
         ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(SECONDS_BETWEEN_LOOKS):
-                if added := added_up(folder, count):
+                if added := added_up(folder, count, side_by_side):
                     done, total, unit, note = added
                     self._progress(done, total, unit=unit, note=note)
 
@@ -114,11 +114,15 @@ class LocalWorkers:
             watcher.join()
 
 
-def added_up(folder: Path, count: int) -> tuple[float, float, str, str] | None:
-    """Add up what ``count`` jobs have reported into ``folder``, if anything: done, total, unit, and the latest note."""
-    paths = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+def added_up(folder: Path, count: int, side_by_side: int) -> tuple[float, float, str, str] | None:
+    """Add up what ``count`` jobs have reported into ``folder``: done, total, unit, and the latest note.
+
+    None until all that run ``side_by_side`` have reported, or ended: what one of them has taken up from an earlier run
+    would look like work of the seconds since the others' first report, and the time left far too short.
+    """
+    paths = sorted((folder / PROGRESS).iterdir(), key=lambda path: path.stat().st_mtime_ns)
     reports = [parts for path in paths if len(parts := path.read_text().split("\t")) == 4]
-    if not reports:
+    if not reports or len(reports) + len(list((folder / RESULTS).iterdir())) < side_by_side:
         return None
     done, total = (sum(float(parts[index]) for parts in reports) for index in (0, 1))
     n_done = sum(parts[0] == parts[1] for parts in reports)

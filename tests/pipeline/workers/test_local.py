@@ -120,14 +120,29 @@ def test_progress_adds_up_over_all_jobs(toy: Toy) -> None:
 
 
 def test_of_jobs_side_by_side_the_note_is_that_of_the_latest_report(tmp_path: Path) -> None:
-    assert added_up(tmp_path, 4) is None
+    (tmp_path / RESULTS).mkdir()
+    (place := tmp_path / PROGRESS).mkdir()
+    assert added_up(tmp_path, 4, 2) is None
     reports = {"b": "4\t4\tsteps\tat 4", "c": "3\t4\tsteps\tat 3  ", "a": ""}
     for at, (name, report) in enumerate(reports.items()):
-        (tmp_path / name).write_text(report)
-        os.utime(tmp_path / name, ns=(at, at))
-    assert added_up(tmp_path, 4) == (7, 16, "steps", "1 of 4 done; at 3")
-    os.utime(tmp_path / "b", ns=(9, 9))
-    assert added_up(tmp_path, 4) == (7, 16, "steps", "1 of 4 done; at 4")
+        (place / name).write_text(report)
+        os.utime(place / name, ns=(at, at))
+    assert added_up(tmp_path, 4, 2) == (7, 16, "steps", "1 of 4 done; at 3")
+    os.utime(place / "b", ns=(9, 9))
+    assert added_up(tmp_path, 4, 2) == (7, 16, "steps", "1 of 4 done; at 4")
+
+
+def test_jobs_side_by_side_are_not_added_up_before_each_has_said_where_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / RESULTS).mkdir()
+    (tmp_path / PROGRESS).mkdir()
+    (tmp_path / PROGRESS / "a").write_text("1\t9\tsteps\t")
+    (tmp_path / PROGRESS / "b").touch()
+    assert added_up(tmp_path, 2, 2) is None
+    (tmp_path / RESULTS / "b").touch()  # it had nothing left to do, and so nothing to report
+    assert added_up(tmp_path, 2, 2) == (1, 18, "steps", "0 of 2 done")
+    (tmp_path / RESULTS / "b").unlink()
+    (tmp_path / PROGRESS / "b").write_text("8\t9\tsteps\t")
+    assert added_up(tmp_path, 2, 2) == (9, 18, "steps", "0 of 2 done")
 
 
 def test_an_error_in_another_process_is_the_same_error_here(toy: Toy) -> None:
