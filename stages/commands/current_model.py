@@ -65,7 +65,7 @@ def require_model(project: Project) -> Model:
 
 def tell_if_stale(model: Model) -> None:
     """Warn on standard error if a run with these settings would train another network."""
-    output.notify_stale("the model", model.stale, "pipeline run train trains a new one with the present settings")
+    output.notify_stale("the model", model.stale, "pipeline run train brings it up to date")
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:

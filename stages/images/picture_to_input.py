@@ -22,6 +22,7 @@ from stages.images.read_picture import read_picture
 from stages.images.specks import box_of, sheet_of_paper, without_specks
 from stages.shared.arrays import Inputs, Pixels, border
 
+LEAST_SIDE = 4  # pixels, below which a picture shows no digit
 FAINTEST = 32  # the least difference between ink and background, in grey levels
 FINE = 8  # a digit is placed on a grid this many times finer, and each pixel is the mean of its cells
 
@@ -50,11 +51,14 @@ def picture_to_input(
     DataError
         The file is no picture, or the picture shows nothing.
     """
+    grey = read_picture(path)
     try:
-        return prepare(read_picture(path), height, width, framing, scale, warn)
+        return prepare(grey, height, width, framing, scale, warn)
     except BlankPictureError as error:
-        what = f"nothing can be seen in {path.name}: it is all of one grey, or nearly"
-        raise DataError(what, where=str(path), hint="draw darker, or cut out a single digit") from error
+        what, hint = "it is all of one grey, or nearly", "draw darker, or cut out a single digit"
+        if min(grey.shape) < LEAST_SIDE:
+            what, hint = f"it has {grey.shape[1]} x {grey.shape[0]} pixels", "take a larger picture"
+        raise DataError(f"nothing can be seen in {path.name}: {what}", where=str(path), hint=hint) from error
 
 
 def prepare(

@@ -66,12 +66,12 @@ def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestP
     parameters, file = task.parameters, train.layout.file
     share = train.bad.n / train.n_rows
     if parameters.on_error == "stop":
-        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters))
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, labels, parameters))
     if share > parameters.max_quarantined or not train.bad.are_all_kept:
         limit = f"{ROWS_KEPT:,}" if train.bad.n > ROWS_KEPT else f"{BYTES_KEPT / 2**20:g} MiB of text"
         limit = percent(parameters.max_quarantined) if share > parameters.max_quarantined else limit
         more = f" ({percent(share)}), and at most {limit} may be set aside"
-        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, parameters), more)
+        require_no_bad_rows(train, labels, task.report, hint_for_bad_rows(train, labels, parameters), more)
     faults = explain(train.bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(train.bad.kept, faults))
     are_set_aside = f"{is_or_are(train.bad.n)} set aside in artifacts/ingest/quarantine.parquet"
@@ -81,19 +81,23 @@ def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestP
     )
 
 
-def hint_for_bad_rows(train: FileContents, parameters: IngestParameters) -> str:
+def hint_for_bad_rows(train: FileContents, labels: ClassSet, parameters: IngestParameters) -> str:
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
-    texts = text_labels(train.bad.kept, train.layout) if parameters.classes is None else []
+    classes = parameters.classes
+    texts = [text for text in text_labels(train.bad.kept, train.layout) if text not in (classes or ())]
+    shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
+    more = ", ..." if len(texts) > EXAMPLES else ""
     share = train.bad.n / train.n_rows
-    if parameters.classes is None and (label := label_with_point(train.bad.kept, train.layout)):
+    if classes is None and (label := label_with_point(train.bad.kept, train.layout)):
         return f"write {label.partition('.')[0]} in place of {label}, in every line"
-    if texts and share > LARGEST_ADVISED_SHARE:
-        shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
-        return f"set ingest.classes = [{shown}{', ...' if len(texts) > EXAMPLES else ''}], every label that there is"
-    if share > LARGEST_ADVISED_SHARE:
-        return hint_for_many(train.bad.kept, train.layout)
+    if classes is None and texts and share > LARGEST_ADVISED_SHARE:
+        return f"set ingest.classes = [{shown}{more}], every label that there is"
     hint = "correct these lines"
-    if train.bad.are_all_kept:
+    if texts and labels.are_texts:
+        hint = f"add {shown}{more} to ingest.classes if they are labels, or {hint}"
+    elif share > LARGEST_ADVISED_SHARE:
+        return hint_for_many(train.bad.kept, train.layout)
+    if train.bad.are_all_kept and share <= LARGEST_ADVISED_SHARE:
         sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""
         if share > parameters.max_quarantined:
             sets += f" --set ingest.max_quarantined={math.ceil(1000 * share) / 1000}"

@@ -112,15 +112,22 @@ def split(task: Task[SplitParameters]) -> Outcome:
     )
     task.outputs["split/images.json"].write_bytes(encode_document(images))
     check_written(task, labels)
-    return Outcome({"rows": f"{images.n_train:,} + {images.n_validation:,}"}, warnings_of(profile, parameters))
+    figures = {"rows": f"{images.n_train:,} + {images.n_validation:,}"}
+    return Outcome(figures, tuple(warnings_of(profile, parameters, len(labels), len(whole.validation))))
 
 
-def warnings_of(profile: ProfileForSplit, parameters: SplitParameters) -> tuple[str, ...]:
-    """A warning if the pixels use too little of the range that they are divided by."""
+def warnings_of(
+    profile: ProfileForSplit, parameters: SplitParameters, n_labelled: int, n_held_out: int
+) -> Iterator[str]:
+    """Warnings: the pixels use too little of the range that they are divided by, another share is held out."""
     lowest, highest = profile.train.pixel_range
-    if parameters.normalise != "range" or kind_of("auto", (lowest, highest)) == "range":
-        return ()
-    return (f'the training pixels go from {lowest} to {highest} only: set split.normalise = "min_max"',)
+    if parameters.normalise == "range" and kind_of("auto", (lowest, highest)) != "range":
+        yield f'the training pixels go from {lowest} to {highest} only: set split.normalise = "min_max"'
+    if parameters.stratify and parameters.validation and n_held_out != round(n_labelled * parameters.validation):
+        yield (
+            f"split.validation = {parameters.validation:g} is {n_labelled * parameters.validation:.1f} of "
+            f"{n_labelled:,} rows: {n_held_out:,} are held out, so that every class has a row in both parts"
+        )
 
 
 def numbered_blocks(table: Path, n_pixels: int) -> Iterator[tuple[int, Pixels]]:

@@ -30,7 +30,7 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
     require_current(project, MAKER)
     path = (place.artifacts / MAKER / FILE).absolute()  # by the link: the next run leads it to another folder
     stale = why_stale(project, MAKER)
-    output.notify_stale("the report", stale, f"pipeline run {MAKER} makes it anew")
+    output.notify_stale("the report", stale, f"pipeline run {MAKER} brings it up to date")
     if not only_path:
         open_page(path)
     if as_json:

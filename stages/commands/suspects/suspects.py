@@ -45,7 +45,7 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     target = require_csv(project, output, place.base) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
     stale = why_stale(project, "evaluate")
-    notify_stale("what the labels are judged by", stale, "pipeline run evaluate makes it anew")
+    notify_stale("what the labels are judged by", stale, "pipeline run evaluate brings it up to date")
     found = find_in_results(ingest, encode, evaluate)
     if target:
         write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DataError
 from stages.ingest.csv.labels import ID_RULE, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.sift import PIXEL, BadRow, disagreement
+from stages.ingest.csv.sift import HAS_NUL, PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: ClassSet) -> Fau
     rules = dict(enumerate(fault[-1] for fault in faults))
     for kind, schema in cell_schemas(layout, labels).items():
         for case in failures(schema, pd.Series(values[kind], dtype=str)):
-            rules[case["index"]] = case["check"]
+            rules[case["index"]] = case["check"] + HAS_NUL * ("\0" in case["failure_case"])
     if "" in rules.values():
         raise disagreement(f"{layout.file.path}, line {faults[list(rules.values()).index('')][0]}")
     table = pd.DataFrame(faults, columns=["line", "column", "value", "rule"]).astype({"line": "int64"})

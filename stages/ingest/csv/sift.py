@@ -20,6 +20,8 @@ from stages.shared.messages import counted
 
 PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
+HAS_NUL = "; there are NUL bytes in it"
+
 ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
 BYTES_KEPT = 64 * 2**20  # of their text
 
@@ -103,6 +105,8 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRo
     """The bad row in a line, which comes without its end; None if the line is a valid row."""
 
     def bad_row(problem: str = "") -> BadRow:
+        if problem and b"\0" in text:
+            problem += HAS_NUL
         return BadRow(line, text.decode("utf-8", errors="backslashreplace"), problem)
 
     if not text:

@@ -14,6 +14,7 @@ from stages.ingest.sources.possible_data import (
     NO_CSV,
     PACKED,
     PAIR,
+    PICTURES,
     SET_PATHS,
     endings,
     possible_data,
@@ -180,6 +181,12 @@ def advice(others: Sequence[Path]) -> str:
     for form, how in ((PACKED, "unpack {}; "), (NO_CSV, "export {} as CSV; ")):
         if named := [visible(path.name) for path in others if any(map(form.fullmatch, endings(path)[-1:]))]:
             todo += how.format(first_few(named, EXAMPLES))
+    images = {
+        "IDX files": any("ubyte" in path.name.lower() for path in others),
+        "pictures": any(PICTURES.fullmatch(end) for path in others for end in endings(path)[-1:]),
+    }
+    if kinds := [kind for kind, is_there in images.items() if is_there]:
+        todo += f"make a CSV of the {' and '.join(kinds)}, as docs/input.md shows; "
     return f"{todo}{READABLE}: "
 
 

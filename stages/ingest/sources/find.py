@@ -119,10 +119,12 @@ def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:
 
 
 def configured_file(name: str, path: str, folder: Path) -> Source:
-    """The file that ``ingest.<name>`` names, or the one that a zip of this path holds."""
+    """The file that ``ingest.<name>`` names, or the one that a zip of this path holds; DataError for a folder."""
     file = configured_path(name, path, folder)
-    is_zip = file.name.lower().endswith(".zip") and not leads_to_folder(file)
-    return source_in_zip(name, file) if is_zip else Source(name, file)
+    if leads_to_folder(file):
+        hint = f"set ingest.{name} to the file that is meant, as {Path(path) / FILE_NAMES[name]}"
+        raise DataError(f"ingest.{name} is set to {path!r}, which is a folder", where=str(file), hint=hint)
+    return source_in_zip(name, file) if file.name.lower().endswith(".zip") else Source(name, file)
 
 
 def configured_path(name: str, path: str, folder: Path) -> Path:

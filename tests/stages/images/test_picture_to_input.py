@@ -175,6 +175,13 @@ def test_digits_side_by_side_are_reported(marks: list[tuple[int, int, int, int]]
     assert told == ["may show several digits, or one in pieces; a picture must show a single digit"] * is_told
 
 
+def test_a_picture_of_a_single_pixel_is_told_as_too_small(tmp_path: Path) -> None:
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(DataError, match=r"nothing can be seen in dot\.png: it has 1 x 1 pixels") as error:
+        picture_to_input(tmp_path / "dot.png", 28, 28)
+    assert error.value.hint == "take a larger picture"
+
+
 @pytest.mark.parametrize("ink", [255, 235])
 def test_a_blank_or_a_faint_picture_is_named(tmp_path: Path, ink: int) -> None:
     seven(ink=ink, paper=255).save(tmp_path / "empty.png")

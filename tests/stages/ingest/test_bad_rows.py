@@ -96,6 +96,30 @@ def test_an_id_of_the_sample_submission_with_a_control_character_is_refused(inge
     assert "line 3" in error.value.where
 
 
+@pytest.mark.parametrize("n", [1, 12])
+def test_labels_that_the_classes_lack_are_named(ingest: Ingest, n: int) -> None:
+    rows = [f"{'abc'[index % 3]},{row.partition(',')[2]}" for index, row in enumerate(ROWS)]
+    lacking = [row.replace("c,", "d,") for row in rows[:n]] + rows[n:] if n > 1 else ["e" + rows[0][1:], *rows[1:]]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *lacking]) + "\n", "test.csv": TEST}, classes=("a", "b", "c"))
+    named = '"d"' if n > 1 else '"e"'
+    assert error.value.hint.startswith(f"add {named} to ingest.classes if they are labels, or correct these lines")
+    assert ("quarantine" in error.value.hint) == (n == 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("\0\0", "column pixel2: '\\x00\\x00' is not a whole number from 0 to 255; there are NUL bytes in it"),
+        ("1,\0", "line 5: the line has 18 cells, not 17; there are NUL bytes in it"),
+    ],
+)
+def test_nul_bytes_in_a_row_are_called_so(ingest: Ingest, cell: str, told: str) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 3, cell), "test.csv": TEST})
+    assert told in error.value.where
+
+
 def test_an_empty_class_is_refused(ingest: Ingest) -> None:
     with pytest.raises(ConfigError, match="a label may not be empty"):
         ingest({"train.csv": TRAIN, "test.csv": TEST}, classes=("a", ""))

@@ -151,6 +151,14 @@ def test_a_stratified_part_is_in_the_tables_order_and_a_limited_one_is_drawn_fro
         assert rows[-1] > whole[name][2 * limit]
 
 
+@pytest.mark.usefixtures("ingested")
+def test_a_share_that_is_raised_to_a_row_of_every_class_is_told(run_stage) -> None:
+    told = "split.validation = 0.001 is 0.3 of 300 rows: 3 are held out, so that every class has a row in both parts"
+    assert run_stage("split", SplitParameters(validation=0.001)).warnings == (told,)
+    assert run_stage("split", SplitParameters()).warnings == ()
+    assert run_stage("split", SplitParameters(validation=0.001, stratify=False)).warnings == ()
+
+
 def test_min_max_sees_training_rows_only_and_clips_the_others(tmp_path: Path, ingested: tuple, run_stage) -> None:
     train, _, test = ingested
     run_stage("split", SplitParameters(normalise="min_max"))

@@ -213,6 +213,16 @@ def test_a_table_of_another_kind_is_to_be_exported_as_csv(tmp_path: Path, ending
     assert error.value.hint.startswith(f"export test.{ending}, train.{ending} as CSV; a run reads .csv, ")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("train-images-idx3-ubyte", "IDX files"), ("train/0/1.png", "pictures")], ids=str
+)
+def test_of_images_in_other_files_a_csv_is_to_be_made(tmp_path: Path, name: str, kind: str) -> None:
+    put(tmp_path / "data", name)
+    with pytest.raises(DataError) as error:
+        find(tmp_path)
+    assert error.value.hint.startswith(f"make a CSV of the {kind}, as docs/input.md shows; a run reads .csv, ")
+
+
 def test_a_zip_within_a_zip_is_to_be_unzipped(tmp_path: Path) -> None:
     put(tmp_path / "data", "outer.zip")
     (tmp_path / "data/outer.zip").write_bytes(zipped("competition/inner.zip"))

@@ -194,6 +194,13 @@ def test_a_folder_and_a_pipe_are_refused_without_opening_them(tmp_path: Path) ->
         find(tmp_path)
 
 
+def test_a_folder_in_place_of_a_set_file_is_told_with_the_file_that_may_be_meant(tmp_path: Path) -> None:
+    put(tmp_path / "raw", *BOTH)
+    with pytest.raises(DataError, match=r"ingest\.train is set to 'raw', which is a folder") as error:
+        find(tmp_path, train="raw", test="raw")
+    assert error.value.hint.endswith("as raw/train.csv")
+
+
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "data", *BOTH)
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "test.csv" or mode != os.R_OK)  # root may
