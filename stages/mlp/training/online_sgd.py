@@ -18,6 +18,7 @@ import numpy as np
 
 from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.gradient_descent.losses import make_loss
+from stages.mlp.layer_list import make_layers
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.dense import Dense
 from stages.mlp.network import Network
@@ -44,15 +45,11 @@ class OnlineSGD:
     def __init__(self, training: TrainingState, index: int) -> None:
         self.training, self.index = training, index
         network, architecture = training.network, training.network.architecture
-        dtype, sizes = network.parameters.dtype, architecture.dense_sizes
-        self.W = [network.weights[f"W{i}"] for i in range(1, len(sizes))]
-        self.b = [network.weights[f"b{i}"] for i in range(1, len(sizes))]
-        self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, dtype)
-        # What each layer makes of one row, (1, n_out), and the gradient by it.
-        self.A = [np.empty((1, n), dtype) for n in sizes[1:]]
-        self.dA = [np.empty((1, n), dtype) for n in sizes[1:]]
-        self.activations = [ACTIVATIONS[architecture.activation]((1, n), dtype) for n in architecture.hidden]
-        self.change = [np.empty(W.shape, dtype) for W in self.W]
+        vectors = network.vectors(np.empty_like(network.parameters))
+        self.first = Dense(*vectors.weights_of(1), 1, first=True)
+        self.others = make_layers(architecture, vectors, np.random.default_rng(0), 1)[1:]
+        self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, architecture.dtype)
+        self.dZ = np.empty((1, architecture.n_outputs), architecture.dtype)
 
     def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
         """As ``Batches.steps``; the epoch ends early between two blocks."""
@@ -69,39 +66,36 @@ class OnlineSGD:
 
     def train_on(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
         """A step on each row of a block, ``X`` (k, n_inputs) and ``Y`` (k, n_classes), after ``first_step`` others."""
-        inputs = X.astype(self.W[0].dtype)
-        products, gram = inputs @ self.W[0], inputs @ inputs.T  # (k, n_out) and (k, k)
+        W, b, Y1 = self.first.W, self.first.b, self.first.Y
+        inputs = X.astype(W.dtype)
+        products, gram = inputs @ W, inputs @ inputs.T  # (k, n_out) and (k, k)
         steps = np.empty_like(products)
         for t in range(len(X)):
             learning_rate = self.training.learning_rate(first_step + t)
             # (t,) @ (t, n_out): what the rows before this one changed
-            np.dot(gram[t, :t], steps[:t], out=self.A[0][0])
-            np.subtract(products[t], self.A[0], out=self.A[0])
-            loss, n_correct = self.forward(Y[t : t + 1])
-            self.backward(learning_rate)
-            np.multiply(self.dA[0][0], learning_rate, out=steps[t])
-            self.b[0] -= steps[t]
+            np.dot(gram[t, :t], steps[:t], out=Y1[0])
+            np.subtract(products[t], Y1, out=Y1)
+            Y1 += b
+            loss, n_correct, dY1 = self.train_others(Y1, Y[t : t + 1], learning_rate)
+            np.multiply(dY1[0], learning_rate, out=steps[t])
+            b -= steps[t]
             yield loss, n_correct, 1, learning_rate
-        np.matmul(inputs.T, steps, out=self.change[0])
-        self.W[0] -= self.change[0]
+        W -= np.matmul(inputs.T, steps, out=self.first.dW)
 
-    def forward(self, T: Floats) -> tuple[float, int]:
-        """From the first layer's product in ``A[0]`` to the loss; leaves the logits' gradient in ``dA[-1]``."""
-        for i, A in enumerate(self.A):
-            if i > 0:
-                np.dot(self.activations[i - 1].forward(self.A[i - 1]), self.W[i], out=A)
-            np.add(A, self.b[i], out=A)
-        measured = self.loss.measure(self.A[-1], T)
-        self.loss.gradient(T, 1, self.dA[-1])
-        return measured
-
-    def backward(self, learning_rate: float) -> None:
-        """From ``dA[-1]`` to ``dA[0]``, the gradient by the first layer's output; updates all other layers."""
-        for i in range(len(self.W) - 1, 0, -1):
-            dA, change = self.dA[i], self.change[i]
-            np.dot(dA, self.W[i].T, out=self.dA[i - 1])
-            self.activations[i - 1].backward(self.dA[i - 1])
-            dA *= learning_rate
-            np.multiply(self.A[i - 1].T, dA, out=change)
-            self.W[i] -= change
-            self.b[i] -= dA[0]
+    def train_others(self, A: Floats, T: Floats, learning_rate: float) -> tuple[float, int, Floats]:
+        """A step of the other layers: the loss, whether the row was right, and the gradient by their input ``A``."""
+        for layer in self.others:
+            A = layer.forward(A)
+        loss, n_correct = self.loss.measure(A, T)
+        dA = self.dZ
+        self.loss.gradient(T, 1, dA)
+        for layer in reversed(self.others):
+            if isinstance(layer, Dense):
+                dX = np.dot(dA, layer.W.T, out=layer.dX)
+                dA *= learning_rate
+                layer.W -= np.multiply(layer.X.T, dA, out=layer.dW)
+                layer.b -= dA[0]
+                dA = dX
+            else:
+                dA = layer.backward(dA)
+        return loss, n_correct, dA
