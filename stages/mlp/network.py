@@ -76,6 +76,11 @@ class Network:
     def __setstate__(self, state: tuple[Floats, Floats]) -> None:
         self.parameters[...], self.statistics[...] = state
 
+    @property
+    def deskew(self) -> str:
+        """How rows are deskewed, a name in ``DESKEWS``."""
+        return "none" if self.images is None else self.images.deskew
+
     def prepare(self, X: Floats) -> Floats:
         """Rows (m, n_inputs), deskewed as the network's training rows were."""
         if self.images is None:

@@ -97,8 +97,8 @@ def layer_table(network: Network) -> LayerTable:
     sum                  2,410          2,368
     """
     rows = [LayerRow("inputs", (network.architecture.n_inputs,))]
-    if network.images is not None and network.images.deskew != "none":
-        rows.append(LayerRow(f"deskewing, {network.images.deskew}", rows[0].output))
+    if network.deskew != "none":
+        rows.append(LayerRow(f"deskewing, {network.deskew}", rows[0].output))
     for layer in network.layers():
         rows.append(row_of(layer, rows[-1].output))
     return LayerTable(tuple(rows))

@@ -39,20 +39,15 @@ def as_onnx(networks: Sequence[Network]) -> bytes:
     scaled = add_scaling(graph, images)
     deskewed = {
         deskew: scaled if deskew == "none" else add_deskewing(graph, scaled, images.height, images.width, deskew)
-        for deskew in dict.fromkeys(deskew_of(network) for network in networks)
+        for deskew in dict.fromkeys(network.deskew for network in networks)
     }
-    each = [add_network(graph, network, deskewed[deskew_of(network)]) for network in networks]
+    each = [add_network(graph, network, deskewed[network.deskew]) for network in networks]
     graph.node("Mean", *each, name=PROBABILITIES)
     best = graph.node("ArgMax", PROBABILITIES, axis=1, keepdims=0)
     is_text = isinstance(images.classes[0], str)
     graph.node("Gather", images.classes, best, name=LABEL)
     content: bytes = model_of(graph, images, is_text=is_text).SerializeToString(deterministic=True)
     return content
-
-
-def deskew_of(network: Network) -> str:
-    """The name of the network's deskewing."""
-    return network.images.deskew if network.images else "none"
 
 
 def add_scaling(graph: Graph, images: Images) -> str:

@@ -11,7 +11,7 @@ from pipeline.cli.options import json_option, project_options, settings_options
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
     from stages.commands.current_model import Model
-    from stages.mlp import Images, Network
+    from stages.mlp import Images
 
 SHOWN = 20  # members in the table; --json has them all
 
@@ -72,7 +72,7 @@ def document_of(model: Model) -> dict[str, Any]:
         networks.append(
             {
                 "network": network.architecture.description,
-                "deskew": deskew_of(network),
+                "deskew": network.deskew,
                 "layers": layers,
                 "parameters": table.parameters,
                 "multiply_adds": table.multiply_adds,
@@ -109,7 +109,7 @@ def print_model(model: Model) -> None:
             (
                 str(number),
                 *(() if is_alike else (descriptions[number],)),
-                deskew_of(networks[number]),
+                networks[number].deskew,
                 f"{table.parameters:,}",
                 f"{table.multiply_adds:,}",
             )
@@ -140,8 +140,3 @@ def inputs_of(images: Images) -> str:
     """How pixels become the networks' inputs, in words."""
     size = f"{images.height} x {images.width} pixels"
     return f"{size}; (pixel - {images.offset:g}) / {images.scale:g}, clipped to 0 ... 1"
-
-
-def deskew_of(network: Network) -> str:
-    """How its images are deskewed, a name in DESKEWS."""
-    return network.images.deskew if network.images else "none"

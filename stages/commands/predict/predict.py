@@ -138,7 +138,7 @@ def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[
         n_shown = 1 if each.is_picture else min(left, len(each.P))
         rows += [(each, row) for row in range(n_shown)]
         left -= 0 if each.is_picture else n_shown
-    labelled = any(each.labels for each in predictions)
+    with_ids, with_labels = any(each.ids for each in predictions), any(each.labels for each in predictions)
     table = []
     for each, row in rows:
         first, *others = ranked(each.P[row], classes)[:RANKED]
@@ -148,15 +148,15 @@ def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[
         table.append(
             (
                 image if each.is_picture or len(predictions) == 1 else f"{each.file}, {image}",
-                *((each.ids[row] if each.ids else "",) if any(each.ids for each in predictions) else ()),
-                *((label,) if labelled else ()),
+                *((each.ids[row] if each.ids else "",) if with_ids else ()),
+                *((label,) if with_labels else ()),
                 str(first[0]),
                 percent(first[1]),
                 shown,
             )
         )
-    columns = ["image", *(["id"] if any(each.ids for each in predictions) else []), *(["label"] if labelled else [])]
-    print_table([*columns, "says", "sure", "else"], table, numbers=("sure",))
+    columns = ["image", *(["id"] if with_ids else []), *(["label"] if with_labels else [])]
+    print_table([*columns, "predicted", "confidence", "others"], table, numbers=("confidence",))
     n_rows = sum(len(each.P) for each in predictions)
     if n_rows > len(rows):
         echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")
