@@ -6,11 +6,8 @@ epoch's number, so the number of finished epochs is all that there is to remembe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -28,8 +25,15 @@ def save_checkpoint(path: str | Path, training: TrainingState) -> None:
         "step": training.step,
         "seconds": training.seconds,
     }
-    with replacing(Path(path)) as file:
-        write_arrays(file, header, training.arrays())
+    path = Path(path)
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)  # what a killed run left; and a link is never written through
+    try:
+        with temporary.open("xb") as file:
+            write_arrays(file, header, training.arrays())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
@@ -54,16 +58,3 @@ def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
         array[...] = found[name]
     training.epochs, training.best, training.step, training.seconds = epochs, best, step, seconds
     return True
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of ``path`` at once when it is complete, or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)  # what a killed run left; and a link is never written through
-    try:
-        with temporary.open("xb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

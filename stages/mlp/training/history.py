@@ -23,10 +23,8 @@ class Epoch:
 
     @property
     def merit(self) -> tuple[float, float]:
-        """What makes an epoch the best: accuracy, and where that is equal the lower loss."""
-        if self.validation_accuracy is None or self.validation_loss is None:
-            return (0.0, 0.0)
-        return (self.validation_accuracy, -self.validation_loss)
+        """What makes an epoch the best: accuracy, and where that is equal the lower loss; 0 without validation rows."""
+        return (self.validation_accuracy or 0.0, -(self.validation_loss or 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,7 @@ BLOCK_ROWS = 64
 
 
 def suits_online(network: Network, recipe: Recipe) -> bool:
-    """Whether a training without augmentation is nothing but gradient descent with batches of one row.
-
-    Of layers, those that ``OnlineSGD`` knows must be all that there are.
-    """
+    """Whether a training without augmentation is plain gradient descent row by row, of dense layers and activations."""
     is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
     architecture = network.architecture
     known = [Dense, ACTIVATIONS[architecture.activation]] * len(architecture.hidden) + [Dense]
