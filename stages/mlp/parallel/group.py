@@ -48,6 +48,8 @@ class Group(ABC):
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
 
 
+# Lets any thread set the next limit: since 3.8, threadpoolctl heeds only the first that did, while it lives.
+heed_any_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
 LOCK = Lock()
 LIMITS: list[threadpool_limits] = []  # of the groups that run in this process; each knows what was before it
 
@@ -60,21 +62,15 @@ def one_blas_thread() -> Iterator[None]:
     thread as long as another group runs.
     """
     with LOCK:
-        heed_any_thread()
+        heed_any_thread(force=True)
         LIMITS.append(threadpool_limits(limits=1, user_api="blas"))
     try:
         yield
     finally:
         with LOCK:
-            heed_any_thread()
+            heed_any_thread(force=True)
             LIMITS.pop().restore_original_limits()
-            heed_any_thread()
-
-
-def heed_any_thread() -> None:
-    """Let any thread set the next limit: since 3.8, threadpoolctl heeds only the first that did, while it lives."""
-    if hasattr(OpenBLASController, "clear_controlling_thread"):
-        OpenBLASController.clear_controlling_thread(force=True)
+            heed_any_thread(force=True)
 
 
 @contextmanager

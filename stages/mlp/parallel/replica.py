@@ -7,7 +7,7 @@ the others' updates. Clipping adds one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class Replica:
     ) -> None:
         network = shared.network
         self.index, self.group, self.shared = index, group, shared
-        self._make_step = partial(
+        make_step = partial(
             Step,
             architecture=network.architecture,
             vectors=network.vectors(shared.gradients[index], shared.statistics[index]),
@@ -53,7 +53,7 @@ class Replica:
             label_smoothing=label_smoothing,
             x_dtype=x_dtype,
         )
-        self._steps: dict[int, Step] = {}  # by number of rows
+        self._step_of = cache(make_step)  # one for each number of rows
         self.all_reduce = AllReduce(index, group, shared)
 
     def rows_of(self, batch: Rows) -> Rows:
@@ -79,6 +79,4 @@ class Replica:
             self.shared.gradients[self.index] = 0
             self.shared.measured[self.index] = 0
             return
-        if m not in self._steps:
-            self._steps[m] = self._make_step(m)
-        self.shared.measured[self.index] = self._steps[m].run(X, Y, rows, n_rows)
+        self.shared.measured[self.index] = self._step_of(m).run(X, Y, rows, n_rows)
