@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.files.paths import from_home
 from pipeline.files.safe_files import require_place
 from pipeline.planning.current_work import find_sources
 from pipeline.planning.project import Project
@@ -32,6 +33,10 @@ def require_output(
         raise ConfigError(what, where=str(path), hint=f"put it elsewhere: {option} {path.name}")
     read = list(inputs)
     for stage in project.stages:
+        for key, value in project.config.values(stage.name).items():
+            with suppress(PipelineError):
+                read += [from_home(value, project.folder, key)] if isinstance(value, str) else []
+        # If one of them is missing, none is found here.
         with suppress(PipelineError):  # a run reports files that cannot be used
             read += [source.path for source in find_sources(project, stage).files]
     if any(_is_same(path, each) for each in read):
@@ -44,5 +49,5 @@ def _is_same(path: Path, other: Path) -> bool:
     """Whether two paths lead to the same file; False if one of them leads nowhere."""
     try:
         return path.samefile(other)
-    except OSError:
+    except (OSError, ValueError):  # of a NUL byte in a name
         return False

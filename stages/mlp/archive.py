@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -16,6 +13,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_magic
+
+from stages.mlp.signals import signals_held
 
 UNIX = 3  # the system that zip files name as their maker
 READABLE = 0o600 << 16  # a member's permissions, where zip files keep them
@@ -32,6 +31,7 @@ def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, n
     Equal arrays give equal bytes: what a zip file says of its members depends on neither time, system nor Python.
     """
     named = {"header": np.array(json_of(header)), **arrays}
+    # An interrupted archive would raise its own error, about not being complete, in place of the signal's.
     with signals_held(), ZipFile(file, "w", ZIP_STORED) as archive:
         for name, values in named.items():
             member = ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
@@ -43,30 +43,6 @@ def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, n
 def json_of(values: Any) -> str:
     """``values`` as JSON; NumPy's numbers, as sizes and labels may be, as plain ones."""
     return json.dumps(values, default=lambda number: number.item())
-
-
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Delay Ctrl-C, SIGTERM and SIGHUP until the end of the block.
-
-    In the middle of an archive, what they raise would be hidden by the archive's own error about not being complete.
-    """
-    if threading.current_thread() is not threading.main_thread():  # no other thread is interrupted
-        yield
-        return
-    came: list[int] = []
-    earlier = {
-        number: signal.signal(number, lambda number, _: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in earlier.items():
-            # None stands for a handler that was set in C and cannot be put back.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for each in came:
-            signal.raise_signal(each)
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

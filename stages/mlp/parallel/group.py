@@ -10,10 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
 
 import numpy as np
-from threadpoolctl import OpenBLASController, threadpool_limits
+
+from stages.mlp.parallel.blas_threads import one_blas_thread
 
 # Values in NumPy's buffer. NumPy allocates one in each call that adds a bias to rows. Its default is eight times as
 # large, and no faster.
@@ -46,31 +46,6 @@ class Group(ABC):
     @abstractmethod
     def wait(self, index: int) -> None:
         """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
-
-
-# Lets any thread set the next limit: since 3.8, threadpoolctl heeds only the first that did, while it lives.
-heed_any_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
-LOCK = Lock()
-LIMITS: list[threadpool_limits] = []  # of the groups that run in this process; each knows what was before it
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """One thread for the matrix library until all groups have ended that overlap; then as many as before the first.
-
-    Its number of threads is the process's, so each group that ends brings back what was before the latest. That is one
-    thread as long as another group runs.
-    """
-    with LOCK:
-        heed_any_thread(force=True)
-        LIMITS.append(threadpool_limits(limits=1, user_api="blas"))
-    try:
-        yield
-    finally:
-        with LOCK:
-            heed_any_thread(force=True)
-            LIMITS.pop().restore_original_limits()
-            heed_any_thread(force=True)
 
 
 @contextmanager

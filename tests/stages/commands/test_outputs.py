@@ -15,6 +15,7 @@ IN_DATA = "lies in data/, where the raw files are"
 READ = "is one of the files to read"
 
 
+@pytest.mark.parametrize("test_set", ["own.csv", "gone.csv"])
 @pytest.mark.parametrize(
     ("words", "file", "what"),
     [
@@ -31,10 +32,10 @@ READ = "is one of the files to read"
     ],
 )
 def test_an_output_in_place_of_an_input_is_refused_and_no_file_changes(
-    sample_copy: Path, words: tuple[str, ...], file: str, what: str
+    sample_copy: Path, words: tuple[str, ...], file: str, what: str, test_set: str
 ) -> None:
     (sample_copy / "data").mkdir()
-    (sample_copy / "pipeline.toml").write_text('[ingest]\ntrain = "raw.csv"\ntest = "raw.csv"\n')
+    (sample_copy / "pipeline.toml").write_text(f'[ingest]\ntrain = "raw.csv"\ntest = "{test_set}"\n')
     for name in ("raw.csv", "own.csv", "answers.csv", "data/train.csv", "data/train.onnx"):
         (sample_copy / name).write_bytes((SAMPLE_FOLDER / "answers.csv.gz").read_bytes())
     os.link(sample_copy / "own.csv", sample_copy / "link.csv")

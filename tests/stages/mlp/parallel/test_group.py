@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from stages.mlp.arrays import shared_zeros
+from stages.mlp.parallel import blas_threads
 from stages.mlp.parallel.group import BrokenGroupError, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
@@ -244,6 +246,31 @@ def test_blas_has_one_thread_until_the_last_of_two_groups_that_overlap_has_ended
         for caller in callers:
             caller.join(60)
         assert seen == [1, 2]
+
+
+def test_a_signal_while_blas_is_limited_leaves_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def limited_and_interrupted(**limits: Any) -> threadpool_limits:
+        made = threadpool_limits(**limits)
+        signal.raise_signal(signal.SIGINT)
+        return made
+
+    monkeypatch.setattr(blas_threads, "threadpool_limits", limited_and_interrupted)
+    outside = threadpool_info()
+    with pytest.raises(KeyboardInterrupt):
+        make_group(2, "threads").run(lambda _: None)
+    assert threadpool_info() == outside
+    assert not blas_threads.LIMITS.limits
+
+
+@processes_only
+def test_a_process_that_is_forked_while_another_thread_limits_blas_can_predict() -> None:
+    with blas_threads.LIMITS.lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # ends it if it waits for ever
+            make_group(1).run(lambda _: None)
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 64])
