@@ -21,7 +21,7 @@ from stages.ingest.csv.faults import (
     bad_rows_error,
     explain,
     hint_for_many,
-    label_with_point,
+    misspelled_label,
     quarantine,
     text_labels,
 )
@@ -88,8 +88,8 @@ def hint_for_bad_rows(train: FileContents, labels: ClassSet, parameters: IngestP
     shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
     more = ", ..." if len(texts) > EXAMPLES else ""
     share = train.bad.n / train.n_rows
-    if classes is None and (label := label_with_point(train.bad.kept, train.layout)):
-        return f"write {label.partition('.')[0]} in place of {label}, in every line"
+    if classes is None and (label := misspelled_label(train.bad.kept, train.layout)):
+        return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
     if classes is None and texts and share > LARGEST_ADVISED_SHARE:
         return f"set ingest.classes = [{shown}{more}], every label that there is"
     hint = "correct these lines"

@@ -83,6 +83,8 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         test = converted("test", replace(layouts["test"], label=None))
         require_good_test_rows(test, labels, task)
         set_aside = set_aside_bad_rows(train, labels, task)
+        if layouts["test"].label is not None and test.summary.has_rows_of(train.summary):  # a copy, or packed
+            raise same_file(task.sources["train"], task.sources["test"], "have the same rows")
         require_classes(train, parameters)
         sample_source = task.sources.get("sample_submission")
         sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
@@ -109,6 +111,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *set_aside,
         *unchecked_ids(sample, submission, are_known=are_kaggles or test.layout.id is not None),
         *unused_columns(layouts["train"], layouts["test"]),
+        *doubled_test_rows(profile, sample),
         *classes_without_rows(train, parameters),
         *profile.warnings(),
     )
@@ -157,6 +160,13 @@ def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
         yield f"{test.file} has labels, in column {shortened(test.label)!r}: they are used for nothing"
 
 
+def doubled_test_rows(profile: Profile, sample: SampleSubmission | None) -> Iterator[str]:
+    """Warn of test images that occur twice if nothing else says how many rows there are."""
+    n = profile.test.duplicate_rows
+    if n and profile.id_name is None and sample is None:
+        yield f"{counted(n, 'test image')} found in an earlier row too: if a row is doubled, the ids after it are wrong"
+
+
 def classes_without_rows(train: FileContents, parameters: IngestParameters) -> Iterator[str]:
     """Warn of configured classes without a training row: they cannot be learned."""
     if unseen := set(parameters.classes or ()) - set(train.summary.n_of_class):
@@ -197,11 +207,16 @@ def make_profile(
 def require_different_files(train: Source, test: Source) -> None:
     """Raise DataError if the training and the test set are one file under two names."""
     if train.member == test.member and train.path.samefile(test.path):
-        raise DataError(
-            "the training set and the test set are the same file",
-            where=[str(train.path), str(test.path)],
-            hint="set ingest.test to the file of the images to predict; at Kaggle it is test.csv, without labels",
-        )
+        raise same_file(train, test, "are the same file")
+
+
+def same_file(train: Source, test: Source, what: str) -> DataError:
+    """The error for a training set that is also given as the test set."""
+    return DataError(
+        f"the training set and the test set {what}",
+        where=[str(train.path), str(test.path)],
+        hint="set ingest.test to the file of the images to predict; at Kaggle it is test.csv, without labels",
+    )
 
 
 def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:

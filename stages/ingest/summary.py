@@ -88,6 +88,10 @@ class Summary:
         """The rows whose images are in ``other`` too, ascending."""
         return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))
 
+    def has_rows_of(self, other: Summary) -> bool:
+        """Whether the images are those of ``other``, in the same order."""
+        return np.array_equal(np.concatenate(self.hashes), np.concatenate(other.hashes))
+
     def n_shared_images(self, other: Summary) -> int:
         """How many distinct images are in ``other`` too."""
         return len(np.intersect1d(np.concatenate(self.hashes), np.concatenate(other.hashes)))

@@ -105,9 +105,10 @@ def tell_predictions(
 
     JSON names the files that cannot be read, ``errors``, too.
     """
+    from pipeline.errors import first_few
     from pipeline.terminal.output import echo, notify, print_json
     from pipeline.visible import readable
-    from stages.shared.messages import counted
+    from stages.shared.messages import counted, shortened
 
     if as_json:
         rows = [record for each in predictions for record in each.records(model.classes)]
@@ -123,6 +124,11 @@ def tell_predictions(
             n_correct = sum(each.n_correct(model.classes) for each in predictions)
             n_without = sum(len(each.labels) for each in predictions) - n_labelled
             more = f"; {counted(n_without, 'other row')} without a label" if n_without else ""
+            known = {None, *model.classes}
+            others = [label for each in predictions for label in each.labels if label not in known]
+            if others:
+                named = first_few([shortened(str(label)) for label in dict.fromkeys(others)])
+                more += f"; {counted(len(others), 'label')} cannot, being no class of the model: {named}"
             echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}{more}")
     for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
         notify(f"warning: {warning}: the predictions may be wrong")

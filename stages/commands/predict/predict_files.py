@@ -28,9 +28,10 @@ from stages.ingest.csv.faults import (
     bad_rows_error,
     explain,
     hint_for_many,
+    labels_of,
 )
 from stages.ingest.csv.header import header_cells, read_layout
-from stages.ingest.csv.labels import ClassSet
+from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.sift import BadRows, sift_block
@@ -56,6 +57,10 @@ NO_LABEL = ""  # which is no class
 
 class LabelsOrNone(ClassSet):
     """Labels that may be missing (``?``, an empty cell), which gives ``NO_LABEL``: such a row is predicted too."""
+
+    def __init__(self, classes: Sequence[Label]) -> None:
+        super().__init__(tuple(classes) if isinstance(classes[0], str) else None)
+        self.rule = f"none of the model's classes: {listed(classes)}"
 
     def __call__(self, text: str) -> Label | None:
         """The label that ``text`` means, ``NO_LABEL`` if it means a missing one, None if it is no label."""
@@ -103,7 +108,7 @@ def predict_csv(
     DataError
         It is not laid out like the training data, or a row is not valid. Nothing is predicted then.
     """
-    labels = LabelsOrNone(tuple(classes) if isinstance(classes[0], str) else None)
+    labels = LabelsOrNone(classes)
     found = FilePredictions(readable(name), is_picture=False, P=np.empty((0, len(classes)), np.float32))
     bad, probabilities, summary = BadRows(), [], Summary(math.prod(training.size))
     waiting: list[Pixels] = []  # blocks (m, n_pixels)
@@ -130,6 +135,9 @@ def predict_csv(
         is_cut_off = raw.ends_within_line and bad.is_cut_off_at(raw.first_line + n_rows - 1, layout)
         is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
         more, hint = "", "correct these lines" if is_few else hint_for_many(bad.kept, layout)
+        n_wrong = sum(labels(label) is None for label in labels_of(bad.kept, layout))
+        if 2 * n_wrong > len(bad.kept):
+            hint = "write one of the model's classes as the label, or leave the cell empty"
         if is_cut_off:
             more, hint = f": {CUT_OFF}", COPY_AGAIN
         error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from stages.ingest.csv.labels import ID_RULE, ClassSet, is_id
+from stages.ingest.csv.labels import ID_RULE, WHOLE_NUMBER, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.sift import HAS_NUL, PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
@@ -30,7 +30,8 @@ OTHER_LAYOUT = (
 )
 CUT_OFF = "the file seems cut off in the middle of its last line"
 COPY_AGAIN = "copy or download it again"
-WITH_POINT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.0+")  # 7.0, a whole number that a program wrote as a float
+MISSPELLED = re.compile(r"[+-]?[0-9]{1,18}(?:\.0+)?")  # 7.0, 07: a label that is a whole number in another spelling
+SIXTEEN_BITS = range(4096, 65536)  # where the largest pixel of images of 16 bits lies; those of 12 bits end below
 FRACTION = re.compile(r"-?[0-9]{0,18}\.[0-9]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
 NUMBER = re.compile(rf"-?[0-9]{{1,18}}|{FRACTION.pattern}")
 ROWS_JUDGED = 100  # bad rows that are searched for a cause in the whole file
@@ -123,7 +124,7 @@ def quarantine(bad_rows: Sequence[BadRow], faults: Faults) -> dict[str, list[Any
     """The columns of quarantine.parquet: line, reason and text of every bad row; the reasons are the ``faults``."""
     reasons: dict[int, list[str]] = {}
     for fault in faults.table.to_dict("records"):
-        cell = f"{shortened(fault['column'])}: {fault['value']!a} is " if fault["column"] else ""
+        cell = f"{shortened(fault['column'])}: {fault['value']!r} is " if fault["column"] else ""
         reasons.setdefault(fault["line"], []).append(f"{cell}{fault['rule']}")
     return {
         "line": [row.line for row in bad_rows],
@@ -157,7 +158,7 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
         n_more = n_of_line[fault["line"]] - 1
         at_least = "" if index < faults.n_whole else "at least "
         others = f" (and {at_least}{counted(n_more, 'more fault')} in this line)" if n_more else ""
-        cell = f", column {shortened(fault['column'])}: {fault['value']!a} is" if fault["column"] else ":"
+        cell = f", column {shortened(fault['column'])}: {fault['value']!r} is" if fault["column"] else ":"
         shown.append(f"line {fault['line']}{cell} {fault['rule']}{others}")
     if n_bad > len(shown):
         shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
@@ -181,9 +182,10 @@ def labels_of(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
     return [row.cells()[index] for row in bad_rows if not row.problem]
 
 
-def label_with_point(bad_rows: Sequence[BadRow], layout: Layout) -> str:
-    """The first label that is written as ``7.0``, if most are; else an empty text."""
-    labels = [label for label in labels_of(bad_rows, layout) if WITH_POINT.fullmatch(label)]
+def misspelled_label(bad_rows: Sequence[BadRow], layout: Layout) -> str:
+    """The first label that is written as ``7.0`` or ``07``, if most are; else an empty text."""
+    bad = (label for label in labels_of(bad_rows, layout) if not WHOLE_NUMBER.fullmatch(label))
+    labels = [label for label in bad if MISSPELLED.fullmatch(label)]
     return labels[0] if 2 * len(labels) > len(bad_rows) else ""
 
 
@@ -194,20 +196,22 @@ def hint_for_many(bad_rows: Sequence[BadRow], layout: Layout) -> str:
     half = min(len(bad_rows), ROWS_JUDGED) / 2
     if sum(any(cell != cell.strip() for cell in row) for row in rows) > half:
         return "take off the blanks around the numbers: nothing else may stand between two commas"
-    if sum(any(map(FRACTION.fullmatch, row)) for row in rows) > half:
-        return hint_for_fractions(rows)
+    if sum(any(cell not in PIXELS and NUMBER.fullmatch(cell) for cell in row) for row in rows) > half:
+        return hint_for_numbers(rows)
     return OTHER_LAYOUT
 
 
-def hint_for_fractions(rows: Sequence[Sequence[str]]) -> str:
-    """What to do if most of ``rows`` have a pixel with a decimal point."""
+def hint_for_numbers(rows: Sequence[Sequence[str]]) -> str:
+    """What to do if most of ``rows`` have a pixel that is a number, but none from 0 to 255 in plain digits."""
     cells = [cell for row in rows for cell in row if NUMBER.fullmatch(cell)]
     smallest, largest = min(map(float, cells)), max(map(float, cells))
+    if smallest >= 0 and int(largest) in SIXTEEN_BITS:
+        return "divide the pixels by 257 and round them to whole numbers"
     if smallest < 0 or largest > 255:
         return "scale the pixels to whole numbers from 0 to 255"
     if largest <= 1:
         return "multiply the pixels by 255 and round them to whole numbers"
-    example = next(filter(FRACTION.fullmatch, cells))
+    example = next(cell for cell in cells if cell not in PIXELS)
     return f"write the pixels as whole numbers: {round(float(example))} in place of {shortened(example)}"
 
 

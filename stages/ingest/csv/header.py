@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -155,10 +156,18 @@ def require_only_pixels(
     index, name = others[0], pixels[others[0]]
     before, first = found.get(index - 1), found[min(found)]
     expected = f"{before[1]}{int(before[2]) + 1}" if before else f"{first[1]}{int(first[2])}"
+    what = f"{shortened(name)!r} is neither the label, the id, nor a pixel"
+    if index == len(names) - 1 and name and expected.startswith(name):
+        hint = "the header seems cut off: copy or download the file again, or remove this column"
+        raise wrong_header(file, what, hint, index)
     missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
-    close = get_close_matches(shortened(name), missing, n=1)
+    close = [known for known in missing if known.lower() == name.lower()]
+    close = close or get_close_matches(shortened(name), missing, n=1)
     hint = f"rename it{f' to {shortened(close[0])}' if close else ''} or remove it"
-    if name:
+    if close and close[0] != expected:
+        setting = "ingest.label" if close[0] == parameters.label else "ingest.id"
+        hint += f", or use --set {shlex.quote(f'{setting}={name}')}"
+    elif name:
         hint += ", or set ingest.label or ingest.id to it"
     if not close:
         named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
@@ -168,7 +177,7 @@ def require_only_pixels(
         if "" in named:  # a shell removes quotes, and [""] would become []
             hint += f"use --set 'ingest.leave_out={listed}' or "
         hint += f"set ingest.leave_out = {listed}"
-    raise wrong_header(file, f"{shortened(name)!r} is neither the label, the id, nor a pixel", hint, index)
+    raise wrong_header(file, what, hint, index)
 
 
 def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:

@@ -99,7 +99,7 @@ def submission_ids(
     if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
         example = shortened(min(differing))
         n_differing = counted(len(differing), "id stands", "ids stand")
-        raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!a}")
+        raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!r}")
     header = KAGGLE_HEADER if id_name is None else SubmissionHeader(id_name=id_name, label_name="label")
     if sample is not None:
         header = sample.header
@@ -131,7 +131,7 @@ def require_distinct(ids: list[str], file: FileName, hint: str = "give every row
         rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
         n_doubled = counted(len(doubled), "id that stands", "ids that stand")
         raise DataError(
-            f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!a}",
+            f"{file} has {n_doubled} more than once, e.g. {shortened(doubled[0])!r}",
             where=f"{file.path}, data rows {' and '.join(rows)}",
             hint=hint,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pipeline.errors import ConfigError
 from stages.shared.documents import Label
@@ -29,8 +30,7 @@ class ClassSet:
         self.values = None if classes is None else {str(label): label for label in classes}
         self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
         if classes is not None:
-            more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
-            self.rule = f"none of ingest.classes: {', '.join(shortened(str(label)) for label in classes[:10])}{more}"
+            self.rule = f"none of ingest.classes: {listed(classes)}"
 
     @property
     def are_texts(self) -> bool:
@@ -42,6 +42,12 @@ class ClassSet:
         if self.values is not None:
             return self.values.get(text)
         return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+
+
+def listed(classes: Sequence[Label]) -> str:
+    """The first ten of ``classes``, texts in quotation marks since a comma may be in them, and how many there are."""
+    more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
+    return ", ".join(shortened(repr(label)) for label in classes[:10]) + more
 
 
 def require_valid_classes(classes: tuple[Label, ...]) -> None:
@@ -65,7 +71,7 @@ def require_valid_classes(classes: tuple[Label, ...]) -> None:
     if unseen := [label for label in classes if CONTROL_CHARACTER.search(str(label))]:
         raise ConfigError(
             "a label with a control character in it cannot be told apart by eye",
-            where=f"ingest.classes: {shortened(str(unseen[0]))!a}",
+            where=f"ingest.classes: {shortened(str(unseen[0]))!r}",
             hint="give the class another label, in the file too",
         )
 

@@ -104,6 +104,9 @@ class RawCsv:
         start = start.removeprefix(BYTE_ORDER_MARK)
         if not start.strip():
             raise DataError(f"{self.name} is empty", where=self.name.path, hint=DOWNLOAD_AGAIN)
+        if not start.strip(b"\0"):
+            what, hint = "holds NUL bytes in place of text", f"copy it again, or {DOWNLOAD_AGAIN}"
+            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
         while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
             start += piece
         line, end, self.held_back = start.partition(b"\n")

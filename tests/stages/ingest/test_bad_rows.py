@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
+from small_csv import HEADER, PIXELS, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
 
 from pipeline.errors import ConfigError, DataError
 from stages.ingest.csv import faults, sift
@@ -161,3 +161,40 @@ def test_a_short_row_that_has_an_end_or_is_not_the_last_is_no_sign_of_a_cut(inge
         with pytest.raises(DataError, match="is not valid") as error:
             ingest({"train.csv": text, "test.csv": TEST})
         assert "cut off" not in str(error.value)
+
+
+def test_letters_are_shown_as_they_are_and_classes_can_be_told_apart(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 0, "Vögel"), "test.csv": TEST}, classes=("null Äpfel", "a, b", "0", "1", "2"))
+    assert "'Vögel' is none of ingest.classes: 'null Äpfel', 'a, b', '0', '1', '2'" in error.value.where
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(4, 3, "²\x1b"), "test.csv": TEST})
+    assert "column pixel2: '²\\x1b' is not" in error.value.where
+
+
+@pytest.mark.parametrize(
+    ("factor", "hint"),
+    [
+        ("{:d}00", "divide the pixels by 257 and round them to whole numbers; "),
+        ("{:d}000", "scale the pixels to whole numbers from 0 to 255; "),
+        ("-{:d}", "scale the pixels to whole numbers from 0 to 255; "),
+        ("00{:d}", f"write the pixels as whole numbers: {PIXELS[0, 0]} in place of 00{PIXELS[0, 0]}; "),
+    ],
+)
+def test_pixels_of_another_range_are_told_what_to_do(ingest: Ingest, factor: str, hint: str) -> None:
+    rows = [f"{index % 3}," + ",".join(map(factor.format, row)) for index, row in enumerate(PIXELS)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    assert error.value.hint.startswith(hint)
+
+
+def test_labels_with_zeros_before_them_are_told_their_spelling(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *("0" + row for row in ROWS)]) + "\n", "test.csv": TEST})
+    assert error.value.hint.startswith("write 0 in place of 00, in every line")
+
+
+def test_a_file_of_nul_bytes_is_called_so(ingest: Ingest) -> None:
+    with pytest.raises(DataError, match=r"train\.csv holds NUL bytes in place of text") as error:
+        ingest({"train.csv": bytes(5000), "test.csv": TEST})
+    assert error.value.hint == "copy it again, or download the file again"

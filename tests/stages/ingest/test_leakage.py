@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline.errors import DataError
 from stages.ingest.csv.parse import ParsedRows, hash_images
 from stages.ingest.mnist_labels import COUNTS, PARTS, is_mnist
 from stages.ingest.sources.leakage import NOTE, NOTICE
@@ -90,3 +92,21 @@ def test_test_images_in_the_training_set_are_recognised_in_any_order(
     outcome = ingest(sets_that_share(n_shared, n_test, n_blank))
     assert json.loads((tmp_path / "ingest/source.json").read_bytes())["holds_test_images"] is marked
     assert outcome.notice.startswith(f"The training set holds {n_shared} of the {n_test:,} TEST IMAGES") is marked
+
+
+@pytest.mark.parametrize("copied", [str.encode, lambda text: gzip.compress(text.replace("\n", "\r\n").encode())])
+def test_a_copy_of_the_training_set_is_no_test_set(ingest: Any, copied: Callable[[str], bytes]) -> None:
+    train = sets_that_share(0, 1)["train.csv"]
+    with pytest.raises(DataError, match="the training set and the test set have the same rows") as error:
+        ingest({"train.csv": train, "test.csv": copied(train)})
+    assert "ingest.test" in error.value.hint
+
+
+def test_a_doubled_row_is_warned_of_if_nothing_else_counts_the_test_rows(ingest: Any) -> None:
+    files = sets_that_share(0, 30)
+    files["test.csv"] += files["test.csv"].splitlines()[-1] + "\n"
+    assert ingest(files).warnings == (
+        "1 test image found in an earlier row too: if a row is doubled, the ids after it are wrong",
+    )
+    sample = "".join(["ImageId,Label\n", *(f"{row},0\n" for row in range(1, 32))])
+    assert ingest(files | {"sample_submission.csv": sample}).warnings == ()

@@ -88,6 +88,19 @@ def test_a_row_without_a_label_is_predicted_and_the_other_labels_are_compared(
     assert "1 of the 8 rows of some.csv is not valid" in predict(sample_run, tmp_path / "some.csv", code=1).stderr
 
 
+def test_labels_that_are_no_class_of_the_model_are_told(sample_run: Path, tmp_path: Path) -> None:
+    header, *rows = lines_of(TRAIN)[:9]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join([header, *rows[:4], *("55" + row[1:] for row in rows[4:])]) + "\n")
+    told = predict(sample_run, path).stdout
+    assert "of 8 labels agree: " in told
+    assert "; 4 labels cannot, being no class of the model: 55\n" in told
+    path.write_text("\n".join([header, *rows[:4], *("cat" + row[1:] for row in rows[4:])]) + "\n")
+    refused = predict(sample_run, path, code=1).stderr
+    assert "column label: 'cat' is none of the model's classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in refused
+    assert "hint:  write one of the model's classes as the label, or leave the cell empty\n" in refused
+
+
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 190)])
 def test_drawn_digits_are_recognised(sample_run: Path, tmp_path: Path, ink: int, paper: int) -> None:
     paths = [draw(tmp_path / f"{digit}.png", digit, ink=ink, paper=paper) for digit in (0, 1, 7)]

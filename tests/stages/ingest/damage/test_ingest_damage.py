@@ -175,6 +175,18 @@ def test_a_misnamed_pixel_is_told_the_number_after_the_one_before_it(ingest: Ing
     assert error.value.hint.startswith("rename it to pixel3 or remove it")
 
 
+def test_a_label_in_capitals_is_told_the_setting(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": renamed("label", "LABEL"), "test.csv": TEST})
+    assert error.value.hint == "rename it to label or remove it, or use --set ingest.label=LABEL"
+
+
+def test_a_header_that_ends_within_a_name_seems_cut_off(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": renamed("pixel15\n", "pi\n"), "test.csv": TEST})
+    assert error.value.hint == "the header seems cut off: copy or download the file again, or remove this column"
+
+
 def test_a_label_called_like_a_pixel_of_a_file_without_header_is_refused(ingest: Ingest) -> None:
     files: dict[str, str | bytes] = {"train.csv": "\n".join(ROWS) + "\n", "test.csv": TEST.split("\n", 1)[1]}
     with pytest.raises(ConfigError, match="what a pixel of a file without a header is called"):
