@@ -221,5 +221,5 @@ def close_matches(word: str, known: Iterable[str], most: int = 1, cutoff: float 
 def nearest(word: str, known: Iterable[str], what: str, most: int = 20) -> str:
     """Name the known word that is nearest to a mistyped one, or else all of them, or the first if they are many."""
     known = list(known)
-    close = close_matches(word, known)
+    close = close_matches(word, known, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else f"{what}: {first_few(known, most)}"

@@ -83,7 +83,7 @@ def run(
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan
     from pipeline.planning.selection import select, settings_without_effect
-    from pipeline.planning.snapshot import notices_of, take_snapshot
+    from pipeline.planning.snapshot import notices_of, take_snapshot, unfinished_work
     from pipeline.terminal.output import notify, notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
@@ -102,7 +102,8 @@ def run(
         plan = make_plan(snapshot, selection)
         for notice in notices_of(snapshot):
             notify_banner(notice)
-        print_json(plan_data(plan)) if output.as_json else print_plan(plan)
+        unfinished = unfinished_work(project, snapshot, plan)
+        print_json(plan_data(plan)) if output.as_json else print_plan(plan, unfinished)
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)

@@ -14,6 +14,7 @@ from pipeline.config.names import HOW_TO_CHOOSE_PRESET, find_setting
 from pipeline.config.read_toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 from pipeline.config.toml_hints import toml_hint
 from pipeline.errors import ConfigError, close_matches, nearest, shortened
+from pipeline.files.paths import broken_link
 from pipeline.stage import Stage
 
 FILE_NAME = "pipeline.toml"
@@ -68,19 +69,14 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
     try:
         document = read_text(path)
         content = parse_document(document)
-    except FileNotFoundError as error:
-        if not path.is_symlink():
-            return [], None, ""
-        raise ConfigError(
-            f"{FILE_NAME} is a link to nothing", where=str(path), hint="remove the link, or make what it leads to"
-        ) from error
     except TomlError as error:
         what, hint = f"{FILE_NAME} cannot be read: {error}", toml_hint(document, str(error))
         raise ConfigError(what, where=str(path), hint=hint) from error
     except OSError as error:
-        raise ConfigError(
-            f"{FILE_NAME} cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
-        ) from error
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return [], None, ""
+        what, hint = broken_link(path) or (f"cannot be read: {error.strerror}", "make it a file that may be read")
+        raise ConfigError(f"{FILE_NAME} {what}", where=str(path), hint=hint) from error
     preset, place = content.pop("preset", None), place_in_file(document, "preset")
     if preset is not None and not isinstance(preset, str):
         raise ConfigError("preset must be a text", where=place, hint=HOW_TO_CHOOSE_PRESET)

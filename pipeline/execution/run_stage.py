@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pipeline.config import settings_text
 from pipeline.errors import DataError, PipelineError, StageError, StoreError, failure, first_few
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.source_import import import_from_source
@@ -113,13 +114,14 @@ def _task(
     """Return a stage's task. Its inputs are in the real folders, because the links may be switched."""
     stage, store = run.stage, project.store
     folders = {name: store.folder(name).resolve() for name in run.upstream}
+    settings = settings_text(project.config.preset or "", project.config.changed())
     return Task(
         inputs={path: folders[maker_of(path)] / Path(path).name for path in stage.inputs},
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
         parameters=project.config.parameters[stage.name],
         sources=_with_identities(find_sources(project, stage)),
         origin=run.origin,
-        scratch=store.scratch(stage.name, run.work.key),
+        scratch=store.scratch(stage.name, run.work.key, readable(settings)),
         report=report,
         progress=progress,
         log=log,

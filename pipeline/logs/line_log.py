@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from pipeline.errors import StoreError, disk_full
+from pipeline.files.paths import require_folder_or_nothing
 from pipeline.files.safe_files import replacing
 from pipeline.visible import readable_json
 
@@ -33,6 +34,7 @@ class LineLog(Generic[T]):
     def read(self, folder: Path) -> tuple[tuple[T, ...], int]:
         """Return the entries, oldest first, and how many lines were skipped; raises StoreError."""
         path = folder / self.file_name
+        require_folder_or_nothing(folder)
         try:
             with open_log(path) as file:
                 lines = file.read().splitlines()

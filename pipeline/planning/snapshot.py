@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline.planning.current_work import NO_SOURCES, Readers, current_work, find_sources
 from pipeline.planning.plan import Plan, decide_next, known_inputs
@@ -13,8 +13,21 @@ from pipeline.planning.reasons import STALE, reason_of
 from pipeline.planning.selection import Selection
 from pipeline.planning.staleness import Decision, StageSnapshot, fits
 from pipeline.stage import upstream
+from pipeline.store.lock import current_writer
 from pipeline.store.receipt import KEY_DIGITS, Work
 from pipeline.store.stored_results import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedWork:
+    """What an interrupted run has left of a stage.
+
+    ``is_taken_up`` says whether a run of the plan continues it. It is None if an input must be made first: the key of
+    the stage's work is not known until then. ``settings`` are those of the runs that began it, in words.
+    """
+
+    is_taken_up: bool | None
+    settings: tuple[str, ...]
 
 
 def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot, ...]:
@@ -60,20 +73,20 @@ def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
     return sorted({item.notice for item in snapshot} - {""})
 
 
-def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, bool | None]:
-    """Return the stale stages with unfinished work, each with whether a run of the plan continues that work.
-
-    It is None if an input must be made first: the key of the stage's work is not known until then.
-    """
+def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, UnfinishedWork]:
+    """Return the unfinished work of stale stages, by stage; nothing while a pipeline writes: it may be doing it."""
+    if current_writer(project.store.lock_path):
+        return {}
     decisions = {decision.stage: decision for decision in plan.decisions}
-    found: dict[str, bool | None] = {}
+    found: dict[str, UnfinishedWork] = {}
     for item in snapshot:
         name = item.stage.name
         if decisions[name].action in STALE and (begun := project.store.begun(name)):
             inputs = known_inputs(item.stage, decisions)
             known = {path: content for path, content in inputs.items() if content is not None}
             is_known = len(known) == len(inputs)
-            found[name] = replace(item.work, inputs=known).key[:KEY_DIGITS] in begun if is_known else None
+            is_taken_up = replace(item.work, inputs=known).key[:KEY_DIGITS] in begun if is_known else None
+            found[name] = UnfinishedWork(is_taken_up, tuple(sorted({*begun.values()} - {""})))
     return found
 
 

@@ -2,7 +2,7 @@
 
 artifacts/.store/                  results (stored_results.py finds them, generations.py makes them)
 artifacts/.store/tmp/              what is being written; emptied by the next writer
-artifacts/.scratch/train/<key>/    checkpoints of unfinished work
+artifacts/.scratch/train/<key>/    checkpoints of unfinished work; .settings says with what settings it was begun
 artifacts/.scratch/train/jobs-*/   the progress of running jobs; the next writer removes those of a dead process
 artifacts/.lock                    held by the process that writes (lock.py)
 """
@@ -18,9 +18,21 @@ from uuid import uuid4
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
-from pipeline.store.disk import exists, is_folder, remove, require_folder, size_of, space_of, store_errors
+from pipeline.files.paths import require_folder_or_nothing
+from pipeline.store.disk import (
+    exists,
+    is_folder,
+    regular_size,
+    remove,
+    require_folder,
+    size_of,
+    space_of,
+    store_errors,
+)
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
+
+SETTINGS = ".settings"  # a file beside the checkpoints: the settings of the run that began the work, in words
 
 
 class Store(Generations):
@@ -32,6 +44,7 @@ class Store(Generations):
 
     def prepare(self) -> None:
         """Make the folders that are needed before the lock can be taken; raises StoreError if that fails."""
+        require_folder_or_nothing(self.root)
         with store_errors(f"{'write into' if exists(self.root) else 'make'} the artifacts folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self._inner, self._temporary, self._scratch):
@@ -78,13 +91,18 @@ class Store(Generations):
             folder.mkdir()
             return folder
 
-    def scratch(self, stage: str, key: str) -> Path:
-        """Return the folder of a work's checkpoints, which outlives a kill; it is made if it is not there."""
+    def scratch(self, stage: str, key: str, settings: str = "") -> Path:
+        """Return the folder of a work's checkpoints, which outlives a kill; it is made if it is not there.
+
+        ``settings`` are those of the run, in words. They are kept there, so that ``begun`` can tell them.
+        """
         folder = self._scratch / stage / key[:KEY_DIGITS]
         with store_errors("write the artifacts", folder):
             for path in (folder.parent, folder):
                 path.mkdir(exist_ok=True)
                 require_folder(path)
+            if settings and not exists(folder / SETTINGS):
+                (folder / SETTINGS).write_bytes(settings.encode())  # only told: a crash may lose it
         return folder
 
     def forget_scratch(self, stage: str, key: str) -> None:
@@ -103,9 +121,17 @@ class Store(Generations):
         with suppress(OSError, StoreError):
             remove(folder)
 
-    def begun(self, stage: str) -> set[str]:
-        """Return the keys' first ``KEY_DIGITS`` of a stage's works that a run has begun and not finished."""
-        return {folder.name for folder in self.unfinished(stage) if size_of(folder)}
+    def begun(self, stage: str) -> dict[str, str]:
+        """Return the works of a stage that have checkpoints: each key's first ``KEY_DIGITS``, and the run's settings.
+
+        The settings are an empty text if they are not known.
+        """
+        with store_errors("read the artifacts", self._scratch, "readable"):
+            return {
+                folder.name: (folder / SETTINGS).read_text(errors="replace") if regular_size(folder / SETTINGS) else ""
+                for folder in self.unfinished(stage)
+                if size_of(folder) > size_of(folder / SETTINGS)
+            }
 
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""

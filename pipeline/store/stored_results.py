@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import StoreError
+from pipeline.files.paths import require_folder_or_nothing
 from pipeline.fingerprint.files import file_digests
 from pipeline.store import receipt as receipts
 from pipeline.store.disk import exists, is_folder, regular_size, status, store_errors
@@ -53,6 +54,7 @@ class StoredResults:
         with store_errors("read the artifacts", place, "readable"):
             found = status(place)
             if found is None:
+                require_folder_or_nothing(self.root)
                 return None
             if stat.S_ISLNK(found.st_mode):
                 return self._linked(stage, place)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError, failure
+from pipeline.errors import PipelineError, disk_full, failure
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
 from pipeline.task import JobContext, JobsRequest, Progress
@@ -47,10 +47,13 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What became of a job: its ``value`` or its ``problem``, and how long it took."""
+    """What became of a job: its ``value`` or its ``problem``, and how long it took.
+
+    The problem is a PipelineError, or the OSError of a full disk: the stage that is given it says where it writes.
+    """
 
     value: Any
-    problem: PipelineError | None
+    problem: Exception | None
     seconds: float
 
 
@@ -126,11 +129,11 @@ def attempt(request: JobRequest, context: JobContext) -> JobResult:
     import_from_source(request.function)
     own = replace(context, scratch=request.scratch if context.scratch else None)
     clock = time.monotonic()
-    value, problem = None, None
+    value: Any = None
+    problem: Exception | None = None
     try:
         value = resolve(request.function)(request.job, own)
-    except PipelineError as error:
-        problem = error
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this trial's problem
-        problem = failure(request.function, error)
+        is_told_by_stage = isinstance(error, PipelineError) or (isinstance(error, OSError) and disk_full(error))
+        problem = error if is_told_by_stage else failure(request.function, error)
     return JobResult(value, problem, time.monotonic() - clock)

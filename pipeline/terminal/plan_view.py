@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import first_few
 from pipeline.figures import as_figure, values_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.reasons import Action, Reason, reasons_text, settings_to_keep
@@ -18,12 +19,14 @@ from pipeline.visible import visible
 if TYPE_CHECKING:
     from pipeline.execution.copy_result import Copy
     from pipeline.execution.run import RunResult
+    from pipeline.planning.snapshot import UnfinishedWork
 
 UNFINISHED = {  # by whether a run of the plan continues it; None: not known yet
     True: "the next run takes it up",
-    False: "the next run has other settings, data or code, and leaves it; pipeline runs shows the settings of each run",
+    False: "the next run has other settings, data or code, and leaves it",
     None: "a run with the same settings, data and code takes it up",
 }
+MOST_BEGUN = 3  # settings of unfinished works that are told
 SHARE_FOR_REASONS = 4  # reasons are a column of their own if they take no more than a quarter of the width
 DONE = {
     Action.RUN: "ran",
@@ -32,14 +35,16 @@ DONE = {
 }
 
 
-def print_plan(plan: Plan, unfinished: Mapping[str, bool | None] | None = None) -> None:
-    """Print what would happen to each stage and why, and of which stages ``unfinished_work`` is kept."""
+def print_plan(plan: Plan, unfinished: Mapping[str, UnfinishedWork]) -> None:
+    """Print what would happen to each stage and why, and what interrupted runs have left ``unfinished``."""
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
     if kept := settings_to_keep(plan.decisions):
         echo(f"A run would replace the present results; {kept}.")
-    for name, is_taken_up in (unfinished or {}).items():
-        echo(f"{name}: an interrupted run has left unfinished work; {UNFINISHED[is_taken_up]}.")
+    for name, work in unfinished.items():
+        is_told = work.settings and not work.is_taken_up
+        settings = f"; it was begun with: {first_few(work.settings, MOST_BEGUN, '; ')}" if is_told else ""
+        echo(f"{name}: an interrupted run has left unfinished work; {UNFINISHED[work.is_taken_up]}{settings}.")
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:

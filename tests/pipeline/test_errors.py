@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PipelineError, failure, pip_install, refused_by_system
+from pipeline.errors import PipelineError, failure, nearest, pip_install, refused_by_system
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_a_file_that_the_system_refuses_is_told_of_and_is_no_mistake_of_ours(tmp
     assert told
     assert told.lines()[:2] == [f"x cannot be used: {os.strerror(errno.ELOOP)}", f"  where: {tmp_path}/x"]
     assert refused_by_system(ValueError("ours")) is None
+
+
+@pytest.mark.parametrize(("word", "told"), [("trian", "did you mean 'train'?"), ("nothing", "stages: ingest, train")])
+def test_a_word_that_is_far_from_all_gets_the_list_and_no_guess(word: str, told: str) -> None:
+    assert nearest(word, ["ingest", "train"], "stages") == told

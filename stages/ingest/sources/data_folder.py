@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError, first_few
-from pipeline.files.paths import leads_to_file, leads_to_folder
+from pipeline.files.paths import broken_link, leads_to_file, leads_to_folder
 from pipeline.task import Source
 from pipeline.visible import visible
 from stages.ingest.sources.possible_data import (
@@ -21,7 +21,6 @@ from stages.ingest.sources.possible_data import (
     seems_unfinished,
 )
 from stages.ingest.sources.zip_files import (
-    LINK_TO_NOTHING,
     find_members,
     list_members,
     require_readable,
@@ -42,9 +41,7 @@ def require_folder(data: Path) -> None:
     """Raise DataError if ``data`` exists and is no folder that may be read."""
     if not os.path.lexists(data) or os.access(data / ".", os.R_OK | os.X_OK):
         return
-    what, hint = "is not a folder", f"make it a folder and {PUT_FILES}"
-    if data.is_symlink() and not leads_to_file(data):
-        what, hint = LINK_TO_NOTHING
+    what, hint = broken_link(data) or ("is not a folder", f"make it a folder and {PUT_FILES}")
     if leads_to_folder(data):
         what, hint = "may not be read by you", f"chmod u+rx {data}"
     raise DataError(f"{data.name} {what}", where=str(data), hint=f"{hint}, or {SET_PATHS}")

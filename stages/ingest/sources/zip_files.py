@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError, shortage
+from pipeline.files.paths import broken_link
 from stages.shared.messages import shortened
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 LARGEST_RATIO = 200
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
 
-LINK_TO_NOTHING = ("is a link to nothing", "remove the link, or make what it leads to")
 WEB_PAGE = "a failed download or a missing login leaves such a page"
 
 ENCRYPTED = 0x1  # bit 0 of a member's flags
@@ -44,9 +44,7 @@ def require_readable(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        what, hint = f"cannot be read: {error.strerror}", "check the path"
-        if isinstance(error, FileNotFoundError) and path.is_symlink():
-            what, hint = LINK_TO_NOTHING
+        what, hint = broken_link(path) or (f"cannot be read: {error.strerror}", "check the path")
         raise DataError(f"{path.name} {what}", where=str(path), hint=hint) from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"

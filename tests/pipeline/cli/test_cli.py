@@ -216,8 +216,8 @@ def test_status_says_where_an_interrupted_run_has_left_unfinished_work(toy: Toy,
 
 
 def test_status_says_whether_the_next_run_takes_unfinished_work_up(toy: Toy, invoke: Invoke) -> None:
-    def told(*sets: str) -> str:
-        stdout = invoke("status", *sets, columns=200).stdout
+    def told(*sets: str, command: tuple[str, ...] = ("status",)) -> str:
+        stdout = invoke(*command, *sets, columns=200).stdout
         return next(line.partition("unfinished work; ")[2] for line in stdout.splitlines() if "unfinished work" in line)
 
     invoke("run", "all", "--set", "power.exponent=3")
@@ -226,8 +226,20 @@ def test_status_says_whether_the_next_run_takes_unfinished_work_up(toy: Toy, inv
     (toy.artifacts / "power").unlink()
     shutil.rmtree(toy.artifacts / ".store/power")
     assert told("--set", "power.exponent=3") == "the next run takes it up."
-    assert told().startswith("the next run has other settings, data or code, and leaves it; ")
+    assert told() == "the next run has other settings, data or code, and leaves it."
     assert told("--set", "load.limit=2").startswith("a run with the same settings, data and code takes it up")
+    assert told("--set", "power.exponent=3", command=("run", "all", "--dry-run")) == "the next run takes it up."
+
+
+def test_status_names_the_settings_of_unfinished_work(toy: Toy, invoke: Invoke) -> None:
+    """The log of runs does not have them: a run that is killed writes no line."""
+    die = "    (task.scratch / 'checkpoint').write_text('half of the work')\n    raise ValueError\n"
+    toy.edit("power.py", "    task.progress(1, 2)", f"    task.progress(1, 2)\n{die}")
+    invoke("run", "all", "--preset", "cubes")
+    invoke("run", "all", "--set", "power.exponent=4", "--set", "total.start=1")
+    toy.store.lock_path.unlink()  # the process that its text names has not ended here
+    told = " leaves it; it was begun with: power.exponent=4, total.start=1; preset cubes.\n"
+    assert told in invoke("status", columns=200).stdout
 
 
 def test_status_names_the_sample_before_it_is_run(toy: Toy, invoke: Invoke) -> None:

@@ -1,4 +1,4 @@
-"""A path that a person writes may begin with a home folder, wherever it is given; one that is not there is told of."""
+"""Paths as a person writes them, which may begin with a home folder; and what stands there in the place of a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.errors import ConfigError
-from pipeline.files.paths import from_home
+from pipeline.files.paths import broken_link, from_home, require_folder_or_nothing
 from pipeline.files.safe_files import require_place
 from stages.sample import SAMPLE_FOLDER
 
@@ -45,3 +45,39 @@ def test_every_path_on_the_command_line_may_begin_so(sample_run: Path, words: tu
     assert result.exit_code == 2, result.output
     assert "should not have happened" not in result.stderr
     assert "no such home folder" in result.stderr
+
+
+def test_a_link_that_leads_nowhere_is_told_from_one_that_leads_back_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nothing")
+    (tmp_path / "good").symlink_to(tmp_path)
+    found = {name: (broken_link(tmp_path / name) or [""])[0] for name in ("loop", "gone", "good", "nothing")}
+    assert found == {
+        "loop": "is a link that leads back to itself",
+        "gone": "is a link to nothing",
+        "good": "",
+        "nothing": "",
+    }
+    for name in ("good", "nothing"):
+        require_folder_or_nothing(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (None, "artifacts is a file, not a folder"),
+        ("nothing", "artifacts is a link to nothing"),
+        ("artifacts", "artifacts is a link that leads back to itself"),
+    ],
+)
+def test_every_command_says_what_stands_in_the_place_of_the_artifacts_folder(
+    tmp_path: Path, target: str | None, told: str
+) -> None:
+    if target:
+        (tmp_path / "artifacts").symlink_to(target)
+    else:
+        (tmp_path / "artifacts").write_text("")
+    picture = str(SAMPLE_FOLDER / "test.csv.gz")
+    for words in (["status"], ["runs"], ["run", "all"], ["predict", picture], ["clean"], ["verify"]):
+        result = CliRunner().invoke(main, [*words, "-C", str(tmp_path)])
+        assert (result.exit_code, result.stderr.splitlines()[0]) == (1, f"error: {told}"), words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from toy_project import Toy, commands
 from toy_sweeps import OBJECTIVE
 
 from pipeline.errors import StageError, StoreError
+from pipeline.execution.run_stage import _stage_errors
 from pipeline.sweep import results, run_sweep
 from pipeline.sweep.job_batch import (
     FinishedJobs,
@@ -118,26 +120,35 @@ def test_another_machine_with_other_code_ends_everything(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "told", "kind"),
+    ("error", "told"),
     [
-        (MemoryError(), "raises failed: memory ran out", StageError),
-        (
-            OSError(errno.ENOSPC, "No space left on device"),
-            "raises cannot write its results: the disk is full",
-            StoreError,
-        ),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "raises cannot write its results: your share", StoreError),
-        (RuntimeError("can't start new thread"), "raises failed: no further thread or process", StageError),
-        (OSError(errno.EIO, "Input/output error", "/some/file"), "raises failed: Input/output error", StageError),
+        (MemoryError(), "raises failed: memory ran out"),
+        (RuntimeError("can't start new thread"), "raises failed: no further thread or process"),
+        (OSError(errno.EIO, "Input/output error", "/some/file"), "raises failed: Input/output error"),
     ],
     ids=str,
 )
-def test_a_job_without_memory_or_disk_fails_as_a_stage_does(error: Exception, told: str, kind: type) -> None:
-    """A StoreError ends the sweep: the next trial would fail in the same way."""
+def test_a_job_without_memory_or_disk_fails_as_a_stage_does(error: Exception, told: str) -> None:
     found = attempt(JobRequest(f"{__name__}:raises", error, Path(), {}), JobContext({}, None, silent_progress, print))
-    assert type(found.problem) is kind
+    assert type(found.problem) is StageError
     assert told in str(found.problem)
     assert found.problem.hint
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "your share")])
+def test_a_full_disk_is_told_by_the_stage_that_asked_for_the_job(toy: Toy, number: int, told: str) -> None:
+    """A StoreError ends the sweep: the next trial would fail in the same way."""
+    full = JobRequest(f"{__name__}:raises", OSError(number, os.strerror(number)), toy.work, {})
+    toy.store.prepare()
+    found = attempt(full, JobContext({}, None, silent_progress, print))
+    asked = request(toy, "a", {"x": 1})
+    given = FinishedJobs({(asked.scratch, "x"): found})
+    with (
+        pytest.raises(StoreError, match=f"load cannot write its results: {told}") as caught,
+        _stage_errors(toy.stages[0], toy.store.begin("load"), toy.store),
+    ):
+        dict(given.run(asked))
+    assert "MB are left" in caught.value.where
 
 
 def raises(job: Exception, place: JobContext) -> None:  # noqa: ARG001 - what a job takes

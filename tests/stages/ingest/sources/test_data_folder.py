@@ -299,10 +299,14 @@ def test_a_link_that_cannot_be_followed_is_reported(tmp_path: Path, name: str, t
         find(tmp_path)
 
 
-@pytest.mark.parametrize("target", ["gone", "a" * 300], ids=["gone", "too long"])
-def test_a_data_folder_that_is_a_link_to_nowhere_is_reported(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("gone", "to nothing"), ("a" * 300, "to nothing"), ("data", "that leads back to itself")],
+    ids=["gone", "too long", "itself"],
+)
+def test_a_data_folder_that_is_a_link_to_nowhere_is_reported(tmp_path: Path, target: str, told: str) -> None:
     (tmp_path / "data").symlink_to(target)
-    with pytest.raises(DataError, match="data is a link to nothing"):
+    with pytest.raises(DataError, match=f"data is a link {told}"):
         find(tmp_path)
 
 

@@ -181,6 +181,10 @@ def test_a_broken_link_is_an_error_never_the_sample(tmp_path: Path) -> None:
     (tmp_path / "data/train.csv").symlink_to(tmp_path / "gone")
     with pytest.raises(DataError, match=r"train\.csv is a link to nothing"):
         find(tmp_path)
+    (tmp_path / "data/train.csv").unlink()
+    (tmp_path / "data/train.csv").symlink_to("train.csv")
+    with pytest.raises(DataError, match=r"train\.csv is a link that leads back to itself"):
+        find(tmp_path)
 
 
 def test_a_folder_and_a_pipe_are_refused_without_opening_them(tmp_path: Path) -> None:
