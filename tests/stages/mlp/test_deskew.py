@@ -53,6 +53,14 @@ def test_wide_and_narrow_ink_comes_half_of_the_way_to_the_usual_width_and_into_t
     assert found == pytest.approx((before * 0.16 * 30) ** 0.5, rel=0.15)
 
 
+def test_what_leans_more_than_a_column_per_row_is_sheared_by_one_only() -> None:
+    image = np.zeros((1, HEIGHT, WIDTH), np.float32)
+    image[0, [5, 6], [5, 7]] = 1  # two columns per row
+    sheared = np.zeros_like(image)
+    sheared[0, 5, [5, 6]] = sheared[0, 6, [6, 7]] = 0.5
+    np.testing.assert_allclose(deskewed(image.reshape(1, -1), HEIGHT, WIDTH, "slant"), sheared.reshape(1, -1))
+
+
 def test_an_upright_stroke_stays_as_it_is_to_the_bit_nearly() -> None:
     np.testing.assert_allclose(deskewed(stroke(0), HEIGHT, WIDTH, "slant"), stroke(0), atol=1e-5)
 

@@ -299,24 +299,25 @@ def test_sizes_and_labels_may_be_numbers_of_numpy(tmp_path: Path) -> None:
     assert load(tmp_path / "model.npz").images == Images((5, 7), 2, 2)
 
 
-def test_ctrl_c_while_a_file_is_written_comes_when_the_file_is_complete(
-    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_file_is_written_comes_when_the_file_is_complete(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     opened, calls = zipfile.ZipFile.open, []
 
     def interrupted(archive: zipfile.ZipFile, *words: Any, **options: Any) -> IO[bytes]:
         part = opened(archive, *words, **options)
         if not calls:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         calls.append(words)
         return part
 
     monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    before = signal.signal(number, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
     try:
         with pytest.raises(KeyboardInterrupt):
             save(network, tmp_path / "model.npz")
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
     monkeypatch.undo()
     np.testing.assert_array_equal(load(tmp_path / "model.npz").parameters, network.parameters)

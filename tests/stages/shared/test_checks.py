@@ -123,6 +123,7 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
     ("check", "name", "content", "message"),
     [
         (check_pixels, "X.npy", pixels(r3=np.nan), "row 3 column 2: nan"),
+        (check_pixels, "X.npy", pixels(r4=np.nextafter(np.float32(1), np.float32(2))), "1 value .*row 4 column 2: 1.0"),
         (check_pixels, "X.npy", pixels(r9=1.001, r2=-0.1), r"2 values .*row 2 column 2: -0.1.*row 9"),
         (check_pixels, "X.npy", pixels().astype(np.float16), "float16, not float32 or float64"),
         (check_pixels, "X.npy", pixels().ravel(), r"shape \(40,\)"),
@@ -148,6 +149,7 @@ def test_what_a_stage_writes_passes(tmp_path: Path, check: Callable[[Path], None
         (check_images, "images.json", b'{"height": ', "truncated"),
         (check_one_hot, "Y.npy", ONE_HOT * np.float32(0.5), "row 0 is not one-hot"),
         (check_one_hot, "Y.npy", ONE_HOT[[0, 1, 1]] + ONE_HOT[[0, 1, 0]] * 1, "row 0 is not one-hot"),
+        (check_one_hot, "Y.npy", np.array([[1, 0.5, 0]], dtype=np.float32), "row 0 is not one-hot"),
         (check_one_hot, "Y.npy", np.zeros((1, 3), dtype=np.float32), "row 0 is not one-hot"),
         (check_one_hot, "Y.npy", np.full((1, 1), np.nan, dtype=np.float32), "row 0 is not one-hot"),
         (check_classes, "classes.json", {"classes": [3]}, "length >= 2"),

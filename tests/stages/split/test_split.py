@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from stages.split import split as module
 from stages.split.divide import divide, validation_quota
 from stages.split.normalise import fit_normaliser
 from stages.split.parameters import SplitParameters
+from stages.split.row_file import RowFile
 
 N_TRAIN, N_TEST, HEIGHT, WIDTH = 300, 40, 3, 2
 
@@ -206,6 +209,7 @@ def test_text_labels_are_stored_without_pickling(tmp_path: Path, ingested: tuple
         ("auto", [0, 255], False, ("range", 0.0, 255.0)),
         ("auto", [0, 255], True, ("range", 255.0, -255.0)),
         ("auto", [0, 16], False, ("min_max", 10.0, 229.0)),
+        ("auto", [7, 7], False, ("range", 0.0, 255.0)),
         ("auto", [50, 200], True, ("min_max", 239.0, -229.0)),
         ("range", [0, 16], True, ("range", 255.0, -255.0)),
         ("min_max", [0, 255], False, ("min_max", 10.0, 229.0)),
@@ -233,6 +237,14 @@ def test_images_of_another_size_than_the_profile_says_are_an_error(tmp_path: Pat
     write_images(tmp_path / "ingest/test.parquet", np.zeros((N_TEST, 7), dtype=np.uint8))
     with pytest.raises(DataError, match="7 pixels, not height x width = 6"):
         run_stage("split")
+
+
+def test_a_disk_that_takes_only_a_part_of_a_row_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, place: pwrite(file, data[:-1], place))
+    with RowFile(tmp_path / "X.npy", (2, 3), np.dtype(np.float32)) as file, pytest.raises(OSError) as caught:  # noqa: PT011 - the number is its message
+        file.write(np.array([1]), np.ones((1, 3), np.float32))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "X.npy"))
 
 
 @pytest.mark.usefixtures("ingested")

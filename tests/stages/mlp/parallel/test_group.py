@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -108,19 +109,31 @@ def test_an_error_that_cannot_be_sent_is_told_in_words() -> None:
         group.run(work)
 
 
+@contextmanager
+def answered(number: int, answer: signal.Handlers | Callable[..., None]) -> Iterator[None]:
+    """This process answers a signal so, within the block."""
+    before = signal.signal(number, answer)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @processes_only
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_worker_that_is_killed_is_told_and_not_waited_for(*, waits: bool) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_killed_is_told_and_not_waited_for(number: signal.Signals, *, waits: bool) -> None:
     others = children()
     group = Processes(3)
 
     def work(index: int) -> None:
         if index == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         if waits:
             group.wait(index)
 
-    with pytest.raises(ChildProcessError, match="ended by SIGKILL"):
+    # What the parent does at SIGTERM is not for a child to do.
+    with answered(signal.SIGTERM, lambda *_: None), pytest.raises(ChildProcessError, match=f"ended by {number.name}"):
         group.run(work)
     assert children() == others
 
@@ -149,8 +162,7 @@ def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pyte
 
 @processes_only
 def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
-    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    try:
+    with answered(signal.SIGCHLD, signal.SIG_IGN):
         group = Processes(3)
         group.run(group.wait)
 
@@ -161,8 +173,6 @@ def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
 
         with pytest.raises(BrokenGroupError, match="ended before its time"):
             group.run(work)
-    finally:
-        signal.signal(signal.SIGCHLD, before)
 
 
 @processes_only
@@ -187,17 +197,18 @@ group.run(work)
 
 
 @processes_only
-def test_ctrl_c_for_all_is_the_parents_to_answer() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_a_terminal_sends_to_all_is_the_parents_to_answer(number: signal.Signals) -> None:
     group = Processes(2)
 
     def work(index: int) -> None:
         group.wait(index)
         if index == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0)  # where an unheeded signal would be raised
+            os.kill(os.getpid(), number)
         group.wait(index)
 
-    group.run(work)
+    with answered(number, signal.SIG_DFL):  # which would end a child at once
+        group.run(work)
 
 
 @pytest.mark.parametrize("kind", KINDS)
