@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "PACKAGE.md", ROOT / "CONTRIBUTING.md", *sor
 
 
 def test_the_page_of_settings_is_current() -> None:
-    page = runpy.run_path(str(ROOT / "docs/write_configuration.py"))["page"]()
+    page = runpy.run_path(str(ROOT / "docs/scripts/write_configuration.py"))["page"]()
     assert (ROOT / "docs/configuration.md").read_text(encoding="utf-8") == page
 
 
@@ -86,7 +86,9 @@ def test_every_setting_that_a_page_names_is_there(path: Path) -> None:
     assert {name for name in named if name not in known and not name.endswith(FILE_ENDINGS)} == set()
 
 
-@pytest.mark.parametrize("name", ["docs/terminal.svg", "docs/report.png", "docs/augmented.png"])
+@pytest.mark.parametrize(
+    "name", ["docs/pictures/terminal.svg", "docs/pictures/report.png", "docs/pictures/augmented.png"]
+)
 def test_pictures_are_small_and_ask_nobody_for_anything(name: str) -> None:
     data = (ROOT / name).read_bytes()
     assert 1000 < len(data) < 300_000

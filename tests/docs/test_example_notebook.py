@@ -1,4 +1,4 @@
-"""docs/example.ipynb runs from its first cell to its last, and the tables in it are those that are printed now."""
+"""The example notebook runs from its first cell to its last, and the tables in it are those that are printed now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from matplotlib import pyplot as plt
 
-NOTEBOOK = Path(__file__).parents[2] / "docs/example.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs/examples/example.ipynb"
 CELLS = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
 
 

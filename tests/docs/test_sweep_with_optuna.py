@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "sweep_with_optuna.py"
+SCRIPT = Path(__file__).parents[2] / "docs/examples/sweep_with_optuna.py"
 
 
 class TrialPruned(Exception):  # noqa: N818 - Optuna's name

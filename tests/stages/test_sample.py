@@ -54,7 +54,7 @@ def test_the_page_states_rows_origin_and_licence() -> None:
 
 def test_the_recipe_makes_the_very_same_rows(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn, whose copy of the digits the sample is made from, is missing")
-    recipe = runpy.run_path(str(SAMPLE_FOLDER.parents[1] / "docs/make_sample.py"))
+    recipe = runpy.run_path(str(SAMPLE_FOLDER.parents[1] / "docs/scripts/make_sample.py"))
     recipe["main"].__globals__["FOLDER"] = tmp_path
     recipe["main"]()
     for name in ("train.csv.gz", "test.csv.gz", "answers.csv.gz"):

@@ -1,4 +1,6 @@
-"""Let Optuna choose what to try, and `pipeline sweep` try it: python docs/sweep_with_optuna.py TRIALS [OPTIONS].
+"""Let Optuna choose what to try, and `pipeline sweep` try it.
+
+    python docs/examples/sweep_with_optuna.py TRIALS [OPTIONS]
 
 The options go to `pipeline sweep`. Optuna remembers its trials in optuna.db, the pipeline has what they trained: both
 go on where they were when this is called again. Trials never change what is current in artifacts/.

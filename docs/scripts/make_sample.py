@@ -1,6 +1,6 @@
 """Make the bundled sample from scikit-learn's copy of the UCI optical digits.
 
-Run ``python docs/make_sample.py`` where scikit-learn is installed (``pip install -e '.[bench]'``).
+Run ``python docs/scripts/make_sample.py`` where scikit-learn is installed (``pip install -e '.[bench]'``).
 The same input gives the same rows, every time.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parents[1] / "stages/sample"
+FOLDER = Path(__file__).parents[2] / "stages/sample"
 SEED = 2026
 TEST_SHARE = 0.2
 LARGEST_VALUE = 16  # a value counts the black pixels among 4 x 4

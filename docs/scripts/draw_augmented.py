@@ -1,6 +1,6 @@
-"""Draw docs/augmented.png: digits of the training rows, and beside each what the warps make of it.
+"""Draw docs/pictures/augmented.png: digits of the training rows, and beside each what the warps make of it.
 
-Run it where `pipeline run encode` has been run: python docs/draw_augmented.py
+Run it where `pipeline run encode` has been run: python docs/scripts/draw_augmented.py
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     """Draw the first training row of each class."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
-    parser.add_argument("--to", type=Path, default=Path(__file__).with_name("augmented.png"))
+    parser.add_argument("--to", type=Path, default=Path(__file__).parents[1] / "pictures/augmented.png")
     arguments = parser.parse_args()
 
     X = np.load(arguments.artifacts / "split/X_train.npy", mmap_mode="r")

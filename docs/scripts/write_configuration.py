@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the settings' own models: python docs/write_configuration.py."""
+"""Write docs/configuration.md from the settings' own models: python docs/scripts/write_configuration.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stages.presets import PRESETS
 HEAD = """\
 # Every setting
 
-Made by `docs/write_configuration.py` from each stage's `parameters.py`; a test checks that it is current.
+Made by `docs/scripts/write_configuration.py` from each stage's `parameters.py`; a test checks that it is current.
 
 Settings come from five places; a later one wins: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
 `PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
@@ -58,4 +58,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("configuration.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parents[1] / "configuration.md").write_text(page(), encoding="utf-8")

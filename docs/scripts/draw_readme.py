@@ -1,6 +1,6 @@
-"""Draw the README's pictures, docs/terminal.svg and docs/report.png, from a real run on Kaggle's files.
+"""Draw the README's pictures, terminal.svg and report.png in docs/pictures, from a real run on Kaggle's files.
 
-    python docs/draw_readme.py path/to/digit-recognizer.zip
+    python docs/scripts/draw_readme.py path/to/digit-recognizer.zip
 
 The run takes place on a terminal of its own, in a temporary folder; what it shows while it trains and at its end
 becomes the one picture, the top of its report, on which a digit is drawn, the other. Needs the dev extra and Chromium.
@@ -25,7 +25,8 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs/pictures"
 COLUMNS = 100
 PAGE = {"width": 1180, "height": 920}  # of the report's first screen, in pixels
 STROKES = (((0.28, 0.22), (0.72, 0.22), (0.42, 0.82)), ((0.38, 0.52), (0.66, 0.52)))  # a 7, in shares of the canvas
@@ -45,8 +46,8 @@ def main() -> None:
         folder = Path(name)
         (folder / "data").mkdir()
         (folder / "data/digit-recognizer.zip").symlink_to(Path(archive).resolve())
-        draw_terminal(run_on_a_terminal(["run", "all"], folder), HERE / "terminal.svg")
-        draw_report(folder / "artifacts/evaluate/report.html", HERE / "report.png")
+        draw_terminal(run_on_a_terminal(["run", "all"], folder), PICTURES / "terminal.svg")
+        draw_report(folder / "artifacts/evaluate/report.html", PICTURES / "report.png")
 
 
 def run_on_a_terminal(words: list[str], folder: Path) -> str:
@@ -55,7 +56,7 @@ def run_on_a_terminal(words: list[str], folder: Path) -> str:
     termios.tcsetwinsize(terminal, (40, COLUMNS))
     code = "from pipeline.cli import main; main(prog_name='pipeline')"
     kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS", "CI"}}
-    environment = {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(HERE.parent)}
+    environment = {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, *words]
     with subprocess.Popen(command, cwd=folder, stdout=terminal, stderr=terminal, env=environment) as process:  # noqa: S603 - our own program
         os.close(terminal)
@@ -99,7 +100,7 @@ def draw_report(report: Path, path: Path) -> None:
     """Draw the first screen of the report, as a browser shows it."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
-        raise SystemExit("there is no Chromium here; docs/report.png stays as it is")
+        raise SystemExit("there is no Chromium here; docs/pictures/report.png stays as it is")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, chromium_sandbox=False)
         page = chromium.new_page(viewport=PAGE, color_scheme="light")
