@@ -183,7 +183,7 @@ def advice(others: Sequence[Path]) -> str:
         "pictures": any(PICTURES.fullmatch(end) for path in others for end in endings(path)[-1:]),
     }
     if kinds := [kind for kind, is_there in images.items() if is_there]:
-        todo += f"make a CSV of the {' and '.join(kinds)}, as docs/input.md shows; "
+        todo += f"make a CSV of the {' and '.join(kinds)}, with a row of pixels for each image; "
     return f"{todo}{READABLE}: "
 
 
