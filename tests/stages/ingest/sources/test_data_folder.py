@@ -220,7 +220,9 @@ def test_of_images_in_other_files_a_csv_is_to_be_made(tmp_path: Path, name: str,
     put(tmp_path / "data", name)
     with pytest.raises(DataError) as error:
         find(tmp_path)
-    assert error.value.hint.startswith(f"make a CSV of the {kind}, with a row of pixels for each image; a run reads .csv, ")
+    assert error.value.hint.startswith(
+        f"make a CSV of the {kind}, with a row of pixels for each image; a run reads .csv, "
+    )
 
 
 def test_a_zip_within_a_zip_is_to_be_unzipped(tmp_path: Path) -> None:
