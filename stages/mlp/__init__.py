@@ -1,7 +1,7 @@
-"""A multilayer perceptron in plain NumPy, with convolutions in front of it: to be read, and used without the pipeline.
+"""A neural network in plain NumPy: dense layers, and convolutions in front of them. It does not need the pipeline.
 
-``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` uses it, ``save`` and ``load`` keep it. To be
-read in this order: layers/, gradient_descent/ (a step), parallel/ (a step shared between cores), training/ (epochs).
+``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` predicts, ``save`` and ``load`` use the model file.
+Read in this order: layers/, gradient_descent/ (a step), parallel/ (a step on several cores), training/ (epochs).
 May import: NumPy, threadpoolctl, and nothing of ours.
 """
 

@@ -1,4 +1,4 @@
-"""What a network is made of, as immutable values: its architecture, and the images that it looks at."""
+"""The architecture of a network, and the images that it is trained on, as immutable values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stages.mlp.layers.pooling import POOLINGS
 
 DTYPES = ("float32", "float64")
 
-Sides = int | tuple[int, ...]  # one for all convolutions, or one for each
+PerConvolution = int | tuple[int, ...]  # one value for all convolutions, or one value for each
 
 
 @dataclass(frozen=True, slots=True)
 class ConvolutionalBlock:
-    """A convolution of ``grid.maps`` to ``convolved``, and pooling of these to ``pooled``; none if ``window`` is 1."""
+    """A convolution, then pooling. ``window`` is the side of the pooling windows; with 1 there is no pooling."""
 
     grid: PatchGrid
     n_filters: int
@@ -37,22 +37,22 @@ class ConvolutionalBlock:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What the network is made of.
+    """The sizes and the kinds of all layers.
 
     Attributes
     ----------
     n_inputs : values per row
     n_classes : at least 2; with exactly 2 the network has one output, the logit of the second class
-    hidden : width of each hidden layer; without any, and without filters, it is multinomial logistic regression
-    activation : a name in ``ACTIVATIONS``, of what follows each convolution and each hidden layer
-    dropout : probability with which each input of a dense layer, pixels aside, is dropped in training
-    batch_norm : normalise before every activation
+    hidden : width of each hidden layer; with neither hidden layers nor filters, this is multinomial logistic regression
+    activation : the activation after each convolution and each hidden layer, a name in ``ACTIVATIONS``
+    dropout : probability of dropping an input of a dense layer in training; pixels are never dropped
+    batch_norm : whether batch normalisation precedes every activation
     dtype : float32 or float64
-    filters : number of filters of each convolution in front of the hidden layers
-    kernel, stride : side of the kernels, and by how many places they move on; one for all convolutions, or one for each
-    pool : side of the windows that are pooled after each convolution; one for all, or one for each; 1: none
+    filters : number of filters of each convolution; the convolutions come before the hidden layers
+    kernel, stride : side of the kernels, and the step from one patch to the next, in places
+    pool : side of the pooling windows after each convolution; 1: no pooling
     pooling : a name in ``POOLINGS``
-    image : height and width of the image that a row holds, where there are convolutions
+    image : height and width of the images; needed only for convolutions
     """
 
     n_inputs: int
@@ -63,9 +63,9 @@ class Architecture:
     batch_norm: bool = False
     dtype: str = "float32"
     filters: tuple[int, ...] = ()
-    kernel: Sides = 5
-    stride: Sides = 2
-    pool: Sides = 1
+    kernel: PerConvolution = 5
+    stride: PerConvolution = 2
+    pool: PerConvolution = 1
     pooling: str = "max"
     image: tuple[int, int] | None = None
 
@@ -83,7 +83,7 @@ class Architecture:
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         sides = (self.kernel, self.stride, self.pool)
-        if any(len(for_each(each, self.filters)) != len(self.filters) for each in sides):
+        if any(len(per_convolution(each, self.filters)) != len(self.filters) for each in sides):
             raise ValueError(
                 "kernel, stride and pool must be one for all convolutions or one for each, not "
                 f"filters={self.filters}, kernel={self.kernel}, stride={self.stride}, pool={self.pool}"
@@ -95,9 +95,9 @@ class Architecture:
 
     @property
     def blocks(self) -> tuple[ConvolutionalBlock, ...]:
-        """The convolutions, each with the pooling behind it."""
+        """The convolutions, each with its pooling."""
         blocks, maps = [], FeatureMaps(1, *(self.image or (1, 1)))
-        sides = (for_each(each, self.filters) for each in (self.kernel, self.stride, self.pool))
+        sides = (per_convolution(each, self.filters) for each in (self.kernel, self.stride, self.pool))
         for n_filters, kernel, stride, window in zip(self.filters, *sides, strict=True):
             blocks.append(ConvolutionalBlock(PatchGrid(maps, kernel, stride), n_filters, window))
             maps = blocks[-1].pooled
@@ -110,63 +110,63 @@ class Architecture:
 
     @property
     def dense_sizes(self) -> tuple[int, ...]:
-        """Values per row before the first dense layer, and after each."""
+        """The width of the first dense layer's input, and of each dense layer's output."""
         return (self.blocks[-1].pooled.size if self.filters else self.n_inputs, *self.hidden, self.n_outputs)
 
     @property
     def n_layers(self) -> int:
-        """L, the number of layers with weights."""
+        """L, the number of convolutions and dense layers."""
         return len(self.filters) + len(self.hidden) + 1
 
     @property
-    def values(self) -> int:
-        """The most values per row anywhere in the network, patches of a convolution included."""
-        of_blocks = (max(block.convolved.size, prod(block.grid.shape)) for block in self.blocks)
-        return max(self.n_inputs, *self.dense_sizes, *of_blocks)
+    def max_row_values(self) -> int:
+        """The largest number of values per row in any layer, including the patches of a convolution."""
+        block_values = (max(block.convolved.size, prod(block.grid.shape)) for block in self.blocks)
+        return max(self.n_inputs, *self.dense_sizes, *block_values)
 
     @property
     def description(self) -> str:
-        """The layers in words, from the input to the output: ``28 x 28 - 16 filters of 5 x 5 - 128 - 10``."""
+        """The layers from the input to the output, such as ``28 x 28 - 16 filters of 5 x 5 - 128 - 10``."""
         if not self.filters:
             return " - ".join(map(str, self.dense_sizes))
-        words = [" x ".join(map(str, self.image or ()))]
+        parts = [" x ".join(map(str, self.image or ()))]
         for block in self.blocks:
             n, kernel, window = block.n_filters, block.grid.kernel, block.window
             pooled = f", {self.pooling} of {window} x {window}" if window > 1 else ""
-            words.append(f"{n} filter{'' if n == 1 else 's'} of {kernel} x {kernel}{pooled}")
-        return " - ".join([*words, *map(str, self.dense_sizes[1:])])
+            parts.append(f"{n} filter{'' if n == 1 else 's'} of {kernel} x {kernel}{pooled}")
+        return " - ".join([*parts, *map(str, self.dense_sizes[1:])])
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every parameter's shape by name: W1 ... WL, b1 ... bL, gamma1, beta1 ..., in the order of the flat vector."""
+        """The shape of every parameter, in the order of the flat vector: W1 ... WL, b1 ... bL, gamma1, beta1, ..."""
         matrices = [(block.grid.patch_size, block.n_filters) for block in self.blocks]
         matrices += pairwise(self.dense_sizes)
         shapes: dict[str, tuple[int, ...]] = {f"W{i}": shape for i, shape in enumerate(matrices, start=1)}
         shapes |= {f"b{i}": (n_out,) for i, (_, n_out) in enumerate(matrices, start=1)}
-        return shapes | self._of_channels("gamma", "beta")
+        return shapes | self._batch_norm_shapes("gamma", "beta")
 
     @property
     def n_weights(self) -> int:
-        """How many numbers at the start of the flat vector are weights, which may decay; the others may not."""
+        """How many numbers at the start of the flat vector are weights. Weight decay applies only to these."""
         return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith("W"))
 
     @property
     def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The running averages of batch normalisation, in the same way: mean1, variance1, ..."""
-        return self._of_channels("mean", "variance")
+        """The shape of every running average of batch normalisation: mean1, variance1, ..."""
+        return self._batch_norm_shapes("mean", "variance")
 
-    def _of_channels(self, *names: str) -> dict[str, tuple[int, ...]]:
+    def _batch_norm_shapes(self, *names: str) -> dict[str, tuple[int, ...]]:
         channels = enumerate((*self.filters, *self.hidden) if self.batch_norm else (), start=1)
         return {f"{name}{i}": (n,) for i, n in channels for name in names}
 
 
 def is_size(value: object) -> bool:
-    """Whether ``value`` is a whole number of at least 1, and no larger than an array's side can be."""
+    """Whether ``value`` is a whole number of at least 1 and below 2**31."""
     return isinstance(value, Integral) and not isinstance(value, bool) and 1 <= int(value) < 2**31
 
 
-def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
-    """The setting of each convolution, where one may be given for all; none without convolutions."""
+def per_convolution(setting: PerConvolution, filters: tuple[int, ...]) -> tuple[int, ...]:
+    """The value for each convolution."""
     if not isinstance(setting, tuple):
         return (int(setting),) * len(filters)
     return setting if filters else ()
@@ -174,9 +174,9 @@ def for_each(setting: Sides, filters: tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What the rows are: the label of every class, the image's size, and how pixels became inputs.
+    """The label of every class, the size of the images, and how pixels become inputs.
 
-    An input is ``(pixel - offset) / scale``, clipped to [0, 1]; then the image is deskewed as ``deskew`` says.
+    An input is ``(pixel - offset) / scale``, clipped to [0, 1]. Then ``deskew``, a name in ``DESKEWS``, is applied.
     """
 
     classes: tuple[int | str, ...]
@@ -192,10 +192,10 @@ class Images:
         if not is_size(self.height) or not is_size(self.width):
             raise ValueError(f"images of {self.height} x {self.width} have no pixels")
         are_numbers = all(isinstance(label, Integral) and abs(int(label)) < 2**63 for label in self.classes)
-        are_texts = all(isinstance(label, str) for label in self.classes)
+        are_strings = all(isinstance(label, str) for label in self.classes)
         are_distinct = isinstance(self.classes, tuple) and len(set(self.classes)) == len(self.classes)
-        if not are_distinct or not (are_numbers or are_texts):
+        if not are_distinct or not (are_numbers or are_strings):
             raise ValueError("the classes are neither distinct whole numbers of 64 bits nor distinct texts")
-        "".join(map(str, self.classes)).encode()  # UnicodeEncodeError, a ValueError, of half a character
+        "".join(map(str, self.classes)).encode()  # UnicodeEncodeError is a ValueError: a label holds half a character
         if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
             raise ValueError(f"pixels cannot be scaled by offset={self.offset}, scale={self.scale}")

@@ -1,4 +1,4 @@
-"""The archive in which models and checkpoints are kept: NumPy's .npz, with a header of JSON beside the arrays."""
+"""The archive of models and checkpoints: NumPy's .npz format, with a JSON header beside the arrays."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_magic
 
-from stages.mlp.signals import signals_held
+from stages.mlp.signals import delay_signals
 
-UNIX = 3  # the system that zip files name as their maker
-READABLE = 0o600 << 16  # a member's permissions, where zip files keep them
-MOST_TIMES = 10  # the file's size, which the arrays may have: numbers hardly shrink, a zip bomb does
+UNIX = 3  # the number of the operating system, as zip files store it
+FILE_MODE = 0o600 << 16  # the permissions of a member, as zip files store them
+MAX_SIZE_RATIO = 10  # size of the arrays / size of the file. Compression hardly shrinks numbers; a zip bomb exceeds it
 
 
 class ArchiveError(ValueError):
-    """The file is no such archive, or is damaged."""
+    """The file is not such an archive, or is damaged."""
 
 
 def write_arrays(file: IO[bytes], header: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a header and arrays by name as NumPy's archive, completely even if a signal comes.
+    """Write a header and named arrays. A signal does not interrupt the writing.
 
-    Equal arrays give equal bytes: what a zip file says of its members depends on neither time, system nor Python.
+    Equal arrays give equal bytes: the file does not depend on the time, the system or the release of Python.
     """
-    named = {"header": np.array(json_of(header)), **arrays}
-    # An interrupted archive would raise its own error, about not being complete, in place of the signal's.
-    with signals_held(), ZipFile(file, "w", ZIP_STORED) as archive:
-        for name, values in named.items():
+    members = {"header": np.array(to_json(header)), **arrays}
+    # Without the delay, `ZipFile` would replace the signal's exception by its own, about an incomplete archive.
+    with delay_signals(), ZipFile(file, "w", ZIP_STORED) as archive:
+        for name, values in members.items():
             member = ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            member.create_system, member.external_attr = UNIX, READABLE
+            member.create_system, member.external_attr = UNIX, FILE_MODE
             with archive.open(member, "w", force_zip64=True) as stream:  # its size is not known yet
                 np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
 
 
-def json_of(values: Any) -> str:
-    """``values`` as JSON; NumPy's numbers, as sizes and labels may be, as plain ones."""
+def to_json(values: Any) -> str:
+    """``values`` as JSON. NumPy's numbers become Python's."""
     return json.dumps(values, default=lambda number: number.item())
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Read back what ``write_arrays`` wrote: the header, and the arrays by name, which are read-only.
+    """Read back the header and the arrays by name. The arrays are read-only.
 
-    Whatever sizes the file names: the memory that it takes is bounded by the file's own size.
+    The memory that is used depends on the size of the file, not on the sizes that the file claims.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ArchiveError
-        It is damaged, or no such archive.
+        The file is damaged, or is not such an archive.
     """
     try:
-        return unpacked(Path(path))
+        return unpack(Path(path))
     except FileNotFoundError:
         raise
-    except Exception as error:  # damaged bytes lead zipfile, NumPy and Python's own parser to errors of any kind
+    except Exception as error:  # zipfile, NumPy and Python's parser raise errors of any kind for damaged bytes
         raise ArchiveError(str(error)[:200] or type(error).__name__) from error
 
 
-def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """As ``read_arrays``, with whatever error there is."""
-    most = MOST_TIMES * path.stat().st_size
+def unpack(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """As ``read_arrays``, but with errors of any kind."""
+    max_bytes = MAX_SIZE_RATIO * path.stat().st_size
     if not path.is_file() or not is_zipfile(path):
         raise ValueError("it is not the archive that arrays are kept in")
     arrays = {}
@@ -75,12 +75,12 @@ def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         members = archive.infolist()
         if any(member.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for member in members):
             raise ValueError("it is compressed in a way that is not used here")
-        if sum(member.file_size for member in members) > most:
-            raise ValueError(f"it says that it holds more than {MOST_TIMES} times its own size")
+        if sum(member.file_size for member in members) > max_bytes:
+            raise ValueError(f"it says that it holds more than {MAX_SIZE_RATIO} times its own size")
         for member in members:
             with archive.open(member) as file:
-                # Without a number, all that comes out of it would be taken into memory, whatever it said.
-                arrays[member.filename.removesuffix(".npy")] = array_of(file.read(member.file_size))
+                # The limit matters: without it, a member could unpack to more bytes than it claims.
+                arrays[member.filename.removesuffix(".npy")] = parse_npy(file.read(member.file_size))
     header = json.loads(str(arrays.pop("header")))
     if not isinstance(header, dict):
         raise TypeError("its header is not the one of an archive")
@@ -88,7 +88,7 @@ def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
 
 
 def check_arrays(arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, tuple[Any, Any]]) -> None:
-    """ValueError unless ``arrays`` are those of ``expected``, of these shapes and dtypes by name, and finite."""
+    """Raise ValueError unless ``arrays`` have the names, shapes and dtypes of ``expected``, and are finite."""
     if differing := sorted(arrays.keys() ^ expected.keys()):
         raise ValueError(f"{', '.join(differing[:5])} missing or too many")
     for name, (shape, dtype) in expected.items():
@@ -99,8 +99,11 @@ def check_arrays(arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, 
             raise ValueError(f"{name} holds values that are not finite")
 
 
-def array_of(data: bytes) -> npt.NDArray[Any]:
-    """The array in the bytes of a .npy file; ValueError unless it is of numbers or text, and as long as it says."""
+def parse_npy(data: bytes) -> npt.NDArray[Any]:
+    """The array in the bytes of a .npy file. It must hold floats or text, and have the length that its header claims.
+
+    Raises ValueError otherwise.
+    """
     file = BytesIO(data)
     if read_magic(file) != (1, 0):
         raise ValueError("an array is of another version of NumPy's format")

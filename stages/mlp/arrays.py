@@ -1,4 +1,4 @@
-"""The arrays of the network: their types, named once; in memory that replicas share; and in a mapped file."""
+"""Array types, arrays in shared memory, and memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int64]  # numbers of rows, (m,)
+Rows = npt.NDArray[np.int64]  # indices of rows, (m,)
 
-# A mapped file up to this size stays in memory once it has been read.
+# The pages of a smaller mapped file stay in memory.
 KEPT_BYTES = 128 * 2**20
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array like ``np.zeros`` that a forked process shares with its parent: what one writes, the other sees."""
+    """Like ``np.zeros``, but in memory that a forked process shares with its parent."""
     shape = shape if isinstance(shape, tuple) else (int(shape),)
     n_bytes = prod(shape) * np.dtype(dtype).itemsize
     if n_bytes == 0:
@@ -26,9 +26,9 @@ def shared_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDAr
 
 
 def forget_pages(X: npt.NDArray[Any]) -> None:
-    """Give back the memory into which ``X`` has been read so far, if it is a large mapped file.
+    """Free the memory that holds the pages of ``X`` read so far, if ``X`` is a large mapped file.
 
-    It can be read again at any time. Without this call, a process that goes through the file once holds all of it.
+    Later reads load the pages again. Without this call, a process that reads the whole file keeps all of it in memory.
     """
     if isinstance(X, np.memmap) and isinstance(X.base, mmap.mmap) and X.nbytes > KEPT_BYTES:
         X.base.madvise(mmap.MADV_DONTNEED)

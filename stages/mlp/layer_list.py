@@ -1,4 +1,4 @@
-"""The layers of a network in their order, made in one place for training and for prediction."""
+"""The list of a network's layers, for training and for prediction."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from stages.mlp.layers.pooling import POOLINGS
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
-    """Views by name: parameters W1, b1, gamma1, beta1, ..., their gradients, and averages mean1, variance1, ..."""
+class ParameterViews:
+    """Parameters W1, b1, gamma1, beta1, ..., their gradients by the same names, and averages mean1, variance1, ..."""
 
     weights: Mapping[str, Floats]
     gradients: Mapping[str, Floats]
     averages: Mapping[str, Floats]
 
     def weights_of(self, i: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """W, b, dW and db of layer ``i``, from 1."""
+        """W, b, dW and db of layer ``i``; the first is 1."""
         return self.weights[f"W{i}"], self.weights[f"b{i}"], self.gradients[f"W{i}"], self.gradients[f"b{i}"]
 
     def batch_norm(self, i: int, shape: tuple[int, ...]) -> BatchNorm:
-        """The batch normalisation behind layer ``i``, from 1."""
+        """The batch normalisation after layer ``i``."""
         gamma, beta = f"gamma{i}", f"beta{i}"
         learned = self.weights[gamma], self.weights[beta], self.gradients[gamma], self.gradients[beta]
         return BatchNorm(*learned, self.averages[f"mean{i}"], self.averages[f"variance{i}"], shape=shape)
 
 
-def make_layers(architecture: Architecture, vectors: Vectors, rng: np.random.Generator, m: int = 0) -> list[Layer]:
-    """The layers from the pixels to the logits, for batches of ``m`` rows; for prediction any ``m`` will do.
+def make_layers(architecture: Architecture, views: ParameterViews, rng: np.random.Generator, m: int = 0) -> list[Layer]:
+    """The layers from the pixels to the logits, for mini-batches of ``m`` rows. Dropout draws from ``rng``.
 
-    ``rng`` is what dropout draws from.
+    ``m`` matters only in training: ``predict`` takes any number of rows.
     """
-    return [*convolutional_part(architecture, vectors, m), *dense_part(architecture, vectors, rng, m)]
+    return [*convolutional_part(architecture, views, m), *dense_part(architecture, views, rng, m)]
 
 
-def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> Iterator[Layer]:
-    """For each convolution: convolution, normalisation, activation, pooling."""
+def convolutional_part(architecture: Architecture, views: ParameterViews, m: int) -> Iterator[Layer]:
+    """For each block: convolution, batch normalisation, activation, pooling."""
     dtype, activation, blocks = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation], architecture.blocks
     if not blocks:
         return
@@ -56,23 +56,23 @@ def convolutional_part(architecture: Architecture, vectors: Vectors, m: int) -> 
     for i, block in enumerate(blocks, start=1):
         maps = block.convolved
         shape = (maps.height, maps.channels, maps.width, m)
-        yield Convolution(*vectors.weights_of(i), block.grid, m, first=i == 1)
+        yield Convolution(*views.weights_of(i), block.grid, m, first=i == 1)
         if architecture.batch_norm:
-            yield vectors.batch_norm(i, shape)
+            yield views.batch_norm(i, shape)
         yield activation(shape, dtype)
         if block.window > 1:
             yield POOLINGS[architecture.pooling](maps, block.window, m, dtype)
     yield MapsToRows(blocks[-1].pooled, m, dtype)
 
 
-def dense_part(architecture: Architecture, vectors: Vectors, rng: np.random.Generator, m: int) -> Iterator[Layer]:
-    """For each hidden layer: dropout (of pixels never), dense, normalisation, activation. Then the logits."""
+def dense_part(architecture: Architecture, views: ParameterViews, rng: np.random.Generator, m: int) -> Iterator[Layer]:
+    """For each hidden layer: dropout, dense, batch normalisation, activation. Then dropout and dense for the logits."""
     dtype, activation = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation]
     for i, (n_in, n_out) in enumerate(pairwise(architecture.dense_sizes), start=len(architecture.filters) + 1):
         if architecture.dropout and i > 1:
             yield Dropout(m, n_in, architecture.dropout, rng, dtype)
-        yield Dense(*vectors.weights_of(i), m, first=i == 1)
+        yield Dense(*views.weights_of(i), m, first=i == 1)
         if i < architecture.n_layers:
             if architecture.batch_norm:
-                yield vectors.batch_norm(i, (m, n_out))
+                yield views.batch_norm(i, (m, n_out))
             yield activation((m, n_out), dtype)

@@ -1,6 +1,6 @@
-"""The model file: a .npz that describes itself, holds nothing but numbers and text, and can run no code.
+"""The model file: a .npz file with only numbers and text, so that reading it cannot run code.
 
-It holds one network, or several that know the same images.
+It holds one network, or several networks for the same images.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from stages.mlp.archive import ArchiveError, check_arrays, read_arrays, write_ar
 from stages.mlp.network import Network
 
 FORMAT = "digit-pipeline network"
-VERSION = 2  # 1 had the weights of a convolution in another order
-MOST_VALUES = 2**28  # of one row anywhere in the network, 1 GiB in float32; the presets have some 20,000
+VERSION = 2  # version 1 stored the weights of a convolution in another order
+MAX_ROW_VALUES = 2**28  # values per row in any layer: 1 GiB in float32; the presets have about 20,000
 
 
 class ModelFileError(ValueError):
-    """The file is not a model, is damaged, or was written by another version."""
+    """The file is not a model, is damaged, or has another version."""
 
 
 def save(network: Network, path: str | Path) -> None:
@@ -41,13 +41,12 @@ def save(network: Network, path: str | Path) -> None:
 
 
 def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
-    """Write networks to one file; equal networks give equal bytes.
+    """Write networks to one file. Equal networks give equal bytes.
 
-    The file holds ``header``, a JSON text with the format's name and version, and each network's architecture and what
-    it knows about the images; every parameter by the network's number and its own name (``0/W1``, (n_in, n_out),
-    ``0/b1``, ... ``1/W1``, ...); and the running averages of batch normalisation.
+    ``header`` is a JSON text with the format, its version, and the architecture and images of each network. Parameters
+    and running averages are stored by the network's number and their own names: ``0/W1``, ``0/b1``, ..., ``1/W1``, ...
     """
-    described = [
+    descriptions = [
         {"architecture": asdict(each.architecture), "images": each.images and asdict(each.images)} for each in networks
     ]
     arrays = {
@@ -56,11 +55,11 @@ def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
         for name, values in (network.weights | network.averages).items()
     }
     with Path(path).open("wb") as file:
-        write_arrays(file, {"format": FORMAT, "version": VERSION, "networks": described}, arrays)
+        write_arrays(file, {"format": FORMAT, "version": VERSION, "networks": descriptions}, arrays)
 
 
 def load(path: str | Path) -> Network:
-    """The only network of a file; as ``load_members``, and ModelFileError where there are several."""
+    """The network of a file with one network. As ``load_members``, and ModelFileError if there are several."""
     networks = load_members(path)
     if len(networks) > 1:
         raise ModelFileError(f"{Path(path).name} is an ensemble of {len(networks)} networks: read it with load_members")
@@ -75,7 +74,7 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
     FileNotFoundError
         There is no such file.
     ModelFileError
-        It is damaged, no model, or of another version; the message says which.
+        The file is damaged, is not a model, or has another version. The message says which.
     """
     name = Path(path).name
     try:
@@ -87,51 +86,49 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
         what = f"{name} is not a model that this reads: it is of format {found!r} version {version}"
         raise ModelFileError(f"{what}; this reads {FORMAT!r} version {VERSION}")
     try:
-        described = [(architecture_of(each["architecture"]), images_of(each["images"])) for each in header["networks"]]
+        descriptions = [
+            (read_architecture(each["architecture"]), each["images"] and Images(**lists_to_tuples(each["images"])))
+            for each in header["networks"]
+        ]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({str(error)[:200]})") from error
     try:
-        check_images(described)
+        check_images(descriptions)
         expected = {
             f"{number}/{name}": (shape, np.dtype(architecture.dtype))
-            for number, (architecture, _) in enumerate(described)
+            for number, (architecture, _) in enumerate(descriptions)
             for name, shape in (architecture.shapes | architecture.statistics_shapes).items()
         }
         check_arrays(arrays, expected)
     except ValueError as error:
         raise ModelFileError(f"{name} is not as its own header says: {str(error)[:200]}") from error
-    # Only now is it certain that the networks take no more memory than the arrays did.
-    networks = tuple(Network(architecture, images) for architecture, images in described)
+    # Allocate the networks only after these checks: now they cannot be larger than the arrays that were read.
+    networks = tuple(Network(architecture, images) for architecture, images in descriptions)
     for number, network in enumerate(networks):
         for key, values in (network.weights | network.averages).items():
             values[...] = arrays[f"{number}/{key}"]
     return networks
 
 
-def architecture_of(described: dict[str, Any]) -> Architecture:
-    """What a header says of an architecture; an error where that is none, or needs more memory than there is."""
-    architecture = Architecture(**tuples(described))
+def read_architecture(fields_by_name: dict[str, Any]) -> Architecture:
+    """The architecture in a header. ValueError or TypeError if it is wrong, or needs too much memory."""
+    architecture = Architecture(**lists_to_tuples(fields_by_name))
     switches = {field.name: getattr(architecture, field.name) for field in fields(architecture) if field.type == "bool"}
-    if any(type(value) is not bool for value in switches.values()) or architecture.values > MOST_VALUES:
-        raise ValueError(f"it says {switches}, and a row becomes {architecture.values:,} values")
+    if any(type(value) is not bool for value in switches.values()) or architecture.max_row_values > MAX_ROW_VALUES:
+        raise ValueError(f"it says {switches}, and a row becomes {architecture.max_row_values:,} values")
     return architecture
 
 
-def images_of(described: dict[str, Any] | None) -> Images | None:
-    """What a header says of the images; an error where that is not what images can be."""
-    return None if described is None else Images(**tuples(described))
+def lists_to_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` with tuples in place of lists, because JSON has no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def tuples(described: dict[str, Any]) -> dict[str, Any]:
-    """``described`` with tuples for the lists that JSON made of them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in described.items()}
-
-
-def check_images(described: Sequence[tuple[Architecture, Images | None]]) -> None:
-    """ValueError unless all networks know the same images, and these fit what goes in and comes out."""
-    if len({images and replace(images, deskew="none") for _, images in described}) != 1:
+def check_images(descriptions: Sequence[tuple[Architecture, Images | None]]) -> None:
+    """Raise ValueError unless all networks have the same images, and these fit the inputs and the classes."""
+    if len({images and replace(images, deskew="none") for _, images in descriptions}) != 1:
         raise ValueError("its networks do not know the same images")
-    for architecture, images in described:
+    for architecture, images in descriptions:
         if images is None:
             continue
         if images.height * images.width != architecture.n_inputs:

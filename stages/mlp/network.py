@@ -1,6 +1,6 @@
-"""The network: its parameters in one flat vector, how they begin, and the logits that it finds.
+"""The network: its parameters in one flat vector, their initial values, and the logits.
 
-All weights lie first in the vector, then everything else, so that weight decay is a matter of one slice.
+The weights come first in the vector, so that weight decay applies to one slice.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ import numpy as np
 from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
-from stages.mlp.layer_list import Vectors, make_layers
+from stages.mlp.layer_list import ParameterViews, make_layers
 from stages.mlp.layers.layer import Layer
 
-# What parameters and running averages are filled with, by name without the layer's number; weights are then drawn.
+# Initial values of parameters and running averages, by name without the layer's number. `initialise` draws the weights.
 INITIAL_VALUES = {"W": 0, "b": 0, "gamma": 1, "beta": 0, "mean": 0, "variance": 1}
 
 
 class Network:
-    """A multilayer perceptron, behind convolutions if the architecture has any.
+    """A network with its parameters.
 
     Attributes
     ----------
-    parameters : the flat vector, (n_parameters,); ``weights["W1"]`` and so on are views into it
-    statistics : running averages of batch normalisation, flat, with the views ``averages``
-    images : what the rows are, or None
+    parameters : all parameters in one flat vector, (n_parameters,)
+    weights : views into ``parameters`` by name: W1, b1, gamma1, ...
+    statistics : the running averages of batch normalisation in one flat vector
+    averages : views into ``statistics`` by name: mean1, variance1, ...
+    images : the images that the rows hold, or None
 
     Examples
     --------
@@ -43,7 +45,7 @@ class Network:
 
     def __init__(self, architecture: Architecture, images: Images | None = None) -> None:
         self.architecture, self.images = architecture, images
-        # Both lie in shared memory, so that replicas in other processes change the same numbers.
+        # Both vectors are in shared memory, so that replicas in other processes update the same numbers.
         self.parameters = shared_zeros(flat_size(architecture.shapes), architecture.dtype)
         self.weights = views(self.parameters, architecture.shapes)
         self.statistics = shared_zeros(flat_size(architecture.statistics_shapes), architecture.dtype)
@@ -52,14 +54,14 @@ class Network:
             values.fill(INITIAL_VALUES[name.rstrip("0123456789")])
 
     def __str__(self) -> str:
-        """The table of its layers. Its module is imported by name, as in ``History.plot``."""
+        """A table of the layers. The module is imported by its name, for the reason given in ``History.plot``."""
         table = import_module("stages.notebook.layer_table").layer_table(self)
         return f"{self.architecture.description}\n\n{table}"
 
     def initialise(self, rng: np.random.Generator, how: str = "he") -> None:
-        """Draw every weight afresh, as ``how``, a name in ``INITIALISATIONS``, says; biases become 0.
+        """Draw all weights at random, and set all biases to 0. ``how`` is a name in ``INITIALISATIONS``.
 
-        The numbers are drawn in float64, layer after layer, so both dtypes start from the same weights.
+        The weights are drawn in float64, so both dtypes start from the same weights, except for rounding.
         """
         if how not in INITIALISATIONS:
             raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, not {how!r}")
@@ -70,7 +72,7 @@ class Network:
             self.weights[f"b{i}"].fill(0)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled and copied as what it is made of, so that the views stay views and the memory stays shared."""
+        """How pickle and copy make a network: a new one has its own shared memory, and views into it."""
         return Network, (self.architecture, self.images), (self.parameters, self.statistics)
 
     def __setstate__(self, state: tuple[Floats, Floats]) -> None:
@@ -78,7 +80,7 @@ class Network:
 
     @property
     def deskew(self) -> str:
-        """How rows are deskewed, a name in ``DESKEWS``."""
+        """The deskewing of the rows, a name in ``DESKEWS``."""
         return "none" if self.images is None else self.images.deskew
 
     def prepare(self, X: Floats) -> Floats:
@@ -88,43 +90,43 @@ class Network:
         return deskewed(X, self.images.height, self.images.width, self.images.deskew)
 
     def logits(self, X: Floats) -> Floats:
-        """Prepared rows (m, n_inputs) -> (m, n_outputs), as in prediction: nothing is dropped, nothing is kept."""
+        """Prepared rows (m, n_inputs) -> logits (m, n_outputs), in prediction."""
         Z = np.asarray(X, self.architecture.dtype)
         for layer in self.layers():
             Z = layer.predict(Z)
         return Z
 
     def layers(self) -> list[Layer]:
-        """The layers, to predict only: as their gradients they have the weights, which ``backward`` would overwrite."""
-        return make_layers(self.architecture, self.vectors(self.parameters), np.random.default_rng(0))
+        """The layers for prediction only. ``backward`` would overwrite the parameters with gradients."""
+        return make_layers(self.architecture, self.parameter_views(self.parameters), np.random.default_rng(0))
 
-    def vectors(self, gradient: Floats, statistics: Floats | None = None) -> Vectors:
-        """What layers read and write: gradients into ``gradient``, averages into ``statistics`` if it is given."""
+    def parameter_views(self, gradient: Floats, statistics: Floats | None = None) -> ParameterViews:
+        """Views into ``gradient`` and ``statistics``; the default is the network's statistics."""
         averages = self.averages if statistics is None else views(statistics, self.architecture.statistics_shapes)
-        return Vectors(self.weights, views(gradient, self.architecture.shapes), averages)
+        return ParameterViews(self.weights, views(gradient, self.architecture.shapes), averages)
 
 
 def he(layer: int, n_layers: int, n_in: int) -> float:
-    """sqrt(2 / n_in), which keeps variances through ReLU; sqrt(1 / n_in) for the last layer. He and others (2015)."""
+    """sqrt(2 / n_in), which suits ReLU; sqrt(1 / n_in) for the last layer. He and others (2015)."""
     return sqrt((1 if layer == n_layers else 2) / n_in)
 
 
 def tutorial(layer: int, n_layers: int, n_in: int) -> float:  # noqa: ARG001 - one signature for all
-    """The tutorial's: W2 as in He, every other weight 0.1."""
+    """The tutorial's values: W2 as in ``he``, and 0.1 for every other layer."""
     return sqrt(2 / n_in) if layer == 2 else 0.1
 
 
-# name -> (number of the layer from 1, number of layers, its inputs) -> standard deviation of its weights
+# name -> function of (layer number from 1, number of layers, n_in) -> standard deviation of the weights
 INITIALISATIONS: dict[str, Callable[[int, int, int], float]] = {"he": he, "tutorial": tutorial}
 
 
 def flat_size(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """How many numbers arrays of these shapes hold together."""
+    """The total number of values in arrays of these shapes."""
     return sum(prod(shape) for shape in shapes.values())
 
 
 def views(vector: Floats, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
-    """Views into the flat ``vector``, one after the other, in the given shapes."""
+    """Consecutive views into the flat ``vector``, in the given shapes."""
     ends = list(accumulate(map(prod, shapes.values())))
-    parts = np.split(vector, ends)  # and what is left behind the last one, which is nothing
+    parts = np.split(vector, ends)  # the last part is empty
     return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=False)}

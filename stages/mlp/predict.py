@@ -1,4 +1,4 @@
-"""Prediction: the probability of every class for any number of rows."""
+"""Prediction: the class probabilities of any number of rows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from stages.mlp.arrays import Floats, Rows, forget_pages
 from stages.mlp.network import Network
 from stages.mlp.parallel.threads import Threads
 
-# Rows go through the network this many at a time, whatever the number of threads: memory is bounded, and rounding is
-# the same everywhere.
+# The network predicts this many rows at a time. The number of threads has no effect on it, because the size of a chunk
+# has an effect on rounding.
 CHUNK_ROWS = 512
-CHUNK_VALUES = 2**22  # in any layer; where images are large, chunks have fewer rows
+CHUNK_VALUES = 2**22  # the largest number of values in a layer; chunks of large images have fewer rows
 
 
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
-    """The probability of every class for every row: (m, n_inputs) -> (m, n_classes).
+    """The class probabilities: (m, n_inputs) -> (m, n_classes).
 
-    ``X`` may be memory-mapped, and is read in chunks. It may be a table of pandas. The result does not depend on
-    ``threads``.
+    ``X`` may be a memory-mapped array, which is read in chunks, or a pandas table. ``threads`` has no effect on the
+    result.
 
     Raises
     ------
     ValueError
-        ``X`` is not a matrix of ``n_inputs`` columns, or there are no threads.
+        ``X`` is not a matrix of ``n_inputs`` columns, or ``threads`` is less than 1.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     array([[0.33333334, 0.33333334, 0.33333334],
            [0.33333334, 0.33333334, 0.33333334]], dtype=float32)
     """
-    architecture, X = network.architecture, np.asanyarray(X)  # a mapped file stays one
+    architecture, X = network.architecture, np.asanyarray(X)  # keeps a memory-mapped array
     if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
         raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
     if threads < 1:
@@ -59,7 +59,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
 def logits_by_chunk(
     network: Network, X: Floats, index: int, count: int, rows: Rows | None = None
 ) -> Iterator[tuple[int, slice, Floats]]:
-    """Part ``index`` of ``count`` of the chunks of ``X``, or of its ``rows``: number, place and logits of each."""
+    """Every ``count``-th chunk of ``X[rows]``, from number ``index`` on: its number, its slice and its logits."""
     chunks = chunks_of(network.architecture, len(X if rows is None else rows))
     for k in range(index, len(chunks), count):
         yield k, chunks[k], network.logits(network.prepare(X[chunks[k] if rows is None else rows[chunks[k]]]))
@@ -67,6 +67,6 @@ def logits_by_chunk(
 
 
 def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:
-    """The chunks in which ``n_rows`` go through the network; how many rows each has depends on it alone."""
-    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // architecture.values))
+    """Slices that divide ``n_rows``. Their length depends on the architecture only."""
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // architecture.max_row_values))
     return [slice(start, start + rows) for start in range(0, n_rows, rows)]

@@ -1,4 +1,4 @@
-"""Signals, delayed while something must not be interrupted."""
+"""Delaying signals while work must not be interrupted."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
+def delay_signals() -> Iterator[None]:
     """Delay Ctrl-C, SIGTERM and SIGHUP until the end of the block."""
-    if threading.current_thread() is not threading.main_thread():  # no other thread is interrupted
+    if threading.current_thread() is not threading.main_thread():  # signals interrupt only the main thread
         yield
         return
-    came: list[int] = []
-    earlier = {
-        number: signal.signal(number, lambda number, _: came.append(number))
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
         yield
     finally:
-        for number, handler in earlier.items():
-            # None stands for a handler that was set in C and cannot be put back.
+        for number, handler in handlers.items():
+            # None stands for a handler that was set in C. Python cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for each in came:
-            signal.raise_signal(each)
+        for received_number in received:
+            signal.raise_signal(received_number)

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from stages.mlp.deskew import FAINT, NARROWEST, STEEPEST, USUAL_SPREAD, WIDEST
+from stages.mlp.deskew import EPSILON, MAX_FACTOR, MAX_SLANT, MIN_FACTOR, TARGET_SPREAD
 from stages.onnx_export.graph import Graph
 from stages.onnx_export.layers import NoOnnxFormError
 
@@ -25,42 +25,46 @@ def add_deskewing(graph: Graph, X: str, height: int, width: int, deskew: str) ->
     return graph.node("Flatten", DESKEWS[deskew](graph, images, height, width))
 
 
-def without_slant(graph: Graph, images: str, height: int, width: int) -> str:
+def remove_slant(graph: Graph, images: str, height: int, width: int) -> str:
     """Shear the images until the ink's columns and rows are uncorrelated."""
-    y, x = from_middle(height), from_middle(width)
-    total, middle_y, middle_x = middle(graph, images, height, width)
-    variance = minus_product(graph, mean(graph, ink(graph, images, axis=2), y * y, total), middle_y, middle_y)
+    y, x = centred_coordinates(height), centred_coordinates(width)
+    total, centre_y, centre_x = ink_centre(graph, images, height, width)
+    variance = minus_product(graph, mean(graph, ink(graph, images, axis=2), y * y, total), centre_y, centre_y)
     moments = graph.node("MatMul", images, x)  # (rows, height)
-    covariance = minus_product(graph, mean(graph, moments, y, total), middle_y, middle_x)
-    slant = graph.node("Div", covariance, graph.node("Max", variance, FAINT))
-    slant = graph.node("Clip", slant, -STEEPEST, STEEPEST)  # (rows, 1)
-    shift = graph.node("Mul", slant, graph.node("Sub", y, middle_y))  # (rows, height)
-    return at_columns(graph, images, graph.node("Add", x, graph.node("Reshape", shift, [-1, height, 1])), width)
+    covariance = minus_product(graph, mean(graph, moments, y, total), centre_y, centre_x)
+    slant = graph.node("Div", covariance, graph.node("Max", variance, EPSILON))
+    slant = graph.node("Clip", slant, -MAX_SLANT, MAX_SLANT)  # (rows, 1)
+    shift = graph.node("Mul", slant, graph.node("Sub", y, centre_y))  # (rows, height)
+    return sample_columns(graph, images, graph.node("Add", x, graph.node("Reshape", shift, [-1, height, 1])), width)
 
 
-def without_slant_and_of_like_width(graph: Graph, images: str, height: int, width: int) -> str:
+def remove_slant_and_scale_width(graph: Graph, images: str, height: int, width: int) -> str:
     """Remove the slant, then stretch or squeeze the columns, and move the centre of the ink to the middle."""
-    images = without_slant(graph, images, height, width)
-    x = from_middle(width)
-    total, _, middle_x = middle(graph, images, height, width)
-    variance = minus_product(graph, mean(graph, ink(graph, images, axis=1), x * x, total), middle_x, middle_x)
+    images = remove_slant(graph, images, height, width)
+    x = centred_coordinates(width)
+    total, _, centre_x = ink_centre(graph, images, height, width)
+    variance = minus_product(graph, mean(graph, ink(graph, images, axis=1), x * x, total), centre_x, centre_x)
     spread = graph.node("Sqrt", graph.node("Max", variance, 0.0))
-    factor = graph.node("Sqrt", graph.node("Div", spread, USUAL_SPREAD * width))
-    factor = graph.node("Clip", factor, NARROWEST, WIDEST)  # (rows, 1)
-    places = graph.node("Add", middle_x, graph.node("Mul", x, factor))  # (rows, width)
+    factor = graph.node("Sqrt", graph.node("Div", spread, TARGET_SPREAD * width))
+    factor = graph.node("Clip", factor, MIN_FACTOR, MAX_FACTOR)  # (rows, 1)
+    places = graph.node("Add", centre_x, graph.node("Mul", x, factor))  # (rows, width)
     places = graph.node("Reshape", places, [-1, 1, width])
     places = graph.node("Add", places, np.zeros((height, 1)))  # the same in every row of an image
-    return at_columns(graph, images, places, width)
+    return sample_columns(graph, images, places, width)
 
 
-def middle(graph: Graph, images: str, height: int, width: int) -> tuple[str, str, str]:
+def ink_centre(graph: Graph, images: str, height: int, width: int) -> tuple[str, str, str]:
     """How much ink there is in each image, and its centre's row and column from the middle, each (rows, 1)."""
     rows, columns = ink(graph, images, axis=2), ink(graph, images, axis=1)
-    total = graph.node("Max", graph.node("ReduceSum", rows, [1], keepdims=1), FAINT)
-    return total, mean(graph, rows, from_middle(height), total), mean(graph, columns, from_middle(width), total)
+    total = graph.node("Max", graph.node("ReduceSum", rows, [1], keepdims=1), EPSILON)
+    return (
+        total,
+        mean(graph, rows, centred_coordinates(height), total),
+        mean(graph, columns, centred_coordinates(width), total),
+    )
 
 
-def from_middle(side: int) -> NDArray[np.float32]:
+def centred_coordinates(side: int) -> NDArray[np.float32]:
     """Where rows or columns lie, counted from the middle: (side,)."""
     return np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
 
@@ -80,7 +84,7 @@ def minus_product(graph: Graph, value: str, first: str, second: str) -> str:
     return graph.node("Sub", value, graph.node("Mul", first, second))
 
 
-def at_columns(graph: Graph, images: str, places: str, width: int) -> str:
+def sample_columns(graph: Graph, images: str, places: str, width: int) -> str:
     """Each pixel's value at another column of its row, ``places`` (rows, height, width), interpolated linearly."""
     places = graph.node("Add", places, (width - 1) / 2)
     before = graph.node("Floor", places)
@@ -96,6 +100,6 @@ def at_columns(graph: Graph, images: str, places: str, width: int) -> str:
 
 DESKEWS: Mapping[str, Callable[[Graph, str, int, int], str]] = {
     "none": lambda graph, images, height, width: images,  # noqa: ARG005 - one signature for all
-    "slant": without_slant,
-    "slant_and_width": without_slant_and_of_like_width,
+    "slant": remove_slant,
+    "slant_and_width": remove_slant_and_scale_width,
 }

@@ -1,4 +1,4 @@
-"""The update: an optimiser moves the parameters by their gradients, one piece of the flat vectors at a time."""
+"""The second half of a training step: an optimiser updates the parameters, one piece of the flat vectors at a time."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.gradient_descent.optimisers import Optimiser
 from stages.mlp.network import Network
 
-# Parameters in a piece. The optimiser's vectors of so many fit a core's second-level cache. Smaller pieces gain
-# nothing, because each NumPy call has its price.
-PIECE = 65536
+# Parameters in a piece. The optimiser's vectors for one piece fit a core's second-level cache. Smaller pieces are not
+# faster, because every NumPy call has a fixed cost.
+PIECE_SIZE = 65536
 
 
 class Update:
-    """The optimiser of a network: what is done around it, and what it remembers between steps.
+    """An optimiser with its state, weight decay, gradient clipping and averaged parameters.
 
     Parameters
     ----------
-    network : whose parameters are moved
-    optimiser : by which rule
-    weight_decay : pull of the weights towards 0: decoupled from the gradient if the optimiser says so
-    clip_norm : a longer gradient is scaled down to this Euclidean norm
-    ema : decay of the averaged parameters; 0 for none
+    network : the network whose parameters are updated
+    optimiser : computes the update
+    weight_decay : pulls the weights towards 0: directly if ``is_decay_decoupled``, else through the gradient
+    clip_norm : a gradient with a larger Euclidean norm is scaled down to this norm; None: no clipping
+    ema : decay of the averaged parameters; 0: no averaging
 
     Attributes
     ----------
-    memory : the optimiser's, (n_memory, n_parameters)
-    averaged : the averaged parameters, (n_parameters,), or empty
+    state : the optimiser's state, (n_states, n_parameters)
+    averaged : the averaged parameters, (n_parameters,), or (0,) without averaging
     """
 
     def __init__(
@@ -35,41 +35,41 @@ class Update:
     ) -> None:
         self.optimiser, self.weight_decay, self.clip_norm, self.ema = optimiser, weight_decay, clip_norm, ema
         self.parameters = network.parameters
-        self.memory = shared_zeros((optimiser.n_memory, self.parameters.size), self.parameters.dtype)
+        self.state = shared_zeros((optimiser.n_states, self.parameters.size), self.parameters.dtype)
         self.averaged = shared_zeros(self.parameters.size if ema else 0, self.parameters.dtype)
         self.averaged[...] = self.parameters[: len(self.averaged)]
 
     def apply(self, piece: slice, g: Floats, work: Floats, step: int, learning_rate: float, *, decays: bool) -> None:
-        """Move a ``piece`` of n parameters by its gradient ``g``, (n,), which is used up; ``work`` (n,) is scratch.
+        """Update a ``piece`` of n parameters. The gradient ``g``, (n,), is overwritten; ``work``, (n,), is scratch.
 
-        ``step`` counts from 1 over all epochs.
+        ``step`` counts from 1 over all epochs. ``decays`` says whether weight decay applies to this piece.
         """
-        w, memory, averaged = self.parameters[piece], self.memory[:, piece], self.averaged[piece]
+        w, state, averaged = self.parameters[piece], self.state[:, piece], self.averaged[piece]
         if decays and self.weight_decay:
             if self.optimiser.is_decay_decoupled:
                 w *= 1 - learning_rate * self.weight_decay
             else:
                 np.multiply(w, self.weight_decay, out=work)
                 g += work
-        self.optimiser.update(w, g, memory, work, step, learning_rate)
+        self.optimiser.update(w, g, state, work, step, learning_rate)
         if self.ema:
             np.subtract(w, averaged, out=work)
             work *= 1 - self.ema
             averaged += work
 
     def clip_factor(self, norm: float) -> float:
-        """By what a gradient of this norm is multiplied. Pascanu, Mikolov and Bengio (2013); 1e-6 as in PyTorch."""
+        """The factor for a gradient of this norm. Pascanu, Mikolov and Bengio (2013); the 1e-6 is PyTorch's."""
         return 1.0 if self.clip_norm is None else min(1.0, self.clip_norm / (norm + 1e-6))
 
 
-def pieces_of(start: int, stop: int, n_weights: int) -> list[tuple[slice, bool]]:
-    """Slices of at most PIECE parameters from ``start`` to ``stop``, and whether they are weights, which decay.
+def split_into_pieces(start: int, stop: int, n_weights: int) -> list[tuple[slice, bool]]:
+    """Slices of at most PIECE_SIZE parameters from ``start`` to ``stop``, each with whether weight decay applies.
 
-    The first ``n_weights`` parameters are weights. No slice holds both weights and others.
+    It applies to the weights: the first ``n_weights`` parameters. No slice holds both weights and other parameters.
     """
-    middle = min(max(n_weights, start), stop)
+    boundary = min(max(n_weights, start), stop)
     return [
-        (slice(at, min(at + PIECE, end)), decays)
-        for begin, end, decays in ((start, middle, True), (middle, stop, False))
-        for at in range(begin, end, PIECE)
+        (slice(first, min(first + PIECE_SIZE, end)), decays)
+        for begin, end, decays in ((start, boundary, True), (boundary, stop, False))
+        for first in range(begin, end, PIECE_SIZE)
     ]

@@ -1,5 +1,5 @@
-"""The layers of a network, one file each: ``forward``, ``backward`` under it, and ``predict``.
+"""The layers of a network, one file for each kind. Each layer has ``forward``, ``backward`` and ``predict``.
 
-A layer is made for batches of m rows and has buffers of its own for them, so that it allocates next to nothing in a
-training step. No layer knows of replicas or processes. May import: NumPy, and arrays.py.
+A layer is made for mini-batches of m rows. It has its own buffers for them, so a training step allocates almost
+nothing. No layer depends on replicas or processes. May import: NumPy, and arrays.py.
 """

@@ -1,7 +1,7 @@
-"""The activations: what they make of a layer's output, and their derivatives.
+"""The activations and their derivatives.
 
-Every activation works in place. Where the derivative can be written in terms of the output, nothing else is kept.
-To add one, write its class and put its name into ``ACTIVATIONS``. docs/architecture.md, "How to add
+Every activation overwrites its input. Most derivatives are functions of the output, so only the output is kept.
+To add an activation, write its class and put its name into ``ACTIVATIONS``. docs/architecture.md, "How to add
 something", has the other files.
 """
 
@@ -17,15 +17,9 @@ from stages.mlp.arrays import Floats
 
 
 class Activation(ABC):
-    """An elementwise function as a layer.
+    """An elementwise function as a layer. ``shape`` is the shape of a mini-batch."""
 
-    Parameters
-    ----------
-    shape : of a batch
-    dtype : of the values
-    """
-
-    n_buffers: ClassVar[int] = 1  # arrays of the batch's shape that the arithmetic takes besides input and output
+    n_buffers: ClassVar[int] = 1  # scratch arrays of the mini-batch's shape
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.Y: Floats  # the output, kept from forward to backward
@@ -33,11 +27,11 @@ class Activation(ABC):
 
     @abstractmethod
     def apply(self, Y: Floats) -> None:
-        """Replace the input in ``Y`` by the output. Allocate no array: ``self.work`` is for what stands between."""
+        """Overwrite the input in ``Y`` with the output. Allocate no array; ``self.work`` is scratch."""
 
     @abstractmethod
     def derivative(self, Y: Floats, out: Floats) -> None:
-        """Write the derivative at the output ``Y`` into ``out``, which is ``self.work[0]`` as ``apply`` left it."""
+        """Write the derivative at the output ``Y`` into ``out``: this is ``self.work[0]`` after ``apply``."""
 
     def forward(self, X: Floats) -> Floats:
         self.Y = X
@@ -61,7 +55,7 @@ class ReLU(Activation):
         np.maximum(Y, 0, out=Y)
 
     def derivative(self, Y: Floats, out: Floats) -> None:
-        # 1 or 0 as floats: twice as fast as multiplying by booleans.
+        # 1 or 0 as floats: multiplying by floats is twice as fast as by booleans.
         np.greater(Y, 0, out=out)
 
 
@@ -97,7 +91,7 @@ class ELU(Activation):
 class GELU(Activation):
     """x Phi(x), in the form 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))).
 
-    Hendrycks and Gimpel (2016). The derivative is not a function of the output; it is found on the way.
+    Hendrycks and Gimpel (2016). The derivative is not a function of the output, so ``apply`` computes it too.
     """
 
     n_buffers = 2
@@ -112,7 +106,7 @@ class GELU(Activation):
         np.tanh(tanh, out=tanh)  # t = tanh(c (x + a x**3))
         derivative *= 3 * a * c
         derivative += c
-        derivative *= Y  # x times the derivative of what stands in the tanh
+        derivative *= Y  # x times the derivative of the argument of tanh
         Y *= 0.5
         tanh += 1
         Y *= tanh  # 0.5 x (1 + t)
@@ -125,7 +119,7 @@ class GELU(Activation):
         derivative += tanh
 
     def derivative(self, Y: Floats, out: Floats) -> None:
-        pass  # `out` holds it already: found by `apply`
+        pass  # `apply` has written it into `out`
 
 
 class Tanh(Activation):

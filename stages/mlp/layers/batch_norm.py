@@ -1,4 +1,4 @@
-"""Batch normalisation: each channel gets mean 0 and variance 1 over the batch, then a learned scale and shift."""
+"""Batch normalisation: each channel is normalised to mean 0 and variance 1, then scaled and shifted."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from stages.mlp.layers.feature_maps import by_channel
 
 
 class BatchNorm:
-    """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+    """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, for each channel.
 
-    Ioffe and Szegedy, "Batch normalization" (2015). In training mean and variance are the batch's; running averages of
-    them serve prediction. A channel is a column of rows (m, n), or all places of a feature map (height, n, width, m).
+    Ioffe and Szegedy, "Batch normalization" (2015). Training uses the mean and the variance of the mini-batch.
+    Prediction uses running averages of these. For rows (m, n) a channel is a column. For feature maps
+    (height, n, width, m) a channel is one map, in all rows.
 
     Parameters
     ----------
     gamma, beta : scale and shift, (n,)
-    dgamma, dbeta : where their gradients are written, (n,)
+    dgamma, dbeta : buffers for their gradients, (n,)
     mean, variance : the running averages, (n,)
-    shape : of a batch
+    shape : shape of a mini-batch
     """
 
     epsilon = 1e-5
-    momentum = 0.1  # of the running averages: the share that a batch adds
+    momentum = 0.1  # weight of the mini-batch in the running averages
 
     def __init__(
         self,
@@ -39,15 +40,15 @@ class BatchNorm:
         self.gamma, self.beta, self.dgamma, self.dbeta = gamma, beta, dgamma, dbeta
         self.mean, self.variance = mean, variance
         self.centred = np.empty(shape, gamma.dtype)  # X - mean, kept from forward to backward
-        self.deviation: Floats  # of each channel, (n,)
-        self.n_values = self.centred.size // len(gamma)  # of a channel in a batch
+        self.deviation: Floats  # sqrt(variance + epsilon), (n,)
+        self.n_values = self.centred.size // len(gamma)  # values per channel in a mini-batch
 
     def forward(self, X: Floats) -> Floats:
         x, centred = by_channel(X), by_channel(self.centred)
         mean = np.add.reduce(x, axis=(0, 2)) / self.n_values
         np.subtract(x, mean[:, None], out=centred)
         variance = sum_of_products(centred, centred) / self.n_values
-        self._remember(mean, variance)
+        self._update_averages(mean, variance)
         self.deviation = np.sqrt(variance + self.epsilon)
         np.multiply(centred, (self.gamma / self.deviation)[:, None], out=x)
         x += self.beta[:, None]
@@ -70,14 +71,14 @@ class BatchNorm:
         x += (self.beta - self.mean * scale)[:, None]
         return X
 
-    def _remember(self, mean: Floats, variance: Floats) -> None:
-        """Move the running averages towards a batch's mean and its unbiased variance, each (n,)."""
-        if self.n_values > 1:  # of a single value there is no variance
+    def _update_averages(self, mean: Floats, variance: Floats) -> None:
+        """Update the running averages with the mini-batch's mean and its unbiased variance, each (n,)."""
+        if self.n_values > 1:  # a single value has no unbiased variance
             self.mean += self.momentum * (mean - self.mean)
             self.variance += self.momentum * (variance * (self.n_values / (self.n_values - 1)) - self.variance)
 
 
 def sum_of_products(A: Floats, B: Floats) -> Floats:
-    """For each channel the sum of A B over all its values: (k, n, places) -> (n,)."""
+    """The sum of A B for each channel: (k, n, places) -> (n,)."""
     sums: Floats = np.einsum("knp,knp->n", A, B) if A.shape[2] == 1 else np.add.reduce(np.vecdot(A, B), axis=0)
     return sums

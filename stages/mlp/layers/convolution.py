@@ -1,12 +1,11 @@
-"""Convolution: a dense layer that looks at one patch of the image at a time, with the same weights everywhere.
+"""Convolution: a dense layer that is applied to every patch of the image, with the same weights for each patch.
 
-A filter that has learned what a stroke looks like finds it wherever it is, from a few hundred weights. Moving on by two
-places from patch to patch halves the image's sides. Such a network is that of Simard, Steinkraus and Platt, "Best
-practices for convolutional neural networks" (2003).
+A filter needs few weights, and finds a stroke at any place in the image. A stride of 2 halves the sides of the image.
+Simard, Steinkraus and Platt, "Best practices for convolutional neural networks" (2003), use such networks.
 
-All patches of a line of the output are the columns of one matrix, so that a convolution is a matrix product. The matrix
-holds one copy of each line for each column of the kernel (``Patches``). The kernel's lines need no copies, because they
-lie one after the other in memory. docs/how-convolutions-learn.md works all of it out with numbers.
+The patches are the columns of a matrix (im2col), so a convolution is a matrix product. There is one matrix for each
+line of the output. It contains one copy of each line of the image for each column of the kernel (``Patches``). The
+lines of the kernel need no copies: the matrices overlap in memory. docs/how-convolutions-learn.md has an example.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from stages.mlp.layers.feature_maps import FeatureMaps, by_channel
 
 @dataclass(frozen=True, slots=True)
 class PatchGrid:
-    """Where the patches of ``maps`` lie: of ``kernel`` x ``kernel`` places, and ``stride`` places from one to the next.
+    """The patches of ``maps``: ``kernel`` x ``kernel`` places each, at a distance of ``stride`` places.
 
-    Around the maps lies a border of zeros, so that a kernel's centre can be at every place.
+    The maps have a border of zeros (padding), so that the kernel's centre can be at any place.
     """
 
     maps: FeatureMaps
@@ -35,12 +34,12 @@ class PatchGrid:
 
     @property
     def border(self) -> int:
-        """Width of the border above and on the left."""
+        """Width of the border above and to the left of the maps."""
         return (self.kernel - 1) // 2
 
     @property
     def patch_size(self) -> int:
-        """Values of a patch."""
+        """Values in a patch."""
         return self.kernel**2 * self.maps.channels
 
     @property
@@ -50,22 +49,22 @@ class PatchGrid:
 
     @property
     def n_places(self) -> int:
-        """How many patches lie side by side in a line."""
+        """Patches per line."""
         return self.maps_out(1).width
 
     def maps_out(self, n_filters: int) -> FeatureMaps:
-        """What ``n_filters`` filters make of the maps."""
+        """The maps after a convolution with ``n_filters`` filters."""
         return self.maps.convolved(n_filters, self.stride)
 
     def places_and_pixels(self) -> list[tuple[slice, slice]]:
-        """For each column of the kernel: the places at which it lies inside the image, and on which pixels.
+        """For each column of the kernel: the places where it covers a pixel of the image, and these pixels.
 
-        At place q of a line, column j of the kernel lies on pixel stride * q + j - border.
+        At place q of a line, column j of the kernel covers pixel stride * q + j - border.
         """
         width, found = self.maps.width, []
         for column in range(self.kernel):
-            offset = column - self.border  # of its pixel at place 0
-            # The first place whose pixel is 0 or more, and the first whose pixel is `width` or more: both rounded up.
+            offset = column - self.border  # the pixel at place 0
+            # The first place with a pixel of at least 0, and the first place with a pixel of at least `width`.
             first = max(0, -(offset // self.stride))
             stop = max(first, min(self.n_places, -((offset - width) // self.stride)))
             pixel = self.stride * first + offset
@@ -74,19 +73,17 @@ class PatchGrid:
 
 
 class Convolution:
-    """Y = W.T patches + b, at every place of the output and for every row of the batch.
+    """Y = W.T patches + b, where every patch is a column of ``patches``.
 
-    X is (height, channels, width, m) and Y is (lines, n_filters, places, m): the last axis is the batch, see
-    feature_maps.py.
+    X is (height, channels, width, m) and Y is (lines, n_filters, places, m), as in feature_maps.py.
 
     Parameters
     ----------
-    W, b : weights (kernel * kernel * channels, n_filters) and biases (n_filters,); a patch's values lie line by line,
-        in a line column by column, and at each place channel by channel
-    dW, db : where their gradients are written, of the same shapes
-    grid : where the patches lie
-    m : rows of a batch
-    first : whether this is the first layer with weights; nobody reads its dX, so it is not computed
+    W, b : weights (kernel * kernel * channels, n_filters), in the order line, column, channel; biases (n_filters,)
+    dW, db : buffers for their gradients, of the same shapes
+    grid : the patches
+    m : rows of a mini-batch
+    first : whether this is the first layer with weights; its dX is not needed, and not computed
     """
 
     def __init__(
@@ -95,7 +92,7 @@ class Convolution:
         self.W, self.b, self.dW, self.db, self.grid = W, b, dW, db, grid
         self.patches = Patches(grid, m, W.dtype)
         self.Y = grid.maps_out(len(b)).batch(m, W.dtype)
-        self.dWs = np.empty((len(self.Y), *W.shape), W.dtype)  # what each line adds to dW
+        self.dW_per_line = np.empty((len(self.Y), *W.shape), W.dtype)  # the terms of dW
         self.transposed = None if first else TransposedConvolution(grid, len(b), m, W.dtype)
 
     def forward(self, X: Floats) -> Floats:
@@ -107,11 +104,11 @@ class Convolution:
 
     def backward(self, dY: Floats) -> Floats:
         # (lines, patch_size, places * m) @ (lines, places * m, n_filters) -> (lines, patch_size, n_filters)
-        np.matmul(self.patches.lines, by_channel(dY).transpose(0, 2, 1), out=self.dWs)
-        np.add.reduce(self.dWs, axis=0, out=self.dW)
+        np.matmul(self.patches.lines, by_channel(dY).transpose(0, 2, 1), out=self.dW_per_line)
+        np.add.reduce(self.dW_per_line, axis=0, out=self.dW)
         np.add.reduce(dY, axis=(0, 2, 3), out=self.db)
         if self.transposed is None:
-            return dY  # anything will do: nobody reads it
+            return dY  # in place of dX: the value is not used
         return self.transposed.apply(dY, self.W)
 
     def predict(self, X: Floats) -> Floats:
@@ -119,47 +116,48 @@ class Convolution:
 
 
 class Patches:
-    """Every patch of a batch of maps.
+    """All patches of a mini-batch of maps.
 
     Attributes
     ----------
-    columns : (lines with border, kernel, channels, places, m); at each place the values under each column of the kernel
-    lines : (lines of the output, kernel * kernel * channels, places * m), a view of ``columns``
+    columns : one copy of X for each column of the kernel, (lines with border, kernel, channels, places, m)
+    lines : for each line of the output the matrix of its patches, a view of ``columns``:
+        (lines of the output, kernel * kernel * channels, places * m)
     """
 
     def __init__(self, grid: PatchGrid, m: int, dtype: npt.DTypeLike) -> None:
         self.columns = np.zeros((*grid.shape, m), dtype)
-        self.lines = stacks_of(grid.kernel, self.columns)[:: grid.stride]
+        self.lines = overlapping_matrices(grid.kernel, self.columns)[:: grid.stride]
         self._inside = self.columns[grid.border : grid.border + grid.maps.height]
         self._places_and_pixels = grid.places_and_pixels()
 
     def fill(self, X: Floats) -> None:
-        """Take in the maps ``X``, (height, channels, width, m)."""
+        """Copy the maps ``X``, (height, channels, width, m)."""
         for column, (places, pixels) in enumerate(self._places_and_pixels):
             np.copyto(self._inside[:, column, :, places], X[:, :, pixels])
 
 
-def stacks_of(n: int, lines: Floats) -> Floats:
-    """All ``n`` lines that follow each other, one below the other in a matrix: a view, since they lie so in memory.
+def overlapping_matrices(n: int, lines: Floats) -> Floats:
+    """A view in which any ``n`` consecutive lines are one matrix. The matrices overlap in memory.
 
     (lines, ..., places, m) -> (lines - n + 1, n * ..., places * m)
     """
-    a_line = lines.strides[0]  # bytes from one line to the next, and also from one matrix to the next
-    stacks = as_strided(lines, (len(lines) - n + 1, n, *lines.shape[1:]), (a_line, *lines.strides))
-    return stacks.reshape(len(stacks), prod(stacks.shape[1:-2]), prod(stacks.shape[-2:]))
+    line_stride = lines.strides[0]  # bytes from one line to the next, and also from one matrix to the next
+    matrices = as_strided(lines, (len(lines) - n + 1, n, *lines.shape[1:]), (line_stride, *lines.strides))
+    return matrices.reshape(len(matrices), prod(matrices.shape[1:-2]), prod(matrices.shape[-2:]))
 
 
 class TransposedConvolution:
-    """The way back: each value of dY goes to all pixels of its patch, times the weights through which it saw them.
+    """Computes dX: every value of dY, times the weights of its filter, is added to the pixels of its patch.
 
-    Line t of the output sees line stride * t + i of the image, border included, through line i of the kernel. So line
+    Line t of the output depends on line stride * t + i of the image, border included, by line i of the kernel. So line
     stride * t + phase of dX is
 
         W[phase] dY[t] + W[phase + stride] dY[t - 1] + W[phase + 2 * stride] dY[t - 2] + ...
 
-    This is one matrix product: these lines of the kernel side by side, the last one first, times lines of dY that lie
-    one after the other. Its result has a copy of the line of dX for each column of the kernel, as ``Patches.columns``
-    has of X. The copies are moved back and added up. docs/how-convolutions-learn.md has an example.
+    This sum is one matrix product. The left factor has these lines of the kernel side by side, in reverse order. The
+    right factor is a view of consecutive lines of dY. The result is like ``Patches.columns``: it has one copy of the
+    line of dX for each column of the kernel. The copies are shifted back and added. See docs/how-convolutions-learn.md.
     """
 
     def __init__(self, grid: PatchGrid, n_filters: int, m: int, dtype: npt.DTypeLike) -> None:
@@ -167,29 +165,31 @@ class TransposedConvolution:
         self.grid, self._places_and_pixels = grid, grid.places_and_pixels()
         self.dX = maps.batch(m, dtype)
         self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
-        # dY between lines of zeros, so that the first and the last line of dX (with t = last_t) are no exceptions.
+        # dY with lines of zeros above and below: the first and the last line of dX (t = last_t) need no extra code.
         above, last_t = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
         padded_dY = np.zeros((above + last_t + 1, n_filters, out.width, m), dtype)
         self._inside = padded_dY[above : above + out.height]
-        # By phase: its lines of the kernel, the lines of dY that they are multiplied with, and the lines of `columns`.
+        # For each phase: the left factor, the right factors, and the lines of `columns` for the products.
         self.phases: dict[int, tuple[Floats, Floats, Floats]] = {}
         for line in range(min(stride, maps.height)):
-            # With the border, this line of the image is line stride * t + phase. The next of this phase has t + 1.
+            # With the border, this line of the image is line stride * t + phase. The next line of this phase has t + 1.
             t, phase = divmod(grid.border + line, stride)
             n = len(range(phase, kernel, stride))  # lines of the kernel
-            if n > 0:  # else no patch reaches these lines
+            if n > 0:  # else these lines are in no patch
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
                 products = self.columns.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
-                dY_stacks = stacks_of(n, padded_dY)[above + t + 1 - n :][: len(products)]  # the first ends with line t
-                self.phases[phase] = flipped, dY_stacks, products
+                dY_matrices = overlapping_matrices(n, padded_dY)[above + t + 1 - n :][
+                    : len(products)
+                ]  # the first one ends with line t
+                self.phases[phase] = flipped, dY_matrices, products
 
     def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
         np.copyto(self._inside, dY)
         kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
-        for phase, (flipped, dY_stacks, products) in self.phases.items():
+        for phase, (flipped, dY_matrices, products) in self.phases.items():
             np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))
-            np.matmul(flipped.reshape(len(flipped), -1), dY_stacks, out=products)
+            np.matmul(flipped.reshape(len(flipped), -1), dY_matrices, out=products)
         self.dX.fill(0)
         for column, (places, pixels) in enumerate(self._places_and_pixels):
             self.dX[:, :, pixels] += self.columns[:, column, :, places]

@@ -13,15 +13,15 @@ class Dense:
     Parameters
     ----------
     W, b : weights (n_in, n_out) and biases (n_out,)
-    dW, db : where their gradients are written, of the same shapes
-    m : rows of a batch
-    first : whether this is the first layer with weights; nobody reads its dX, so it is not computed
+    dW, db : buffers for their gradients, of the same shapes
+    m : rows of a mini-batch
+    first : whether this is the first layer with weights; its dX is not needed, and not computed
     """
 
     def __init__(self, W: Floats, b: Floats, dW: Floats, db: Floats, m: int, *, first: bool = False) -> None:
         n_in, n_out = W.shape
         self.W, self.b, self.dW, self.db = W, b, dW, db
-        self.X: Floats  # (m, n_in): the batch, kept from forward to backward
+        self.X: Floats  # (m, n_in), kept from forward to backward
         self.Y = np.empty((m, n_out), W.dtype)
         self.dX = None if first else np.empty((m, n_in), W.dtype)
 
@@ -35,7 +35,7 @@ class Dense:
         np.matmul(self.X.T, dY, out=self.dW)  # (n_in, m) @ (m, n_out) -> (n_in, n_out)
         np.add.reduce(dY, axis=0, out=self.db)
         if self.dX is None:
-            return dY  # anything will do: nobody reads it
+            return dY  # in place of dX: the value is not used
         return np.matmul(dY, self.W.T, out=self.dX)  # (m, n_out) @ (n_out, n_in) -> (m, n_in)
 
     def predict(self, X: Floats) -> Floats:

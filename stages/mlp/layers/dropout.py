@@ -1,4 +1,4 @@
-"""Dropout: in training some values are dropped at random, so that the network does not rely on any single one."""
+"""Dropout: in training, random values are set to 0, so that the network does not rely on any single value."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from stages.mlp.arrays import Floats
 
 
 class Dropout:
-    """Sets each value to 0 with probability ``rate`` and divides the others by 1 - rate; in prediction, does nothing.
+    """Sets each value to 0 with probability ``rate``, and divides the others by 1 - rate. Prediction changes nothing.
 
-    Srivastava and others, "Dropout" (2014), in the "inverted" form.
-
-    Parameters
-    ----------
-    m, n : shape of a batch
-    rate : the probability
-    rng : where the random numbers come from
-    dtype : of the values
+    Srivastava and others, "Dropout" (2014), in the "inverted" form. A mini-batch is (m, n).
     """
 
     def __init__(self, m: int, n: int, rate: float, rng: np.random.Generator, dtype: npt.DTypeLike) -> None:

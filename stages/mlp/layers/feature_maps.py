@@ -1,8 +1,8 @@
-"""Feature maps: how the images of a batch lie in memory between convolutions, and the two ways in and out.
+"""Feature maps: their layout in memory, and the layers that convert rows to maps and maps to rows.
 
-A batch of feature maps is (height, channels, width, m): line by line, and in each line all channels. The rows of the
-batch come last, so that whatever is copied or multiplied lies in long runs, and the lines that a kernel covers lie one
-after the other: the patches of a convolution are then a view (convolution.py).
+A mini-batch of feature maps is (height, channels, width, m). The last axis is the row of the mini-batch, so copies and
+matrix products work on long contiguous runs. The first axis is the line of the map, so the lines under a kernel are
+contiguous, and the matrix of patches is a view (convolution.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stages.mlp.arrays import Floats
 
 @dataclass(frozen=True, slots=True)
 class FeatureMaps:
-    """What one row holds between convolutions: ``channels`` images of ``height`` x ``width`` places."""
+    """The size of the feature maps of one row: ``channels`` maps of ``height`` x ``width`` places."""
 
     channels: int
     height: int
@@ -29,28 +29,28 @@ class FeatureMaps:
         return self.channels * self.height * self.width
 
     def convolved(self, filters: int, stride: int) -> FeatureMaps:
-        """What ``filters`` kernels make of these maps, whose centres lie at every ``stride``-th place."""
+        """The maps after a convolution with ``filters`` filters."""
         return FeatureMaps(filters, -(-self.height // stride), -(-self.width // stride))
 
     def pooled(self, window: int) -> FeatureMaps:
-        """What pooling makes of these maps: sides as after a convolution with a stride of ``window``."""
+        """The maps after pooling. The sides are those of a convolution with a stride of ``window``."""
         return self.convolved(self.channels, window)
 
     def batch(self, m: int, dtype: npt.DTypeLike) -> Floats:
-        """An empty batch of ``m`` rows: (height, channels, width, m)."""
+        """An uninitialised mini-batch of ``m`` rows: (height, channels, width, m)."""
         return np.empty((self.height, self.channels, self.width, m), dtype)
 
 
 def by_channel(X: Floats) -> Floats:
-    """Maps (height, n, width, m) as (height, n, width * m), rows (m, n) as (m, n, 1); axis 1 is the channel. A view.
+    """A view with channels on axis 1: maps (height, n, width, m) as (height, n, width * m), rows (m, n) as (m, n, 1).
 
-    ValueError where it would be a copy, as of the maps that ``RowsToMaps`` makes: what is written would be lost.
+    ValueError if a view is impossible, as for the output of ``RowsToMaps``: writes into a copy would be lost.
     """
     return X.reshape(*X.shape[:2], -1, copy=False)
 
 
 class RowsToMaps:
-    """The first layer before convolutions: images (m, height * width) become maps of one channel, which are a view."""
+    """The first layer of a convolutional network: rows (m, height * width) become maps of one channel, as a view."""
 
     def __init__(self, maps: FeatureMaps) -> None:
         self.maps = maps
@@ -59,7 +59,7 @@ class RowsToMaps:
         return self.predict(X)
 
     def backward(self, dY: Floats) -> Floats:
-        return dY  # anything will do: nobody reads it
+        return dY  # in place of dX: the value is not used
 
     def predict(self, X: Floats) -> Floats:
         maps = self.maps
@@ -86,6 +86,6 @@ class MapsToRows:
         return MapsToRows(self.maps, X.shape[-1], X.dtype).forward(X)
 
     def _as_maps(self, Y: Floats) -> Floats:
-        """Rows (m, channels * height * width) as (height, channels, width, m); no copy."""
+        """A view of rows (m, channels * height * width) as maps (height, channels, width, m)."""
         maps = self.maps
         return Y.reshape(len(Y), maps.channels, maps.height, maps.width).transpose(2, 1, 3, 0)

@@ -1,4 +1,4 @@
-"""What every layer can do."""
+"""The methods of every layer."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from stages.mlp.arrays import Floats
 
 
 class Layer(Protocol):
-    """One step of the way from the pixels to the logits.
-
-    A row is a vector of n values, so a batch is (m, n). Between convolutions a batch is a stack of feature maps,
-    (height, channels, width, m): see feature_maps.py.
-    """
+    """A function from X to Y. A mini-batch is (m, n), or feature maps (height, channels, width, m): feature_maps.py."""
 
     def forward(self, X: Floats) -> Floats:
-        """Y for the batch ``X``, in training: in a buffer of the layer's own, or in ``X``, overwritten.
+        """Y for the mini-batch ``X``, in training.
 
-        Only batch normalisation and activations overwrite ``X``: they follow a layer that does not need its Y again.
-        Whatever else is given to a layer stays as it is until its ``backward``, so a layer may keep it without a copy.
+        Batch normalisation and activations overwrite ``X`` with Y. All other layers leave ``X`` unchanged, and write Y
+        into a buffer. So a layer may keep ``X`` for ``backward`` without a copy.
         """
 
     def backward(self, dY: Floats) -> Floats:
-        """dX, the loss's gradient by X, from ``dY``, its gradient by Y; and the gradients by the parameters.
+        """DX from ``dY``: the gradients of the loss with respect to X and to Y. ``dY`` may be overwritten.
 
-        ``dY`` may be overwritten. The parameters' gradients are written where the layer was told to, as dW and db.
+        The gradients of the parameters are written into the buffers that the layer was made with, such as dW and db.
         """
 
     def predict(self, X: Floats) -> Floats:
-        """Y for any number of rows, in prediction: nothing is kept. It may be ``X``, overwritten, or a view of it.
+        """Y for any number of rows, in prediction. ``X`` may be overwritten, and Y may be a view of ``X``.
 
-        Only the first layer with weights, and what stands before it, leave ``X`` as it is: it is the caller's.
+        Layers up to the first one with weights leave ``X`` unchanged, because it belongs to the caller.
         """

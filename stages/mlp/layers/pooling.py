@@ -1,4 +1,4 @@
-"""Pooling: of each small window of a feature map only its largest value, or its mean, goes on."""
+"""Pooling: each small window of a feature map is replaced by its largest value, or by its mean."""
 
 from __future__ import annotations
 
@@ -14,27 +14,20 @@ from stages.mlp.layers.feature_maps import FeatureMaps
 
 
 class Pooling(ABC):
-    """The base: windows of ``window`` x ``window`` places that do not overlap.
+    """The base class. The windows have ``window`` x ``window`` places, and do not overlap.
 
-    Windows at the lower and the right edge are smaller where the side is no multiple of ``window``.
-
-    Parameters
-    ----------
-    maps : what its input holds
-    window : side of a window
-    m : rows of a batch
-    dtype : of the values
+    Windows at the lower and the right edge are smaller if a side of the maps is not a multiple of ``window``.
     """
 
     def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
         self.maps, self.window, self.maps_out = maps, window, maps.pooled(window)
-        self.X: Floats  # the batch, kept from forward to backward
+        self.X: Floats  # kept from forward to backward
         self.dX = maps.batch(m, dtype)
         self.Y = self.maps_out.batch(m, dtype)
 
     @abstractmethod
     def pool(self, X: Floats, Y: Floats) -> Floats:
-        """Write what goes on of each window of ``X`` into ``Y``, (height, channels, width, m), and return it."""
+        """Write one value for each window of ``X`` into ``Y``, (height, channels, width, m). Return ``Y``."""
 
     @abstractmethod
     def backward(self, dY: Floats) -> Floats:
@@ -48,7 +41,7 @@ class Pooling(ABC):
         return self.pool(X, self.maps_out.batch(X.shape[-1], X.dtype))
 
     def places(self, X: Floats) -> Iterator[tuple[Floats, tuple[slice, ...]]]:
-        """The first place of every window of ``X``, then the second, and so on: a view, and which windows have one."""
+        """For each place of a window: a view of that place in all windows of ``X``, and the windows that have it."""
         lines, columns = min(self.window, len(X)), min(self.window, X.shape[2])
         for i, j in product(range(lines), range(columns)):
             values = X[i :: self.window, :, j :: self.window]
@@ -56,12 +49,12 @@ class Pooling(ABC):
 
 
 class MaxPooling(Pooling):
-    """The largest value of each window. Its gradient goes to that value, and of equal ones to the first."""
+    """The largest value of each window. Only this value gets a gradient: the first one, if several are equal."""
 
     def __init__(self, maps: FeatureMaps, window: int, m: int, dtype: npt.DTypeLike) -> None:
         super().__init__(maps, window, m, dtype)
-        # Of each window: whether its largest value is still to be found, and whether it is at the place looked at.
-        self.is_open, self.is_largest = np.empty((2, *self.Y.shape), bool)
+        # For each window: whether its largest value is not found yet, and whether it is at the current place.
+        self.is_pending, self.is_largest = np.empty((2, *self.Y.shape), bool)
 
     def pool(self, X: Floats, Y: Floats) -> Floats:
         np.copyto(Y, X[:: self.window, :, :: self.window])
@@ -70,12 +63,12 @@ class MaxPooling(Pooling):
         return Y
 
     def backward(self, dY: Floats) -> Floats:
-        self.is_open.fill(True)
+        self.is_pending.fill(True)
         for (x, windows), (dx, _) in zip(self.places(self.X), self.places(self.dX), strict=True):
-            is_open, is_largest = self.is_open[windows], self.is_largest[windows]
+            is_pending, is_largest = self.is_pending[windows], self.is_largest[windows]
             np.equal(x, self.Y[windows], out=is_largest)
-            np.logical_and(is_largest, is_open, out=is_largest)
-            np.logical_xor(is_open, is_largest, out=is_open)
+            np.logical_and(is_largest, is_pending, out=is_largest)
+            np.logical_xor(is_pending, is_largest, out=is_pending)
             np.multiply(dY[windows], is_largest, out=dx)
         return self.dX
 

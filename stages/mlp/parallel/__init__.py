@@ -1,4 +1,4 @@
-"""Data parallelism: replicas take their rows of each batch, sum their gradients, and each updates its share.
+"""Data parallelism: each replica computes the gradient of its rows, and an all-reduce sums the gradients.
 
-The only room that starts threads and processes. May import: NumPy, threadpoolctl, gradient_descent and what that may.
+Only this folder starts threads and processes. May import: NumPy, threadpoolctl, gradient_descent and what that may.
 """

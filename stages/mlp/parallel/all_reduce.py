@@ -1,7 +1,8 @@
-"""The all-reduce: the gradients of all replicas are summed, and the parameters updated by the sum.
+"""The all-reduce: sum the gradients of all replicas, and update the parameters with the sum.
 
-Each replica sums over its share of the flat vector, and updates that share. This is a reduce-scatter, the first half of
-an all-reduce. The second half hands the sums round. It is not needed, because the parameters lie in shared memory.
+Each replica sums one share of the flat vectors, and updates this share of the parameters. This is a reduce-scatter, the
+first half of an all-reduce. The second half would send the sums to all replicas. It is not needed, because the
+parameters are in shared memory.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from math import sqrt
 import numpy as np
 
 from stages.mlp.arrays import Floats
-from stages.mlp.gradient_descent.update import PIECE, pieces_of
+from stages.mlp.gradient_descent.update import PIECE_SIZE, split_into_pieces
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 class AllReduce:
-    """Replica number ``index``'s part of the all-reduce."""
+    """The part of replica ``index`` in the all-reduce."""
 
     def __init__(self, index: int, group: Group, shared: SharedMemory) -> None:
         self.index, self.group, self.shared = index, group, shared
         network = shared.network
         share = part_of(network.parameters.size, index, group.count)
-        self._pieces = pieces_of(share.start, share.stop, network.architecture.n_weights)
-        self._work = np.empty(PIECE, network.parameters.dtype)
+        self._pieces = split_into_pieces(share.start, share.stop, network.architecture.n_weights)
+        self._work = np.empty(PIECE_SIZE, network.parameters.dtype)
 
     def update_share(self, step: int, learning_rate: float) -> None:
-        """Sum the gradients of all replicas over this replica's share of the parameters, and update that share."""
+        """Sum all replicas' gradients of this replica's share of the parameters, and update that share."""
         update, total = self.shared.update, self.shared.gradients[0]
         is_clipped = update.clip_norm is not None
         factor = self._sum_and_find_clip_factor() if is_clipped else 1.0
@@ -38,14 +39,14 @@ class AllReduce:
             update.apply(piece, g, self._work[: len(g)], step, learning_rate, decays=decays)
 
     def _sum_gradients(self, piece: slice) -> Floats:
-        """The sum over all replicas of a piece of their gradients, in place of the first replica's."""
+        """Sum a piece of the gradients over all replicas. The sum overwrites the first replica's gradient."""
         total: Floats = self.shared.gradients[0, piece]
         for gradient in self.shared.gradients[1:, piece]:
             total += gradient
         return total
 
     def _sum_and_find_clip_factor(self) -> float:
-        """Sum the whole share before any update, because the clip factor depends on the norm of the whole gradient."""
+        """Sum the whole share before the first update, because the clip factor needs the norm of the whole gradient."""
         sums = [self._sum_gradients(piece) for piece, _ in self._pieces]
         self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
         self.group.wait(self.index)  # for the others' squares

@@ -1,4 +1,4 @@
-"""The threads of the matrix library (BLAS): one for each worker, while any group runs."""
+"""The number of threads of BLAS, NumPy's library for matrix products: one in each worker, while any group runs."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from threading import Lock
 
 from threadpoolctl import OpenBLASController, threadpool_limits
 
-from stages.mlp.signals import signals_held
+from stages.mlp.signals import delay_signals
 
-# Lets any thread set the next limit. Since 3.8, threadpoolctl heeds only the first thread that did, while it lives.
-heed_any_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
+# Allows any thread to set the next limit. Since 3.8, threadpoolctl accepts only the thread that set the first limit.
+clear_controlling_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
 
 
 class BlasLimits:
-    """The limits of this process, one for each group that runs. Each knows the number of threads before it."""
+    """The limits of this process, one for each running group. Each limit stores the number of threads before it."""
 
     def __init__(self) -> None:
         self.limits: list[threadpool_limits] = []
         self.renew_lock()
 
     def renew_lock(self) -> None:
-        """In a forked process: another thread of the parent, which the child does not have, may hold the lock."""
+        """Call this in a forked process: a thread that exists only in the parent may hold the lock."""
         self.lock = Lock()
 
     def add(self) -> None:
         """Limit BLAS to one thread."""
         with self.lock:
-            heed_any_thread(force=True)
+            clear_controlling_thread(force=True)
             self.limits.append(threadpool_limits(limits=1, user_api="blas"))
 
     def remove(self) -> None:
-        """Restore the number of threads before the latest limit. It is one as long as another group runs."""
+        """Restore the number of threads before the latest limit. This is 1 while another group runs."""
         with self.lock:
-            heed_any_thread(force=True)
+            clear_controlling_thread(force=True)
             self.limits.pop().restore_original_limits()
-            heed_any_thread(force=True)
+            clear_controlling_thread(force=True)
 
 
-LIMITS = BlasLimits()  # a global, because the number of threads is one for the whole process
+LIMITS = BlasLimits()  # a global, because BLAS has one number of threads for the whole process
 os.register_at_fork(after_in_child=LIMITS.renew_lock)
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread until all overlapping groups have ended; a signal leaves no limit behind."""
+    """Limit BLAS to one thread until all overlapping groups have ended. A signal does not leave a limit behind."""
     is_limited = False
     try:
-        with signals_held():
+        with delay_signals():
             LIMITS.add()
             is_limited = True
         yield
     finally:
         if is_limited:
-            with signals_held():
+            with delay_signals():
                 LIMITS.remove()

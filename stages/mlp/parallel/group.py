@@ -1,8 +1,8 @@
-"""A group of workers, which are threads or processes: in training each runs one replica, and waits for the others.
+"""A group of workers, which are threads or processes. In training, each worker runs one replica.
 
-How many there are is a setting. It never depends on the cores that are found, since another division of the rows rounds
-differently. For the same reason the matrix library has one thread in each worker. Whether the workers are processes or
-threads changes nothing about the weights.
+The number of workers is a setting. It never depends on the number of cores, because another division of the rows would
+change the rounding. For the same reason, BLAS (NumPy's library for matrix products) has one thread in each worker.
+Threads and processes give the same weights.
 """
 
 from __future__ import annotations
@@ -15,47 +15,46 @@ import numpy as np
 
 from stages.mlp.parallel.blas_threads import one_blas_thread
 
-# Values in NumPy's buffer. NumPy allocates one in each call that adds a bias to rows. Its default is eight times as
-# large, and no faster.
+# Values in NumPy's buffer. NumPy allocates a buffer in every call that adds a bias to rows. The default is eight times
+# as large, and not faster.
 BUFFER_VALUES = 1024
 
 
 class BrokenGroupError(Exception):
-    """Another worker failed; its error, not this one, is what the caller sees."""
+    """Another worker failed. The caller gets the error of that worker, not this one."""
 
 
 class Group(ABC):
-    """``count`` workers, of which the caller is the first."""
+    """``count`` workers. The caller is worker 0."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
     def run(self, work: Callable[[int], None]) -> None:
-        """Call ``work(index)`` in every worker, and return when all are done.
+        """Call ``work(index)`` in every worker, and return when all have finished.
 
-        Whatever one of them raises, Ctrl-C included, ends the others and is raised here. The group is of no use
-        after that.
+        An exception in one worker, also from Ctrl-C, ends the others and is raised here. Do not use the group after it.
         """
         with one_blas_thread(), numpy_settings():
             self.run_together(work)
 
     @abstractmethod
     def run_together(self, work: Callable[[int], None]) -> None:
-        """As ``run``, which has set how many threads the matrix library has."""
+        """Called by ``run``, after it has set the number of BLAS threads and NumPy's settings."""
 
     @abstractmethod
     def wait(self, index: int) -> None:
-        """Wait, as worker number ``index``, until all have come here; BrokenGroupError if one of them failed."""
+        """A barrier: worker ``index`` waits until all workers wait. BrokenGroupError if a worker has failed."""
 
 
 @contextmanager
 def numpy_settings() -> Iterator[None]:
-    """NumPy's settings for training: a training that diverges is told by its loss, not by warnings."""
+    """NumPy's settings for training. Overflow gives no warning, because a loss that is not finite raises an error."""
     with np.errstate(over="ignore", invalid="ignore"):
         np.setbufsize(BUFFER_VALUES)  # until errstate ends
         yield
 
 
 def part_of(n: int, index: int, count: int) -> slice:
-    """Which of ``n`` things are in part ``index`` of ``count``, as equal as can be."""
+    """The slice of part ``index``, if ``n`` items are divided into ``count`` parts of almost equal size."""
     return slice(n * index // count, n * (index + 1) // count)

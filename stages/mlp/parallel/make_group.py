@@ -1,4 +1,4 @@
-"""Which kind of group trains here."""
+"""The choice between threads and processes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,10 @@ GROUPS: dict[str, type[Group]] = {"processes": Processes, "threads": Threads}
 
 
 def make_group(count: int, kind: str | None = None) -> Group:
-    """A group of ``count``, of a ``kind`` in ``GROUPS``; unless said, processes where they are forked safely.
+    """A group of ``count`` workers. ``kind`` is a name in ``GROUPS``; the default is processes if forking is safe.
 
-    Threads pass the interpreter's lock to and fro at every NumPy call, which costs a third of the time of a small
-    network.
-
-    Raises
-    ------
-    ValueError
-        There is no such kind.
+    Threads are slower: they wait for the interpreter's lock at every NumPy call. For a small network this takes a third
+    of the time. Raises ValueError for an unknown kind.
     """
     kind = kind or ("processes" if processes_are_safe() else "threads")
     if kind not in GROUPS:
@@ -30,10 +25,10 @@ def make_group(count: int, kind: str | None = None) -> Group:
 
 
 def processes_are_safe() -> bool:
-    """Whether a process may be forked here.
+    """Whether forking is safe: on Linux, in the main thread.
 
-    On macOS a forked process must not use the system's matrix products. A process that is forked while another thread
-    multiplies matrices waits for ever, for a lock of the matrix library that nobody in it holds. Where the caller is
-    not the main thread, there is such another thread.
+    On macOS, a forked process must not use the system's BLAS. If another thread multiplies matrices during the fork, a
+    lock of BLAS stays locked in the forked process, which then waits for ever. There may be such a thread if the caller
+    is not the main thread.
     """
     return sys.platform == "linux" and current_thread() is main_thread()

@@ -1,7 +1,7 @@
-"""A replica: layers of its own, which find the gradient of its rows of each batch.
+"""A replica: a copy of the network's layers, which computes the gradient of its rows of each mini-batch.
 
-All replicas read the same parameters. A step has two waits, whatever the layers are: for the others' gradients, and for
-the others' updates. Clipping adds one.
+All replicas share the parameters. In every step a replica waits twice: for the gradients of the other replicas, and for
+their updates. Gradient clipping needs a third wait.
 """
 
 from __future__ import annotations
@@ -20,15 +20,9 @@ from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 class Replica:
-    """Replica number ``index`` of a group, for one epoch: its random numbers depend on no earlier one.
+    """Replica ``index`` of ``group``, for one epoch.
 
-    Parameters
-    ----------
-    group : who waits for whom
-    shared : what all replicas share
-    rng : what dropout and the warper draw from
-    augment : makes the warper
-    label_smoothing, x_dtype : as of ``Step``
+    ``augment`` makes the warper. ``rng``, ``label_smoothing`` and ``x_dtype`` are arguments of ``Step``.
     """
 
     def __init__(
@@ -47,23 +41,23 @@ class Replica:
         make_step = partial(
             Step,
             architecture=network.architecture,
-            vectors=network.vectors(shared.gradients[index], shared.statistics[index]),
+            views=network.parameter_views(shared.gradients[index], shared.statistics[index]),
             rng=rng,
             warper=None if augment is None else augment(),
             label_smoothing=label_smoothing,
             x_dtype=x_dtype,
         )
-        self._step_of = cache(make_step)  # one for each number of rows
+        self._step_for = cache(make_step)  # number of rows -> step
         self.all_reduce = AllReduce(index, group, shared)
 
     def rows_of(self, batch: Rows) -> Rows:
-        """Which rows of a batch are this replica's."""
+        """The rows of a mini-batch that this replica takes."""
         return batch[part_of(len(batch), self.index, self.group.count)]
 
     def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, step: int, learning_rate: float) -> tuple[float, int]:
-        """Step number ``step``, from 1: ``rows`` of ``X`` and ``Y`` are this replica's part of a batch of ``n_rows``.
+        """Take step ``step``, from 1. The mini-batch has ``n_rows`` rows; ``rows`` are the indices of this replica's.
 
-        Returns the summed loss of the whole batch, and how many of its rows were right, before the update.
+        Returns the sum of losses and the number of correct rows of the whole mini-batch, before the update.
         """
         self.find_gradient(X, Y, rows, n_rows)
         self.group.wait(self.index)  # for the others' gradients
@@ -73,10 +67,10 @@ class Replica:
         return loss, int(n_correct)
 
     def find_gradient(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> None:
-        """Write the gradient of this replica's rows, and how they did, to where all replicas see it."""
+        """Write the gradient, the sum of losses and the number of correct rows into shared memory."""
         m = len(rows)
-        if m == 0:  # the batch has fewer rows than there are replicas
+        if m == 0:  # the mini-batch has fewer rows than there are replicas
             self.shared.gradients[self.index] = 0
             self.shared.measured[self.index] = 0
             return
-        self.shared.measured[self.index] = self._step_of(m).run(X, Y, rows, n_rows)
+        self.shared.measured[self.index] = self._step_for(m).run(X, Y, rows, n_rows)

@@ -1,4 +1,4 @@
-"""What the replicas of a training share, in memory that all of them see."""
+"""The arrays that all replicas of a training share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from stages.mlp.network import Network
 
 
 class SharedMemory:
-    """The network of a training, and each replica's gradient, running averages and figures.
+    """The network, its ``Update``, and arrays with one row for each replica.
 
     Attributes
     ----------
-    network : the network that is trained
-    update : how its parameters are updated
-    gradients : each replica's, (count, n_parameters)
-    statistics : each replica's running averages of batch normalisation, (count, n_statistics)
-    measured : each replica's summed loss and number of right rows of the last batch, (count, 2)
-    squares : the sum of squares of each replica's share of the gradient, (count,)
+    gradients : its gradient, (count, n_parameters)
+    statistics : its running averages of batch normalisation, (count, n_statistics)
+    measured : its sum of losses and its number of correct rows in the last mini-batch, (count, 2)
+    squares : the sum of squares of its share of the summed gradient, (count,)
     """
 
     def __init__(self, network: Network, update: Update, count: int) -> None:
@@ -32,7 +30,7 @@ class SharedMemory:
         self.squares = shared_zeros(count, np.float64)
 
     def mean_statistics(self) -> Floats:
-        """The running averages (n_statistics,), averaged over the replicas, which all go on with them."""
+        """Average the running averages over the replicas, and give all replicas this mean, (n_statistics,)."""
         mean: Floats = self.statistics.mean(axis=0)
         self.statistics[...] = mean
         return mean

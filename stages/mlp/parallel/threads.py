@@ -11,7 +11,7 @@ from stages.mlp.parallel.group import BrokenGroupError, Group, numpy_settings
 
 
 class Threads(Group):
-    """Threads. NumPy releases the interpreter's lock inside its loops and products, so they do run side by side."""
+    """Threads run in parallel, because NumPy releases the interpreter's lock in its loops and matrix products."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
@@ -20,21 +20,21 @@ class Threads(Group):
     def run_together(self, work: Callable[[int], None]) -> None:
         def guarded(index: int) -> None:
             try:
-                with numpy_settings():  # a new thread has none of them
+                with numpy_settings():  # a new thread has NumPy's defaults
                     work(index)
             except BaseException:
-                self._barrier.abort()  # wakes everybody, now and later
+                self._barrier.abort()  # ends all waits, now and later
                 raise
 
-        with ThreadPoolExecutor(self.count, thread_name_prefix="replica") as pool:  # waits for all at its end
+        with ThreadPoolExecutor(self.count, thread_name_prefix="replica") as pool:  # waits for all threads at the end
             futures = [pool.submit(guarded, index) for index in range(1, self.count)]
-            with suppress(BrokenGroupError):  # what broke it is the error of one of the futures
+            with suppress(BrokenGroupError):  # a future has the error that broke the group
                 guarded(0)
         errors = [error for future in futures if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, BrokenGroupError)):
             raise error
 
-    def wait(self, index: int) -> None:  # noqa: ARG002 - the others need not know who waits
+    def wait(self, index: int) -> None:  # noqa: ARG002 - a barrier does not need the index
         try:
             self._barrier.wait()
         except BrokenBarrierError as error:

@@ -1,4 +1,4 @@
-"""A training: epochs of steps from ``fit`` to the history, validation after each, and a checkpoint to go on from.
+"""Training: ``fit``, the loop over epochs, validation, checkpoints, and the history.
 
 May import: everything else in stages/mlp.
 """

@@ -1,4 +1,4 @@
-"""An epoch in batches, of which each replica takes its part."""
+"""The mini-batches of an epoch. Each replica trains on its part of every mini-batch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from stages.mlp.training.training_state import TrainingState
 
 
 class Batches:
-    """Trains on a replica's part of each batch.
+    """Trains on a replica's part of each mini-batch.
 
     Parameters
     ----------
     training : the network, the recipe and the rows
-    make_replica : makes the replica for an epoch, of the epoch's number
-    last_batch : the number of the epoch's last batch, (1,), in memory that all replicas share
-    window_rows : rows of a mapped file that are in memory at a time
+    make_replica : makes the replica from the number of the epoch
+    last_batch : the number of the epoch's last mini-batch, (1,), in shared memory
+    window_rows : how many rows of a mapped file are in memory at a time
     """
 
     def __init__(
@@ -31,16 +31,18 @@ class Batches:
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None
 
-    def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
-        """Epoch ``number``, on the rows in this ``order``, (m_rows,).
+    def steps(
+        self, order: Rows, number: int, is_out_of_time: Callable[[], bool]
+    ) -> Iterator[tuple[float, int, int, float]]:
+        """Train for epoch ``number`` on the rows in this ``order``, (m_rows,).
 
-        After each step come the batch's summed loss, how many of its rows were right, how many it has, and the learning
-        rate. The epoch ends early if ``is_late`` says so to replica 0.
+        Yields after each step: the mini-batch's sum of losses, its number of correct rows, its number of rows, and the
+        learning rate. The epoch ends early if replica 0 ``is_out_of_time``.
         """
         training, replica = self.training, self.make_replica(number)
         for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):
-            # Set by one replica before it waits for the others, read by all afterwards.
-            if replica.index == 0 and is_late():
+            # Replica 0 writes this before it waits in `replica.step`. All replicas read it after that.
+            if replica.index == 0 and is_out_of_time():
                 self.last_batch[0] = k
             step = (number - 1) * training.n_epoch_steps + k
             learning_rate = training.learning_rate(step)
@@ -52,16 +54,16 @@ class Batches:
             training.network.statistics[...] = replica.shared.mean_statistics()
 
     def batches(self, order: Rows, replica: Replica) -> Iterator[tuple[Floats, Floats, Rows, int]]:
-        """Where the rows and the labels of each batch are, which of them are the replica's, and how many all have."""
+        """For each mini-batch: X, Y, the indices in them of the replica's rows, and the mini-batch's number of rows."""
         size, X, Y = self.training.recipe.batch_size, self.training.X, self.training.Y
         for first in range(0, len(order), self.window_rows):
             stop = min(first + self.window_rows, len(order))
             batches = [order[start : min(start + size, stop)] for start in range(first, stop, size)]
             own = [replica.rows_of(batch) for batch in batches]
             if self.is_read_in_windows:
-                # The first window has the most rows.
+                # No later window has more rows than the first one.
                 self.window = self.window or Window(self.training.X, self.training.Y, sum(map(len, own)))
-                X, Y, places = self.window.load(np.concatenate(own))
-                own = np.split(places, np.cumsum([len(rows) for rows in own])[:-1])
+                X, Y, positions = self.window.load(np.concatenate(own))
+                own = np.split(positions, np.cumsum([len(rows) for rows in own])[:-1])
             for batch, rows in zip(batches, own, strict=True):
                 yield X, Y, rows, len(batch)

@@ -1,7 +1,7 @@
-"""The checkpoint: everything that a killed training needs to go on as if nothing had happened.
+"""The checkpoint: everything that is needed to resume a training that was interrupted.
 
-Random numbers need no place in it. Those of an epoch come from generators made of the recipe's seed and the
-epoch's number, so the number of finished epochs is all that there is to remember about them.
+The resumed training ends with the same weights. The state of random generators is not needed, because every epoch makes
+new generators from the seed and the number of the epoch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stages.mlp.training.training_state import TrainingState
 
 
 def save_checkpoint(path: str | Path, training: TrainingState) -> None:
-    """Write ``training`` to ``path``, which holds the previous checkpoint until this one is complete."""
+    """Write a checkpoint of ``training``. ``path`` keeps the previous checkpoint until the new one is complete."""
     header = {
         "identity": training.identity(),
         "epochs": [asdict(epoch) for epoch in training.epochs],
@@ -27,7 +27,9 @@ def save_checkpoint(path: str | Path, training: TrainingState) -> None:
     }
     path = Path(path)
     temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)  # what a killed run left; and a link is never written through
+    temporary.unlink(
+        missing_ok=True
+    )  # a killed run may have left one; it may also be a link, which must not be followed
     try:
         with temporary.open("xb") as file:
             write_arrays(file, header, training.arrays())
@@ -37,9 +39,9 @@ def save_checkpoint(path: str | Path, training: TrainingState) -> None:
 
 
 def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
-    """Bring ``training`` to where ``path`` left off; False where there is nothing that is of use.
+    """Load a checkpoint into ``training``. Returns False, and changes nothing, if there is no valid checkpoint.
 
-    A damaged checkpoint, or one of another training, is of no use: training then starts anew.
+    A checkpoint that is damaged, or that belongs to another training, is not valid.
     """
     try:
         header, found = read_arrays(path)

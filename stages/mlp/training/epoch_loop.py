@@ -1,4 +1,4 @@
-"""The loop over epochs: a random order, steps, validation, a checkpoint, and whether there is a further epoch."""
+"""The loop over epochs: shuffle, take the steps, validate, write a checkpoint, and decide whether to stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stages.mlp.parallel.replica import Replica
 from stages.mlp.parallel.shared_memory import SharedMemory
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import save_checkpoint
-from stages.mlp.training.data.shuffling import generator, rows_of_window, shuffled
+from stages.mlp.training.data.shuffling import epoch_rng, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError, RunOptions
@@ -26,14 +26,9 @@ from stages.mlp.training.validation import Validation
 
 
 class EpochLoop:
-    """The epochs of a training, from the first that is not done yet to the last, as all replicas share them.
+    """The epochs of a training that are not finished yet. Every worker of ``group`` runs one replica.
 
-    Parameters
-    ----------
-    training : the network, the recipe and the rows, and which epochs are done
-    group : who shares the work
-    validation : what measures the training's candidate, if anything does
-    augment, options : as of ``fit``
+    ``validation`` measures ``training.candidate``. ``augment`` and ``options`` are arguments of ``fit``.
     """
 
     def __init__(
@@ -51,14 +46,14 @@ class EpochLoop:
         self.window_rows = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
         self.shared = SharedMemory(training.network, training.update, group.count)
         self.first_epoch = len(training.epochs) + 1
-        self.last_epoch = shared_zeros(1, np.int64)  # its number, once that is known
-        self.last_batch = shared_zeros(1, np.int64)  # the number of an epoch's last batch
+        self.last_epoch = shared_zeros(1, np.int64)  # the number of the last epoch, or 0 while it is unknown
+        self.last_batch = shared_zeros(1, np.int64)  # the number of the epoch's last mini-batch
         self.last_batch[0] = training.n_epoch_steps - 1
-        self.began = monotonic() - training.seconds
-        self.stopped = self.why_stopped()
+        self.started = monotonic() - training.seconds
+        self.stopped = self.stop_reason()
 
     def run(self, index: int) -> None:
-        """Replica ``index``'s share. What is to be done once is done by replica 0, which is the caller's process."""
+        """Run replica ``index``. Replica 0 runs in the caller's process, and does what must be done only once."""
         training, validation, group = self.training, self.validation, self.group
         trainer = self.make_trainer(index)
         for number in count(self.first_epoch):
@@ -68,46 +63,46 @@ class EpochLoop:
             if validation is not None:
                 group.wait(index)  # for the candidate
                 validation.measure(index)
-                group.wait(index)  # for what the others have measured
+                group.wait(index)  # for the other replicas' measurements
             if index == 0:
-                self.finish(number)
+                self.finish_epoch(number)
             group.wait(index)  # for replica 0's decision
-            # Compare epoch numbers, not a flag: where replica 0 trains alone, it may be an epoch ahead by now.
+            # Compare epoch numbers, not a flag: with online SGD, replica 0 may already be an epoch ahead.
             if self.last_epoch[0] == number:
                 break
 
     def make_trainer(self, index: int) -> OnlineSGD | Batches:
-        """What takes replica ``index``'s steps. It is made where the replica runs, so that its arrays are its own."""
+        """The object that takes the steps of replica ``index``. Each worker makes its own, with its own arrays."""
         training = self.training
         if self.augment is None and suits_online(training.network, training.recipe):
             return OnlineSGD(training, index)
         return Batches(training, partial(self.make_replica, index), self.last_batch, self.window_rows)
 
     def make_replica(self, index: int, number: int) -> Replica:
-        """Replica ``index`` for epoch ``number``, whose random numbers depend on these two and the seed alone."""
+        """Replica ``index`` for epoch ``number``. Only these two and the seed determine its random numbers."""
         recipe = self.training.recipe
         return Replica(
             index,
             self.group,
             self.shared,
-            generator(recipe.seed, number, index),
+            epoch_rng(recipe.seed, number, index),
             augment=self.augment,
             label_smoothing=recipe.label_smoothing,
             x_dtype=self.training.X.dtype,
         )
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
-        """Replica ``index``'s share of the steps of epoch ``number``, from 1: every row once, in a random order."""
+        """Take the steps of epoch ``number`` (from 1) with replica ``index``: every row once, in a random order."""
         rows, seed = self.training.rows, self.training.recipe.seed
-        order = rows[shuffled(len(rows), self.window_rows, generator(seed, number))]
+        order = rows[shuffled(len(rows), self.window_rows, epoch_rng(seed, number))]
         if index == 0:
             self.loss, self.n_correct, self.n_rows = 0.0, 0, 0
-        for told in trainer.steps(order, number, self.is_late):
+        for result in trainer.steps(order, number, self.is_out_of_time):
             if index == 0:
-                self.tell(*told)
+                self.record_step(*result)
 
-    def tell(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
-        """Count a step and its rows, raise DivergedError if its loss is not finite, and call ``on_step``."""
+    def record_step(self, loss: float, n_correct: int, n_rows: int, learning_rate: float) -> None:
+        """Add a step to the epoch's sums, and call ``on_step``. Raise DivergedError if the loss is not finite."""
         training, self.learning_rate = self.training, learning_rate
         training.step += 1
         self.loss += loss
@@ -118,34 +113,34 @@ class EpochLoop:
         if self.options.on_step is not None:
             self.options.on_step(training.step, training.n_steps, loss, n_correct)
 
-    def finish(self, number: int) -> None:
-        """Note how epoch ``number`` went, save a checkpoint, and decide whether it was the last."""
+    def finish_epoch(self, number: int) -> None:
+        """Record the results of epoch ``number``, save a checkpoint, and decide whether to stop."""
         training = self.training
         loss, accuracy = (None, None) if self.validation is None else self.validation.loss_and_accuracy()
         if loss is not None and not math.isfinite(loss):
             raise DivergedError(f"the validation loss is {loss} after epoch {number}")
         means = self.loss / self.n_rows, self.n_correct / self.n_rows
         epoch = Epoch(number, self.learning_rate, *means, loss, accuracy)
-        training.finish(epoch)
-        training.seconds = monotonic() - self.began
+        training.record_epoch(epoch)
+        training.seconds = monotonic() - self.started
         if self.options.checkpoint is not None:
             save_checkpoint(self.options.checkpoint, training)
         if self.options.on_epoch is not None:
             self.options.on_epoch(epoch)
-        self.stopped = self.why_stopped()
+        self.stopped = self.stop_reason()
         if self.stopped:
             self.last_epoch[0] = number
 
-    def is_late(self) -> bool:
-        """Whether the recipe's ``max_seconds`` are over."""
+    def is_out_of_time(self) -> bool:
+        """Whether the training has taken more than ``max_seconds``."""
         limit = self.training.recipe.max_seconds
-        return limit is not None and monotonic() - self.began > limit
+        return limit is not None and monotonic() - self.started > limit
 
-    def why_stopped(self) -> str:
-        """Why the training ends here: epochs, patience or max_seconds; empty if it goes on."""
+    def stop_reason(self) -> str:
+        """Why the training stops now: epochs, patience or max_seconds. Empty if it continues."""
         recipe, n_epochs = self.training.recipe, len(self.training.epochs)
         if n_epochs >= recipe.epochs:
             return "epochs"
         if recipe.patience is not None and n_epochs - self.training.best >= recipe.patience:
             return "patience"
-        return "max_seconds" if n_epochs and self.is_late() else ""
+        return "max_seconds" if n_epochs and self.is_out_of_time() else ""

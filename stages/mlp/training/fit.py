@@ -1,4 +1,4 @@
-"""Training: epochs of steps, validation after each, the best kept, and a checkpoint to go on from."""
+"""``fit``: the training of a network, from its arguments to the history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stages.mlp.training.recipe import Recipe, RunOptions
 from stages.mlp.training.training_state import TrainingState
 from stages.mlp.training.validation import Validation
 
-# Of so many rows, evenly spread, a checkpoint remembers a checksum.
+# The checksum in a checkpoint covers about so many rows, evenly spread.
 SAMPLED_ROWS = 200
 
 
@@ -34,20 +34,20 @@ def fit(
     augment: Callable[[], Warper] | None = None,
     options: RunOptions | None = None,
 ) -> History:
-    """Train ``network`` in place and leave in it the weights of the best epoch, or the last (``recipe.keep``).
+    """Train ``network`` in place. It ends with the weights of the best or the last epoch (``recipe.keep``).
 
     Parameters
     ----------
-    data : what it is trained on. A network that deskews is given ``network.prepare(X)``, here and below
-    recipe : how it is trained
-    validation : rows that are only looked at
-    augment : makes what warps training rows; called in every epoch, once a replica
-    options : what has no effect on the weights
+    data : the training rows. A network that deskews needs ``network.prepare(X)``, here and for ``validation``
+    recipe : settings with an effect on the weights
+    validation : rows for validation after each epoch
+    augment : makes a warper; called once per epoch and replica
+    options : settings without an effect on the weights
 
     Raises
     ------
     ValueError
-        Rows that are not such as the network takes, or a network without weights.
+        The shape of the rows does not fit the network, or all weights are 0.
     DivergedError
         The loss is not finite.
 
@@ -69,12 +69,12 @@ def fit(
     if options.checkpoint is not None:
         X, rows = training.X, training.rows
         sample = X[rows[:: -(-len(rows) // SAMPLED_ROWS)]]
-        forget_pages(X)  # each row has brought a megabyte of its neighbours with it
+        forget_pages(X)  # the system has read a megabyte around each row
         training.checksum = repr(augment) + fingerprint(network.parameters, sample, training.Y, rows)
         load_checkpoint(options.checkpoint, training)
-    measured = None if validation is None else Validation(training.candidate, validation, recipe.replicas)
+    validator = None if validation is None else Validation(training.candidate, validation, recipe.replicas)
     group = make_group(recipe.replicas, options.parallel)
-    loop = EpochLoop(training, group, validation=measured, augment=augment, options=options)
+    loop = EpochLoop(training, group, validation=validator, augment=augment, options=options)
     if not loop.stopped:
         group.run(loop.run)
     network.parameters[...] = training.best_parameters
@@ -83,7 +83,7 @@ def fit(
 
 
 def check_network(network: Network, *datasets: Dataset) -> None:
-    """Raise ValueError unless ``network`` has weights, and takes the rows of ``datasets``."""
+    """Raise ValueError if the shapes of ``datasets`` do not fit ``network``, or if all weights are 0."""
     architecture, n_layers = network.architecture, network.architecture.n_layers
     for data in datasets:
         for name, width in (("X", architecture.n_inputs), ("Y", architecture.n_classes)):
@@ -91,11 +91,11 @@ def check_network(network: Network, *datasets: Dataset) -> None:
             if shape[1] != width:
                 raise ValueError(f"{name} must have the shape (m, {width}), as the network has it, not {shape}")
     if n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(n_layers)):
-        # Weights of 0 let no gradient through, so they would stay 0.
+        # With weights of 0 all gradients of weights are 0, so the weights would stay 0.
         raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:
-    """A checksum of shapes, types and values."""
+    """A checksum of dtypes, shapes and values."""
     parts = [f"{array.dtype}{array.shape}{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}" for array in arrays]
     return " ".join(parts)

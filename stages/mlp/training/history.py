@@ -1,4 +1,4 @@
-"""The history of a training: how each epoch went, and which one was kept."""
+"""The history of a training: the results of each epoch, and the epoch that was kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """How one epoch went. Losses are means per row; the training's are those before each step.
+    """The results of one epoch.
 
-    ``learning_rate`` is that of the epoch's last step. Without validation rows the last two are None.
+    Losses are means over rows. The training loss and accuracy are measured before each step. ``learning_rate`` is that
+    of the epoch's last step. Without validation rows, the validation loss and accuracy are None.
     """
 
     epoch: int
@@ -22,8 +23,8 @@ class Epoch:
     validation_accuracy: float | None = None
 
     @property
-    def merit(self) -> tuple[float, float]:
-        """What makes an epoch the best: accuracy, and where that is equal the lower loss; 0 without validation rows."""
+    def score(self) -> tuple[float, float]:
+        """The best epoch has the highest score: first by validation accuracy, then by the lower validation loss."""
         return (self.validation_accuracy or 0.0, -(self.validation_loss or 0.0))
 
 
@@ -31,8 +32,8 @@ class Epoch:
 class History:
     """The history of a training.
 
-    ``best`` is the number of the epoch whose weights were kept (of equal ones the earlier), or the last
-    where there were no validation rows or the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.
+    ``best`` is the number of the epoch whose weights were kept. That is the first of the best epochs, or the last epoch
+    if there are no validation rows or if the recipe keeps the last. ``stopped`` is epochs, patience or max_seconds.
     """
 
     epochs: tuple[Epoch, ...]
@@ -44,10 +45,10 @@ class History:
         return self.epochs[self.best - 1]
 
     def plot(self) -> Any:
-        """Draw loss and accuracy, epoch by epoch, with matplotlib; gives both ``Axes``, (2,).
+        """Plot loss and accuracy over the epochs with matplotlib. Returns both ``Axes``, (2,).
 
-        The module is imported by its name. A plain import would make it part of the code that trains. Then a new
-        matplotlib, or a changed word in a table, would train every network of the pipeline again.
+        The module is imported by its name. With an import statement it would be part of the training code. Then a new
+        version of matplotlib would make the pipeline train every network again.
         """
         return import_module("stages.notebook.plot_history").plot_history(self)
 

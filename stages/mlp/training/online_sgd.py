@@ -1,13 +1,13 @@
-"""Online SGD: plain gradient descent one row at a time, as the tutorial does it, in a small part of its time.
+"""Online SGD: plain gradient descent with a mini-batch of one row. It is fast, because rows are taken in blocks.
 
-What the first layer makes of the next rows can be found for a whole block of them at once, though every row
-changes the layer's weights before the next is seen. After t rows with inputs x_s and steps s_s (the learning
-rate times the gradient by that layer's output) the weights are W - sum over s of outer(x_s, s_s), and so
+Every row changes the weights W of the first layer. Even so, the first layer's products can be computed for a whole
+block of rows at once. The update u_s of row s is the learning rate times the gradient by the first layer's output.
+After t rows the weights are W - sum over s of outer(x_s, u_s), and so
 
-    x_t W_t = x_t W - sum over s < t of (x_t . x_s) s_s.
+    x_t W_t = x_t W - sum over s < t of (x_t . x_s) u_s.
 
-Two matrix products give x_t W and x_t . x_s for the block, a third updates W at its end. The result is that
-of the single steps, but for rounding. The other layers are small, and are updated row by row.
+Two matrix products give x_t W and x_t . x_s for the whole block. A third one updates W at the end of the block. The
+result is that of single steps, except for rounding. The later layers are small, and are updated row by row.
 """
 
 from __future__ import annotations
@@ -29,64 +29,66 @@ BLOCK_ROWS = 64
 
 
 def suits_online(network: Network, recipe: Recipe) -> bool:
-    """Whether a training without augmentation is plain gradient descent row by row, of dense layers and activations."""
+    """Whether this is plain gradient descent row by row, on dense layers and activations only."""
     is_plain = recipe.optimiser == "sgd" and not recipe.weight_decay and not recipe.ema and recipe.clip_norm is None
     architecture = network.architecture
-    known = [Dense, ACTIVATIONS[architecture.activation]] * len(architecture.hidden) + [Dense]
-    return is_plain and recipe.batch_size == 1 and [type(layer) for layer in network.layers()] == known
+    expected = [Dense, ACTIVATIONS[architecture.activation]] * len(architecture.hidden) + [Dense]
+    return is_plain and recipe.batch_size == 1 and [type(layer) for layer in network.layers()] == expected
 
 
 class OnlineSGD:
-    """Trains on one row after the other, in blocks. Replica 0 does it alone: the others take no steps."""
+    """Trains on one row after the other, in blocks. Only replica 0 takes steps."""
 
     def __init__(self, training: TrainingState, index: int) -> None:
         self.training, self.index = training, index
         network, architecture = training.network, training.network.architecture
-        vectors = network.vectors(np.empty_like(network.parameters))
-        self.first = Dense(*vectors.weights_of(1), 1, first=True)
-        self.others = make_layers(architecture, vectors, np.random.default_rng(0), 1)[1:]
+        views = network.parameter_views(np.empty_like(network.parameters))
+        self.first = Dense(*views.weights_of(1), 1, first=True)
+        self.later_layers = make_layers(architecture, views, np.random.default_rng(0), 1)[1:]
         self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, architecture.dtype)
         self.dZ = np.empty((1, architecture.n_outputs), architecture.dtype)
 
-    def steps(self, order: Rows, number: int, is_late: Callable[[], bool]) -> Iterator[tuple[float, int, int, float]]:
-        """As ``Batches.steps``; the epoch ends early between two blocks."""
+    def steps(
+        self, order: Rows, number: int, is_out_of_time: Callable[[], bool]
+    ) -> Iterator[tuple[float, int, int, float]]:
+        """As ``Batches.steps``, but the time is checked only after each block."""
         if self.index > 0:
             return
         X, Y = self.training.X, self.training.Y
-        for at in range(0, len(order), BLOCK_ROWS):
-            rows = order[at : at + BLOCK_ROWS]
-            yield from self.train_on(X[rows], Y[rows], (number - 1) * len(order) + at)
-            if at % (1024 * BLOCK_ROWS) == 0:
+        for start in range(0, len(order), BLOCK_ROWS):
+            rows = order[start : start + BLOCK_ROWS]
+            yield from self.train_on_block(X[rows], Y[rows], (number - 1) * len(order) + start)
+            if start % (1024 * BLOCK_ROWS) == 0:
                 forget_pages(X)
-            if is_late():
+            if is_out_of_time():
                 break
 
-    def train_on(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
-        """A step on each row of a block, ``X`` (k, n_inputs) and ``Y`` (k, n_classes), after ``first_step`` others."""
+    def train_on_block(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
+        """One step for each row of ``X`` (k, n_inputs) and ``Y`` (k, n_classes). ``first_step`` counts from 0."""
         W, b, Y1 = self.first.W, self.first.b, self.first.Y
         inputs = X.astype(W.dtype)
         products, gram = inputs @ W, inputs @ inputs.T  # (k, n_out) and (k, k)
-        steps = np.empty_like(products)
+        updates = np.empty_like(products)
         for t in range(len(X)):
             learning_rate = self.training.learning_rate(first_step + t)
-            # (t,) @ (t, n_out): what the rows before this one changed
-            np.dot(gram[t, :t], steps[:t], out=Y1[0])
+            # (t,) @ (t, n_out): the effect of the block's earlier updates
+            np.dot(gram[t, :t], updates[:t], out=Y1[0])
             np.subtract(products[t], Y1, out=Y1)
             Y1 += b
-            loss, n_correct, dY1 = self.train_others(Y1, Y[t : t + 1], learning_rate)
-            np.multiply(dY1[0], learning_rate, out=steps[t])
-            b -= steps[t]
+            loss, n_correct, dY1 = self.train_later_layers(Y1, Y[t : t + 1], learning_rate)
+            np.multiply(dY1[0], learning_rate, out=updates[t])
+            b -= updates[t]
             yield loss, n_correct, 1, learning_rate
-        W -= np.matmul(inputs.T, steps, out=self.first.dW)
+        W -= np.matmul(inputs.T, updates, out=self.first.dW)
 
-    def train_others(self, A: Floats, T: Floats, learning_rate: float) -> tuple[float, int, Floats]:
-        """A step of the other layers: the loss, whether the row was right, and the gradient by their input ``A``."""
-        for layer in self.others:
+    def train_later_layers(self, A: Floats, T: Floats, learning_rate: float) -> tuple[float, int, Floats]:
+        """A step of the later layers: the loss, whether the row was right (0 or 1), and the gradient by ``A``."""
+        for layer in self.later_layers:
             A = layer.forward(A)
         loss, n_correct = self.loss.measure(A, T)
         dA = self.dZ
         self.loss.gradient(T, 1, dA)
-        for layer in reversed(self.others):
+        for layer in reversed(self.later_layers):
             if isinstance(layer, Dense):
                 dX = np.dot(dA, layer.W.T, out=layer.dX)
                 dA *= learning_rate

@@ -1,4 +1,4 @@
-"""How a network is trained, as immutable values: what its weights depend on, and what they do not."""
+"""The settings of a training, as immutable values: ``Recipe`` has an effect on the weights, ``RunOptions`` has not."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ KEEPS = ("best", "last")
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no longer finite; the learning rate is too high, as a rule."""
+    """The loss is not finite. The usual cause is a learning rate that is too high."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; the defaults suit a few epochs on some ten thousand rows.
+    """How to train. The defaults suit a few epochs on some ten thousand rows.
 
     Attributes
     ----------
-    epochs : how many times every row is seen
-    batch_size : rows a step; a last, smaller batch is trained on like any other
+    epochs : how often the network is trained on every row
+    batch_size : rows of a mini-batch; the last mini-batch of an epoch may be smaller
     optimiser : a name in ``OPTIMISERS``
-    learning_rate : at its highest, where the schedule moves it
+    learning_rate : its highest value; the schedule multiplies it by a factor of at most 1
     schedule : a name in ``SCHEDULES``
-    warm_up : share of the steps in which one_cycle rises
-    momentum : of momentum and nesterov
-    beta1, beta2, epsilon : of adam and adamw
-    weight_decay : pulls weights (not biases) towards 0; with adamw apart from the gradient, else through it
-    clip_norm : the gradient is scaled down to this Euclidean norm if it is longer
-    label_smoothing : share of the target that is spread evenly over all classes
-    ema : decay of the averaged weights, which are then what is validated and kept; 0 for none
-    keep : whose weights are kept, the best epoch's or the last one's
-    patience : stop when so many epochs in a row were no better than the best
-    max_seconds : stop after this time and keep what ``keep`` says; the result then depends on the machine's speed
-    seed : of order, dropout and augmentation
-    window_mib : a training set of more than so many MiB is shuffled in windows of this size (shuffling.py)
-    replicas : networks that share each batch, side by side; their number has an effect on rounding, dropout,
-        augmentation, and what batch normalisation takes its means over
+    warm_up : fraction of the steps in which the schedule one_cycle rises
+    momentum : used by momentum and nesterov
+    beta1, beta2, epsilon : used by adam and adamw
+    weight_decay : pulls weights (not biases) towards 0; it is decoupled with adamw, and part of the gradient otherwise
+    clip_norm : a gradient with a larger Euclidean norm is scaled down to this norm
+    label_smoothing : fraction of the target that is spread evenly over all classes
+    ema : decay of the averaged weights; these are then validated and kept; 0: no averaging
+    keep : keep the weights of the best epoch or of the last one
+    patience : stop after so many epochs in a row without improvement
+    max_seconds : stop after this time; the result then depends on the speed of the machine
+    seed : seed for the order of the rows, dropout and augmentation
+    window_mib : a larger training set is shuffled in windows of so many MiB (shuffling.py)
+    replicas : networks that train in parallel, each on a part of every mini-batch; their number has an effect on
+        rounding, dropout, augmentation and batch normalisation
     """
 
     epochs: int = 10
@@ -89,7 +89,7 @@ class Recipe:
                 raise ValueError(f"{name} must be {what}, not {getattr(self, name)}")
 
     def make_update(self, network: Network) -> Update:
-        """What updates ``network`` by this recipe."""
+        """The ``Update`` of ``network`` for this recipe."""
         kind = OPTIMISERS[self.optimiser]
         optimiser = kind(**{field.name: getattr(self, field.name) for field in fields(kind)})
         return Update(network, optimiser, self.weight_decay, self.clip_norm, self.ema)
@@ -97,19 +97,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What has no effect on the weights: what a training writes, whom it calls, and what it runs in.
+    """Options that have no effect on the weights.
 
     Attributes
     ----------
-    checkpoint : a file written after every epoch. If it is of the same training, that goes on from there, and ends
-        with the weights that it would have had without the break. ``augment`` is compared by its ``repr``: that of a
-        functools.partial is the same in another process, that of a lambda is not
-    on_step : called after every step with its number (from 1), how many there are, the batch's summed loss,
-        and the number of its rows that were right
-    on_epoch : called after every epoch, like ``on_step`` in the caller's process and with NumPy's settings for training
-        (overflow passes in silence). What they change of the rows or the warpers, other processes do not see
-    parallel : processes or threads, which the replicas run in. Unless given, what is safe and fast (make_group.py).
-        With processes no other thread of the caller may multiply matrices meanwhile: the training might wait for ever
+    checkpoint : a file that is written after every epoch. If it exists and is from the same training, the training
+        resumes from it. ``augment`` is compared by its ``repr``. The ``repr`` of a functools.partial is the same in
+        every process; that of a lambda is not
+    on_step : called after every step with the number of the step (from 1), the number of all steps, the mini-batch's
+        sum of losses, and its number of correct rows
+    on_epoch : called after every epoch. Both functions run in the caller's process, and NumPy gives no overflow
+        warnings meanwhile. Other processes do not see their changes to rows or warpers
+    parallel : run the replicas in processes or threads; make_group.py has the default. With processes, no other thread
+        of the caller may multiply matrices during the training: the training might never end
     """
 
     checkpoint: str | Path | None = None

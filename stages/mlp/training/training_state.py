@@ -1,4 +1,4 @@
-"""A training: the network, its recipe and its rows, and how far it has come."""
+"""The state of a training: the network, its recipe and its rows, and the results so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.mlp.archive import json_of
+from stages.mlp.archive import to_json
 from stages.mlp.arrays import Floats
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.network import Network
@@ -18,27 +18,25 @@ from stages.mlp.training.recipe import Recipe
 
 
 class TrainingState:
-    """A training between two epochs: what it began with, and how far it has come.
+    """The state of a training between two epochs.
 
     Attributes
     ----------
-    network : the network that is trained
-    recipe : how it is trained
     X, Y : the training set, (m, n_inputs) and (m, n_classes)
-    rows : the numbers of those rows that it is trained on, (m_rows,)
-    update : how its parameters are updated, and what is remembered for it
-    step : how many steps are done
-    candidate : the network as it would be kept after an epoch, in shared memory; averaged, if the recipe says so
-    epochs : how each epoch went
-    best : the number of the epoch whose weights are to be kept
-    best_parameters, best_statistics : these weights, and the running averages of batch normalisation
-    seconds : how long it has taken
-    checksum : of the rows, the initial weights and the augmentation; a checkpoint is of use where it is the same
+    rows : indices of the rows to train on, (m_rows,)
+    update : the optimiser and its state
+    step : number of finished steps
+    candidate : the network that is validated after an epoch, and may be kept; in shared memory
+    epochs : results of the finished epochs
+    best : number of the epoch whose weights are to be kept
+    best_parameters, best_statistics : parameters and running averages of this epoch
+    seconds : duration of the finished epochs
+    checksum : checksum of the rows, the initial weights and the augmentation
     """
 
     def __init__(self, network: Network, recipe: Recipe, data: Dataset) -> None:
         self.network, self.recipe = network, recipe
-        # A table lies column by column: NumPy would copy all of it to take some rows. A mapped file stays one.
+        # In a pandas table, columns are contiguous. Taking some rows of it would copy all of it in every step.
         self.X = data.X if data.X.flags.c_contiguous else np.ascontiguousarray(data.X)
         self.Y = np.ascontiguousarray(data.Y, network.parameters.dtype)
         self.rows = np.arange(len(data)) if data.rows is None else data.rows
@@ -50,35 +48,35 @@ class TrainingState:
         self.n_steps = recipe.epochs * self.n_epoch_steps
 
     def learning_rate(self, step: int) -> float:
-        """That of the step after ``step`` others."""
+        """The learning rate of a step; ``step`` counts from 0."""
         recipe = self.recipe
         return recipe.learning_rate * SCHEDULES[recipe.schedule](step, self.n_steps, recipe.warm_up)
 
     def make_candidate(self) -> None:
-        """After an epoch: copy the network's weights, or the averaged ones."""
+        """After an epoch: copy the network's parameters, or the averaged parameters, into ``candidate``."""
         self.candidate.parameters[...] = self.update.averaged if self.recipe.ema else self.network.parameters
         self.candidate.statistics[...] = self.network.statistics
 
-    def finish(self, epoch: Epoch) -> None:
-        """Note ``epoch``, and keep the candidate's weights if none were as good, or if the last are wanted."""
+    def record_epoch(self, epoch: Epoch) -> None:
+        """Append ``epoch``. Keep the candidate if it is the best so far, or if the last epoch is to be kept."""
         self.epochs.append(epoch)
         is_last_kept = self.recipe.keep == "last" or epoch.validation_accuracy is None
-        if is_last_kept or self.best == 0 or epoch.merit > self.epochs[self.best - 1].merit:
+        if is_last_kept or self.best == 0 or epoch.score > self.epochs[self.best - 1].score:
             self.best = epoch.epoch
             self.best_parameters[...] = self.candidate.parameters
             self.best_statistics[...] = self.candidate.statistics
 
     def arrays(self) -> dict[str, Floats]:
-        """Every array that changes in training, by name."""
+        """All arrays that change in training, by name."""
         return {
             "parameters": self.network.parameters,
             "statistics": self.network.statistics,
-            "memory": self.update.memory,
+            "memory": self.update.state,
             "averaged": self.update.averaged,
             "best_parameters": self.best_parameters,
             "best_statistics": self.best_statistics,
         }
 
     def identity(self) -> Any:
-        """What must be equal for a checkpoint to be of this training, as JSON gives it back."""
-        return json.loads(json_of([asdict(self.recipe), asdict(self.network.architecture), self.checksum]))
+        """A JSON value that is equal for a checkpoint of the same training."""
+        return json.loads(to_json([asdict(self.recipe), asdict(self.network.architecture), self.checksum]))

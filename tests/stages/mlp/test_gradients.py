@@ -219,8 +219,8 @@ def whole_network(n_classes: int, **settings: object) -> tuple[float, float]:
     X, Y = rng.standard_normal((7, 20)), np.eye(n_classes)[rng.integers(0, n_classes, 7)]
     gradient, statistics, drops = np.empty_like(network.parameters), network.statistics.copy(), np.random.default_rng(5)
     state = drops.bit_generator.state
-    vectors = network.vectors(gradient, statistics)
-    step = Step(7, network.architecture, vectors, drops, label_smoothing=0.1, x_dtype=X.dtype)
+    views = network.parameter_views(gradient, statistics)
+    step = Step(7, network.architecture, views, drops, label_smoothing=0.1, x_dtype=X.dtype)
 
     def loss() -> float:
         drops.bit_generator.state = state  # the same values are dropped

@@ -1,4 +1,4 @@
-"""The rows of a training: what they are, in which order they come, and how images are warped before each step.
+"""The rows of a training, their random order in each epoch, and the augmentation of images.
 
 May import: NumPy, and arrays.py.
 """

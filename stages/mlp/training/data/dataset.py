@@ -11,19 +11,18 @@ from stages.mlp.arrays import Floats, Rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Rows and their labels, arrays or what NumPy makes arrays of, as tables of pandas.
+    """Rows and their labels, as arrays or anything that NumPy can convert to arrays, such as pandas tables.
 
     Attributes
     ----------
-    X : (m, n_inputs), float32 or float64; it may be memory-mapped, and is read batch by batch
+    X : (m, n_inputs), float32 or float64; it may be memory-mapped, and is read one mini-batch at a time
     Y : (m, n_classes), one-hot
-    rows : the numbers of those rows of ``X`` and ``Y`` that count, (m_rows,), as if there were no others; all of them
-        unless given. Nothing is copied
+    rows : indices of the rows of ``X`` and ``Y`` that are used, (m_rows,); by default all. Nothing is copied
 
     Raises
     ------
     ValueError
-        The shapes do not fit together, labels are not one-hot, there are no rows, or some do not exist.
+        The shapes do not fit together, labels are not one-hot, there are no rows, or an index is out of range.
     """
 
     X: Floats
@@ -32,7 +31,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for name in ("X", "Y"):
-            object.__setattr__(self, name, np.asanyarray(getattr(self, name)))  # a mapped file stays one
+            object.__setattr__(self, name, np.asanyarray(getattr(self, name)))  # keeps a memory-mapped array
         X, Y, rows = self.X, self.Y, self.rows
         if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or not len(X):
             raise ValueError(f"X must have the shape (m, n_inputs) and Y (m, n_classes), not {X.shape} and {Y.shape}")

@@ -1,9 +1,8 @@
-"""In which order an epoch's rows come, and how rows that do not fit into memory are read in that order.
+"""The random order of an epoch's rows, and reading a file in that order if it does not fit into memory.
 
-A small training set is permuted as a whole. A large one is shuffled in two steps: runs of neighbouring rows are
-permuted, so many runs as fit are brought into memory, and the rows of such a window are permuted among each
-other. So the file is read in pieces worth a reading, each once an epoch, and a batch still mixes rows from all
-over it.
+A small training set is permuted as a whole. A large one is shuffled in two steps. First, runs of neighbouring rows are
+permuted. Then the runs are divided into windows that fit into memory, and the rows of each window are permuted. So the
+file is read in large pieces, once per epoch, and every mini-batch has rows from all parts of the file.
 """
 
 from __future__ import annotations
@@ -12,27 +11,27 @@ import numpy as np
 
 from stages.mlp.arrays import Floats, Rows, forget_pages
 
-# So many neighbours stay together on their way from the file: 200 kB of images of 28 x 28, which costs a disk
-# hardly more than one row. A window of 256 MiB holds 1,300 runs of them, from anywhere.
+# Rows of a run: 200 kB for images of 28 x 28. A disk reads them almost as fast as one row. A window of 256 MiB holds
+# 1,300 runs.
 RUN_ROWS = 64
 
-# Rows read before the memory that the file was mapped to is given back.
+# Rows that are read before the pages of the mapped file are freed.
 READ_ROWS = 8192
 
 
-def generator(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
-    """The random numbers of an epoch's order, or of what a replica drops and warps in that epoch."""
+def epoch_rng(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
+    """The random generator for the order of an epoch, or for a replica's dropout and augmentation in that epoch."""
     key = (epoch,) if replica is None else (epoch, replica)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def rows_of_window(n_bytes: int, row_bytes: int, batch_size: int) -> int:
-    """How many rows of ``row_bytes`` fit into ``n_bytes``, in whole batches and at least one."""
+    """How many rows of ``row_bytes`` fit into ``n_bytes``, in whole mini-batches, and at least one mini-batch."""
     return max(1, n_bytes // (row_bytes * batch_size)) * batch_size
 
 
 def shuffled(n: int, window: int, rng: np.random.Generator) -> Rows:
-    """0 to n - 1 in random order, (n,); with more than ``window`` rows, in the two steps."""
+    """0 to n - 1 in random order, (n,). More than ``window`` rows are shuffled in the two steps above."""
     if n <= window:
         return rng.permutation(n)
     first = rng.permutation(-(-n // RUN_ROWS)) * RUN_ROWS
@@ -44,13 +43,7 @@ def shuffled(n: int, window: int, rng: np.random.Generator) -> Rows:
 
 
 class Window:
-    """Some rows of a mapped file in memory, and their labels.
-
-    Parameters
-    ----------
-    X, Y : (m, n_inputs), mapped, and one-hot (m, n_classes)
-    size : how many rows at most
-    """
+    """A buffer for ``size`` rows of the mapped file ``X``, (m, n_inputs), and of their labels ``Y``, (m, n_classes)."""
 
     def __init__(self, X: Floats, Y: Floats, size: int) -> None:
         self._source, self._labels = X, Y
@@ -58,22 +51,22 @@ class Window:
         self._Y = np.empty((size, Y.shape[1]), Y.dtype)
 
     def load(self, order: Rows) -> tuple[Floats, Floats, Rows]:
-        """Bring the rows of ``order``, (k,), into memory, in the order of the file.
+        """Read the rows with the indices ``order``, (k,).
 
         Returns
         -------
         X, Y : (k, n_inputs) and (k, n_classes), in the order of the file
-        places : where each row of ``order`` lies in them, (k,)
+        positions : the index in X and Y of each row of ``order``, (k,)
         """
         k = len(order)
-        by_file = np.argsort(order)
-        places = np.empty(k, np.int64)
-        places[by_file] = np.arange(k)
+        in_file_order = np.argsort(order)
+        positions = np.empty(k, np.int64)
+        positions[in_file_order] = np.arange(k)
         for start in range(0, k, READ_ROWS):
-            some = slice(start, min(start + READ_ROWS, k))
-            rows = order[by_file[some]]
-            # mode="clip" writes straight to `out`; the default would go through a copy.
-            np.take(self._source, rows, axis=0, out=self._X[some], mode="clip")
-            np.take(self._labels, rows, axis=0, out=self._Y[some], mode="clip")
+            block = slice(start, min(start + READ_ROWS, k))
+            rows = order[in_file_order[block]]
+            # mode="clip" writes directly to `out`. The default mode makes a copy first.
+            np.take(self._source, rows, axis=0, out=self._X[block], mode="clip")
+            np.take(self._labels, rows, axis=0, out=self._Y[block], mode="clip")
             forget_pages(self._source)
-        return self._X[:k], self._Y[:k], places
+        return self._X[:k], self._Y[:k], positions

@@ -19,10 +19,10 @@ N_STEPS = 3000
 def test_every_optimiser_lowers_a_quadratic_loss(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     curvature, w = rng.uniform(0.5, 2.0, 20), rng.standard_normal(20)
-    optimiser, memory, work = OPTIMISERS[name](), np.zeros((OPTIMISERS[name].n_memory, 20)), np.empty(20)
+    optimiser, state, work = OPTIMISERS[name](), np.zeros((OPTIMISERS[name].n_states, 20)), np.empty(20)
     first = curvature @ w**2 / 2
     for step in range(1, 301):
-        optimiser.update(w, curvature * w, memory, work, step, 0.03)
+        optimiser.update(w, curvature * w, state, work, step, 0.03)
     assert curvature @ w**2 / 2 < first / 100
 
 
@@ -35,12 +35,12 @@ def run(optimiser: Optimiser) -> tuple[np.ndarray, int]:
     """The weights after a few steps with gradients and many without, and how often a denormal number was kept."""
     rng = np.random.default_rng(0)
     w, work = rng.standard_normal((2, 50)).astype(np.float32)
-    memory = np.zeros((optimiser.n_memory, 50), np.float32)
+    state = np.zeros((optimiser.n_states, 50), np.float32)
     least, n_denormal = np.finfo(np.float32).tiny, 0
     for step in range(1, N_STEPS + 1):
         g = rng.standard_normal(50).astype(np.float32) * (step < 10)
-        optimiser.update(w, g, memory, work, step, 1e-3)
-        n_denormal += int(np.count_nonzero((memory != 0) & (np.abs(memory) < least)))
+        optimiser.update(w, g, state, work, step, 1e-3)
+        n_denormal += int(np.count_nonzero((state != 0) & (np.abs(state) < least)))
     return w, n_denormal
 
 
@@ -50,7 +50,7 @@ def test_averages_of_gradients_that_have_become_0_do_not_become_denormal(
 ) -> None:
     cleared, n_denormal = run(optimiser)
     assert n_denormal == 0
-    monkeypatch.setattr(optimisers, "CLEARED_EVERY", 2 * N_STEPS)
+    monkeypatch.setattr(optimisers, "FLUSH_EVERY", 2 * N_STEPS)
     kept, n_denormal = run(optimiser)
     assert n_denormal > 0
     np.testing.assert_array_equal(cleared, kept)

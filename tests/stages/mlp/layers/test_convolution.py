@@ -89,9 +89,9 @@ POOLED = {"stride": 1, "pool": (2, 3), "pooling": "average"}
 def test_prediction_and_training_compute_the_same_logits(settings: dict) -> None:
     network = small(dtype="float64", **settings)
     X, _ = rows(5, "float64")
-    vectors = network.vectors(np.empty_like(network.parameters))
+    views = network.parameter_views(np.empty_like(network.parameters))
     A = X
-    for layer in make_layers(network.architecture, vectors, np.random.default_rng(0), 5):
+    for layer in make_layers(network.architecture, views, np.random.default_rng(0), 5):
         A = layer.forward(A)
         if isinstance(layer, BatchNorm):  # what training normalises with, prediction is to use too
             layer.variance[...] = layer.deviation**2 - layer.epsilon

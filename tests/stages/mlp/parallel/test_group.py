@@ -148,8 +148,8 @@ def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pyte
         child.wait()  # as if the parent had been held up just here
         return has_ended(child)
 
-    monkeypatch.setattr("stages.mlp.parallel.processes.EAGER_LOOKS", 0)
-    monkeypatch.setattr("stages.mlp.parallel.processes.CHECKED_EVERY", 1)
+    monkeypatch.setattr("stages.mlp.parallel.processes.SPINS_BEFORE_YIELD", 0)
+    monkeypatch.setattr("stages.mlp.parallel.processes.SPINS_PER_CHECK", 1)
     group = Processes(count)
 
     def work(index: int) -> None:

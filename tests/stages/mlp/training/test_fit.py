@@ -30,7 +30,7 @@ from stages.mlp import (
 )
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
-from stages.mlp.gradient_descent.update import PIECE
+from stages.mlp.gradient_descent.update import PIECE_SIZE
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.training.online_sgd import BLOCK_ROWS
 from stages.mlp.training.training_state import TrainingState
@@ -131,7 +131,7 @@ def test_of_equal_epochs_the_earlier_is_kept() -> None:
     network = make_network()
     training = TrainingState(network, Recipe(), Dataset(*problem()))
     for number, accuracy in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
-        training.finish(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy))
+        training.record_epoch(Epoch(number, 0.1, 1.0, 0.5, validation_loss=1.0, validation_accuracy=accuracy))
     assert training.best == 2
 
 
@@ -321,10 +321,10 @@ def test_float32_stays_float32(optimiser: str) -> None:
         network = make_network(activation=name, dropout=0.1, batch_norm=True)
         update = recipe.make_update(network)
         gradient, rng = np.empty_like(network.parameters), np.random.default_rng(0)
-        step = Step(8, network.architecture, network.vectors(gradient), rng, warper=WARP(), label_smoothing=0.1)
+        step = Step(8, network.architecture, network.parameter_views(gradient), rng, warper=WARP(), label_smoothing=0.1)
         X, Y = problem()
         step.run(X, Y, np.arange(8), 8)
-        work = np.empty(PIECE, np.float32)[: len(gradient)]
+        work = np.empty(PIECE_SIZE, np.float32)[: len(gradient)]
         update.apply(slice(None), gradient, work, 1, 0.1, decays=True)
         held = [
             values

@@ -8,7 +8,7 @@ import pytest
 from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 from stages.mlp.layers.dense import Dense
 from stages.mlp.parallel.threads import Threads
-from stages.mlp.training.data.shuffling import generator
+from stages.mlp.training.data.shuffling import epoch_rng
 from stages.mlp.training.epoch_loop import EpochLoop
 from stages.mlp.training.online_sgd import BLOCK_ROWS, OnlineSGD, suits_online
 from stages.mlp.training.training_state import TrainingState
@@ -46,7 +46,7 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
     X, Y = rows(500)
     network = Network(Architecture(784, 10, hidden, dtype="float64"))
     network.initialise(np.random.default_rng(1), "tutorial")
-    expected = transcription(network, X, Y, generator(0, 1).permutation(500))
+    expected = transcription(network, X, Y, epoch_rng(0, 1).permutation(500))
     fit(network, Dataset(X, Y), SEED)
     for i in range(network.architecture.n_layers):
         np.testing.assert_allclose(network.weights[f"W{i + 1}"].T, expected[2 * i], rtol=0, atol=1e-10)
@@ -146,8 +146,8 @@ def test_a_loss_that_is_told_is_that_before_the_step() -> None:
     X, Y = rows(4, 6, 3)
     network = Network(Architecture(6, 3, (5,), dtype="float64"))
     network.initialise(np.random.default_rng(0))
-    Z = network.logits(X[generator(0, 1).permutation(4)[:1]])
-    y = Y[generator(0, 1).permutation(4)[:1]]
+    Z = network.logits(X[epoch_rng(0, 1).permutation(4)[:1]])
+    y = Y[epoch_rng(0, 1).permutation(4)[:1]]
     expected = float(np.log(np.exp(Z).sum()) - (Z * y).sum())
     told: list[float] = []
     fit(network, Dataset(X, Y), SEED, options=RunOptions(on_step=lambda *said: told.append(said[2])))

@@ -11,8 +11,8 @@ from math import cos, pi
 import numpy as np
 
 from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
-from stages.mlp.gradient_descent.update import PIECE
-from stages.mlp.training.data.shuffling import generator, shuffled
+from stages.mlp.gradient_descent.update import PIECE_SIZE
+from stages.mlp.training.data.shuffling import epoch_rng, shuffled
 
 M, N_IN, HIDDEN, K = 9, 300, 500, 250  # rows, inputs, hidden units, classes
 RECIPE = Recipe(
@@ -56,7 +56,7 @@ def test_two_epochs_are_those_of_a_plain_loop() -> None:
     X, T = rng.random((M, N_IN)), np.eye(K)[rng.integers(0, K, M)]
     network = Network(Architecture(N_IN, K, (HIDDEN,), batch_norm=True, dtype="float64"))
     network.initialise(rng)
-    assert network.parameters.size > 2 * 2 * PIECE
+    assert network.parameters.size > 2 * 2 * PIECE_SIZE
     p = {name: network.weights[name].copy() for name in NAMES}
     history = fit(network, Dataset(X, T), RECIPE, options=RunOptions(parallel="threads"))
 
@@ -66,7 +66,7 @@ def test_two_epochs_are_those_of_a_plain_loop() -> None:
     statistics[:, 1] = 1
     step, n_steps = 0, 6
     for epoch in range(2):
-        order, losses, n_right = shuffled(M, M, generator(RECIPE.seed, epoch + 1)), 0.0, 0
+        order, losses, n_right = shuffled(M, M, epoch_rng(RECIPE.seed, epoch + 1)), 0.0, 0
         for rows in np.split(order, [4, 8]):
             total = {name: np.zeros_like(values) for name, values in p.items()}
             for replica, own in enumerate((rows[: len(rows) // 2], rows[len(rows) // 2 :])):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.mlp.training.data.augmentation import FIELDS, Augmentation, Warp, random_affine
+from stages.mlp.training.data.augmentation import N_FIELDS, Augmentation, Warp, random_affine
 
 STRONG = Augmentation(rotation=20, scale=0.2, shear=0.2, shift=0.1, elastic=0.06)
 sides = st.integers(1, 13)
@@ -67,7 +67,7 @@ def test_a_rotation_turns_about_the_centre_and_keeps_distances():
     y, x = np.divmod(np.arange(height * width), width)
     centred = np.stack([y - 4.0, x - 6.5])
     turned = centred + fields
-    np.testing.assert_allclose(np.hypot(turned[:, 0], turned[:, 1]), np.tile(np.hypot(*centred), (FIELDS, 1)))
+    np.testing.assert_allclose(np.hypot(turned[:, 0], turned[:, 1]), np.tile(np.hypot(*centred), (N_FIELDS, 1)))
     cross = centred[0] * turned[:, 1] - centred[1] * turned[:, 0]
     angles = np.rad2deg(np.arctan2(cross, np.sum(centred * turned, axis=1)))
     np.testing.assert_allclose(np.ptp(angles, axis=1), 0, atol=1e-9)
@@ -111,7 +111,7 @@ def test_an_elastic_field_is_as_smooth_as_asked_and_moves_no_image_as_a_whole():
     def roughness(smoothness: float) -> float:
         fields = Warp(Augmentation(elastic=0.05, smoothness=smoothness), 28, 28).draw(np.random.default_rng(0))
         np.testing.assert_allclose(fields.mean(axis=2), 0, atol=1e-4)
-        planes = fields.reshape(FIELDS, 2, 28, 28)
+        planes = fields.reshape(N_FIELDS, 2, 28, 28)
         return float(np.std(np.diff(planes, axis=3)) / np.std(planes))
 
     # White noise under a Gaussian of sigma pixels has slopes of 1 / (sigma * sqrt(2)) times its height.
@@ -140,9 +140,9 @@ def test_a_group_shares_a_field_and_the_next_group_has_another():
 
 
 def test_fields_do_not_repeat_when_those_drawn_ahead_run_out():
-    X = np.repeat(images(1, 12, 12), 3 * FIELDS, axis=0)
+    X = np.repeat(images(1, 12, 12), 3 * N_FIELDS, axis=0)
     out = warped(STRONG, X, 12, 12, group=1)
-    assert len(np.unique(out.round(4), axis=0)) == 3 * FIELDS
+    assert len(np.unique(out.round(4), axis=0)) == 3 * N_FIELDS
 
 
 def test_the_same_generator_gives_the_same_images():
