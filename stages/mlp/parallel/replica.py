@@ -7,47 +7,21 @@ their updates. Gradient clipping needs a third wait.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
-
-import numpy as np
-import numpy.typing as npt
+from functools import cache
 
 from stages.mlp.arrays import Floats, Rows
-from stages.mlp.gradient_descent.step import Step, Warper
+from stages.mlp.gradient_descent.step import Step
 from stages.mlp.parallel.all_reduce import AllReduce
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.shared_memory import SharedMemory
 
 
 class Replica:
-    """Replica ``index`` of ``group``, for one epoch.
+    """Replica ``index`` of ``group``, for one epoch. ``make_step`` makes the ``Step`` for a number of rows."""
 
-    ``augment`` makes the warper. ``rng``, ``label_smoothing`` and ``x_dtype`` are arguments of ``Step``.
-    """
-
-    def __init__(
-        self,
-        index: int,
-        group: Group,
-        shared: SharedMemory,
-        rng: np.random.Generator,
-        *,
-        augment: Callable[[], Warper] | None = None,
-        label_smoothing: float = 0.0,
-        x_dtype: npt.DTypeLike = np.float32,
-    ) -> None:
-        network = shared.network
+    def __init__(self, index: int, group: Group, shared: SharedMemory, make_step: Callable[[int], Step]) -> None:
         self.index, self.group, self.shared = index, group, shared
-        make_step = partial(
-            Step,
-            architecture=network.architecture,
-            views=network.parameter_views(shared.gradients[index], shared.statistics[index]),
-            rng=rng,
-            warper=None if augment is None else augment(),
-            label_smoothing=label_smoothing,
-            x_dtype=x_dtype,
-        )
-        self._step_for = cache(make_step)  # number of rows -> step
+        self._step_for = cache(make_step)
         self.all_reduce = AllReduce(index, group, shared)
 
     def rows_of(self, batch: Rows) -> Rows:

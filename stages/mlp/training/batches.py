@@ -9,7 +9,7 @@ import numpy as np
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.training.data.shuffling import Window
-from stages.mlp.training.training_state import TrainingState
+from stages.mlp.training.training_state import StepResults, TrainingState
 
 
 class Batches:
@@ -31,13 +31,10 @@ class Batches:
         self.is_read_in_windows = isinstance(training.X, np.memmap) and len(training.rows) > window_rows
         self.window: Window | None = None
 
-    def steps(
-        self, order: Rows, number: int, is_out_of_time: Callable[[], bool]
-    ) -> Iterator[tuple[float, int, int, float]]:
-        """Train for epoch ``number`` on the rows in this ``order``, (m_rows,).
+    def steps(self, order: Rows, number: int, is_out_of_time: Callable[[], bool]) -> StepResults:
+        """Take the steps of epoch ``number`` on the rows in this ``order``, (m_rows,).
 
-        Yields after each step: the mini-batch's sum of losses, its number of correct rows, its number of rows, and the
-        learning rate. The epoch ends early if replica 0 ``is_out_of_time``.
+        The results are those of all replicas together. The epoch ends early if replica 0 ``is_out_of_time``.
         """
         training, replica = self.training, self.make_replica(number)
         for k, (X, Y, rows, n_rows) in enumerate(self.batches(order, replica)):

@@ -11,7 +11,7 @@ from time import monotonic
 import numpy as np
 
 from stages.mlp.arrays import shared_zeros
-from stages.mlp.gradient_descent.step import Warper
+from stages.mlp.gradient_descent.step import Step, Warper
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.parallel.shared_memory import SharedMemory
@@ -80,16 +80,17 @@ class EpochLoop:
 
     def make_replica(self, index: int, number: int) -> Replica:
         """Replica ``index`` for epoch ``number``. Only these two and the seed determine its random numbers."""
-        recipe = self.training.recipe
-        return Replica(
-            index,
-            self.group,
-            self.shared,
-            epoch_rng(recipe.seed, number, index),
-            augment=self.augment,
+        training, recipe, network = self.training, self.training.recipe, self.training.network
+        make_step = partial(
+            Step,
+            architecture=network.architecture,
+            views=network.parameter_views(self.shared.gradients[index], self.shared.statistics[index]),
+            rng=epoch_rng(recipe.seed, number, index),
             label_smoothing=recipe.label_smoothing,
-            x_dtype=self.training.X.dtype,
+            warper=None if self.augment is None else self.augment(),
+            x_dtype=training.X.dtype,
         )
+        return Replica(index, self.group, self.shared, make_step)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Take the steps of epoch ``number`` (from 1) with replica ``index``: every row once, in a random order."""

@@ -12,7 +12,7 @@ result is that of single steps, except for rounding. The later layers are small,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.dense import Dense
 from stages.mlp.network import Network
 from stages.mlp.training.recipe import Recipe
-from stages.mlp.training.training_state import TrainingState
+from stages.mlp.training.training_state import StepResults, TrainingState
 
 BLOCK_ROWS = 64
 
@@ -48,9 +48,7 @@ class OnlineSGD:
         self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, architecture.dtype)
         self.dZ = np.empty((1, architecture.n_outputs), architecture.dtype)
 
-    def steps(
-        self, order: Rows, number: int, is_out_of_time: Callable[[], bool]
-    ) -> Iterator[tuple[float, int, int, float]]:
+    def steps(self, order: Rows, number: int, is_out_of_time: Callable[[], bool]) -> StepResults:
         """As ``Batches.steps``, but the time is checked only after each block."""
         if self.index > 0:
             return
@@ -63,7 +61,7 @@ class OnlineSGD:
             if is_out_of_time():
                 break
 
-    def train_on_block(self, X: Floats, Y: Floats, first_step: int) -> Iterator[tuple[float, int, int, float]]:
+    def train_on_block(self, X: Floats, Y: Floats, first_step: int) -> StepResults:
         """One step for each row of ``X`` (k, n_inputs) and ``Y`` (k, n_classes). ``first_step`` counts from 0."""
         W, b, Y1 = self.first.W, self.first.b, self.first.Y
         inputs = X.astype(W.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,9 @@ from stages.mlp.network import Network
 from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.recipe import Recipe
+
+# For each step: sum of losses, number of correct rows, number of rows, learning rate.
+StepResults = Iterator[tuple[float, int, int, float]]
 
 
 class TrainingState:

@@ -62,7 +62,7 @@ def test_what_is_written_is_read(path: Path) -> None:
         np.testing.assert_array_equal(arrays[name], array)
 
 
-def test_an_archive_that_somebody_compressed_is_read(path: Path) -> None:
+def test_a_compressed_archive_is_read(path: Path) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, header=np.array("{}"), W=np.arange(9.0))
     np.testing.assert_array_equal(read_arrays(path)[1]["W"], np.arange(9.0))
@@ -91,7 +91,7 @@ def test_an_archive_that_somebody_compressed_is_read(path: Path) -> None:
         b"text",
     ],
 )
-def test_an_array_whose_header_lies_is_refused(path: Path, content: bytes) -> None:
+def test_an_array_with_a_wrong_header_is_refused(path: Path, content: bytes) -> None:
     add(path, content)
     with pytest.raises(ArchiveError) as caught:
         read_arrays(path)
@@ -104,7 +104,7 @@ def test_a_bomb_is_refused_unread(path: Path, n_members: int, n_values: int) -> 
     refused_in_little_memory(path, "10 times its own size")
 
 
-def test_a_bomb_that_says_it_is_small_is_cut_short(path: Path) -> None:
+def test_reading_stops_at_the_size_that_a_zip_bomb_claims(path: Path) -> None:
     content = npy("|u1", "(30000000,)", bytes(30_000_000))
     add(path, content, zipfile.ZIP_DEFLATED)
     data = path.read_bytes()
@@ -150,7 +150,7 @@ def test_an_encrypted_member_is_refused(path: Path) -> None:
         lambda path: path.write_text("label,pixel0"),
     ],
 )
-def test_what_is_no_archive_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "arrays.npz")
     with pytest.raises(ArchiveError):
         read_arrays(tmp_path / "arrays.npz")

@@ -40,7 +40,7 @@ def test_a_slanted_stroke_is_set_upright(slant: float) -> None:
 
 
 @pytest.mark.parametrize("wide", [1, 2, 5])
-def test_wide_and_narrow_ink_comes_half_of_the_way_to_the_usual_width_and_into_the_middle(wide: int) -> None:
+def test_the_width_of_ink_is_scaled_half_of_the_way_and_the_ink_is_centred(wide: int) -> None:
     image = np.zeros((1, 20, 30), np.float32)
     image[0, 4:16, 3 : 3 + 3 * wide] = 1
     even = deskewed(image.reshape(1, -1), 20, 30, "slant_and_width").reshape(20, 30)
@@ -61,7 +61,7 @@ def test_what_leans_more_than_a_column_per_row_is_sheared_by_one_only() -> None:
     np.testing.assert_allclose(deskewed(image.reshape(1, -1), HEIGHT, WIDTH, "slant"), sheared.reshape(1, -1))
 
 
-def test_an_upright_stroke_stays_as_it_is_to_the_bit_nearly() -> None:
+def test_an_upright_stroke_is_unchanged_except_for_rounding() -> None:
     np.testing.assert_allclose(deskewed(stroke(0), HEIGHT, WIDTH, "slant"), stroke(0), atol=1e-5)
 
 
@@ -88,7 +88,7 @@ def test_images_do_not_depend_on_their_neighbours() -> None:
     np.testing.assert_allclose(upright[1000:1001], deskewed(X[1000:1001], HEIGHT, WIDTH, "slant"), atol=1e-5)
 
 
-def test_a_network_that_sees_images_upright_does_so_in_prediction_and_after_loading(tmp_path: Path) -> None:
+def test_a_network_deskews_in_prediction_and_after_loading(tmp_path: Path) -> None:
     X = np.vstack([stroke(0.5), stroke(-0.4)])
     networks = []
     for deskew in ("slant_and_width", "none"):

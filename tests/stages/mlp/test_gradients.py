@@ -132,7 +132,7 @@ def test_batch_norm(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("m", [1, 5])
-def test_dropout_with_its_mask_held(m: int) -> None:
+def test_dropout_with_a_fixed_mask(m: int) -> None:
     assert_gradients_agree(Dropout(m, 8, 0.4, np.random.default_rng(2), np.float64), inputs(m, 8), {})
 
 
@@ -165,7 +165,7 @@ TESTS: dict[type, Callable[[], None]] = {
     Convolution: lambda: test_convolution(*CONVOLUTIONS[1]),
     MapsToRows: lambda: test_maps_to_rows(3),
     BatchNorm: lambda: test_batch_norm((5, 3)),
-    Dropout: lambda: test_dropout_with_its_mask_held(5),
+    Dropout: lambda: test_dropout_with_a_fixed_mask(5),
     **dict.fromkeys(LOSSES, lambda: test_losses(6, 0.0)),
     **{kind: lambda name=name: test_pooling(name, (5, 3), 2) for name, kind in POOLINGS.items()},
     **{kind: lambda name=name: test_activations(name, (5, 4)) for name, kind in ACTIVATIONS.items()},
@@ -248,7 +248,7 @@ def test_the_whole_network_along_a_direction(
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_a_network_that_pools_along_a_direction(pooling: str) -> None:
+def test_gradient_of_a_network_with_pooling_along_a_direction(pooling: str) -> None:
     settings = {"filters": (3, 2), "kernel": 3, "stride": 1, "pool": (2, 3), "pooling": pooling, "activation": "tanh"}
     analytic, numeric = whole_network(4, **settings)
     assert analytic == pytest.approx(numeric, rel=1e-6, abs=1e-9)

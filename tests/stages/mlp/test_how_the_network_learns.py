@@ -51,7 +51,7 @@ def squeezed(code: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "code"), quotations())
-def test_what_is_quoted_stands_in_the_source(name: str, code: str) -> None:
+def test_quoted_code_equals_the_source(name: str, code: str) -> None:
     assert squeezed(code) in squeezed(source_of(name))
 
 

@@ -187,9 +187,7 @@ def test_arrays_that_are_not_as_the_header_says(tmp_path: Path, network: Network
         ("images", {"deskew": "<script>"}),
     ],
 )
-def test_a_header_that_lies_is_told_of_in_one_short_error(
-    tmp_path: Path, network: Network, what: str, changes: dict
-) -> None:
+def test_a_wrong_header_gives_one_short_error(tmp_path: Path, network: Network, what: str, changes: dict) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
     rewrite(path, header=header_with(path, what, **changes))
@@ -213,7 +211,7 @@ def places_in(value: Any) -> list[tuple[Any, Any]]:
     max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), n_changes=st.integers(1, 3))
-def test_whatever_a_header_says_gives_one_error_or_networks_that_answer(
+def test_any_header_gives_one_error_or_networks_that_predict(
     tmp_path: Path, data: st.DataObject, n_changes: int
 ) -> None:
     plain = Network(Architecture(6, 3, (5,), batch_norm=True), Images(("a", "b", "c"), 2, 3))
@@ -239,7 +237,7 @@ def test_whatever_a_header_says_gives_one_error_or_networks_that_answer(
 
 
 @pytest.mark.parametrize("header", ["", "[1]", "nonsense", "{}", "[" * 100_000, '{"format": ' * 20_000, "9" * 5000])
-def test_a_header_that_is_none_is_told_of(tmp_path: Path, network: Network, header: str) -> None:
+def test_a_malformed_header_is_reported(tmp_path: Path, network: Network, header: str) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
     rewrite(path, header=np.array(header))
@@ -248,7 +246,7 @@ def test_a_header_that_is_none_is_told_of(tmp_path: Path, network: Network, head
     assert len(str(caught.value)) < 400
 
 
-def test_no_memory_is_asked_for_before_the_header_is_known_to_be_true(
+def test_no_memory_is_allocated_before_the_header_is_checked(
     tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.npz"
@@ -259,14 +257,14 @@ def test_no_memory_is_asked_for_before_the_header_is_known_to_be_true(
         load(path)
 
 
-def test_networks_that_know_other_images_are_no_ensemble(tmp_path: Path, network: Network) -> None:
+def test_networks_of_different_images_are_refused(tmp_path: Path, network: Network) -> None:
     other = Network(network.architecture, Images(("a", "b", "d"), 2, 3, 1.0, 254.0))
     save_ensemble([network, other], tmp_path / "model.npz")
     with pytest.raises(ModelFileError, match="do not know the same images"):
         load_members(tmp_path / "model.npz")
 
 
-def test_only_one_network_is_loaded_as_one(tmp_path: Path, network: Network) -> None:
+def test_load_refuses_an_ensemble(tmp_path: Path, network: Network) -> None:
     save_ensemble([network, network], tmp_path / "model.npz")
     assert len(load_members(tmp_path / "model.npz")) == 2
     with pytest.raises(ModelFileError, match="an ensemble of 2 networks"):

@@ -44,7 +44,7 @@ def test_parameters_are_one_vector_with_the_weights_first() -> None:
     )
 
 
-def test_a_parameter_of_a_new_name_is_refused_until_it_is_said_how_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parameter_without_an_initial_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network(Architecture(4, 3, (5,), batch_norm=True))
     ones = {name for name, values in (network.weights | network.averages).items() if (values == 1).all()}
     assert ones == {"gamma1", "variance1"}

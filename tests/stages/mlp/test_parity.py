@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
+from stages.mlp.gradient_descent.step import Step
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica
@@ -44,11 +46,20 @@ class Case:
     group: Group
     Y: np.ndarray
 
+    def make_replica(self, index: int) -> Replica:
+        make_step = partial(
+            Step,
+            architecture=self.network.architecture,
+            views=self.network.parameter_views(self.shared.gradients[index], self.shared.statistics[index]),
+            rng=np.random.default_rng(0),
+            label_smoothing=self.recipe.label_smoothing,
+            x_dtype=np.float64,
+        )
+        return Replica(index, self.group, self.shared, make_step)
+
     def run(self, n_steps: int, learning_rate: float) -> None:
         def work(index: int) -> None:
-            smoothing = self.recipe.label_smoothing
-            rng = np.random.default_rng(0)
-            replica = Replica(index, self.group, self.shared, rng, label_smoothing=smoothing, x_dtype=np.float64)
+            replica = self.make_replica(index)
             rows = replica.rows_of(np.arange(len(self.Y)))
             if not n_steps:
                 replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
@@ -106,8 +117,7 @@ def test_each_replica_normalises_over_its_own_rows_and_the_running_averages_are_
     for index in range(3):
         alone = prepare("loss", name, 1, "threads")
         rows = np.arange(len(alone.Y))
-        replica = Replica(0, alone.group, alone.shared, np.random.default_rng(0), x_dtype=np.float64)
-        replica.find_gradient(alone.golden["X"], alone.Y, rows[part_of(len(rows), index, 3)], len(rows))
+        alone.make_replica(0).find_gradient(alone.golden["X"], alone.Y, rows[part_of(len(rows), index, 3)], len(rows))
         gradient += alone.shared.gradients[0]
         statistics.append(alone.shared.statistics[0])
     np.testing.assert_allclose(case.shared.gradients.sum(axis=0), gradient, rtol=0, atol=1e-14)

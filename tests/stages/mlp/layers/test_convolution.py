@@ -127,7 +127,7 @@ def test_a_training_is_the_same_in_processes_and_threads_and_stays_float32(m: in
     assert found[0].dtype == np.float32
 
 
-def test_what_it_learns_is_the_same_wherever_the_stroke_is() -> None:
+def test_a_small_network_recognises_strokes_at_any_place() -> None:
     rng = np.random.default_rng(0)
     X = np.zeros((400, 12, 12), np.float32)
     kinds = rng.integers(0, 2, 400)
@@ -149,7 +149,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     np.testing.assert_array_equal(predict_proba(loaded, rows(3)[0]), predict_proba(network, rows(3)[0]))
 
 
-def test_a_model_file_of_the_version_before_is_refused_for_its_kernels_lie_otherwise(tmp_path: Path) -> None:
+def test_a_model_file_of_version_1_is_refused_because_its_kernels_have_another_order(tmp_path: Path) -> None:
     save(small(), tmp_path / "model.npz")
     with np.load(tmp_path / "model.npz") as file:
         arrays = dict(file)
@@ -221,7 +221,7 @@ def test_values_are_dropped_before_dense_layers_alone_and_never_pixels() -> None
     ]
 
 
-def test_batch_normalisation_remembers_means_and_unbiased_variances_of_all_places_and_rows() -> None:
+def test_running_averages_are_of_means_and_unbiased_variances_over_all_places_and_rows() -> None:
     rng = np.random.default_rng(0)
     mean, variance = np.zeros(3), np.ones(3)
     layer = BatchNorm(np.ones(3), np.zeros(3), np.empty(3), np.empty(3), mean, variance, shape=(2, 3, 2, 5))
@@ -231,7 +231,7 @@ def test_batch_normalisation_remembers_means_and_unbiased_variances_of_all_place
     np.testing.assert_allclose((mean, variance), expected)
 
 
-def test_batch_normalisation_remembers_nothing_of_a_single_value() -> None:
+def test_a_single_value_does_not_change_the_running_averages() -> None:
     mean, variance = np.zeros(3), np.ones(3)
     layer = BatchNorm(np.ones(3), np.zeros(3), np.empty(3), np.empty(3), mean, variance, shape=(1, 3))
     layer.forward(np.full((1, 3), 7.0))

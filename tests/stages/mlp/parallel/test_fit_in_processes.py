@@ -29,7 +29,7 @@ def test_processes_and_threads_end_with_the_same_weights() -> None:
     assert history == other_history
 
 
-def test_a_worker_that_is_slow_to_see_the_end_of_an_epoch_stays_to_that_of_the_training(
+def test_a_worker_that_is_slow_to_read_the_last_epoch_still_stops_with_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wait = Processes.wait
@@ -61,7 +61,7 @@ def test_processes_are_started_once_for_all_epochs(monkeypatch: pytest.MonkeyPat
     assert len(forks) == 2
 
 
-def test_whoever_trains_beside_the_main_thread_gets_threads() -> None:
+def test_a_training_outside_the_main_thread_uses_threads() -> None:
     """Another thread may be in BLAS, whose lock a forked process would find taken for ever."""
     found = [type(make_group(2))]
     thread = Thread(target=lambda: found.append(type(make_group(2))))

@@ -17,7 +17,7 @@ ONE_BY_ONE = Recipe(epochs=3, batch_size=1, replicas=3, optimiser="sgd", schedul
 
 
 @pytest.mark.parametrize("late", range(3))
-def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_and_validation_wait_for_a_late_worker(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     X, Y = (np.tile(each, (10, 1)) for each in problem())  # four chunks, so that everybody measures some
     expected, expected_history = run(TOGETHER, validation=Dataset(X, Y), parallel="threads")
     monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
@@ -28,7 +28,7 @@ def test_steps_and_validation_wait_for_whoever_is_late(late: int, monkeypatch: p
 
 
 @pytest.mark.parametrize("late", range(3))
-def test_all_stay_to_the_end_where_one_trains_alone(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_workers_stay_until_the_end_with_online_sgd(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FIT, "make_group", lambda count, _: OneLate(count, late))
     X, Y = problem()
     assert len(fit(make_network(), Dataset(X[:3], Y[:3]), ONE_BY_ONE).epochs) == 3

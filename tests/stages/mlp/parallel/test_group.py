@@ -32,7 +32,7 @@ processes_only = pytest.mark.skipif(not ON_LINUX, reason="processes are for Linu
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_nobody_passes_the_barrier_before_all_have_come(kind: str, count: int) -> None:
+def test_nobody_passes_the_barrier_before_all_have_arrived(kind: str, count: int) -> None:
     arrived = shared_zeros((200, count), bool)
     too_early = shared_zeros(count, np.int64)
     group = make_group(count, kind)
@@ -51,7 +51,7 @@ def test_nobody_passes_the_barrier_before_all_have_come(kind: str, count: int) -
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("failing", [0, 1, 3])
-def test_the_error_of_one_worker_ends_all_and_is_the_one_that_is_raised(kind: str, failing: int) -> None:
+def test_an_error_in_one_worker_ends_all_workers_and_is_raised(kind: str, failing: int) -> None:
     others = children()
     group = make_group(4, kind)
 
@@ -77,7 +77,7 @@ def children() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_team_runs_one_work_after_the_other_and_each_sees_what_the_last_one_left(kind: str) -> None:
+def test_a_group_can_run_twice_and_the_second_run_sees_the_results_of_the_first(kind: str) -> None:
     others = children()
     sums = shared_zeros(3, np.int64)
     group = make_group(3, kind)
@@ -94,7 +94,7 @@ def test_a_team_runs_one_work_after_the_other_and_each_sees_what_the_last_one_le
 
 
 @processes_only
-def test_an_error_that_cannot_be_sent_is_told_in_words() -> None:
+def test_an_error_that_cannot_be_pickled_is_sent_as_text() -> None:
     class LocalError(Exception):
         pass
 
@@ -122,7 +122,7 @@ def answered(number: int, answer: signal.Handlers | Callable[..., None]) -> Iter
 @processes_only
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_is_killed_is_told_and_not_waited_for(number: signal.Signals, *, waits: bool) -> None:
+def test_a_killed_worker_is_an_error_and_nobody_waits_for_it(number: signal.Signals, *, waits: bool) -> None:
     others = children()
     group = Processes(3)
 
@@ -140,7 +140,7 @@ def test_a_worker_that_is_killed_is_told_and_not_waited_for(number: signal.Signa
 
 @processes_only
 @pytest.mark.parametrize("count", [2, 3])
-def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_arrived_and_then_ended_is_not_an_error(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However late the parent looks: its wait is over before it finds that a child has ended well."""
     has_ended = Child.has_ended
 
@@ -161,7 +161,7 @@ def test_a_worker_that_came_and_went_is_not_missed(count: int, monkeypatch: pyte
 
 
 @processes_only
-def test_a_team_works_where_the_signal_of_ended_children_is_ignored() -> None:
+def test_a_group_works_if_sigchld_is_ignored() -> None:
     with answered(signal.SIGCHLD, signal.SIG_IGN):
         group = Processes(3)
         group.run(group.wait)
@@ -198,7 +198,7 @@ group.run(work)
 
 @processes_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_what_a_terminal_sends_to_all_is_the_parents_to_answer(number: signal.Signals) -> None:
+def test_only_the_parent_handles_signals_of_the_terminal(number: signal.Signals) -> None:
     group = Processes(2)
 
     def work(index: int) -> None:
@@ -212,7 +212,7 @@ def test_what_a_terminal_sends_to_all_is_the_parents_to_answer(number: signal.Si
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_blas_has_one_thread_within_a_team_and_numpys_settings_come_back(kind: str) -> None:
+def test_blas_has_one_thread_in_a_group_and_numpys_settings_are_restored(kind: str) -> None:
     outside, size = [(each["internal_api"], each["num_threads"]) for each in threadpool_info()], np.getbufsize()
     seen = shared_zeros(2, np.int64)
 

@@ -106,7 +106,7 @@ def test_flipped_bits_and_a_missing_end_lose_the_checkpoint_or_nothing(
         lambda _, arrays: arrays.update(parameters=np.full_like(arrays["parameters"], np.nan)),
     ],
 )
-def test_one_that_says_what_cannot_be_is_of_no_use(
+def test_a_checkpoint_with_impossible_numbers_is_ignored(
     tmp_path: Path, saved: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]
 ) -> None:
     path = tmp_path / "checkpoint.npz"
@@ -128,7 +128,9 @@ def test_one_that_says_what_cannot_be_is_of_no_use(
         os.mkfifo,
     ],
 )
-def test_a_training_goes_its_way_beside_what_is_no_checkpoint(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_a_file_that_is_not_a_checkpoint_has_no_effect_on_the_weights(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
     path = tmp_path / "checkpoint.npz"
     expected, _ = run(SHORT)
     make(path)
@@ -139,7 +141,7 @@ def test_a_training_goes_its_way_beside_what_is_no_checkpoint(tmp_path: Path, ma
     assert not path.is_symlink()
 
 
-def test_a_damaged_directory_of_the_archive_loses_a_training_nothing_but_time(tmp_path: Path) -> None:
+def test_a_training_starts_anew_if_the_checkpoint_has_a_damaged_zip_directory(tmp_path: Path) -> None:
     path, steps = tmp_path / "checkpoint.npz", []
     expected, _ = run(SHORT, checkpoint=path)
     content = bytearray(path.read_bytes())
@@ -150,7 +152,7 @@ def test_a_damaged_directory_of_the_archive_loses_a_training_nothing_but_time(tm
     np.testing.assert_array_equal(network.parameters, expected.parameters)
 
 
-def test_a_checkpoint_names_what_it_is_of(tmp_path: Path) -> None:
+def test_a_checkpoint_holds_the_identity_of_its_training(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     fit(make_network(), Dataset(*problem()), SHORT, options=RunOptions(checkpoint=path))
     with np.load(path) as file:

@@ -44,7 +44,7 @@ def test_equal_settings_give_equal_weights_however_many_threads_blas_has() -> No
     np.testing.assert_array_equal(first.statistics, second.statistics)
 
 
-def test_tables_and_lists_are_as_good_as_arrays(tmp_path: Path) -> None:
+def test_tables_and_lists_train_like_arrays(tmp_path: Path) -> None:
     expected, _ = run()
     X, Y = problem()
     network = make_network(**EVERYTHING)
@@ -76,7 +76,7 @@ def test_more_replicas_than_rows_is_fine() -> None:
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, epoch: int) -> None:
+def test_a_killed_training_resumes_and_ends_with_the_same_weights(tmp_path: Path, epoch: int) -> None:
     whole, expected = run()
 
     def killed(step: int, *_: object) -> None:
@@ -94,7 +94,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, epoch: in
     np.testing.assert_array_equal(resumed.statistics, whole.statistics)
 
 
-def test_a_checkpoint_of_something_else_or_damaged_is_of_no_use(tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_damaged_or_of_something_else_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     expected, _ = run(Recipe(epochs=2))
     run(Recipe(epochs=2, seed=5), checkpoint=path)
@@ -106,7 +106,7 @@ def test_a_checkpoint_of_something_else_or_damaged_is_of_no_use(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("other", ["pixels", "labels", "rows", "weights", "warps"])
-def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path, other: str) -> None:
+def test_a_checkpoint_of_another_training_is_ignored(tmp_path: Path, other: str) -> None:
     X, Y = problem()
     recipe, path = Recipe(epochs=1), tmp_path / "checkpoint.npz"
     fit(make_network(), Dataset(X, Y, np.arange(M)), recipe, augment=WARP, options=RunOptions(checkpoint=path))
@@ -231,7 +231,7 @@ def test_a_time_budget_ends_within_the_epoch_and_resuming_ends_at_once(tmp_path:
     np.testing.assert_array_equal(network.parameters, again.parameters)
 
 
-def test_seconds_before_a_break_count_and_an_epoch_is_kept_before_it_is_told_of(
+def test_seconds_before_an_interruption_count_and_the_checkpoint_is_written_before_on_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, told = [0.0], []
@@ -270,7 +270,7 @@ def test_a_validation_loss_that_is_not_finite_stops() -> None:
         run(Recipe(epochs=3), {}, validation=Dataset(np.full_like(X, np.inf), Y))
 
 
-def test_what_is_kept_has_the_running_averages_of_its_epoch() -> None:
+def test_the_kept_network_has_the_running_averages_of_its_epoch() -> None:
     untrained = make_network(batch_norm=True).statistics
     network, _ = run(Recipe(epochs=1), {"batch_norm": True})
     assert (network.statistics != untrained).all()

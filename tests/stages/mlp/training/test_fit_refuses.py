@@ -63,7 +63,7 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, object], messa
         run(**options)
 
 
-def test_a_network_without_weights_is_refused_unless_it_can_learn_from_none() -> None:
+def test_a_network_with_zero_weights_is_refused_unless_it_has_one_layer() -> None:
     data = Dataset(np.ones((4, 2)), np.eye(2)[[0, 1, 0, 1]])
     with pytest.raises(ValueError, match="initialise"):
         fit(Network(Architecture(2, 2, (3,))), data, Recipe(epochs=1))

@@ -55,7 +55,9 @@ def test_the_weights_after_500_steps_are_the_tutorials_to_1e_10(hidden: tuple[in
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "sigmoid"])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_online_sgd_agrees_with_mini_batches_of_one_row(
+    activation: str, n_classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     X, Y = rows(BLOCK_ROWS * 2 + 5, 12, n_classes)
     architecture = Architecture(12, n_classes, (7, 6), activation, dtype="float64")
     recipe = Recipe(epochs=2, batch_size=1, optimiser="sgd", learning_rate=0.1, label_smoothing=0.1, replicas=2)
@@ -77,7 +79,7 @@ def test_it_agrees_with_shared_batches_of_one(activation: str, n_classes: int, m
     np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-10)
 
 
-def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
+def test_online_sgd_is_used_only_for_plain_sgd_with_mini_batches_of_one_row() -> None:
     X, Y = rows(3, 5, 3)
     network = Network(Architecture(5, 3))
     group = Threads(1)
@@ -101,13 +103,13 @@ def test_it_is_used_for_plain_descent_by_single_rows_only() -> None:
         ({}, {"optimiser": "adam"}),
     ],
 )
-def test_it_is_not_used_for_what_it_would_leave_out(architecture: dict, recipe: dict) -> None:
+def test_online_sgd_is_not_used_with_settings_that_it_does_not_support(architecture: dict, recipe: dict) -> None:
     plain = {"batch_size": 1, "optimiser": "sgd"}
     assert suits_online(Network(Architecture(12, 3)), Recipe(**plain))
     assert not suits_online(Network(Architecture(12, 3, **architecture)), Recipe(**plain | recipe))
 
 
-def test_it_is_not_used_for_a_kind_of_layer_that_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_online_sgd_is_not_used_for_other_kinds_of_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     class ScaledDense(Dense):
         pass
 
@@ -142,7 +144,7 @@ def test_the_tutorials_initial_weights() -> None:
     assert not network.weights["b1"].any()
 
 
-def test_a_loss_that_is_told_is_that_before_the_step() -> None:
+def test_on_step_gets_the_loss_before_the_step() -> None:
     X, Y = rows(4, 6, 3)
     network = Network(Architecture(6, 3, (5,), dtype="float64"))
     network.initialise(np.random.default_rng(0))

@@ -87,7 +87,7 @@ def test_scale_and_shear_reach_their_limits_and_no_further():
     assert 0.1 < np.abs(slant[:, 1] / (y - 4.5)).max() <= 0.2
 
 
-def test_all_at_once_turn_what_was_slanted_and_slant_what_was_stretched():
+def test_rotation_is_applied_after_slant_and_slant_after_stretch():
     coefficients = random_affine(STRONG, 28, 5, np.random.default_rng(3))
     draws = np.random.default_rng(3).uniform(-1, 1, (6, 5)).T
     for (rotation, scale_y, scale_x, shear, shift_y, shift_x), found in zip(draws, coefficients, strict=True):

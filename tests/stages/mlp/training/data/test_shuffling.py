@@ -20,7 +20,7 @@ def test_every_row_comes_once(n: int, window: int, seed: int) -> None:
     assert np.sort(order).tolist() == list(range(n))
 
 
-def test_what_fits_is_permuted_as_a_whole() -> None:
+def test_a_small_training_set_is_permuted_as_a_whole() -> None:
     order = shuffled(500, 500, np.random.default_rng(3))
     np.testing.assert_array_equal(order, np.random.default_rng(3).permutation(500))
 
