@@ -40,9 +40,9 @@ def broken_link(path: Path) -> tuple[str, str] | None:
     try:
         path.stat()
     except OSError as error:
-        if path.is_symlink() and error.errno != errno.EACCES:
-            if error.errno == errno.ELOOP:
-                return "is a link that leads back to itself", "remove the link"
+        if error.errno == errno.ELOOP:
+            return "is a link that leads back to itself", "remove the link"
+        if path.is_symlink() and error.errno in {errno.ENOENT, errno.ENOTDIR}:
             return "is a link to nothing", "remove the link, or make what it leads to"
     return None
 
