@@ -84,7 +84,7 @@ class Network:
         return "none" if self.images is None else self.images.deskew
 
     def prepare(self, X: Floats) -> Floats:
-        """Rows (m, n_inputs), deskewed as the network's training rows were."""
+        """Rows (m, n_inputs), deskewed like the network's training rows."""
         if self.images is None:
             return X
         return deskewed(X, self.images.height, self.images.width, self.images.deskew)

@@ -67,6 +67,6 @@ def logits_by_chunk(
 
 
 def chunks_of(architecture: Architecture, n_rows: int) -> list[slice]:
-    """Slices that divide ``n_rows``. Their length depends on the architecture only."""
+    """Slices that divide ``n_rows`` rows into chunks. The size of a chunk depends on the architecture only."""
     rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // architecture.max_row_values))
     return [slice(start, start + rows) for start in range(0, n_rows, rows)]

@@ -150,8 +150,8 @@ def overlapping_matrices(n: int, lines: Floats) -> Floats:
 class TransposedConvolution:
     """Computes dX: every value of dY, times the weights of its filter, is added to the pixels of its patch.
 
-    Line t of the output depends on line stride * t + i of the image, border included, by line i of the kernel. So line
-    stride * t + phase of dX is
+    Line t of the output depends on line stride * t + i of the image, border included, through line i of the kernel. So
+    line stride * t + phase of dX is
 
         W[phase] dY[t] + W[phase + stride] dY[t - 1] + W[phase + 2 * stride] dY[t - 2] + ...
 
@@ -178,9 +178,8 @@ class TransposedConvolution:
             if n > 0:  # else these lines are in no patch
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
                 products = self.columns.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
-                dY_matrices = overlapping_matrices(n, padded_dY)[above + t + 1 - n :][
-                    : len(products)
-                ]  # the first one ends with line t
+                first = above + t + 1 - n  # the first of the n lines that end with line t of dY
+                dY_matrices = overlapping_matrices(n, padded_dY)[first:][: len(products)]
                 self.phases[phase] = flipped, dY_matrices, products
 
     def apply(self, dY: Floats, W: Floats) -> Floats:

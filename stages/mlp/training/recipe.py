@@ -103,7 +103,7 @@ class RunOptions:
     ----------
     checkpoint : a file that is written after every epoch. If it exists and is from the same training, the training
         resumes from it. ``augment`` is compared by its ``repr``. The ``repr`` of a functools.partial is the same in
-        every process; that of a lambda is not
+        every process, but the ``repr`` of a lambda is not
     on_step : called after every step with the number of the step (from 1), the number of all steps, the mini-batch's
         sum of losses, and its number of correct rows
     on_epoch : called after every epoch. Both functions run in the caller's process, and NumPy gives no overflow

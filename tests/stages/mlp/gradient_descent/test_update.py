@@ -10,7 +10,7 @@ from stages.mlp.gradient_descent.update import PIECE_SIZE, split_into_pieces
 
 @pytest.mark.parametrize("n_weights", [0, 3, 10, PIECE_SIZE + 5, 3 * PIECE_SIZE])
 @pytest.mark.parametrize(("start", "stop"), [(0, 4), (4, 4), (4, 12), (9, 2 * PIECE_SIZE + 9)])
-def test_a_share_is_cut_into_split_into_pieces_weights_and_split_into_pieces_others(
+def test_a_share_is_split_into_pieces_with_weights_only_or_without_weights(
     start: int, stop: int, n_weights: int
 ) -> None:
     numbers = np.arange(3 * PIECE_SIZE)
