@@ -42,7 +42,7 @@ def broken_link(path: Path) -> tuple[str, str] | None:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return "is a link that leads back to itself", "remove the link"
-        if path.is_symlink() and error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        if path.is_symlink() and error.errno != errno.EACCES:
             return "is a link to nothing", "remove the link, or make what it leads to"
     return None
 
