@@ -24,7 +24,6 @@ from stages.shared.arrays import Inputs, Pixels, border
 
 LEAST_SIDE = 4  # pixels, below which a picture shows no digit
 FAINTEST = 32  # the least difference between ink and background, in grey levels
-MOST_STROKES = 4  # side by side in a line of ink; a digit has one or two
 FINE = 8  # a digit is placed on a grid this many times finer, and each pixel is the mean of its cells
 
 
@@ -131,15 +130,8 @@ def cropped(amount: Inputs) -> Image.Image:
 
 
 def shows_several(shown: Image.Image) -> bool:
-    """Whether a picture, cropped to its ink, holds more than a digit.
-
-    Columns without ink divide it into parts of half its height or more; or half of its lines cross more than
-    ``MOST_STROKES`` strokes, as in noise, a text or a photo.
-    """
+    """Whether columns without ink divide a picture, cropped to its ink, into parts of half its height or more."""
     is_ink = np.asarray(shown) > 127
-    n_strokes = np.count_nonzero(np.diff(is_ink, axis=1, prepend=False) & is_ink, axis=1)  # in each line
-    if np.median(n_strokes) > MOST_STROKES:
-        return True
     gaps = np.flatnonzero(~is_ink.any(axis=0))
     parts = (is_ink[:, : gaps[0]], is_ink[:, gaps[-1] + 1 :]) if len(gaps) else ()
     return bool(parts) and all(2 * (np.ptp(np.flatnonzero(part.any(axis=1))) + 1) >= shown.height for part in parts)

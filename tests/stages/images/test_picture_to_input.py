@@ -187,13 +187,3 @@ def test_a_blank_or_a_faint_picture_is_named(tmp_path: Path, ink: int) -> None:
     seven(ink=ink, paper=255).save(tmp_path / "empty.png")
     with pytest.raises(DataError, match=r"nothing can be seen in empty\.png: it is all of one grey, or nearly"):
         picture_to_input(tmp_path / "empty.png", 28, 28)
-
-
-@pytest.mark.parametrize("levels", [(0, 255), tuple(range(256))], ids=["black and white", "grey"])
-def test_a_picture_of_noise_is_warned_of_and_a_digit_is_not(levels: tuple[int, ...]) -> None:
-    warnings: list[str] = []
-    prepare(np.asarray(seven()), 28, 28, warn=warnings.append)
-    assert not warnings
-    noise = np.random.default_rng(0).choice(np.array(levels, dtype=np.uint8), (60, 60))
-    prepare(noise, 28, 28, warn=warnings.append)
-    assert len(warnings) == 1
