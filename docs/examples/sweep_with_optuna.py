@@ -1,5 +1,6 @@
 """Let Optuna choose what to try, and `pipeline sweep` try it.
 
+    pip install optuna
     python docs/examples/sweep_with_optuna.py TRIALS [OPTIONS]
 
 The options go to `pipeline sweep`. Optuna remembers its trials in optuna.db, the pipeline has what they trained: both

@@ -33,9 +33,10 @@ def require_output(
         raise ConfigError(what, where=str(path), hint=f"put it elsewhere: {option} {path.name}")
     read = list(inputs)
     for stage in project.stages:
-        for key, value in project.config.values(stage.name).items():
+        values = project.config.values(stage.name)
+        for key in stage.not_in_key:  # paths are among these
             with suppress(PipelineError):
-                read += [from_home(value, project.folder, key)] if isinstance(value, str) else []
+                read += [from_home(values[key], project.folder, key)] if isinstance(values[key], str) else []
         # If one of them is missing, none is found here.
         with suppress(PipelineError):  # a run reports files that cannot be used
             read += [source.path for source in find_sources(project, stage).files]

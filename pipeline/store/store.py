@@ -32,6 +32,7 @@ from pipeline.store.disk import (
 from pipeline.store.generations import Generations
 from pipeline.store.receipt import KEY_DIGITS
 
+MOST_TOLD = 500  # bytes of the settings that are told
 SETTINGS = ".settings"  # a file beside the checkpoints: the settings of the run that began the work, in words
 
 
@@ -128,7 +129,7 @@ class Store(Generations):
         """
         with store_errors("read the artifacts", self._scratch, "readable"):
             return {
-                folder.name: (folder / SETTINGS).read_text(errors="replace") if regular_size(folder / SETTINGS) else ""
+                folder.name: begun_with(folder / SETTINGS)
                 for folder in self.unfinished(stage)
                 if size_of(folder) > size_of(folder / SETTINGS)
             }
@@ -138,3 +139,11 @@ class Store(Generations):
         place = self._scratch / stage
         with store_errors("read the artifacts", place, "readable"):
             return sorted(place.iterdir()) if is_folder(self._scratch) and is_folder(place) else []
+
+
+def begun_with(path: Path) -> str:
+    """Return what a file of settings says, shortened; an empty text if it is not there."""
+    if regular_size(path) is None:
+        return ""
+    with path.open("rb") as file:
+        return file.read(MOST_TOLD).decode(errors="replace")

@@ -155,7 +155,7 @@ def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
     for layout in (train, test):
         for name in layout.row_numbers[:EXAMPLES]:
             named = f"column {shortened(name)!r}" if name else "the column without a name"
-            yield f"{layout.file}: {named} is passed over, as the row numbers that pandas or R leave there"
+            yield f"{layout.file}: {named} is ignored, as the row numbers that pandas or R leave there"
     if test.label is not None:
         yield f"{test.file} has labels, in column {shortened(test.label)!r}: they are used for nothing"
 

@@ -123,9 +123,10 @@ def warnings_of(
     lowest, highest = profile.train.pixel_range
     if parameters.normalise == "range" and kind_of("auto", (lowest, highest)) != "range":
         yield f'the training pixels go from {lowest} to {highest} only: set split.normalise = "min_max"'
-    if parameters.stratify and parameters.validation and n_held_out != round(n_labelled * parameters.validation):
+    n_asked = n_labelled * parameters.validation
+    if parameters.stratify and parameters.validation and abs(n_held_out - n_asked) >= 1:
         yield (
-            f"split.validation = {parameters.validation:g} is {n_labelled * parameters.validation:.1f} of "
+            f"split.validation = {parameters.validation:g} is {n_asked:.1f} of "
             f"{n_labelled:,} rows: {n_held_out:,} are held out, so that every class has a row in both parts"
         )
 

@@ -105,10 +105,9 @@ def tell_predictions(
 
     JSON names the files that cannot be read, ``errors``, too.
     """
-    from pipeline.errors import first_few
     from pipeline.terminal.output import echo, notify, print_json
     from pipeline.visible import readable
-    from stages.shared.messages import counted, shortened
+    from stages.shared.messages import counted
 
     if as_json:
         rows = [record for each in predictions for record in each.records(model.classes)]
@@ -120,18 +119,30 @@ def tell_predictions(
             echo(f"{counted(n_rows, 'row')} written to {readable(output)}")
         else:
             print_predictions(predictions, model.classes)
-        if n_labelled := sum(each.n_labelled for each in predictions):
-            n_correct = sum(each.n_correct(model.classes) for each in predictions)
-            n_without = sum(len(each.labels) for each in predictions) - n_labelled
-            more = f"; {counted(n_without, 'other row')} without a label" if n_without else ""
-            known = {None, *model.classes}
-            others = [label for each in predictions for label in each.labels if label not in known]
-            if others:
-                named = first_few([shortened(str(label)) for label in dict.fromkeys(others)])
-                more += f"; {counted(len(others), 'label')} cannot, being no class of the model: {named}"
-            echo(f"{n_correct:,} of {n_labelled:,} labels agree: {percent(n_correct / n_labelled)}{more}")
+        if agreement := tell_agreement(predictions, model.classes):
+            echo(agreement)
     for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
         notify(f"warning: {warning}: the predictions may be wrong")
+
+
+def tell_agreement(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> str:
+    """How many labels agree with the predictions, and how many cannot be compared; empty without labels."""
+    from pipeline.errors import first_few
+    from stages.shared.messages import counted, shortened
+
+    labels = [label for each in predictions for label in each.labels]
+    given = [label for label in labels if label is not None]
+    others = [label for label in given if label not in classes]
+    parts = []
+    if n_known := len(given) - len(others):
+        n_correct = sum(each.n_correct(classes) for each in predictions)
+        parts.append(f"{n_correct:,} of {n_known:,} labels agree: {percent(n_correct / n_known)}")
+    if n_without := len(labels) - len(given):
+        parts.append(f"{counted(n_without, 'row')} without a label")
+    if others:
+        named = first_few([shortened(str(label)) for label in dict.fromkeys(others)])
+        parts.append(f"{counted(len(others), 'label')} of no class of the model: {named}")
+    return "; ".join(parts)
 
 
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:

@@ -46,7 +46,7 @@ os.register_at_fork(after_in_child=LIMITS.renew_lock)
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread until all overlapping groups have ended. A signal does not leave a limit behind."""
+    """Limit BLAS to one thread until all overlapping groups have ended. Signals are delayed while the limit changes."""
     is_limited = False
     try:
         with delay_signals():

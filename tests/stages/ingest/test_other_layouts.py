@@ -143,7 +143,7 @@ def test_row_numbers_that_r_gives_a_name_are_passed_over_if_they_count_up(
     outcome = ingest({"train.csv": train, "test.csv": test})
     assert_read(tmp_path)
     assert ids_of(tmp_path) == {"ImageId": [1, 2, 3, 4, 5]}
-    assert sum(f"column '{name}' is passed over" in warning for warning in outcome.warnings) == 2
+    assert sum(f"column '{name}' is ignored" in warning for warning in outcome.warnings) == 2
 
 
 @pytest.mark.parametrize("cells", [["1"] * 12, [*numbers(TRAIN)[:-1], ""], [*numbers(TRAIN)[:-2], "x", "y"]])
@@ -176,7 +176,7 @@ def test_row_names_of_r_are_passed_over_though_their_column_is_not_in_the_header
     train = "\n".join([header, *(f'"{number}",{row}' for number, row in enumerate(ROWS, 1))]) + "\n"
     outcome = ingest({"train.csv": train, "test.csv": TEST})
     assert_read(tmp_path)
-    assert outcome.warnings[0].startswith("train.csv: the column without a name is passed over")
+    assert outcome.warnings[0].startswith("train.csv: the column without a name is ignored")
 
 
 def test_a_quoted_comma_in_the_first_cell_is_no_sign_of_row_names(ingest: Ingest, tmp_path: Path) -> None:

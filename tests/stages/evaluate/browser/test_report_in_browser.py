@@ -56,7 +56,7 @@ def test_the_page_asks_for_nothing_complains_of_nothing_and_shows_every_picture(
     assert min(min(size) for size in sizes) > 0
 
 
-@pytest.mark.parametrize("width", [360, 390])
+@pytest.mark.parametrize("width", [360, 390, 500])
 def test_every_column_about_the_classes_is_seen_on_a_phone(tmp_path: Path, open_page: Any, width: int) -> None:
     page = open_page(write_page(tmp_path, classes=tuple(range(10)))[0], width=width).page
     left = page.evaluate(
