@@ -121,8 +121,9 @@ def added_up(folder: Path, count: int, side_by_side: int) -> tuple[float, float,
     would look like work of the seconds since the others' first report, and the time left far too short.
     """
     paths = sorted((folder / PROGRESS).iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    reports = [parts for path in paths if len(parts := path.read_text().split("\t")) == 4]
-    if not reports or len(reports) + len(list((folder / RESULTS).iterdir())) < side_by_side:
+    by_job = {path.name: parts for path in paths if len(parts := path.read_text().split("\t")) == 4}
+    reports, ended = list(by_job.values()), {path.name for path in (folder / RESULTS).iterdir()}
+    if not reports or len(by_job.keys() | ended) < side_by_side:
         return None
     done, total = (sum(float(parts[index]) for parts in reports) for index in (0, 1))
     n_done = sum(parts[0] == parts[1] for parts in reports)

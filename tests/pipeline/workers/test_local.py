@@ -138,6 +138,8 @@ def test_jobs_side_by_side_are_not_added_up_before_each_has_said_where_it_goes_o
     (tmp_path / PROGRESS / "a").write_text("1\t9\tsteps\t")
     (tmp_path / PROGRESS / "b").touch()
     assert added_up(tmp_path, 2, 2) is None
+    (tmp_path / RESULTS / "a").touch()  # one that has reported and ended does not count twice
+    assert added_up(tmp_path, 2, 2) is None
     (tmp_path / RESULTS / "b").touch()  # it had nothing left to do, and so nothing to report
     assert added_up(tmp_path, 2, 2) == (1, 18, "steps", "0 of 2 done")
     (tmp_path / RESULTS / "b").unlink()
