@@ -66,9 +66,10 @@ def verify(place: ProjectOptions, *, rerun: bool, as_json: bool) -> None:
 def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None:
     """Remove earlier results. Without --yes, only show them.
 
-    A current result is never among them.
+    A current result is never among them. The unfinished work of an interrupted run is, with --keep 0 only.
     """
     from pipeline.store.clean import clean as remove
+    from pipeline.store.clean import size_of_unfinished
     from pipeline.store.lock import current_writer
     from pipeline.terminal.history_view import disposable_data, print_disposable
     from pipeline.terminal.output import notify, print_json
@@ -78,6 +79,7 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
     if as_json:
         print_json(disposable_data(found, removed=yes))
     else:
-        print_disposable(found, keep, done=yes)
+        spared = size_of_unfinished(project.store, project.stages) if keep else 0
+        print_disposable(found, project.command("clean", "--keep", str(keep), "--yes"), spared, done=yes)
     if not yes and (writer := current_writer(project.store.lock_path)):
         notify(f"a pipeline is writing here, and --yes waits until it is done: {writer}")

@@ -1,4 +1,4 @@
-"""Find and remove earlier results; a current one is never removed."""
+"""Find and remove earlier results. A current one is never removed, and unfinished work only if none are kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Disposable:
 def clean(
     store: Store, stages: Iterable[Stage], keep: int, *, remove: bool, notify: Callable[[str], None]
 ) -> list[Disposable]:
-    """List the results beyond the newest ``keep`` of each stage; ``remove`` removes them."""
+    """List the results beyond the newest ``keep`` of each stage; ``remove`` removes them.
+
+    With ``keep`` 0, the unfinished work of interrupted runs is among them.
+    """
     if not remove:
         return [item for stage in stages for item in disposable(store, stage.name, keep)]
     store.prepare()
@@ -40,15 +43,17 @@ def clean(
 
 
 def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
-    """List the stored results beyond the newest ``keep``, the oldest first, and then unreadable and unfinished work.
+    """List the stored results beyond the newest ``keep``, the oldest first, and then what no kept result was made of.
 
     The current result is never among them, nor are the partial results that it or one of the newest was made of.
+    Unfinished work is, if ``keep`` is 0.
     """
     current = store.current(stage)
     stored = store.stored(stage)
     generations = newest_first(stage, stored)
     kept = [item.receipt for item in (current, *generations[:keep]) if item and item.receipt]
     used = {key for receipt in kept for key in receipt.partial_results}
+    spared = unfinished_work(store, stage) if keep else []
     partial = [item for item in store.partial_results(stage) if item.folder.name not in used]
 
     def listed(what: str, items: Iterable[Generation]) -> list[Disposable]:
@@ -60,6 +65,23 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     return [
         *listed("result", generations[keep:]),
         *listed("unreadable result", (item for item in stored if item.folder not in good)),
-        *listed("partial result", partial),
-        *(Disposable(stage, "checkpoint", "", path, size_of(path)) for path in store.unfinished(stage)),
+        *listed("partial result", (item for item in partial if item.folder not in spared)),
+        *(
+            Disposable(stage, "checkpoint", "", path, size_of(path))
+            for path in store.unfinished(stage)
+            if path not in spared
+        ),
     ]
+
+
+def unfinished_work(store: Store, stage: str) -> list[Path]:
+    """Return what interrupted runs have left of a stage: its checkpoints, and partial results of no result."""
+    results = (store.current(stage), *store.stored(stage))
+    used = {key for item in results if item and item.receipt for key in item.receipt.partial_results}
+    parts = [item.folder for item in store.partial_results(stage) if item.folder.name not in used]
+    return [*parts, *store.unfinished(stage)]
+
+
+def size_of_unfinished(store: Store, stages: Iterable[Stage]) -> int:
+    """Return the size in bytes of all unfinished work."""
+    return sum(size_of(path) for stage in stages for path in unfinished_work(store, stage.name))

@@ -97,8 +97,8 @@ def make_sweep(
     """Resolve every trial's settings before anything runs; the same settings are tried once.
 
     ``metric`` names the one that decides, in place of the first. Raises ConfigError if a setting does not affect the
-    metrics, if there is no such metric, or if a value is wrong alone and in every trial. If values are right with
-    others but do not fit together, the trial's ``problem`` says so.
+    metrics, if there is no such metric, if a value is wrong alone and in every trial, or if no trial is valid. If the
+    values of some trials only do not fit together, the ``problem`` of each of these trials says so.
     """
     metrics = ordered_metrics(objective.metrics, metric)
     concerned = set().union(*({item.stage, *ancestors(item.stage, project.stages)} for item in metrics))
@@ -132,12 +132,14 @@ def make_sweep(
 
 
 def _require_right_values(trials: Sequence[Trial], problems: Mapping[int, ConfigError], configure: Configure) -> None:
-    """Raise ConfigError for the first value that is wrong alone and in every trial, if there is any."""
+    """Raise ConfigError for the first value that is wrong alone and in every trial, or if no trial is valid."""
     right = {text for trial in trials if trial.config for text in setting_texts(trial.settings)}
     for trial in trials:
-        if not trial.config and any(
-            text not in right and _is_wrong({name: value}, configure)
-            for text, (name, value) in zip(setting_texts(trial.settings), trial.settings.items(), strict=True)
+        if trial.config:
+            continue
+        values = zip(setting_texts(trial.settings), trial.settings.items(), strict=True)
+        if not right or any(
+            text not in right and _is_wrong({name: value}, configure) for text, (name, value) in values
         ):
             error = problems[trial.number]
             where = f"trial {trial.number} of {len(trials)}: {' '.join(setting_texts(trial.settings))}"

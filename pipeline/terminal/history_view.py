@@ -166,19 +166,20 @@ def _title(generation: str) -> str:
     return generation if generation in {"current", "rerun"} or " " in generation else f"earlier result {generation}"
 
 
-def print_disposable(found: Sequence[Disposable], keep: int, *, done: bool) -> None:
-    """Print what a clean-up removes, or would remove."""
-    if not found:
-        echo(f"Nothing to remove with --keep {keep}.")
-        return
+def print_disposable(found: Sequence[Disposable], command: str, spared: int, *, done: bool) -> None:
+    """Print what a clean-up removes, or what ``command`` would remove; ``spared`` bytes are unfinished work."""
     for item in found:  # no table: the folders' names are long
         what = f"{item.what} of {item.stage}"
         echo(f"{item.size / 1e6:10.1f} MB  {_moment(item.finished):<19}  {what:<26}  {item.path}")
     total = sum(item.size for item in found) / 1e6
-    if done:
+    if not found:
+        echo("There is nothing to remove.")
+    elif done:
         echo(f"Removed {total:.1f} MB.")
     else:
-        echo(f"{total:.1f} MB would be removed; pipeline clean --keep {keep} --yes does it.")
+        echo(f"{total:.1f} MB would be removed; {command} does it.")
+    if spared:
+        echo(f"{spared / 1e6:.1f} MB of unfinished work stay for the next run; --keep 0 removes them too.")
 
 
 def disposable_data(found: Sequence[Disposable], *, removed: bool) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def check(project: Project, folder: Path) -> Checked:
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
-            hint=f"{hint_to_send_it_anyway(project, submit)}pipeline run all makes it anew",
+            hint=f"{hint_to_send_it_anyway(project, submit)}{project.command('run', 'all')} makes it anew",
         )
     ingest = require_current(project, "ingest")
     source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
@@ -128,7 +128,9 @@ def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
         is_sent = run is not None and is_kept_by_settings(project, MAKER)
     except PipelineError:  # the error that is raised anyway has the reason
         return ""
-    return f"pipeline upload -m MESSAGE --like {run.id} sends this one; " if run and is_sent else ""
+    if run is None or not is_sent:
+        return ""
+    return f"{project.command('upload', '-m', 'MESSAGE', '--like', str(run.id))} sends this one; "
 
 
 def require_uploadable(source: DataSource) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -140,6 +141,30 @@ def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invo
     assert [path.resolve() for path in stored.iterdir()] == [(toy.artifacts / "power").resolve()]
     assert toy.files() == oracle(exponent=1)
     assert "Nothing to do" in invoke("run", "all", "--set", "power.exponent=1").stdout
+
+
+def test_the_command_that_clean_names_is_for_the_same_project(
+    toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for exponent in (3, 2):
+        invoke("run", "all", "--set", f"power.exponent={exponent}")
+    folder = toy.work.rename(toy.work.with_name("my work"))
+    monkeypatch.chdir(folder.parent)
+    assert "; pipeline -C 'my work' clean --keep 0 --yes does it." in invoke("-C", "my work", "clean", "--keep", "0").stdout
+    os.chdir(folder)
+    assert "; pipeline clean --keep 0 --yes does it." in invoke("clean", "--keep", "0").stdout
+
+
+def test_clean_says_that_unfinished_work_stays_and_what_removes_it(toy: Toy, invoke: Invoke) -> None:
+    invoke("run", "all")
+    checkpoint = toy.artifacts / ".scratch/power/0123456789abcdef/weights"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(bytes(1_500_000))
+    shown = invoke("clean", "--yes").stdout
+    assert shown == (
+        "There is nothing to remove.\n1.5 MB of unfinished work stay for the next run; --keep 0 removes them too.\n"
+    )
+    assert "1.5 MB would be removed" in invoke("clean", "--keep", "0").stdout
 
 
 def test_runs_tells_results_that_were_restored_from_nothing_done(

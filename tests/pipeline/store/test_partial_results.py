@@ -179,6 +179,21 @@ def test_clean_removes_partial_results_of_no_result_that_it_keeps(project: Toy) 
     assert run(project, count=3, base=5, shown=1) == []
 
 
+def test_clean_spares_unfinished_work_unless_no_results_are_kept(project: Toy) -> None:
+    def fail() -> None:
+        if len(partial_results(project)) == 2:
+            (scratch,) = (project.artifacts / ".scratch/parts").iterdir()
+            (scratch / "checkpoint").write_text("half of the third")
+            raise ValueError("no more")
+
+    with pytest.raises(StageError, match="no more"):
+        run(project, hook=fail)
+    found = clean(project.store, project.stages, 0, remove=False, notify=print)
+    assert [item.what for item in found] == ["partial result", "partial result", "checkpoint"]
+    assert clean(project.store, project.stages, 1, remove=True, notify=print) == []
+    assert run(project) == [2]
+
+
 def test_a_kill_at_any_point_leaves_whole_partial_results_and_none_is_made_twice(
     project: Toy, capfd: pytest.CaptureFixture[str]
 ) -> None:

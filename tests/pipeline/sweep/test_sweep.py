@@ -154,6 +154,15 @@ def test_a_trial_whose_values_do_not_fit_together_is_told_of_and_the_others_go_o
     assert data(invoke(*words, "--json"))["best"] == 2
 
 
+def test_a_sweep_is_refused_if_the_values_of_no_trial_fit_together(toy: Toy, invoke: Invoke) -> None:
+    words = ("--grid", "total.fails=true", "--grid", "total.waits=true")
+    for more in ((), ("--dry-run",)):
+        result = invoke(*words, *more, code=2)
+        assert "error: the settings of total do not fit together" in result.stderr
+        assert "  where: trial 1 of 1: total.fails=true total.waits=true" in result.stderr
+    assert not toy.artifacts.exists()
+
+
 def test_a_drawn_number_is_not_refused_for_the_values_beside_it(invoke: Invoke) -> None:
     words = ("--random", "8", "total.fails=true,false", "total.waits=true,false", "total.start=0..99999")
     trials = data(invoke(*words, "--dry-run", "--json"))["trials"]

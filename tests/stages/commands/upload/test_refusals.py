@@ -112,7 +112,8 @@ def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
     (project / "pipeline.toml").unlink()
     told = run_upload(project, code=1).stderr
     assert "not up to date" in told
-    assert "hint:  pipeline upload -m MESSAGE --like 1 sends this one; pipeline run all makes it anew" in told
+    here = f"pipeline -C {project}"
+    assert f"hint:  {here} upload -m MESSAGE --like 1 sends this one; {here} run all makes it anew" in told
     kaggle.will("submit", SENT, SENT)
     run_upload(project, "--no-wait", "--like", "1")
     run_upload(project, "--no-wait", "--force", *QUICK)  # the settings that it was made with
@@ -189,7 +190,7 @@ def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, pro
     (project / "data" / NOTE).write_text("as MNIST does")
     told = run_upload(project, code=1).stderr
     assert "not up to date" in told
-    assert "hint:  pipeline run all makes it anew" in told  # no settings would do
+    assert f"hint:  pipeline -C {project} run all makes it anew" in told  # no settings would do
     assert CliRunner().invoke(main, ["run", "submit", "--quiet", "-C", str(project)]).exit_code == 0
     stderr = run_upload(project, code=1).stderr
     assert "was trained on Kaggle's own test images" in stderr
