@@ -58,3 +58,8 @@ def values_of(figures: Mapping[str, AnyFigure]) -> dict[str, Value]:
 def percent(share: float) -> str:
     """Write a share in percent: ``99.12 %``, and ``under 0.01 %`` where that would be ``0.00 %``."""
     return "under 0.01 %" if 0 < share < 0.0001 else f"{100 * share:.2f} %"
+
+
+def counted(n: int, noun: str) -> str:
+    """Write a number of things: ``1 trial``, ``1,000 trials``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

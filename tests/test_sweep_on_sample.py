@@ -14,6 +14,7 @@ from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.logs.run_log import read_runs
 from pipeline.sweep.files import settings_toml
+from pipeline.terminal.sweep_view import SweepTerminal
 from stages import STAGES
 from stages.presets import PRESETS
 
@@ -75,12 +76,15 @@ def test_trials_side_by_side_give_the_bytes_of_a_run_alone(swept: tuple[Path, di
 
 
 def test_the_same_sweep_again_trains_nothing_and_a_run_takes_the_best_over(
-    swept: tuple[Path, dict[str, Any]],
+    swept: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, found = swept
+    titles, watching = [], SweepTerminal.watching
+    monkeypatch.setattr(SweepTerminal, "watching", lambda self, title: (titles.append(title), watching(self, title))[1])
     before = generations(folder, "train"), len(read_runs(folder / "artifacts"))
     again = invoke(folder, "sweep", *GRID)
     assert (generations(folder, "train"), len(read_runs(folder / "artifacts"))) == (before[0], before[1] + 1)
+    assert titles[-2:] == ["1 trial", "trial 1 of 2"]
     assert [trial["new"] for trial in again["trials"]] == [False, True]  # who knows, it may not diverge today
     assert [trial["seconds"] for trial in again["trials"]] == [trial["seconds"] for trial in found["trials"]]
     (folder / "pipeline.toml").write_text(Path(again["files"]["best"]).read_text())

@@ -21,8 +21,8 @@ Settings come from five places; a later one wins: defaults, a preset (`preset = 
 list of texts (`source,usage`), and `none` unsets a value. `pipeline config` shows every value in use, and where it
 came from.
 
-`--like 3` takes the settings of run 3, as `pipeline runs` lists it, or of the last one with `--like -1`. Then only
-`--set` changes them; `pipeline.toml` and the environment do not apply.
+`--like 3` takes the settings of run 3, as `pipeline runs` lists it; `--like -1` takes those of the last run that is no
+trial of a sweep. Then only `--set` changes them; `pipeline.toml` and the environment do not apply.
 """
 
 

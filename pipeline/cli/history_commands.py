@@ -85,7 +85,7 @@ explain_options = option_group(
 def diff(
     place: ProjectOptions, first: str, second: str, options: ExplainOptions, execution: Execution, *, as_json: bool
 ) -> None:
-    """Show how two runs differ. A RUN is a number, or -1 for the last.
+    """Show how two runs differ. A RUN is a number, or -1 for the last that is no trial of a sweep.
 
     --explain finds out which of their settings moved the accuracy. It makes the runs between the two, one change at a
     time, and uses stored ones again. Current results stay as they are, and new ones are kept.
@@ -94,11 +94,12 @@ def diff(
     from pipeline.logs.run_log import find_run, read_runs
     from pipeline.logs.score_log import read_scores
     from pipeline.terminal.history_view import differences_data, print_differences
-    from pipeline.terminal.output import print_json
+    from pipeline.terminal.output import notify, print_json
 
     project = replace(place.load(), execution=execution)
     found = read_runs(project.store.root)
     runs = find_run(found, first), find_run(found, second)
+    notify(f"from run {runs[0].id} to run {runs[1].id}")
     if options.explain:
         explain_difference(project, runs, options, as_json=as_json)
         return

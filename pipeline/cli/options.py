@@ -14,6 +14,7 @@ import click
 from pipeline.cli.completion import complete_presets, complete_settings
 from pipeline.cli.project import ProjectOptions, locate, settings_of_run
 from pipeline.workers.backends import BACKENDS, DEFAULT, Execution
+from stages.presets import PRESETS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -87,7 +88,10 @@ debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_remember, help="Show tracebacks."
 )
 preset_option = click.option(
-    "--preset", metavar="NAME", shell_complete=complete_presets, help="Start from a named set of settings."
+    "--preset",
+    metavar="NAME",
+    shell_complete=complete_presets,
+    help=f"Start from a named set of settings: {', '.join(PRESETS)}.",
 )
 set_option = click.option(
     "--set",
@@ -95,12 +99,13 @@ set_option = click.option(
     multiple=True,
     metavar="STAGE.KEY=VALUE",
     shell_complete=complete_settings,
-    help="Change one setting.",
+    help="Change one setting; may be repeated.",
 )
 like_option = click.option(
     "--like",
     metavar="RUN",
-    help="Start from the settings of an earlier run, and not from pipeline.toml: its number, or -1 for the last.",
+    help="Start from the settings of an earlier run, and not from pipeline.toml: its number, or -1 for the last "
+    "that is no trial of a sweep.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

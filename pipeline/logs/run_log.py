@@ -132,13 +132,14 @@ def append_run(folder: Path, run: Run) -> None:
 
 
 def find_run(runs: Sequence[Run], number: str) -> Run:
-    """Return a run by its number, or from the end: -1 is the last."""
+    """Return a run by its number, or from the end: -1 is the last. Trials of a sweep are not counted from the end."""
     try:
         wanted = int(number)
     except ValueError:
         wanted = 0
-    if wanted < 0 and -wanted <= len(runs):
-        return runs[wanted]
+    no_trials = [run for run in runs if not run.trial]
+    if wanted < 0 and -wanted <= len(no_trials):
+        return no_trials[wanted]
     for run in runs:
         if run.id == wanted:
             return run

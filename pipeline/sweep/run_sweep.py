@@ -12,6 +12,7 @@ from typing import Protocol
 from pipeline.config import Config
 from pipeline.errors import LockError, PipelineError, StoreError, SweepError
 from pipeline.execution.run import RunResult, TrialOf, Watcher, run
+from pipeline.figures import counted
 from pipeline.logs.run_log import read_runs
 from pipeline.planning.current_work import NO_SOURCES, current_work, find_sources
 from pipeline.planning.plan import make_plan
@@ -179,8 +180,8 @@ class SweepRun:
         while requests:
             asked = dict(requests)
             n_jobs = sum(len(request.jobs) for request in asked.values())
-            with self.screen.watching(f"{len(asked)} trials") as watcher:
-                progress = watcher.started(Decision(f"{n_jobs} jobs", Action.RUN))
+            with self.screen.watching(counted(len(asked), "trial")) as watcher:
+                progress = watcher.started(Decision(counted(n_jobs, "job"), Action.RUN))
                 with closing(do_jobs(asked, self.project.execution, progress, watcher.log)) as results:
                     for owner, key, result in results:
                         if owner in done:  # another of its jobs has failed

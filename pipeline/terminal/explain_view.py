@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.explain.changes import Change
 from pipeline.explain.experiment import Cost, Experiment, Explanation
 from pipeline.explain.shares import Share
-from pipeline.figures import SHARE
+from pipeline.figures import SHARE, counted
 from pipeline.sweep.objective import Metric
 from pipeline.terminal.output import echo, notify, print_table
 from pipeline.write_toml import toml_text
@@ -16,9 +16,9 @@ from pipeline.write_toml import toml_text
 def print_cost(experiment: Experiment, cost: Cost) -> None:
     """Say how many runs are made, and how long that may take."""
     n_missing = cost.n_runs - cost.n_stored
-    changes, seeds = _counted(len(experiment.changes), "change"), _counted(len(experiment.trials), "seed")
+    changes, seeds = counted(len(experiment.changes), "change"), counted(len(experiment.trials), "seed")
     notify(
-        f"{changes}, {seeds}: {_counted(cost.n_runs, 'run')}, of which {cost.n_stored:,} are stored and "
+        f"{changes}, {seeds}: {counted(cost.n_runs, 'run')}, of which {cost.n_stored:,} are stored and "
         f"{n_missing:,} will be made{_time(cost, n_missing)}"
     )
 
@@ -43,7 +43,7 @@ def print_explanation(experiment: Experiment, explanation: Explanation) -> None:
     moved, interval = _movement(metric, explanation.movement)
     within = f" (95 %: {interval})" if interval else ""
     before, after = metric.text(explanation.before), metric.text(explanation.after)
-    echo(f"{metric.name}: {before} -> {after}, {moved}{within}, mean of {_counted(len(experiment.trials), 'seed')}")
+    echo(f"{metric.name}: {before} -> {after}, {moved}{within}, mean of {counted(len(experiment.trials), 'seed')}")
     if len(experiment.trials) == 1:
         echo("One seed cannot tell a cause from chance: --seeds 3 can.")
     for note in explanation.notes:
@@ -69,10 +69,6 @@ def _movement(metric: Metric, share: Share) -> tuple[str, str]:
 
     unit = " points" if metric.unit == SHARE else ""
     return text(share.mean) + unit, f"{text(share.interval[0])} to {text(share.interval[1])}" if share.interval else ""
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def cost_data(experiment: Experiment, cost: Cost) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from pipeline.stage import ChoicesOf, Parameters
 from stages.shared.documents import Positive
+from stages.shared.messages import counted
 
 MOST_NETWORKS = 10_000  # of all folds
 MOST_PROCESSES = 256  # each imports NumPy anew, and takes 100 MB at least
@@ -215,7 +216,5 @@ class TrainParameters(Parameters, frozen=True):
             raise ValueError(f"folds x members are {n_networks:,} networks, and at most {MOST_NETWORKS:,} are trained")
         for name, value in (("kernel", self.kernel), ("stride", self.stride), ("pool", self.pool)):
             if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
-                n_filters = len(self.filters)
-                raise ValueError(
-                    f"{name} has {len(value)} numbers for {n_filters} filters; it is one for all, or one for each"
-                )
+                numbers, filters = counted(len(value), "number"), counted(len(self.filters), "filter")
+                raise ValueError(f"{name} has {numbers} for {filters}; it is one for all, or one for each")

@@ -111,6 +111,15 @@ def damaged(folder: Path) -> str:
     return run(folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"))
 
 
+def stale_submission(folder: Path) -> str:
+    """Upload a submission for other data than the sample, which is never sent."""
+    (folder / "data").mkdir(exist_ok=True)
+    for name in ("train", "test"):
+        shutil.copy(SAMPLE_FOLDER / f"{name}.csv.gz", folder / "data")
+    run(folder, "run", "submit", "--set", "train.hidden=[8]", "--set", "train.epochs=1")
+    return run(folder, "upload", "-m", "new")
+
+
 def wide(folder: Path) -> str:
     (folder / "wide.csv").write_text(",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n")
     return run(folder, "predict", "wide.csv")
@@ -223,7 +232,7 @@ FINISHED: dict[str, Callable[[Path], str]] = {
     "the answers are the submission itself": lambda folder: run(
         folder, "score", "--answers", "artifacts/submit/submission.csv"
     ),
-    "the submission is not up to date": lambda folder: run(folder, "upload", "-m", "new", "--set", "train.epochs=3"),
+    "the submission is not up to date": stale_submission,
     "this is the submission of": lambda folder: run(folder, "upload", "-m", "new"),
     "the model is not up to date": lambda folder: run(
         folder, "predict", str(SAMPLE_FOLDER / "test.csv.gz"), "--set", "train.epochs=3"

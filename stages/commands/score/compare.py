@@ -84,7 +84,8 @@ def require_different_files(submission: Path, name: str, answers: Path) -> None:
     """
     if submission.samefile(answers):
         what = "the answers are the submission itself, so nothing would be compared"
-        raise DataError(what, where=[readable(str(answers)), name], hint=NAME_ANSWERS)
+        named = list(dict.fromkeys([readable(str(answers)), name]))
+        raise DataError(what, where=named, hint=NAME_ANSWERS)
 
 
 def read_answers(path: Path, submission: Submission) -> Answers:

@@ -138,7 +138,7 @@ def print_confusion(result: Result) -> None:
 
     if len(result.classes) <= CLASSES:
         columns = ("label", *(f"as {each}" for each in result.classes))
-        counts = [[f"{count:,}" if count else "·" for count in line] for line in result.confusion.tolist()]
+        counts = [[f"{count:,}" if count else "." for count in line] for line in result.confusion.tolist()]
         rows = [(label, *line) for label, line in zip(result.classes, counts, strict=True)]
         print_table(columns, rows, numbers=columns[1:])
         return

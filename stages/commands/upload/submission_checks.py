@@ -89,16 +89,15 @@ def checked_copy(project: Project) -> Iterator[Checked]:
 
 def check(project: Project, folder: Path) -> Checked:
     """Copy the submission into ``folder``, and check the copy; raises as ``checked_copy`` does, and OSError."""
-    submit = require_current(project, MAKER)
+    submit, ingest = require_current(project, MAKER), require_current(project, "ingest")
+    source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
+    require_uploadable(source)
     if stale := why_stale(project, MAKER):
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
             hint=f"{hint_to_send_it_anyway(project, submit)}{project.command('run', 'all')} makes it anew",
         )
-    ingest = require_current(project, "ingest")
-    source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
-    require_uploadable(source)
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
     path.write_bytes(data)

@@ -19,6 +19,7 @@ from pipeline.cli.usage import click_errors_as_ours
 from pipeline.errors import ConfigError
 from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
+from stages.presets import PRESETS
 
 Invoke = Callable[..., Result]
 
@@ -327,6 +328,9 @@ def test_only_says_which_command_makes_what_is_missing(invoke: Invoke) -> None:
 
 
 def test_config_shows_every_setting_with_its_origin(invoke: Invoke) -> None:
+    told = " ".join(invoke("config", "--help").stdout.split())
+    assert f"named set of settings: {', '.join(PRESETS)}." in told
+    assert "Change one setting; may be repeated." in told
     shown = invoke("config", "--preset", "cubes", "--set", "total.start=4").stdout
     assert 'preset = "cubes"' in shown
     assert "exponent = 3" in shown

@@ -11,6 +11,7 @@ from click.testing import Result
 from made_run import make_run
 from toy_project import Toy, oracle
 
+from pipeline.logs.run_log import append_run
 from pipeline.terminal.history_view import print_runs
 
 Invoke = Callable[..., Result]
@@ -123,6 +124,13 @@ def test_runs_and_diff_tell_what_was_changed_and_how_the_figures_moved(invoke: I
     assert invoke("diff", "1", "7").exit_code == 2
 
 
+def test_diff_says_which_runs_it_takes_and_counts_no_trial_from_the_end(toy: Toy, invoke: Invoke) -> None:
+    toy.run("load")
+    for number, trial in ((2, {}), (3, {"sweep": "0123abcd", "number": 1})):
+        append_run(toy.artifacts, make_run(number, trial=trial))
+    assert invoke("diff", "1", "-1").stderr == "from run 1 to run 2\n"
+
+
 def test_clean_removes_nothing_unasked_and_never_a_current_result(toy: Toy, invoke: Invoke) -> None:
     for exponent in (1, 3, 4, 5, 2):
         invoke("run", "all", "--set", f"power.exponent={exponent}")
@@ -150,7 +158,8 @@ def test_the_command_that_clean_names_is_for_the_same_project(
         invoke("run", "all", "--set", f"power.exponent={exponent}")
     folder = toy.work.rename(toy.work.with_name("my work"))
     monkeypatch.chdir(folder.parent)
-    assert "; pipeline -C 'my work' clean --keep 0 --yes does it." in invoke("-C", "my work", "clean", "--keep", "0").stdout
+    shown = invoke("-C", "my work", "clean", "--keep", "0").stdout
+    assert "; pipeline -C 'my work' clean --keep 0 --yes does it." in shown
     os.chdir(folder)
     assert "; pipeline clean --keep 0 --yes does it." in invoke("clean", "--keep", "0").stdout
 

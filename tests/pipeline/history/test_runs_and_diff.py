@@ -155,6 +155,14 @@ def test_runs_are_found_by_number_and_from_the_end() -> None:
             find_run(runs, text)
 
 
+def test_trials_of_a_sweep_are_not_counted_from_the_end() -> None:
+    trial = {"sweep": "0123abcd", "number": 1}
+    runs = (make_run(1, trial=trial), make_run(2), make_run(3, trial=trial), make_run(4), make_run(5, trial=trial))
+    assert [find_run(runs, text).id for text in ("5", "-1", "-2")] == [5, 4, 2]
+    with pytest.raises(ConfigError, match="there is no run -3"):
+        find_run(runs, "-3")
+
+
 CODE = {"one": {"toy.power.power": "11", "toy.other": "22"}, "two": {"toy.power.power": "12", "toy.other": "22"}}
 
 

@@ -167,7 +167,7 @@ def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions
         ({"hidden": 3}, "hidden cannot be 3: expected a list, got a whole number"),
         ({"hidden": (9, 0)}, "hidden cannot be (9, 0): expected a whole number >= 1, at hidden[1]"),
         ({"variants": [{"epohs": 3}]}, "there is no setting epohs, at variants[0]"),
-        ({"filters": (4, 4), "kernel": (3,)}, "kernel has 1 numbers for 2 filters"),
+        ({"filters": (4, 4), "kernel": (3,)}, "kernel has 1 number for 2 filters"),
         ({"activation": "rulu"}, "activation must be one of relu"),
         ({"optimiser": "adamm"}, "optimiser must be one of sgd"),
         ({"height": 8.0, "width": 8}, "height must be a whole number, not 8.0"),

@@ -273,6 +273,17 @@ def test_a_submission_is_not_compared_with_itself(sample_copy: Path) -> None:
     assert not (sample_copy / "artifacts/scores.jsonl").exists()
 
 
+def test_a_file_that_is_named_twice_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    path = str(tmp_path / "mine.csv")
+    assert score(tmp_path, path, "--answers", path, code=1).stderr.count(path) == 1
+
+
+def test_the_confusion_is_printed_in_letters_that_every_terminal_has(tmp_path: Path) -> None:
+    write(tmp_path, RIGHT)
+    assert score(tmp_path, "mine.csv", "--answers", "right.csv").stdout.replace("━", "-").replace("─", "-").isascii()
+
+
 def test_answers_that_agree_in_every_row_are_no_reason_to_refuse(sample_copy: Path) -> None:
     shutil.copy(sample_copy / "artifacts/submit/submission.csv", sample_copy / "copy.csv")
     assert "100.00 %" in score(sample_copy, "--answers", "copy.csv").stdout
