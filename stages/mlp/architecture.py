@@ -49,7 +49,7 @@ class Architecture:
     batch_norm : whether batch normalisation precedes every activation
     dtype : float32 or float64
     filters : number of filters of each convolution; the convolutions come before the hidden layers
-    kernel, stride : side of the kernels, and the step from one patch to the next, in places
+    kernel, stride : side of the kernels, and the distance from one patch to the next, in places
     pool : side of the pooling windows after each convolution; 1: no pooling
     pooling : a name in ``POOLINGS``
     image : height and width of the images; needed only for convolutions

@@ -48,7 +48,7 @@ def make_layers(architecture: Architecture, views: ParameterViews, rng: np.rando
 
 
 def convolutional_part(architecture: Architecture, views: ParameterViews, m: int) -> Iterator[Layer]:
-    """For each block: convolution, batch normalisation, activation, pooling."""
+    """``RowsToMaps``. For each block: convolution, batch normalisation, activation, pooling. Then ``MapsToRows``."""
     dtype, activation, blocks = np.dtype(architecture.dtype), ACTIVATIONS[architecture.activation], architecture.blocks
     if not blocks:
         return

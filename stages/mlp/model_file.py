@@ -111,7 +111,7 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
 
 
 def read_architecture(fields_by_name: dict[str, Any]) -> Architecture:
-    """The architecture in a header. ValueError or TypeError if it is wrong, or needs too much memory."""
+    """The architecture in a header. Raises an error (of several kinds) if it is wrong, or needs too much memory."""
     architecture = Architecture(**lists_to_tuples(fields_by_name))
     switches = {field.name: getattr(architecture, field.name) for field in fields(architecture) if field.type == "bool"}
     if any(type(value) is not bool for value in switches.values()) or architecture.max_row_values > MAX_ROW_VALUES:

@@ -112,7 +112,7 @@ def he(layer: int, n_layers: int, n_in: int) -> float:
 
 
 def tutorial(layer: int, n_layers: int, n_in: int) -> float:  # noqa: ARG001 - one signature for all
-    """The tutorial's values: W2 as in ``he``, and 0.1 for every other layer."""
+    """The tutorial's values: sqrt(2 / n_in) for W2, and 0.1 for every other layer."""
     return sqrt(2 / n_in) if layer == 2 else 0.1
 
 

@@ -18,7 +18,7 @@ CHUNK_VALUES = 2**22  # the largest number of values in a layer; chunks of large
 
 
 def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
-    """The class probabilities: (m, n_inputs) -> (m, n_classes).
+    """The class probabilities: (M, n_inputs) -> (M, n_classes).
 
     ``X`` may be a memory-mapped array, which is read in chunks, or a pandas table. ``threads`` has no effect on the
     result.
@@ -38,7 +38,7 @@ def predict_proba(network: Network, X: Floats, *, threads: int = 2) -> Floats:
     """
     architecture, X = network.architecture, np.asanyarray(X)  # keeps a memory-mapped array
     if X.ndim != 2 or X.shape[1] != architecture.n_inputs:
-        raise ValueError(f"X must have the shape (m, {architecture.n_inputs}), not {X.shape}")
+        raise ValueError(f"X must have the shape (M, {architecture.n_inputs}), not {X.shape}")
     if threads < 1:
         raise ValueError(f"threads must be 1 or more, not {threads}")
     probabilities = np.empty((len(X), architecture.n_classes), architecture.dtype)

@@ -92,7 +92,7 @@ class TrainParameters(Parameters, frozen=True):
     ] = "none"
     initialisation: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.network:INITIALISATIONS")],
-        Meta(description="Initial weights: He's, or the tutorial's (W2 as in He, all others normal x 0.1)."),
+        Meta(description="Initial weights: He's, or the tutorial's (deviation sqrt(2 / n_in) for W2, else 0.1)."),
     ] = "he"
     dtype: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.architecture:DTYPES")], Meta(description="Type of weights and arithmetic.")

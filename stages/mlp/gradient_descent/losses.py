@@ -20,7 +20,7 @@ class SoftmaxCrossEntropy:
 
     def __init__(self, m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> None:
         self.smoothing = smoothing
-        self.E = np.empty((m, n_classes), dtype)
+        self.E = np.empty((m, n_classes), dtype)  # exp(Z), after the subtraction of each row's largest logit
         self.work = np.empty((m, n_classes), dtype)
         self.total: Floats  # the sum of each row of E, (m, 1)
 
@@ -82,7 +82,7 @@ Loss = SoftmaxCrossEntropy | BinaryCrossEntropy
 
 
 def make_loss(m: int, n_classes: int, smoothing: float, dtype: npt.DTypeLike) -> Loss:
-    """The loss of a mini-batch of ``m`` rows."""
+    """The loss of ``m`` rows."""
     if n_classes == 2:
         return BinaryCrossEntropy(m, smoothing, dtype)
     return SoftmaxCrossEntropy(m, n_classes, smoothing, dtype)

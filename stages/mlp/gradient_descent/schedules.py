@@ -29,9 +29,9 @@ def cosine(step: int, n_steps: int, warm_up: float) -> float:  # noqa: ARG001 - 
 
 
 def one_cycle(step: int, n_steps: int, warm_up: float) -> float:
-    """A linear warm-up from 0 to 1, then half a cosine wave down to 0.
+    """A linear warm-up to 1 (the first factor is 1 / (n_up + 1)), then half a cosine wave down to 0.
 
-    Smith and Topin (2018), but momentum stays constant.
+    n_up is the number of steps of the warm-up. Smith and Topin (2018), but momentum stays constant.
     """
     n_up = round(warm_up * n_steps)
     if step < n_up:

@@ -21,13 +21,14 @@ class Warper(Protocol):
 
 
 class Step:
-    """Forward, loss and backward for mini-batches of exactly ``m`` rows.
+    """Forward, loss and backward for exactly ``m`` rows.
 
     Parameters
     ----------
-    m : rows of the mini-batch
+    m : rows of a mini-batch, or of a part of it
     architecture : architecture of the network
-    views : the parameters, which a step reads; their gradients, which it writes; the running averages, which it updates
+    views : the parameters, which a step reads; their gradients, which it writes; and the running averages of batch
+        normalisation, which it updates
     rng : random numbers for dropout and the warper
     label_smoothing : fraction of the target that is spread over all classes
     warper : augments the rows, if there is one
@@ -63,12 +64,14 @@ class Step:
         Parameters
         ----------
         X, Y : the training set, (M, n_inputs) and (M, n_classes)
-        rows : indices of the m rows of the mini-batch
-        n_rows : the sum of the losses is divided by this: m, or more if other replicas have further rows of the batch
+        rows : indices of the m rows, (m,)
+        n_rows : rows of the mini-batch: m, or more if the m rows are only a part of it. The gradient is that of the
+            sum of the losses, divided by ``n_rows``
 
         Returns
         -------
-        loss, n_correct : the sum of the losses and the number of correct rows, before the update
+        loss, n_correct : the sum of the losses (the caller divides it) and the number of correct rows, before the
+            update
         """
         # mode="clip" writes directly to `out`. The default mode makes a copy first.
         X.take(rows, axis=0, out=self.X_stored, mode="clip")

@@ -31,7 +31,10 @@ class Activation(ABC):
 
     @abstractmethod
     def derivative(self, Y: Floats, out: Floats) -> None:
-        """Write the derivative at the output ``Y`` into ``out``: this is ``self.work[0]`` after ``apply``."""
+        """Write the derivative at the output ``Y`` into ``out``.
+
+        ``out`` is ``self.work[0]``, which still has what ``apply`` wrote there.
+        """
 
     def forward(self, X: Floats) -> Floats:
         self.Y = X

@@ -11,7 +11,7 @@ from stages.mlp.layers.feature_maps import by_channel
 class BatchNorm:
     """Y = gamma (X - mean) / sqrt(variance + epsilon) + beta, for each channel.
 
-    Ioffe and Szegedy, "Batch normalization" (2015). Training uses the mean and the variance of the mini-batch.
+    Ioffe and Szegedy, "Batch normalization" (2015). Training uses the mean and the variance of the m rows that it gets.
     Prediction uses running averages of these. For rows (m, n) a channel is a column. For feature maps
     (height, n, width, m) a channel is one map, in all rows.
 

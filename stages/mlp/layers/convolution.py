@@ -4,8 +4,9 @@ A filter needs few weights, and finds a stroke at any place in the image. A stri
 Simard, Steinkraus and Platt, "Best practices for convolutional neural networks" (2003), use such networks.
 
 The patches are the columns of a matrix (im2col), so a convolution is a matrix product. There is one matrix for each
-line of the output. It contains one copy of each line of the image for each column of the kernel (``Patches``). The
-lines of the kernel need no copies: the matrices overlap in memory. docs/how-convolutions-learn.md has an example.
+line of the output. It has the lines of the image under the kernel, each of them once for each column of the kernel
+(``Patches``). The lines of the kernel need no copies: the matrices overlap in memory. docs/how-convolutions-learn.md
+has an example.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ class PatchGrid:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The shape of ``Patches.columns`` for one row: (lines with the border, kernel, channels, places)."""
-        return self.maps.height + self.kernel - 1, self.kernel, self.maps.channels, self.n_places
+        """The shape of ``Patches.copies`` for one row: (lines with the border, kernel, channels, places of a line)."""
+        return self.maps.height + self.kernel - 1, self.kernel, self.maps.channels, self.places_per_line
 
     @property
-    def n_places(self) -> int:
-        """Patches per line."""
+    def places_per_line(self) -> int:
+        """Places, and so patches, in a line of the output."""
         return self.maps_out(1).width
 
     def maps_out(self, n_filters: int) -> FeatureMaps:
@@ -66,7 +67,7 @@ class PatchGrid:
             offset = column - self.border  # the pixel at place 0
             # The first place with a pixel of at least 0, and the first place with a pixel of at least `width`.
             first = max(0, -(offset // self.stride))
-            stop = max(first, min(self.n_places, -((offset - width) // self.stride)))
+            stop = max(first, min(self.places_per_line, -((offset - width) // self.stride)))
             pixel = self.stride * first + offset
             found.append((slice(first, stop), slice(pixel, pixel + self.stride * (stop - first), self.stride)))
         return found
@@ -82,7 +83,7 @@ class Convolution:
     W, b : weights (kernel * kernel * channels, n_filters), in the order line, column, channel; biases (n_filters,)
     dW, db : buffers for their gradients, of the same shapes
     grid : the patches
-    m : rows of a mini-batch
+    m : rows of a mini-batch, or of a part of it
     first : whether this is the first layer with weights; its dX is not needed, and not computed
     """
 
@@ -120,15 +121,16 @@ class Patches:
 
     Attributes
     ----------
-    columns : one copy of X for each column of the kernel, (lines with border, kernel, channels, places, m)
-    lines : for each line of the output the matrix of its patches, a view of ``columns``:
-        (lines of the output, kernel * kernel * channels, places * m)
+    copies : one shifted copy of X for each column of the kernel; with a stride, only every stride-th pixel:
+        (lines with border, kernel, channels, places of a line, m)
+    lines : for each line of the output the matrix of its patches, a view of ``copies``:
+        (lines of the output, kernel * kernel * channels, places of a line * m)
     """
 
     def __init__(self, grid: PatchGrid, m: int, dtype: npt.DTypeLike) -> None:
-        self.columns = np.zeros((*grid.shape, m), dtype)
-        self.lines = overlapping_matrices(grid.kernel, self.columns)[:: grid.stride]
-        self._inside = self.columns[grid.border : grid.border + grid.maps.height]
+        self.copies = np.zeros((*grid.shape, m), dtype)
+        self.lines = overlapping_matrices(grid.kernel, self.copies)[:: grid.stride]
+        self._inside = self.copies[grid.border : grid.border + grid.maps.height]
         self._places_and_pixels = grid.places_and_pixels()
 
     def fill(self, X: Floats) -> None:
@@ -155,21 +157,22 @@ class TransposedConvolution:
 
         W[phase] dY[t] + W[phase + stride] dY[t - 1] + W[phase + 2 * stride] dY[t - 2] + ...
 
-    This sum is one matrix product. The left factor has these lines of the kernel side by side, in reverse order. The
-    right factor is a view of consecutive lines of dY. The result is like ``Patches.columns``: it has one copy of the
-    line of dX for each column of the kernel. The copies are shifted back and added. See docs/how-convolutions-learn.md.
+    This sum is one matrix product. The left factor has these lines of the kernel side by side, in reverse order: the
+    kernel is flipped vertically. The right factor is a view of consecutive lines of dY. The result is like
+    ``Patches.copies``: it has one copy of the line of dX for each column of the kernel. The copies are shifted back and
+    added. See docs/how-convolutions-learn.md.
     """
 
     def __init__(self, grid: PatchGrid, n_filters: int, m: int, dtype: npt.DTypeLike) -> None:
         maps, out, kernel, stride = grid.maps, grid.maps_out(n_filters), grid.kernel, grid.stride
         self.grid, self._places_and_pixels = grid, grid.places_and_pixels()
         self.dX = maps.batch(m, dtype)
-        self.columns = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
+        self.copies = np.zeros((maps.height, kernel, maps.channels, out.width, m), dtype)
         # dY with lines of zeros above and below: the first and the last line of dX (t = last_t) need no extra code.
         above, last_t = (kernel - 1) // stride, (grid.border + maps.height - 1) // stride
         padded_dY = np.zeros((above + last_t + 1, n_filters, out.width, m), dtype)
         self._inside = padded_dY[above : above + out.height]
-        # For each phase: the left factor, the right factors, and the lines of `columns` for the products.
+        # For each phase: the left factor, the right factors, and the lines of `copies` for the products.
         self.phases: dict[int, tuple[Floats, Floats, Floats]] = {}
         for line in range(min(stride, maps.height)):
             # With the border, this line of the image is line stride * t + phase. The next line of this phase has t + 1.
@@ -177,7 +180,7 @@ class TransposedConvolution:
             n = len(range(phase, kernel, stride))  # lines of the kernel
             if n > 0:  # else these lines are in no patch
                 flipped = np.empty((kernel * maps.channels, n, n_filters), dtype)
-                products = self.columns.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
+                products = self.copies.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
                 first = above + t + 1 - n  # the first of the n lines that end with line t of dY
                 dY_matrices = overlapping_matrices(n, padded_dY)[first:][: len(products)]
                 self.phases[phase] = flipped, dY_matrices, products
@@ -191,5 +194,5 @@ class TransposedConvolution:
             np.matmul(flipped.reshape(len(flipped), -1), dY_matrices, out=products)
         self.dX.fill(0)
         for column, (places, pixels) in enumerate(self._places_and_pixels):
-            self.dX[:, :, pixels] += self.columns[:, column, :, places]
+            self.dX[:, :, pixels] += self.copies[:, column, :, places]
         return self.dX

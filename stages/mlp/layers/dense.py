@@ -14,7 +14,7 @@ class Dense:
     ----------
     W, b : weights (n_in, n_out) and biases (n_out,)
     dW, db : buffers for their gradients, of the same shapes
-    m : rows of a mini-batch
+    m : rows of a mini-batch, or of a part of it
     first : whether this is the first layer with weights; its dX is not needed, and not computed
     """
 

@@ -13,12 +13,13 @@ class Layer(Protocol):
     def forward(self, X: Floats) -> Floats:
         """Y for the mini-batch ``X``, in training.
 
-        Batch normalisation and activations overwrite ``X`` with Y. All other layers leave ``X`` unchanged, and write Y
-        into a buffer. So a layer may keep ``X`` for ``backward`` without a copy.
+        Batch normalisation and activations overwrite ``X`` with Y. They follow only layers that do not need their own Y
+        again. All other layers leave ``X`` unchanged: their Y is in a buffer, or (RowsToMaps) a view of ``X``. So they
+        may keep ``X`` for ``backward`` without a copy.
         """
 
     def backward(self, dY: Floats) -> Floats:
-        """DX from ``dY``: the gradients of the loss with respect to X and to Y. ``dY`` may be overwritten.
+        """Return dX, computed from ``dY``: the derivatives of the loss by X and by Y. ``dY`` may be overwritten.
 
         The gradients of the parameters are written into the buffers that the layer was made with, such as dW and db.
         """
@@ -26,5 +27,6 @@ class Layer(Protocol):
     def predict(self, X: Floats) -> Floats:
         """Y for any number of rows, in prediction. ``X`` may be overwritten, and Y may be a view of ``X``.
 
-        Layers up to the first one with weights leave ``X`` unchanged, because it belongs to the caller.
+        Layers up to the first one with weights leave ``X`` unchanged, because it belongs to the caller. No attribute of
+        the layer is written, so several threads may call ``predict`` at once.
         """

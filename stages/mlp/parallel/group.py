@@ -1,8 +1,8 @@
 """A group of workers, which are threads or processes. In training, each worker runs one replica.
 
-The number of workers is a setting. It never depends on the number of cores, because another division of the rows would
-change the rounding. For the same reason, BLAS (NumPy's library for matrix products) has one thread in each worker.
-Threads and processes give the same weights.
+In training, the number of workers is a setting (``replicas``). It never depends on the number of cores, because another
+division of the rows would change the rounding. For the same reason, BLAS (NumPy's library for matrix products) has one
+thread in each worker. Threads and processes give the same weights.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Group(ABC):
     def run(self, work: Callable[[int], None]) -> None:
         """Call ``work(index)`` in every worker, and return when all have finished.
 
-        An exception in one worker, also from Ctrl-C, ends the others and is raised here. Do not use the group after it.
+        An exception in one worker, also from Ctrl-C, is raised here after the others have ended: at their next
+        ``wait``, or at the end of their work. If worker 0 ends with an exception, processes are killed at once. Do not
+        use the group after an exception.
         """
         with one_blas_thread(), numpy_settings():
             self.run_together(work)

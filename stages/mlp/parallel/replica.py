@@ -1,7 +1,8 @@
-"""A replica: a copy of the network's layers, which computes the gradient of its rows of each mini-batch.
+"""A replica computes the gradient of its rows of each mini-batch.
 
-All replicas share the parameters. In every step a replica waits twice: for the gradients of the other replicas, and for
-their updates. Gradient clipping needs a third wait.
+It has a copy of the network's layers for each number of rows. All replicas share the parameters. In every step a
+replica waits twice: for the gradients of the other replicas, and for their updates. Gradient clipping needs a third
+wait.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Threads(Group):
                 self._barrier.abort()  # ends all waits, now and later
                 raise
 
-        with ThreadPoolExecutor(self.count, thread_name_prefix="replica") as pool:  # waits for all threads at the end
+        with ThreadPoolExecutor(self.count, thread_name_prefix="worker") as pool:  # waits for all threads at the end
             futures = [pool.submit(guarded, index) for index in range(1, self.count)]
             with suppress(BrokenGroupError):  # a future has the error that broke the group
                 guarded(0)

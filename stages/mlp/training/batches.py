@@ -19,7 +19,7 @@ class Batches:
     ----------
     training : the network, the recipe and the rows
     make_replica : makes the replica from the number of the epoch
-    last_batch : the number of the epoch's last mini-batch, (1,), in shared memory
+    last_batch : the number of the epoch's last mini-batch (from 0), (1,), in shared memory
     window_rows : how many rows of a mapped file are in memory at a time
     """
 

@@ -47,7 +47,7 @@ class EpochLoop:
         self.shared = SharedMemory(training.network, training.update, group.count)
         self.first_epoch = len(training.epochs) + 1
         self.last_epoch = shared_zeros(1, np.int64)  # the number of the last epoch, or 0 while it is unknown
-        self.last_batch = shared_zeros(1, np.int64)  # the number of the epoch's last mini-batch
+        self.last_batch = shared_zeros(1, np.int64)  # the number of the epoch's last mini-batch, from 0
         self.last_batch[0] = training.n_epoch_steps - 1
         self.started = monotonic() - training.seconds
         self.stopped = self.stop_reason()

@@ -21,7 +21,7 @@ from stages.mlp.training.recipe import Recipe, RunOptions
 from stages.mlp.training.training_state import TrainingState
 from stages.mlp.training.validation import Validation
 
-# The checksum in a checkpoint covers about so many rows, evenly spread.
+# The checksum in a checkpoint covers about so many rows of X, evenly spread, and all labels and indices.
 SAMPLED_ROWS = 200
 
 
@@ -47,7 +47,8 @@ def fit(
     Raises
     ------
     ValueError
-        The shape of the rows does not fit the network, or all weights are 0.
+        The shape of the rows does not fit the network, all weights of a network of several layers are 0, or
+        ``options.parallel`` is unknown.
     DivergedError
         The loss is not finite.
 
@@ -83,15 +84,16 @@ def fit(
 
 
 def check_network(network: Network, *datasets: Dataset) -> None:
-    """Raise ValueError if the shapes of ``datasets`` do not fit ``network``, or if all weights are 0."""
+    """Raise ValueError if the shapes of ``datasets`` do not fit, or if all weights of several layers are 0."""
     architecture, n_layers = network.architecture, network.architecture.n_layers
     for data in datasets:
         for name, width in (("X", architecture.n_inputs), ("Y", architecture.n_classes)):
             shape = getattr(data, name).shape
             if shape[1] != width:
-                raise ValueError(f"{name} must have the shape (m, {width}), as the network has it, not {shape}")
+                raise ValueError(f"{name} must have the shape (M, {width}), as the network has it, not {shape}")
     if n_layers > 1 and not any(network.weights[f"W{i + 1}"].any() for i in range(n_layers)):
-        # With weights of 0 all gradients of weights are 0, so the weights would stay 0.
+        # All activations but sigmoid turn 0 into 0. Then all gradients of weights are 0, so the weights would stay 0.
+        # With sigmoid (and no dropout) they change, but all hidden values of a layer stay equal.
         raise ValueError("the network has no weights yet: network.initialise(np.random.default_rng(0)) draws them")
 
 

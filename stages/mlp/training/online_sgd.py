@@ -37,7 +37,7 @@ def suits_online(network: Network, recipe: Recipe) -> bool:
 
 
 class OnlineSGD:
-    """Trains on one row after the other, in blocks. Only replica 0 takes steps."""
+    """Trains on one row after the other, in blocks. Only replica 0 takes steps; the others wait and validate."""
 
     def __init__(self, training: TrainingState, index: int) -> None:
         self.training, self.index = training, index

@@ -37,14 +37,14 @@ class Recipe:
     weight_decay : pulls weights (not biases) towards 0; it is decoupled with adamw, and part of the gradient otherwise
     clip_norm : a gradient with a larger Euclidean norm is scaled down to this norm
     label_smoothing : fraction of the target that is spread evenly over all classes
-    ema : decay of the averaged weights; these are then validated and kept; 0: no averaging
+    ema : decay of the averaged parameters; these are then validated and kept; 0: no averaging
     keep : keep the weights of the best epoch or of the last one
     patience : stop after so many epochs in a row without improvement
     max_seconds : stop after this time; the result then depends on the speed of the machine
     seed : seed for the order of the rows, dropout and augmentation
     window_mib : a larger training set is shuffled in windows of so many MiB (shuffling.py)
-    replicas : networks that train in parallel, each on a part of every mini-batch; their number has an effect on
-        rounding, dropout, augmentation and batch normalisation
+    replicas : copies of the layers, with the same parameters, that train in parallel, each on a part of every
+        mini-batch; their number has an effect on rounding, dropout, augmentation and batch normalisation
     """
 
     epochs: int = 10

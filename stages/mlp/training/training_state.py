@@ -26,7 +26,7 @@ class TrainingState:
 
     Attributes
     ----------
-    X, Y : the training set, (m, n_inputs) and (m, n_classes)
+    X, Y : the training set, (M, n_inputs) and (M, n_classes)
     rows : indices of the rows to train on, (m_rows,)
     update : the optimiser and its state
     step : number of finished steps
@@ -35,7 +35,7 @@ class TrainingState:
     best : number of the epoch whose weights are to be kept
     best_parameters, best_statistics : parameters and running averages of this epoch
     seconds : duration of the finished epochs
-    checksum : checksum of the rows, the initial weights and the augmentation
+    checksum : checksum of a sample of X, all labels and indices, the initial parameters and the augmentation
     """
 
     def __init__(self, network: Network, recipe: Recipe, data: Dataset) -> None:

@@ -94,7 +94,7 @@ def test_without_threads_nothing_is_predicted(threads: int) -> None:
 
 
 def test_rows_of_another_width_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"X must have the shape \(m, 20\)"):
+    with pytest.raises(ValueError, match=r"X must have the shape \(M, 20\)"):
         predict_proba(Network(Architecture(20, 4)), np.zeros((3, 21)))
 
 

@@ -11,13 +11,15 @@ from stages.mlp.arrays import Floats, Rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Rows and their labels, as arrays or anything that NumPy can convert to arrays, such as pandas tables.
+    """Rows and their labels. ``X`` and ``Y`` may be anything that NumPy can convert to arrays, such as pandas tables.
 
     Attributes
     ----------
-    X : (m, n_inputs), float32 or float64; it may be memory-mapped, and is read one mini-batch at a time
-    Y : (m, n_classes), one-hot
-    rows : indices of the rows of ``X`` and ``Y`` that are used, (m_rows,); by default all. Nothing is copied
+    X : (M, n_inputs), of any float dtype; it may be memory-mapped, and is read in mini-batches, or in windows if it is
+        large (shuffling.py)
+    Y : (M, n_classes), one-hot
+    rows : an array of the indices of the rows of ``X`` and ``Y`` that are used, (m_rows,); by default all. Nothing is
+        copied
 
     Raises
     ------
@@ -34,9 +36,9 @@ class Dataset:
             object.__setattr__(self, name, np.asanyarray(getattr(self, name)))  # keeps a memory-mapped array
         X, Y, rows = self.X, self.Y, self.rows
         if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or not len(X):
-            raise ValueError(f"X must have the shape (m, n_inputs) and Y (m, n_classes), not {X.shape} and {Y.shape}")
+            raise ValueError(f"X must have the shape (M, n_inputs) and Y (M, n_classes), not {X.shape} and {Y.shape}")
         if not np.issubdtype(X.dtype, np.floating):
-            raise ValueError(f"X must be of float32 or float64, not {X.dtype}")
+            raise ValueError(f"X must be of float32 or another float dtype, not {X.dtype}")
         is_right = (np.count_nonzero(Y == 1, axis=1) == 1) & (np.count_nonzero(Y, axis=1) == 1)
         if not is_right.all():
             row = int(np.argmin(is_right))

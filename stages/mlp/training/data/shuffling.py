@@ -43,7 +43,7 @@ def shuffled(n: int, window: int, rng: np.random.Generator) -> Rows:
 
 
 class Window:
-    """A buffer for ``size`` rows of the mapped file ``X``, (m, n_inputs), and of their labels ``Y``, (m, n_classes)."""
+    """A buffer for ``size`` rows of the mapped file ``X``, (M, n_inputs), and of their labels ``Y``, (M, n_classes)."""
 
     def __init__(self, X: Floats, Y: Floats, size: int) -> None:
         self._source, self._labels = X, Y
