@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from stages.mlp import Architecture, Network, Recipe, fit
+from stages.mlp import Architecture, Dataset, Network, Recipe, fit
 from stages.mlp.training.data.augmentation import Augmentation, Warp
 
 RUNS = 7
@@ -60,7 +60,7 @@ def share_of_a_step(X: np.ndarray, hidden: tuple[int, ...], batch_size: int) -> 
     recipe = Recipe(epochs=1, batch_size=batch_size)
     network = Network(Architecture(n_inputs=784, n_classes=10, hidden=hidden))
     network.initialise(np.random.default_rng(0))
-    job = partial(fit, network, X, Y, recipe)
+    job = partial(fit, network, Dataset(X, Y), recipe)
     plain, warped = alternate(job, partial(job, augment=lambda: Warp(STRENGTHS, 28, 28)))
     name = "-".join(map(str, hidden))
     print(f"{name}, batch {batch_size}, {recipe.replicas} replicas: {100 * (1 - plain / warped):.1f} % of a step")

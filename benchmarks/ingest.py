@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from arguments import parser_with_zip
 
@@ -135,7 +135,7 @@ def run_here(contestant: str, folder: Path) -> dict[str, float]:
 
 def with_pipeline() -> Any:
     from pipeline.stage import resolve
-    from pipeline.task import Task
+    from pipeline.task import PartialResults, Task, Workers
     from stages import STAGES
     from stages.ingest.ingest import ingest
     from stages.ingest.parameters import IngestParameters
@@ -156,8 +156,8 @@ def with_pipeline() -> Any:
             report=out,
             progress=lambda *_, **__: None,
             log=print,
-            partial_results=None,  # ingest makes none, and has no jobs to give away
-            workers=None,
+            partial_results=cast(PartialResults, None),  # ingest makes none, and has no jobs to give away
+            workers=cast(Workers, None),
         )
         ingest(task)
         with ThreadPoolExecutor(4) as pool:  # as the engine does

@@ -30,7 +30,7 @@ from arguments import parser_with_zip
 from in_turn import Run, in_turn
 
 from stages.mlp import Architecture, Augmentation, Dataset, Network, Recipe, RunOptions, Warp, fit
-from stages.mlp.training.data.shuffling import generator
+from stages.mlp.training.data.shuffling import epoch_rng
 from stages.presets import PRESETS
 
 THREADS = 2
@@ -180,7 +180,7 @@ def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool) -> tuple[flo
         }
         columns, labels = X.T.astype(float), Y.T.astype(float)
         start = time.perf_counter()
-        parameters = tutorial.train(columns, labels, parameters, [generator(0, 1).permutation(len(X))], report=0)
+        parameters = tutorial.train(columns, labels, parameters, [epoch_rng(0, 1).permutation(len(X))], report=0)
         seconds = time.perf_counter() - start
         return seconds, {name: values.T.reshape(network.weights[name].shape) for name, values in parameters.items()}
     recipe = Recipe(epochs=1, batch_size=1, optimiser="sgd", learning_rate=0.01, schedule="constant")
