@@ -116,11 +116,6 @@ def disk_full(error: OSError) -> tuple[str, str] | None:
     return FULL.get(error.errno or 0)
 
 
-def lacks_threads(error: BaseException) -> bool:
-    """Whether Python or a library was not allowed to start a thread."""
-    return re.search(NO_THREADS, str(error)) is not None
-
-
 def shortage(error: BaseException) -> PipelineError | None:
     """Return the error to show if an error or its cause is a lack of memory, open files, threads or processes."""
     seen: set[int] = set()
@@ -133,7 +128,7 @@ def shortage(error: BaseException) -> PipelineError | None:
             limit = NO_MORE_MEMORY
         if limit:
             return PipelineError(limit[0], hint=limit[1])
-        if lacks_threads(link) or (number == errno.EAGAIN and not file):
+        if re.search(NO_THREADS, str(link)) or (number == errno.EAGAIN and not file):
             what = "no further thread or process can be started: their number, or memory, is limited"
             return PipelineError(what, hint=f"{MORE_MEMORY}; ulimit -u shows the limit of processes")
         link = link.__cause__ or link.__context__

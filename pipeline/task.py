@@ -22,6 +22,10 @@ class Progress(Protocol):
         """Report ``done`` of ``total`` units; ``note`` is a short text beside it, such as the accuracy so far."""
 
 
+def silent_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
+    """Drop a report of progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A raw file from outside, or a member of an archive. It is never written to.

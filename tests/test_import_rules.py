@@ -16,7 +16,7 @@ import pytest
 
 import pipeline
 import stages
-from pipeline.fingerprint.code import CodeReader, code_digests, parse_module
+from pipeline.fingerprint.code import CodeReader, code_closure, parse_module
 from pipeline.stage import Stage
 
 ENGINE = Path(next(iter(pipeline.__path__)))
@@ -311,7 +311,7 @@ def test_an_extra_is_imported_by_its_room_only_and_that_by_who_may(extra: str) -
 def test_the_key_of_a_stage_covers_of_others_only_what_they_publish(stage: Stage) -> None:
     """Another stage's settings, help texts and checks, the list of stages, and the commands rerun nothing."""
     references = [stage.function, *(output.check for output in stage.outputs)]
-    reached = {f"{name}." for name in code_digests(references, READER)}
+    reached = {f"{name}." for name in code_closure(references, READER).digests}
     theirs = {name for name in reached if name.split(".")[1] in STAGE_NAMES - {stage.name}}
     allowed = {name for other in STAGE_NAMES for name in published(other)}
     assert not {name for name in theirs if not within(name, allowed)}

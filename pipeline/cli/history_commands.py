@@ -28,15 +28,15 @@ SEEDS, MOST_SEEDS = 3, 10
 def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     """List the last runs, with their settings, figures and scores; --json has all of them."""
     from pipeline.history.scores import by_run
-    from pipeline.logs.run_log import read_log
+    from pipeline.logs.run_log import LOG
     from pipeline.logs.score_log import read_scores
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import notify, print_json
 
-    log, scored = read_log(place.artifacts), read_scores(place.artifacts)
+    log, scored = LOG.read(place.artifacts), read_scores(place.artifacts)
     notify(*filter(None, [log.warning, scored.warning]))
-    shown = log.runs if show_all or as_json else log.runs[-LAST_RUNS:]
-    scores = by_run(shown, scored.scores)
+    shown = log.all if show_all or as_json else log.all[-LAST_RUNS:]
+    scores = by_run(shown, scored.all)
     if as_json:
         print_json(runs_data(shown, scores))
         return
@@ -44,8 +44,8 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
         notify("nothing has run here yet", "  hint:  pipeline run all")
         return
     print_runs(shown, scores)
-    if len(shown) < len(log.runs):
-        notify(f"{len(log.runs) - len(shown):,} earlier runs are not shown: pipeline runs --all")
+    if len(shown) < len(log.all):
+        notify(f"{len(log.all) - len(shown):,} earlier runs are not shown: pipeline runs --all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def diff(
     if options.explain:
         explain_difference(project, runs, options, as_json=as_json)
         return
-    differences = compare(*runs, project.store.code_of, read_scores(project.store.root).scores)
+    differences = compare(*runs, project.store.code_of, read_scores(project.store.root).all)
     print_json(differences_data(differences)) if as_json else print_differences(differences)
 
 

@@ -16,7 +16,7 @@ from pipeline.execution.run_stage import StageRun, run_stage
 from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
-from pipeline.logs.run_log import Run, append_run, next_id, require_log
+from pipeline.logs.run_log import LOG, Run, append_run, next_id
 from pipeline.planning.plan import decide_next, known_inputs, make_plan
 from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
@@ -126,7 +126,7 @@ def run(
         snapshot = _checked_snapshot(project, selection, trial)
         plan = make_plan(snapshot, selection)  # refuses what cannot work before anything runs
         if plan.stale:
-            require_log(store.root)
+            LOG.require(store.root)
             if plan.runs:
                 require_memory()
             for notice in sorted({*memory_notices(is_run=True), *notices_of(snapshot)}):

@@ -124,11 +124,6 @@ def code_closure(references: Iterable[str], reader: CodeReader | None = None) ->
     return Closure(digests, frozenset(modules), frozenset(libraries))
 
 
-def code_digests(references: Iterable[str], reader: CodeReader | None = None) -> dict[str, str]:
-    """Return the digest of every definition and template that ``module:function`` references may use."""
-    return dict(code_closure(references, reader).digests)
-
-
 def _templates(package: str, folder: Path) -> dict[str, str]:
     """Return the digest of each file in a package's folder of templates, except hidden ones and editors' backups."""
     return {

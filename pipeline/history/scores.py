@@ -66,7 +66,7 @@ def record_score(
 
 def scores_by(store: Store, file: KnownFile, how: str) -> list[Score]:
     """Return a file's scores by one way of scoring, oldest first, those without a known value included."""
-    return [score for score in read_scores(store.root).scores if (score.digest, score.how) == (file.digest, how)]
+    return [score for score in read_scores(store.root).all if (score.digest, score.how) == (file.digest, how)]
 
 
 def scores_of(run: Run, scores: Iterable[Score]) -> list[Score]:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
+import msgspec
+
 from pipeline.errors import StoreError, disk_full
+from pipeline.figures import counted
 from pipeline.files.paths import require_folder_or_nothing
 from pipeline.files.safe_files import replacing
 from pipeline.visible import readable_json
@@ -24,15 +27,32 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Entries(Generic[T]):
+    """The entries of a log, oldest first, and a warning about the lines that were skipped, empty if none were."""
+
+    all: tuple[T, ...]
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineLog(Generic[T]):
-    """A log: its file's name, what an entry is called, and what ``parse`` makes of a line, None if it is not one."""
+    """A log: its file's name, what an entry is called, how a line is decoded, and whether what it holds is whole."""
 
     file_name: str
     entry: str
-    parse: Callable[[bytes], T | None]
+    decoder: msgspec.json.Decoder[T]
+    is_whole: Callable[[T], bool] = lambda _: True
 
-    def read(self, folder: Path) -> tuple[tuple[T, ...], int]:
-        """Return the entries, oldest first, and how many lines were skipped; raises StoreError."""
+    def parse(self, line: bytes) -> T | None:
+        """Return the entry in a line; None if the line is torn, or not what this software writes."""
+        try:
+            entry = self.decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return entry if self.is_whole(entry) else None
+
+    def read(self, folder: Path) -> Entries[T]:
+        """Read the log; lines that hold no entry are skipped and counted. Raises StoreError."""
         path = folder / self.file_name
         require_folder_or_nothing(folder)
         try:
@@ -44,14 +64,9 @@ class LineLog(Generic[T]):
             raise self.cannot("read", path, error) from error
         found = [self.parse(line) for line in lines if line.strip()]
         entries = tuple(entry for entry in found if entry is not None)
-        return entries, len(found) - len(entries)
-
-    def warning(self, n_skipped: int) -> str:
-        """Return a warning about the lines that were skipped; an empty text if there are none."""
-        if not n_skipped:
-            return ""
-        lines = "1 line" if n_skipped == 1 else f"{n_skipped:,} lines"
-        return f"skipped {lines} of {self.file_name}: torn by a crash, damaged, or from another version"
+        skipped = counted(len(found) - len(entries), "line")
+        warning = f"skipped {skipped} of {self.file_name}: torn by a crash, damaged, or from another version"
+        return Entries(entries, warning if len(entries) < len(found) else "")
 
     def require(self, folder: Path) -> None:
         """Check that the log can be read and written, before there is an entry to add; raises StoreError."""

@@ -52,30 +52,27 @@ class Run:
     origin: str = ""
 
 
-_DECODER = msgspec.json.Decoder(Run)
+def _is_whole(run: Run) -> bool:
+    """Whether the results are those of stages that the run did, and the settings are nested as settings are."""
+    has_stages = run.code.keys() <= run.results.keys() <= run.stages.keys()
+    return has_stages and _is_shallow([run.changed, run.parameters, run.trial], LEVELS)
 
 
-@dataclass(frozen=True, slots=True)
-class RunLog:
-    """The runs of a log, oldest first, and how many of its lines were skipped."""
-
-    runs: tuple[Run, ...]
-    n_skipped: int
-
-    @property
-    def warning(self) -> str:
-        """A warning about the lines that were skipped; empty if there are none."""
-        return LOG.warning(self.n_skipped)
+def _is_shallow(value: object, levels: int) -> bool:
+    """Whether lists and tables are nested at most ``levels`` deep."""
+    if isinstance(value, dict):
+        return _is_shallow(list(value.values()), levels)
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
 
 
-def read_log(folder: Path) -> RunLog:
-    """Read the log of runs; lines that are torn, or not what this software writes, are skipped and counted."""
-    return RunLog(*LOG.read(folder))
+LOG = LineLog(FILE_NAME, "run", msgspec.json.Decoder(Run), _is_whole)
 
 
 def read_runs(folder: Path) -> tuple[Run, ...]:
     """Return all runs of the log, oldest first."""
-    return read_log(folder).runs
+    return LOG.read(folder).all
 
 
 def next_id(folder: Path) -> int:
@@ -89,7 +86,7 @@ def next_id(folder: Path) -> int:
                 file.seek(start)
                 lines = file.read(end - start).splitlines()
                 whole = lines[1:] if start else lines  # the first one begins before what was read
-                last = next((run for line in reversed(whole) if (run := _parse(line))), None)
+                last = next((run for line in reversed(whole) if (run := LOG.parse(line))), None)
                 if last is not None:
                     return last.id + 1
     except FileNotFoundError:
@@ -97,33 +94,6 @@ def next_id(folder: Path) -> int:
     except OSError as error:
         raise LOG.cannot("read", path, error) from error
     return 1
-
-
-def _parse(line: bytes) -> Run | None:
-    """Return the run of a line, None if the line is not a run."""
-    try:
-        run = _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    is_whole = run.code.keys() <= run.results.keys() <= run.stages.keys()
-    return run if is_whole and _is_shallow([run.changed, run.parameters, run.trial], LEVELS) else None
-
-
-def _is_shallow(value: object, levels: int) -> bool:
-    """Whether lists and tables are nested at most ``levels`` deep, as settings are."""
-    if isinstance(value, dict):
-        return _is_shallow(list(value.values()), levels)
-    if not isinstance(value, list):
-        return True
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
-
-
-LOG = LineLog(FILE_NAME, "run", _parse)
-
-
-def require_log(folder: Path) -> None:
-    """Check that a run can be logged, before it does anything; raises StoreError."""
-    LOG.require(folder)
 
 
 def append_run(folder: Path, run: Run) -> None:

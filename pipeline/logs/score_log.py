@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.figures import SHARE, Figure
-from pipeline.logs.line_log import LineLog
+from pipeline.logs.line_log import Entries, LineLog
 
 FILE_NAME = "scores.jsonl"
 
@@ -48,36 +48,12 @@ class Score:
         return Figure(self.value, SHARE if self.value is not None and 0 <= self.value <= 1 else "")
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreLog:
-    """The scores of a log, oldest first, and how many of its lines were skipped."""
-
-    scores: tuple[Score, ...]
-    n_skipped: int
-
-    @property
-    def warning(self) -> str:
-        """A warning about the lines that were skipped; empty if there are none."""
-        return LOG.warning(self.n_skipped)
+LOG = LineLog(FILE_NAME, "score", msgspec.json.Decoder(Score))
 
 
-_DECODER = msgspec.json.Decoder(Score)
-
-
-def _parse(line: bytes) -> Score | None:
-    """Return the score of a line, None if the line is not a score."""
-    try:
-        return _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-LOG = LineLog(FILE_NAME, "score", _parse)
-
-
-def read_scores(folder: Path) -> ScoreLog:
-    """Read the log of scores; lines that are torn, or not what this software writes, are skipped and counted."""
-    return ScoreLog(*LOG.read(folder))
+def read_scores(folder: Path) -> Entries[Score]:
+    """Read the log of scores."""
+    return LOG.read(folder)
 
 
 def append_score(folder: Path, score: Score) -> None:

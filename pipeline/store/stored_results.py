@@ -89,7 +89,12 @@ class StoredResults:
 
     def stored(self, stage: str, key: str = "") -> tuple[Generation, ...]:
         """Return all stored results of a stage, readable or not; with a ``key``, those whose names begin with it."""
-        return _read_results(self._folders(stage, key[:KEY_DIGITS]))
+        place = self._inner / stage
+        with store_errors("read the artifacts", place, "readable"):
+            if not self._is_home(stage):
+                return ()
+            found = sorted(folder for folder in place.iterdir() if folder.name.startswith(key[:KEY_DIGITS]))
+            return _read_results(folder for folder in found if folder.name not in {FAILED, PARTIAL})
 
     def generations(self, stage: str, key: str = "") -> tuple[Generation, ...]:
         """Return the stored results of a stage with a readable receipt, the newest first; with a ``key``, of this work.
@@ -105,15 +110,6 @@ class StoredResults:
             if not self._is_home(stage) or not is_folder(place):
                 return ()
             return _read_results(sorted(place.iterdir()))
-
-    def _folders(self, stage: str, beginning: str = "") -> list[Path]:
-        """Return the folders of a stage's stored results whose names start with ``beginning``."""
-        place = self._inner / stage
-        with store_errors("read the artifacts", place, "readable"):
-            if not self._is_home(stage):
-                return []
-            found = sorted(folder for folder in place.iterdir() if folder.name.startswith(beginning))
-            return [folder for folder in found if folder.name not in {FAILED, PARTIAL}]
 
     def code_of(self, stage: str, generation: str) -> Mapping[str, str] | None:
         """Return the digests of the functions that made a stored result, None if it is gone."""

@@ -212,7 +212,3 @@ class Terminal:
                 vertical_overflow="visible",
             )
             self._screen.start()
-
-
-def silent_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Drop a stage's progress."""

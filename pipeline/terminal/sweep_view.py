@@ -11,8 +11,9 @@ from pipeline.errors import first_few
 from pipeline.planning.staleness import Decision
 from pipeline.sweep.results import TrialResult, best_of, is_within_noise, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
+from pipeline.task import Progress, silent_progress
 from pipeline.terminal.output import echo, notify, notify_banner, print_table
-from pipeline.terminal.progress import Terminal, silent_progress
+from pipeline.terminal.progress import Terminal
 from pipeline.write_toml import setting_text, setting_texts
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from pipeline.execution.run import StageResult, Watcher
     from pipeline.sweep.objective import Metric
-    from pipeline.task import Progress
 
 NOISE = "not told apart"
 

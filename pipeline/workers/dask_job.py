@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SHOW_WHERE, PipelineError, StageError, failure
-from pipeline.fingerprint.code import code_digests
+from pipeline.fingerprint.code import code_closure
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.fingerprint.values import digest
 from pipeline.stage import resolve
-from pipeline.task import JobContext
-from pipeline.workers.local import open_arrays
+from pipeline.task import JobContext, silent_progress
+from pipeline.workers.local import ignore, open_arrays
 
 CODE = "this software's code"
 WITHOUT_CLUSTER = "run it without the cluster, and with --debug, to see where"
@@ -49,7 +49,7 @@ def environment_of(function: str) -> dict[str, str]:
         "Python": ".".join(python_version_tuple()[:2]),
         "numpy": version("numpy"),
         "msgspec": version("msgspec"),
-        CODE: digest(code_digests([function]))[:12],
+        CODE: digest(code_closure([function]).digests)[:12],
     }
 
 
@@ -76,7 +76,7 @@ def do(remote: RemoteJob) -> Any:
     if found := differing(ours, remote.environment):
         raise other_software(found)
     import_from_source(remote.function)
-    context = JobContext(open_arrays(remote.arrays), None, _ignore_progress, _ignore)
+    context = JobContext(open_arrays(remote.arrays), None, silent_progress, ignore)
     return resolve(remote.function)(pickle.loads(remote.job), context)  # noqa: S301 - from the user's own machine
 
 
@@ -86,14 +86,6 @@ def other_software(found: str) -> StageError:
         f"the cluster's workers run other software: {found}",
         hint="install the same versions on every machine of the cluster, and restart its workers",
     )
-
-
-def _ignore_progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Drop a job's progress: it is not sent back."""
-
-
-def _ignore(text: str) -> None:
-    """Drop a line of the log: it is not sent back."""
 
 
 def main() -> None:

@@ -159,7 +159,7 @@ def _in_another_process(
         os.pwrite(file.fileno(), f"{done}\t{total}\t{unit}\t{note}".ljust(200)[:200].encode(), 0)
 
     with (folder / PROGRESS / name).open("wb") as file:
-        result = resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, _ignore))
+        result = resolve(function)(job, JobContext(open_arrays(arrays), scratch, progress, ignore))
     (folder / RESULTS / name).write_bytes(pickle.dumps(result))
     return name
 
@@ -244,8 +244,8 @@ def _begin_process(parent: int) -> None:
         threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _ignore(text: str) -> None:
-    """Drop a line of the log: lines of several processes would be mixed."""
+def ignore(text: str) -> None:
+    """Drop a line of the log: lines of several processes would be mixed, and a cluster sends none back."""
 
 
 def open_arrays(files: Mapping[str, Path]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.figures import AnyFigure, values_of
 from pipeline.planning.current_result import find_current, require_current, why_stale
+from pipeline.task import silent_progress
 from pipeline.terminal import output
-from pipeline.terminal.progress import silent_progress
 from stages.shared.documents import read_document
 from stages.split.documents import ImageFormat, Normaliser
 from stages.split.normalise import normalise

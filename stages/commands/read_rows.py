@@ -32,11 +32,6 @@ class Row:
     id: str | None
 
 
-def read_row(path: Path, row: int) -> Row:
-    """The row ``row``, from 0, of an image table; raises as ``read_rows`` does."""
-    return read_rows(path, [row])[0]
-
-
 def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
     """The rows of an image table with these numbers, from 0, in this order; only their row groups are read.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
-from pipeline.task import JobContext
+from pipeline.task import JobContext, silent_progress
 from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_member, train_member
@@ -156,7 +156,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("patience waits for a better epoch on validation rows: give fit X_validation too")
         if parameters.folds > (n_rows := len(arrays["split/X_train.npy"])):
             raise ValueError(f"{n_rows} rows cannot be divided into {parameters.folds} folds")
-        context = JobContext(arrays, None, silent, lambda _: None)
+        context = JobContext(arrays, None, silent_progress, lambda _: None)
         networks, histories = [], []
         try:
             for fold in range(parameters.folds):
@@ -230,7 +230,3 @@ def in_float64(network: Network) -> Network:
     wide = Network(replace(network.architecture, dtype="float64"), network.images)
     wide.parameters[...], wide.statistics[...] = network.parameters, network.statistics
     return wide
-
-
-def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take the progress of a training and show nothing."""

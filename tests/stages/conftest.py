@@ -14,7 +14,7 @@ from made_receipt import make_receipt
 
 from pipeline.fingerprint.values import digest
 from pipeline.stage import Parameters, Stage, resolve
-from pipeline.task import Outcome, Sources, Task
+from pipeline.task import Outcome, Sources, Task, silent_progress
 from pipeline.workers.local import LocalWorkers
 from stages import STAGES
 from stages.ingest.parameters import IngestParameters
@@ -41,10 +41,6 @@ class FolderPartialResults:
         yield unfinished
         unfinished.rename(self.folder / digest(description))
         self.made.append(dict(description))
-
-
-def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take a stage's progress and show nothing."""
 
 
 @pytest.fixture
@@ -77,10 +73,10 @@ def run_stage(tmp_path: Path) -> RunStage:
             origin=sources.origin if sources else origin,
             scratch=folder / "scratch" / name,
             report=folder / "report" / name,
-            progress=silent,
+            progress=silent_progress,
             log=lambda line: None,  # noqa: ARG005 - the protocol's name
             partial_results=partial_results or FolderPartialResults(folder / "partial_results" / uuid4().hex),
-            workers=LocalWorkers(None, silent, lambda line: None),  # noqa: ARG005 - the protocol's name
+            workers=LocalWorkers(None, silent_progress, lambda line: None),  # noqa: ARG005 - the protocol's name
         )
         outcome: Outcome = resolve(stage.function)(task)
         for artifact in stage.outputs:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ConfigError, DataError, StageError, disk_full, pip_install
-from pipeline.files.safe_files import replacing
+from pipeline.errors import ConfigError, StageError, pip_install
 from pipeline.planning.output_file import require_output as require_place
 from stages.commands.current_model import Model
+from stages.commands.write_output import output_file
 
 if TYPE_CHECKING:
     from pipeline.planning.project import Project
@@ -52,10 +52,6 @@ def write_onnx(path: Path, model: Model) -> int:
             where="artifacts/train/model.npz",
             hint="train fewer or smaller networks; Python reads this file with stages.mlp.load_members",
         ) from error
-    try:
-        with replacing(path) as file:
-            file.write(content)
-    except OSError as error:
-        _, hint = disk_full(error) or ("", "name another file with --export")
-        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
+    with output_file(path, "--export") as file:
+        file.write(content)
     return len(content)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, DataError, disk_full
-from pipeline.files.safe_files import replacing
+from pipeline.errors import ConfigError
 from pipeline.planning.output_file import require_output as require_place
 from stages.commands.predictions import FilePredictions
+from stages.commands.write_output import output_file, write_csv
 from stages.shared.documents import Label
 
 if TYPE_CHECKING:
@@ -56,25 +54,12 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
         if is_there
     ]
     records = (record for each in predictions for record in each.records(classes))
-    try:
-        with replacing(path) as file:
-            if path.suffix.lower() == ".csv":
-                write_csv(file, columns, records, classes)
-            else:
-                write_parquet(file, columns, list(records), classes)
-    except OSError as error:
-        _, hint = disk_full(error) or ("", "name another file with --output")
-        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
-
-
-def write_csv(file: IO[bytes], columns: list[str], records: Iterator[dict[str, Any]], classes: Sequence[Label]) -> None:
-    """Write the records as UTF-8 with line feeds."""
-    text = TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns, *(f"p_{label}" for label in classes)])
-    for record in records:
-        writer.writerow([*(record[name] for name in columns), *record["probabilities"].values()])
-    text.detach()  # flushes the text, and leaves the file open
+    if path.suffix.lower() == ".csv":
+        rows = ([*(record[name] for name in columns), *record["probabilities"].values()] for record in records)
+        write_csv(path, [*columns, *(f"p_{label}" for label in classes)], rows)
+    else:
+        with output_file(path) as file:
+            write_parquet(file, columns, list(records), classes)
 
 
 def write_parquet(file: IO[bytes], columns: list[str], records: list[dict[str, Any]], classes: Sequence[Label]) -> None:

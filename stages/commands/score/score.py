@@ -45,10 +45,10 @@ def score(
     from pipeline.planning.current_result import find_current, require_current
     from pipeline.terminal.output import notify, print_json
     from pipeline.visible import readable
-    from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
     from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_different_files
+    from stages.commands.write_output import require_csv, write_csv
 
     project = place.load()
     if submission:

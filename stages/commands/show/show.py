@@ -35,12 +35,12 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from stages.commands.current_model import find_model, image_format, tell_if_stale
     from stages.commands.draw_images import draw
     from stages.commands.predictions import ranked
-    from stages.commands.read_rows import part_of, read_row, warped
+    from stages.commands.read_rows import part_of, read_rows, warped
 
     project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
     images = image_format(split)
-    found = read_row(ingest.folder / f"{'test' if is_test else 'train'}.parquet", row)
+    [found] = read_rows(ingest.folder / f"{'test' if is_test else 'train'}.parquet", [row])
     if found.pixels.size != images.height * images.width:
         what = f"split's images are of {images.height} x {images.width}, and ingest's have {found.pixels.size} pixels"
         raise DataError(what, where="split/images.json", hint="pipeline run split")

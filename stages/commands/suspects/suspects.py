@@ -38,8 +38,8 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
 
     from pipeline.planning.current_result import require_current, why_stale
     from pipeline.terminal.output import notify_stale, print_json
-    from stages.commands.csv_output import require_csv, write_csv
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
+    from stages.commands.write_output import require_csv, write_csv
 
     project = place.load()
     target = require_csv(project, output, place.base) if output else None

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from toy_project import Toy, actions, ran, why
 
-from pipeline.fingerprint.code import ModuleCode, code_digests
+from pipeline.fingerprint.code import ModuleCode, code_closure
 from pipeline.fingerprint.parse_cache import ParseCache
 
 
 def test_the_closure_follows_project_modules_to_the_end_and_nothing_else(toy: Toy) -> None:
-    modules = {name.removeprefix(toy.package + ".") for name in code_digests([f"{toy.package}.power:power"])}
+    modules = {name.removeprefix(toy.package + ".") for name in code_closure([f"{toy.package}.power:power"]).digests}
     assert {"power.power", "arithmetic.power.Raiser.raised", "arithmetic.offset", "pipeline.task.Outcome"} <= modules
     assert not any(name.startswith(("load", "words", "numpy", "unseen")) for name in modules)
 
 
 def test_modules_for_type_checkers_are_not_followed(toy: Toy) -> None:
-    digests = code_digests([f"{toy.package}.load:load"])
+    digests = code_closure([f"{toy.package}.load:load"]).digests
     assert f"{toy.package}.words.is_number" in digests
     assert f"{toy.package}.unseen" not in digests
 
@@ -27,11 +27,11 @@ def test_a_function_never_hides_a_module_of_the_same_name(toy: Toy) -> None:
     (folder / "__init__.py").write_text("from .fit import rate\n\ndef fit(): return rate\n")
     (folder / "fit.py").write_text("rate = 1\n")
     reference = f"{toy.package}.twins:fit"
-    first = code_digests([reference])
+    first = code_closure([reference]).digests
     (folder / "fit.py").write_text("rate = 2\n")
-    second = code_digests([reference])
+    second = code_closure([reference]).digests
     (folder / "__init__.py").write_text("from .fit import rate\n\ndef fit(): return rate + 1\n")
-    third = code_digests([reference])
+    third = code_closure([reference]).digests
     assert len({tuple(found.items()) for found in (first, second, third)}) == 3
 
 
@@ -67,9 +67,9 @@ def test_a_module_that_lies_beside_the_packages_is_the_projects_own(toy: Toy) ->
     power = toy.code / toy.package / "power.py"
     power.write_text(power.read_text() + "\nimport beside\n")
     reference = f"{toy.package}.power:power"
-    first = code_digests([reference])
+    first = code_closure([reference]).digests
     (toy.code / "beside.py").write_text("FACTOR = 2\n")
-    second = code_digests([reference])
+    second = code_closure([reference]).digests
     assert {name for name in first if first[name] != second[name]} == {"beside"}
 
 
@@ -93,7 +93,7 @@ def test_the_files_of_a_folder_of_templates_beside_a_module_count_byte_by_byte(t
     (folder / "page.html").write_text("<p>")
     (folder / "deep/style.css").write_bytes(b"\xff\x00")
     toy.run("all")
-    digests = code_digests([f"{toy.package}.power:power"])
+    digests = code_closure([f"{toy.package}.power:power"]).digests
     names = {name for name in digests if "/templates/" in name}
     at = f"{toy.package}.arithmetic/templates"
     assert names == {f"{at}/page.html", f"{at}/deep/style.css"}

@@ -15,8 +15,8 @@ from made_run import make_run
 from pipeline.errors import ConfigError, StoreError
 from pipeline.figures import as_figure
 from pipeline.history.diff import Difference, compare
-from pipeline.logs import run_log
-from pipeline.logs.run_log import FILE_NAME, append_run, find_run, next_id, read_log, read_runs
+from pipeline.logs.line_log import LineLog
+from pipeline.logs.run_log import FILE_NAME, LOG, append_run, find_run, next_id, read_runs
 
 
 def test_runs_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_line_torn_by_a_crash_is_skipped_and_the_next_run_is_not_lost(
 def test_a_run_with_a_name_that_is_no_utf8_is_read_back_and_counted(tmp_path: Path) -> None:
     append_run(tmp_path, make_run(1, command="pipeline run all -C caf\udce9", error="\udce9.zip is damaged"))
     expected = make_run(1, command="pipeline run all -C caf\\xe9", error="\\xe9.zip is damaged")
-    assert (read_log(tmp_path).runs, read_log(tmp_path).n_skipped, next_id(tmp_path)) == ((expected,), 0, 2)
+    assert (LOG.read(tmp_path).all, LOG.read(tmp_path).warning, next_id(tmp_path)) == ((expected,), "", 2)
 
 
 @pytest.mark.parametrize("line", [b"", b"\xff\xff", b"[]", b"3", b'{"id": 1}', b'{"id": 1, "newer": true}', b"{" * 9])
@@ -85,8 +85,8 @@ def test_a_line_of_wrong_types_is_skipped_and_counted(tmp_path: Path, line: byte
     append_run(tmp_path, make_run(5))
     with (tmp_path / FILE_NAME).open("ab") as log:
         log.write(line + b"\n\n")
-    found = read_log(tmp_path)
-    assert found.runs == (make_run(5),)
+    found = LOG.read(tmp_path)
+    assert found.all == (make_run(5),)
     assert found.warning == "skipped 1 line of runs.jsonl: torn by a crash, damaged, or from another version"
     assert next_id(tmp_path) == 6
     append_run(tmp_path, make_run(6))
@@ -96,16 +96,16 @@ def test_a_line_of_wrong_types_is_skipped_and_counted(tmp_path: Path, line: byte
 def test_the_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     """A line as it was written before. Do not change it: whoever has such a log would lose the runs in it."""
     shutil.copy(Path(__file__).with_name("earlier_runs.jsonl"), tmp_path / FILE_NAME)
-    found = read_log(tmp_path)
+    found = LOG.read(tmp_path)
     assert found.warning == ""
-    assert [(run.id, run.changed, run.origin) for run in found.runs] == [(1, {"train.epochs": 2}, "")]
-    accuracy = as_figure(found.runs[0].figures["evaluate: validation accuracy"])
+    assert [(run.id, run.changed, run.origin) for run in found.all] == [(1, {"train.epochs": 2}, "")]
+    accuracy = as_figure(found.all[0].figures["evaluate: validation accuracy"])
     assert (accuracy.text, accuracy.is_headline) == ("88.89 %", True)
 
 
 def test_an_intact_log_gives_no_warning(tmp_path: Path) -> None:
     append_run(tmp_path, make_run(5))
-    assert read_log(tmp_path).warning == ""
+    assert LOG.read(tmp_path).warning == ""
 
 
 def test_the_next_number_is_found_at_the_end_of_the_log(tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_of_a_long_log_only_the_end_is_read_for_the_next_number(
     for number in range(1, 501):
         append_run(tmp_path, make_run(number, error="x" * 1_000))
     parsed: list[bytes] = []
-    parse = run_log._parse
-    monkeypatch.setattr(run_log, "_parse", lambda line: (parsed.append(line), parse(line))[1])
+    parse = LineLog.parse
+    monkeypatch.setattr(LineLog, "parse", lambda log, line: (parsed.append(line), parse(log, line))[1])
     assert next_id(tmp_path) == 501
     assert len(parsed) == 1
 

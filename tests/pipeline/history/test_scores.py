@@ -36,10 +36,10 @@ SENT = replace(SCORE, name="public score", value=None, interval=None, rows=None,
 
 
 def test_scores_are_read_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
-    assert read_scores(tmp_path).scores == ()
+    assert read_scores(tmp_path).all == ()
     append_score(tmp_path, SCORE)
     append_score(tmp_path, SENT)
-    assert read_scores(tmp_path).scores == (SCORE, SENT)
+    assert read_scores(tmp_path).all == (SCORE, SENT)
     assert read_scores(tmp_path).warning == ""
 
 
@@ -50,7 +50,7 @@ def test_a_kill_while_a_score_is_written_loses_that_one_and_no_other(tmp_path: P
         append_score(folder, SCORE)
         is_killed = killed_at(point, lambda folder=folder: append_score(folder, SENT))
         append_score(folder, replace(SCORE, value=0.5))
-        kept = read_scores(folder).scores
+        kept = read_scores(folder).all
         assert kept in {(SCORE, replace(SCORE, value=0.5)), (SCORE, SENT, replace(SCORE, value=0.5))}
         if not is_killed:
             break
@@ -65,7 +65,7 @@ def test_a_line_that_is_no_score_is_skipped_and_counted(tmp_path: Path, line: by
     (tmp_path / FILE_NAME).write_bytes(line + b"\n")
     append_score(tmp_path, SCORE)
     found = read_scores(tmp_path)
-    assert found.scores == (SCORE,)
+    assert found.all == (SCORE,)
     told = "skipped 1 line of scores.jsonl: torn by a crash, damaged, or from another version"
     assert found.warning == told * bool(line)
 
@@ -79,13 +79,13 @@ def test_a_score_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(line)
     found = read_scores(tmp_path)
     assert found.warning == ""
-    assert [(score.value, score.run) for score in found.scores] == [(0.99421, 1)]
+    assert [(score.value, score.run) for score in found.all] == [(0.99421, 1)]
 
 
 def test_no_score_is_written_that_could_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nan"):
         append_score(tmp_path, replace(SCORE, value=float("nan")))
-    assert read_scores(tmp_path).scores == ()
+    assert read_scores(tmp_path).all == ()
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
@@ -114,7 +114,7 @@ def test_another_name_of_the_log_keeps_what_it_has(tmp_path: Path) -> None:
     before = (tmp_path / "backup").read_bytes()
     append_score(tmp_path, SENT)
     assert (tmp_path / "backup").read_bytes() == before
-    assert read_scores(tmp_path).scores == (SCORE, SENT)
+    assert read_scores(tmp_path).all == (SCORE, SENT)
 
 
 def test_a_writer_that_waited_for_the_lock_writes_into_the_log_that_replaced_the_old_one(
@@ -131,7 +131,7 @@ def test_a_writer_that_waited_for_the_lock_writes_into_the_log_that_replaced_the
 
     monkeypatch.setattr(line_log, "fcntl", type("", (), {"flock": replaced_meanwhile, "LOCK_EX": fcntl.LOCK_EX}))
     append_score(tmp_path, replace(SCORE, value=0.5))
-    assert read_scores(tmp_path).scores == (SCORE, SENT, replace(SCORE, value=0.5))
+    assert read_scores(tmp_path).all == (SCORE, SENT, replace(SCORE, value=0.5))
 
 
 def test_a_run_has_the_last_known_score_of_each_way_and_those_of_equal_bytes() -> None:
@@ -171,7 +171,7 @@ def test_a_score_is_recorded_with_the_run_or_without_one(toy: Toy, tmp_path: Pat
     made = identify(toy.store, artifact, toy.store.root / artifact)
     record_score(toy.store, made, name="accuracy", value=0.75, how="answers a.csv", rows=4)
     record_score(toy.store, made, name="public score", value=None, how="kaggle digits")
-    first, second, sent = read_scores(toy.store.root).scores
+    first, second, sent = read_scores(toy.store.root).all
     assert (first.run, first.result) == (None, "")
     assert (second.run, second.value, second.rows) == (1, 0.75, 4)
     (run,) = read_runs(toy.store.root)

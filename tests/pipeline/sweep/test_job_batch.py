@@ -27,9 +27,8 @@ from pipeline.sweep.job_batch import (
 )
 from pipeline.sweep.run_sweep import SweepRun
 from pipeline.sweep.trials import Trial, make_sweep
-from pipeline.task import JobContext, JobsRequest
+from pipeline.task import JobContext, JobsRequest, silent_progress
 from pipeline.terminal import sweep_view
-from pipeline.terminal.progress import silent_progress
 from pipeline.workers.backends import Execution
 
 

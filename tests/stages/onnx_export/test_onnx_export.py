@@ -15,7 +15,7 @@ import pytest
 from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, layer_classes, made_network
 from numpy.typing import NDArray
 
-from pipeline.task import JobContext
+from pipeline.task import JobContext, silent_progress
 from stages.mlp import Architecture, Images, Network
 from stages.mlp.layers.pooling import MaxPooling
 from stages.presets import PRESETS
@@ -36,17 +36,13 @@ TOLERANCE = 1e-5
 BATCHES = (1, 257)
 
 
-def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Show no progress."""
-
-
 def assert_agrees(networks: list[Network], pixels: NDArray[np.uint8]) -> None:
     """What onnxruntime says of raw pixels is what the pipeline says of them, whatever the size of a batch."""
     images = networks[0].images
     assert images is not None
     session = onnxruntime.InferenceSession(export.as_onnx(networks), providers=["CPUExecutionProvider"])
     X = np.clip((pixels - np.float32(images.offset)) / np.float32(images.scale), 0, 1)
-    ours = Predictor(tuple(networks), images.classes).probabilities(X, silent)
+    ours = Predictor(tuple(networks), images.classes).probabilities(X, silent_progress)
     labels = np.array(images.classes)[ours.argmax(axis=1)]
     raw = pixels.astype(np.float32)
     for rows in (*(slice(size) for size in BATCHES), slice(None)):
@@ -113,7 +109,7 @@ def trained(preset: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], s
     networks = []
     for fold in range(parameters.folds):
         member = make_member(parameters, images, fold, 0)
-        network, outcome = member.empty_network(), train_member(member, JobContext(rows, None, silent, print))
+        network, outcome = member.empty_network(), train_member(member, JobContext(rows, None, silent_progress, print))
         network.parameters[...], network.statistics[...] = outcome.parameters, outcome.statistics
         networks.append(network)
     return networks

@@ -25,8 +25,7 @@ from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
 from stages.train.checks import check_history, check_model
-from stages.train.default_batch_size import default_batch_size
-from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, make_member
+from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, default_batch_size, make_member
 from stages.train.parameters import TrainParameters, Variant
 from stages.train.train import ROWS, train_missing
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from made_mirror import TRAIN_IMAGES, Mirror, make_files, make_set
 
+from pipeline.task import silent_progress
 from stages.commands.fetch import competition_files
 from stages.commands.fetch.competition_files import fetch_data_set
 
@@ -16,14 +17,10 @@ PUT = ["data/answers/mnist.csv", "data/mnist.zip"]
 UNREACHABLE = "http://127.0.0.1:9/mnist/"  # nothing listens at the port for discarding
 
 
-def silent(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
-    """Take the progress and show nothing."""
-
-
 def fetched(work: Path, *mirrors: Mirror | str, timeout: float = 10.0, **others: Any) -> competition_files.Fetched:
     """Fetch the made set from these mirrors, in this order."""
     urls = [mirror if isinstance(mirror, str) else mirror.url for mirror in mirrors]
-    others.setdefault("progress", silent)
+    others.setdefault("progress", silent_progress)
     return fetch_data_set(make_set(FILES, *urls), work / "data", timeout=timeout, **others)
 
 

@@ -18,11 +18,12 @@ import pytest
 import requests
 import urllib3
 from click.testing import CliRunner, Result
-from fetched_set import FILES, PUT, UNREACHABLE, fetched, names, silent
+from fetched_set import FILES, PUT, UNREACHABLE, fetched, names
 from made_mirror import NAMES, TRAIN_IMAGES, Mirror, make_set, running
 
 from pipeline.cli import main
 from pipeline.errors import DataError
+from pipeline.task import silent_progress
 from stages.commands import data_sets
 from stages.commands.data_sets import DataSet
 from stages.commands.fetch import competition_files, download
@@ -75,7 +76,7 @@ def test_many_rows_are_written_in_their_order(mirror: Mirror, work: Path, monkey
 
 def test_only_mnist_gets_a_note(mirror: Mirror, work: Path) -> None:
     other = make_set(FILES, mirror.url, name="fashion-mnist", holds_test_images=False)
-    found = fetch_data_set(other, work / "data", silent)
+    found = fetch_data_set(other, work / "data", silent_progress)
     assert names(work) == ["data/answers/fashion-mnist.csv", "data/fashion-mnist.zip"]
     assert not found.holds_test_images
     assert NOTE not in found.members
@@ -191,7 +192,7 @@ def test_files_that_are_no_set_of_images_are_an_error(work: Path, odd: str) -> N
     content, message = ODD[odd]
     files = FILES | {TRAIN_IMAGES: content}
     with running(files) as mirror, pytest.raises(DataError, match=message):
-        fetch_data_set(make_set(files, mirror.url), work / "data", silent)
+        fetch_data_set(make_set(files, mirror.url), work / "data", silent_progress)
     assert names(work) == []
 
 

@@ -1,12 +1,13 @@
-"""Write rows to the CSV file that --output names: all of them, or none."""
+"""Write the file that the person names, such as a CSV of rows: all of it or nothing."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
 from pipeline.files.safe_files import replacing
@@ -30,20 +31,27 @@ def require_csv(project: Project, name: str, folder: Path, inputs: Sequence[Path
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a header and a line for each row, as UTF-8 with line feeds. An older file is replaced.
+    """Write a header and a line for each row, as UTF-8 with line feeds; raises as ``output_file`` does."""
+    with output_file(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        text.detach()  # flushes the text, and leaves the file open
+
+
+@contextmanager
+def output_file(path: Path, option: str = "--output") -> Iterator[IO[bytes]]:
+    """Give a file to write, which replaces an older one at the end.
 
     Raises
     ------
     DataError
-        The file cannot be written.
+        It cannot be written; the hint names the ``option``.
     """
     try:
         with replacing(path) as file:
-            text = TextIOWrapper(file, encoding="utf-8", newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-            text.detach()  # flushes the text, and leaves the file open
+            yield file
     except OSError as error:
-        _, hint = disk_full(error) or ("", "name another file with --output")
+        _, hint = disk_full(error) or ("", f"name another file with {option}")
         raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
