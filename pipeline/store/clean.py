@@ -37,7 +37,7 @@ def clean(
     with writer_lock(store.lock_path, wait=True, notify=notify):
         store.clean_up()
         found = [item for stage in stages for item in disposable(store, stage.name, keep)]
-        for item in found:
+        for item in reversed(found):  # partial results before results: without its result, one would be unfinished work
             store.forget(item.path)
     return found
 
@@ -75,11 +75,12 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
 
 
 def unfinished_work(store: Store, stage: str) -> list[Path]:
-    """Return what interrupted runs have left of a stage: its checkpoints, and partial results of no result."""
+    """Return what a run may take up: a stage's checkpoints, and readable partial results that no result names."""
     results = (store.current(stage), *store.stored(stage))
     used = {key for item in results if item and item.receipt for key in item.receipt.partial_results}
-    parts = [item.folder for item in store.partial_results(stage) if item.folder.name not in used]
-    return [*parts, *store.unfinished(stage)]
+    parts = [item.folder for item in store.partial_results(stage) if item.receipt and item.folder.name not in used]
+    begun = store.begun(stage)
+    return [*parts, *(path for path in store.unfinished(stage) if path.name in begun)]
 
 
 def size_of_unfinished(store: Store, stages: Iterable[Stage]) -> int:

@@ -142,8 +142,9 @@ class Store(Generations):
 
 
 def begun_with(path: Path) -> str:
-    """Return what a file of settings says, shortened; an empty text if it is not there."""
+    """Return the start of what a file of settings says; an empty text if it is not there."""
     if regular_size(path) is None:
         return ""
     with path.open("rb") as file:
-        return file.read(MOST_TOLD).decode(errors="replace")
+        start = file.read(MOST_TOLD)
+    return start.decode(errors="ignore") + ("..." if len(start) == MOST_TOLD else "")

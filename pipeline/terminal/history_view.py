@@ -179,7 +179,7 @@ def print_disposable(found: Sequence[Disposable], command: str, spared: int, *, 
     else:
         echo(f"{total:.1f} MB would be removed; {command} does it.")
     if spared:
-        echo(f"{spared / 1e6:.1f} MB of unfinished work stay for the next run; --keep 0 removes them too.")
+        echo(f"{spared / 1e6:.1f} MB of unfinished work stay; --keep 0 removes them too.")
 
 
 def disposable_data(found: Sequence[Disposable], *, removed: bool) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 
 @contextmanager
@@ -25,6 +25,5 @@ def delay_signals() -> Iterator[None]:
         for number, handler in handlers.items():
             # None stands for a handler that was set in C. Python cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        with ExitStack() as stack:  # each is raised, even if the handler of another raises an exception
-            for received_number in received:
-                stack.callback(signal.raise_signal, received_number)
+        for received_number in received:
+            signal.raise_signal(received_number)

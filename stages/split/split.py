@@ -123,7 +123,7 @@ def warnings_of(
     lowest, highest = profile.train.pixel_range
     if parameters.normalise == "range" and kind_of("auto", (lowest, highest)) != "range":
         yield f'the training pixels go from {lowest} to {highest} only: set split.normalise = "min_max"'
-    n_asked = n_labelled * parameters.validation
+    n_asked = round(n_labelled * parameters.validation, 6)  # 100 x 0.07 is 7, not 7.000000000000001
     if parameters.stratify and parameters.validation and abs(n_held_out - n_asked) >= 1:
         yield (
             f"split.validation = {parameters.validation:g} is {n_asked:.1f} of "

@@ -130,14 +130,15 @@ def tell_agreement(predictions: Sequence[FilePredictions], classes: Sequence[Lab
     from pipeline.errors import first_few
     from stages.shared.messages import counted, shortened
 
-    labels = [label for each in predictions for label in each.labels]
-    given = [label for label in labels if label is not None]
+    given = [label for each in predictions for label in each.labels if label is not None]
+    if not given:
+        return ""
     others = [label for label in given if label not in classes]
     parts = []
     if n_known := len(given) - len(others):
         n_correct = sum(each.n_correct(classes) for each in predictions)
         parts.append(f"{n_correct:,} of {n_known:,} labels agree: {percent(n_correct / n_known)}")
-    if n_without := len(labels) - len(given):
+    if n_without := sum(len(each.P) for each in predictions if not each.is_picture) - len(given):
         parts.append(f"{counted(n_without, 'row')} without a label")
     if others:
         named = first_few([shortened(str(label)) for label in dict.fromkeys(others)])

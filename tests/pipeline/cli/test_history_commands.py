@@ -170,9 +170,7 @@ def test_clean_says_that_unfinished_work_stays_and_what_removes_it(toy: Toy, inv
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(bytes(1_500_000))
     shown = invoke("clean", "--yes").stdout
-    assert shown == (
-        "There is nothing to remove.\n1.5 MB of unfinished work stay for the next run; --keep 0 removes them too.\n"
-    )
+    assert shown == ("There is nothing to remove.\n1.5 MB of unfinished work stay; --keep 0 removes them too.\n")
     assert "1.5 MB would be removed" in invoke("clean", "--keep", "0").stdout
 
 

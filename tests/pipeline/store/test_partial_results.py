@@ -20,6 +20,7 @@ from pipeline.history.verify import verify
 from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.clean import clean
 from pipeline.store.receipt import FILE_NAME
+from pipeline.store.store import Store
 
 
 class PartsParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,6 +178,36 @@ def test_clean_removes_partial_results_of_no_result_that_it_keeps(project: Toy) 
     assert len([item for item in found if item.what == "partial result"]) == 2
     assert len(partial_results(project)) == 3
     assert run(project, count=3, base=5, shown=1) == []
+
+
+def test_a_clean_up_that_is_interrupted_is_finished_by_the_next(project: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(project, count=2)
+    run(project, count=3, base=5)
+    listed = {item.path for item in clean(project.store, project.stages, 1, remove=False, notify=print)}
+    forget, removed = Store.forget, []
+
+    def forget_one(store: Store, path: Path) -> None:
+        if removed:
+            raise KeyboardInterrupt
+        removed.append(path)
+        forget(store, path)
+
+    monkeypatch.setattr(Store, "forget", forget_one)
+    with pytest.raises(KeyboardInterrupt):
+        clean(project.store, project.stages, 1, remove=True, notify=print)
+    left = clean(project.store, project.stages, 1, remove=False, notify=print)
+    assert {item.path for item in left} == listed - set(removed)
+
+
+def test_a_failed_run_without_a_checkpoint_leaves_no_unfinished_work(project: Toy) -> None:
+    def fail() -> None:
+        raise ValueError("at once")
+
+    with pytest.raises(StageError, match="at once"):
+        run(project, hook=fail)
+    found = clean(project.store, project.stages, 1, remove=True, notify=print)
+    assert [item.what for item in found] == ["checkpoint"]
+    assert clean(project.store, project.stages, 0, remove=False, notify=print) == []
 
 
 def test_clean_spares_unfinished_work_unless_no_results_are_kept(project: Toy) -> None:

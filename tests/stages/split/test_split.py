@@ -7,6 +7,7 @@ import json
 import math
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -160,6 +161,15 @@ def test_a_share_that_is_raised_to_a_row_of_every_class_is_told(run_stage) -> No
     assert run_stage("split", SplitParameters(validation=0.001)).warnings == (told,)
     assert run_stage("split", SplitParameters()).warnings == ()
     assert run_stage("split", SplitParameters(validation=0.001, stratify=False)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "share", "n_held_out", "is_told"),
+    [(445, 0.1, 45, 0), (445, 0.1, 44, 0), (100, 0.07, 8, 1), (100, 0.07, 7, 0), (445, 0.1, 46, 1)],
+)
+def test_another_share_is_told_from_a_whole_row_on(n_rows: int, share: float, n_held_out: int, is_told: int) -> None:
+    profile = SimpleNamespace(train=SimpleNamespace(pixel_range=(0, 255)))
+    assert len(list(module.warnings_of(profile, SplitParameters(validation=share), n_rows, n_held_out))) == is_told
 
 
 def test_min_max_sees_training_rows_only_and_clips_the_others(tmp_path: Path, ingested: tuple, run_stage) -> None:
