@@ -34,7 +34,7 @@ def _setting_types(model: type[msgspec.Struct]) -> dict[str, Any]:
 
 def choices(kind: Any) -> tuple[str, ...]:
     """Return the names that a setting of this type, or its list, chooses from; none if it takes any value."""
-    return tuple(dict.fromkeys(name for part in _parts(kind) for name in _names(part)))
+    return tuple(dict.fromkeys(name for part in parts(kind) for name in _names(part)))
 
 
 def allowed(kind: Any) -> str:
@@ -121,14 +121,14 @@ def _source_of(module: str) -> Path:
     return Path(next(iter(places))).joinpath(*rest).with_suffix(".py")
 
 
-def _parts(kind: Any) -> Iterator[Any]:
+def parts(kind: Any) -> Iterator[Any]:
     """Yield a type and the types in it: the annotated type, a union's members, the type of a list's items."""
     yield kind
     if get_origin(kind) is Annotated:
-        yield from _parts(get_args(kind)[0])
+        yield from parts(get_args(kind)[0])
     elif get_origin(kind) in {Union, UnionType, tuple}:
         for each in get_args(kind):
-            yield from _parts(each)
+            yield from parts(each)
 
 
 def _names(kind: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pipeline.config.choices import parts, setting_type
 from pipeline.errors import ConfigError, close_matches, first_few, nearest, shortened
 from pipeline.stage import Parameters, Stage
 
@@ -24,15 +25,7 @@ def describe(model: type[Parameters]) -> dict[str, str]:
 def takes_fractions(stages: Sequence[Stage], name: str) -> bool:
     """Whether a setting (``train.epochs``) may be a fraction; raises ConfigError if there is no such setting."""
     stage, key = find_setting(stages, name)
-    fields = msgspec.inspect.type_info(stage.parameters).fields  # type: ignore[attr-defined]  # a Struct's info has fields
-    kinds = [next(field.type for field in fields if field.name == key)]
-    while kinds:
-        kind = kinds.pop()
-        if isinstance(kind, msgspec.inspect.FloatType):
-            return True
-        kinds += getattr(kind, "types", ())  # of a union
-        kinds += [kind.type] if isinstance(kind, msgspec.inspect.Metadata) else []
-    return False
+    return float in parts(setting_type(stage.parameters, key))
 
 
 def nearest_setting(key: str, stage: Stage) -> str:

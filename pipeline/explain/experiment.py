@@ -132,9 +132,9 @@ def cost_of(project: Project, experiment: Experiment) -> Cost:
     return Cost(len(done), sum(done.values()), mean(seconds.values()) if seconds else None)
 
 
-def explain(project: Project, experiment: Experiment, screen: Screen, *, wait: bool = True) -> Explanation:
+def explain(project: Project, experiment: Experiment, screen: Screen) -> Explanation:
     """Make the runs that are missing, and return each change's share; raises PipelineError as soon as one fails."""
-    going = run_sweep(project, experiment.sweep, _FailFast(screen), wait=wait)
+    going = run_sweep(project, experiment.sweep, _FailFast(screen))
     results = {result.trial.number: result for result in going}
     values = [
         {made: results[number].values[experiment.metric.name] for made, number in of_seed.items()}

@@ -17,17 +17,30 @@ if TYPE_CHECKING:
     from pipeline.planning.project import Project
 
 
-def require_csv(project: Project, name: str, folder: Path, inputs: Sequence[Path] = ()) -> Path:
+def require_file(
+    project: Project,
+    name: str,
+    folder: Path,
+    endings: Sequence[str],
+    option: str = "--output",
+    *,
+    inputs: Sequence[Path] = (),
+) -> Path:
     """The file to write, relative to ``folder``, and none of those to read, ``inputs`` among them.
 
     Raises
     ------
     ConfigError
-        Its name does not end in .csv, or it may not be written.
+        Its name ends in none of ``endings``, or it may not be written; the message names the ``option``.
     """
-    if Path(name).suffix.lower() != ".csv":
-        raise ConfigError(f"--output {name} does not end in .csv", hint=f"--output {Path(name).stem or 'rows'}.csv")
-    return require_output(project, name, folder, inputs=inputs)
+    if Path(name).suffix.lower() not in endings:
+        how = f"ends neither in {' nor in '.join(endings)}" if len(endings) > 1 else f"does not end in {endings[0]}"
+        raise ConfigError(
+            f"{option} {name} {how}",
+            where=str(folder / name),
+            hint=f"{option} {Path(name).stem or 'result'}{endings[0]}",
+        )
+    return require_output(project, name, folder, option, inputs=inputs)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

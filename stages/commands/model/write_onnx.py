@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, StageError, pip_install
-from pipeline.planning.output_file import require_output as require_place
 from stages.commands.current_model import Model
 from stages.commands.write_output import output_file
-
-if TYPE_CHECKING:
-    from pipeline.planning.project import Project
-
-SUFFIX = ".onnx"
-
-
-def require_output(project: Project, name: str, folder: Path) -> Path:
-    """The file to write, relative to ``folder``; ConfigError if it is no place for an ONNX file."""
-    if Path(name).suffix.lower() != SUFFIX:
-        raise ConfigError(
-            f"--export {name} does not end in {SUFFIX}",
-            where=str(folder / name),
-            hint=f"--export {Path(name).stem or 'model'}{SUFFIX}",
-        )
-    return require_place(project, name, folder, "--export")
 
 
 def write_onnx(path: Path, model: Model) -> int:

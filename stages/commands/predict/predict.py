@@ -51,12 +51,14 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from stages.commands.find_file import find_file
     from stages.commands.predict.predict_files import looks_like_picture, predict_csv, predict_picture
     from stages.commands.predict.training_images import find_training_images
-    from stages.commands.predict.write_predictions import require_output, write_predictions
+    from stages.commands.predict.write_predictions import write_predictions
+    from stages.commands.write_output import require_file
     from stages.shared.messages import counted
 
     project = place.load()
     paths = {name: find_file(name, place.base) for name in files}
-    target = require_output(project, output, place.base, list(paths.values())) if output else None
+    inputs = list(paths.values())
+    target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
     model = require_model(project)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)

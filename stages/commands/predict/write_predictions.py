@@ -4,35 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from pipeline.errors import ConfigError
-from pipeline.planning.output_file import require_output as require_place
 from stages.commands.predictions import FilePredictions
 from stages.commands.write_output import output_file, write_csv
 from stages.shared.documents import Label
-
-if TYPE_CHECKING:
-    from pipeline.planning.project import Project
-
-OUTPUT_SUFFIXES = (".csv", ".parquet")
-
-
-def require_output(project: Project, name: str, folder: Path, inputs: Sequence[Path]) -> Path:
-    """The file to write, relative to ``folder``.
-
-    Raises
-    ------
-    ConfigError
-        Its ending is neither .csv nor .parquet, or it is a file to read, or may not be written.
-    """
-    if Path(name).suffix.lower() not in OUTPUT_SUFFIXES:
-        raise ConfigError(
-            f"--output {name} ends neither in .csv nor in .parquet",
-            where=str(folder / name),
-            hint=f"--output {Path(name).stem or 'answers'}.csv",
-        )
-    return require_place(project, name, folder, inputs=inputs)
 
 
 def write_predictions(path: Path, predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:

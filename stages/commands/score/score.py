@@ -48,7 +48,7 @@ def score(
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
     from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_different_files
-    from stages.commands.write_output import require_csv, write_csv
+    from stages.commands.write_output import require_file, write_csv
 
     project = place.load()
     if submission:
@@ -60,7 +60,7 @@ def score(
     if not answers:
         notify("no --answers are named: these are the bundled sample's own")
     require_different_files(path, name, answers_path)
-    target = require_csv(project, output, place.base, [path, answers_path]) if output else None
+    target = require_file(project, output, place.base, [".csv"], inputs=[path, answers_path]) if output else None
     given = read_submission(path, shown)
     right = read_answers(answers_path, given)
     result, file = compare(given, right), identify(project.store, SUBMISSION, path)

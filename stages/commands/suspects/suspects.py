@@ -39,10 +39,10 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     from pipeline.planning.current_result import require_current, why_stale
     from pipeline.terminal.output import notify_stale, print_json
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
-    from stages.commands.write_output import require_csv, write_csv
+    from stages.commands.write_output import require_file, write_csv
 
     project = place.load()
-    target = require_csv(project, output, place.base) if output else None
+    target = require_file(project, output, place.base, [".csv"]) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
     stale = why_stale(project, "evaluate")
     notify_stale("what the labels are judged by", stale, "pipeline run evaluate brings it up to date")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -123,13 +123,10 @@ def check(project: Project, folder: Path) -> Checked:
 def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
     """The beginning of a hint: the command that sends this submission though it is not up to date; or an empty text."""
     run = identify(project.store, ARTIFACT, submit.folder / FILE).run
-    try:
-        is_sent = run is not None and is_kept_by_settings(project, MAKER)
-    except PipelineError:  # the error that is raised anyway has the reason
-        return ""
-    if run is None or not is_sent:
-        return ""
-    return f"{project.command('upload', '-m', 'MESSAGE', '--like', str(run.id))} sends this one; "
+    with suppress(PipelineError):  # the error that is raised anyway has the reason
+        if run and is_kept_by_settings(project, MAKER):
+            return f"{project.command('upload', '-m', 'MESSAGE', '--like', str(run.id))} sends this one; "
+    return ""
 
 
 def require_uploadable(source: DataSource) -> None:

@@ -99,8 +99,8 @@ def holds_row_numbers(names: Sequence[str], column: int, rows: Sequence[bytes]) 
 
 def count_up(rows: Sequence[bytes], column: int) -> bool:
     """Whether the cells of a column, counted from 0, are 0, 1, 2, ... or 1, 2, 3, ..."""
-    cells = [cell_of(row, column) for row in rows]
-    counted = [[str(number) for number in range(first, first + len(cells))] for first in (0, 1)]
+    cells = [row_cells(row)[column : column + 1] for row in rows]  # one each, none of a row that is too short
+    counted = [[[str(number)] for number in range(first, first + len(cells))] for first in (0, 1)]
     return bool(cells) and cells in counted
 
 
@@ -270,11 +270,6 @@ def row_cells(row: bytes) -> list[str]:
         return next(csv.reader([row.decode("utf-8", errors="replace")], strict=True), [])
     except csv.Error:
         return []
-
-
-def cell_of(row: bytes, column: int) -> str | None:
-    """The cell of a row in a column, counted from 0, None if the row is too short."""
-    return next(iter(row_cells(row)[column : column + 1]), None)
 
 
 def looks_like_data(names: list[str]) -> bool:

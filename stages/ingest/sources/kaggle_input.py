@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from pipeline.errors import DataError
 from pipeline.files.paths import leads_to_folder
 from pipeline.task import Source
 from stages.ingest.sources.data_folder import FILE_NAMES, advice, files_in, listed, members_of, require_folder
-from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, possible_data
+from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, new_entries, possible_data
 
 DEEPEST = 4  # folders in folders that are looked into: /kaggle/input/datasets/OWNER/NAME/FOLDER
 ENDINGS = ("", ".gz", ".zip")  # of train.csv and test.csv
@@ -75,18 +74,6 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
                     folder / entry.name for entry in entries if entry.name[0] != "." and leads_to_folder(entry.path)
                 ]
         level = below
-
-
-def new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """The entries of a folder; none if it cannot be read, or was ``seen`` before by way of a link."""
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            return []
-        seen.add((status.st_dev, status.st_ino))
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return []
 
 
 def holds_both(folder: Path, names: set[str], problems: list[DataError]) -> bool:

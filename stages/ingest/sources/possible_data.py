@@ -53,15 +53,11 @@ def possible_data(data: Path) -> Iterator[Path]:
     DataError
         There are more files and folders than can be looked through.
     """
-    waiting, seen, n_entries = [data], set(), 0
+    waiting, n_entries = [data], 0
+    seen: set[tuple[int, int]] = set()
     while waiting:
         folder = waiting.pop()
-        try:
-            status = folder.stat()
-            entries = [] if (status.st_dev, status.st_ino) in seen else list(os.scandir(folder))
-        except OSError:  # it is not there, or may not be read
-            continue
-        seen.add((status.st_dev, status.st_ino))  # links may lead back
+        entries = new_entries(folder, seen)
         n_entries += len(entries)
         if n_entries > MOST_ENTRIES:
             what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
@@ -78,6 +74,18 @@ def possible_data(data: Path) -> Iterator[Path]:
                 waiting.append(path)
             elif may_be_data(path, is_set=is_set):
                 yield path
+
+
+def new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """The entries of a folder; none if it cannot be read, or was ``seen`` before by way of a link."""
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return []
+        seen.add((status.st_dev, status.st_ino))
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return []
 
 
 def beside_data(data: Path) -> str:
