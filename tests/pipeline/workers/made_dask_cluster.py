@@ -67,3 +67,9 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
