@@ -60,6 +60,6 @@ def percent(share: float) -> str:
     return "under 0.01 %" if 0 < share < 0.0001 else f"{100 * share:.2f} %"
 
 
-def counted(n: int, noun: str) -> str:
-    """Write a number of things: ``1 trial``, ``1,000 trials``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: ``1 trial``, ``1,000 trials``; ``plural`` is for nouns that take more than an s."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"

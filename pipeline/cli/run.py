@@ -102,8 +102,7 @@ def run(
         plan = make_plan(snapshot, selection)
         for notice in notices_of(snapshot):
             notify_banner(notice)
-        unfinished = unfinished_work(project, snapshot, plan)
-        print_json(plan_data(plan)) if output.as_json else print_plan(plan, unfinished)
+        print_json(plan_data(plan)) if output.as_json else print_plan(plan, unfinished_work(project, snapshot, plan))
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)

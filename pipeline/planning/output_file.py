@@ -34,10 +34,10 @@ def require_output(
     read = list(inputs)
     for stage in project.stages:
         values = project.config.values(stage.name)
-        for key in stage.not_in_key:  # paths are among these
+        paths = {key: values[key] for key in stage.not_in_key if isinstance(values[key], str)}
+        for key, named in paths.items():  # each by itself: if one is missing, find_sources finds none
             with suppress(PipelineError):
-                read += [from_home(values[key], project.folder, key)] if isinstance(values[key], str) else []
-        # If one of them is missing, none is found here.
+                read.append(from_home(named, project.folder, key))
         with suppress(PipelineError):  # a run reports files that cannot be used
             read += [source.path for source in find_sources(project, stage).files]
     if any(_is_same(path, each) for each in read):

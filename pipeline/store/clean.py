@@ -53,7 +53,7 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     generations = newest_first(stage, stored)
     kept = [item.receipt for item in (current, *generations[:keep]) if item and item.receipt]
     used = {key for receipt in kept for key in receipt.partial_results}
-    spared = unfinished_work(store, stage) if keep else []
+    spared = resumable_folders(store, stage, (current, *stored)) if keep else []
     partial = [item for item in store.partial_results(stage) if item.folder.name not in used]
 
     def listed(what: str, items: Iterable[Generation]) -> list[Disposable]:
@@ -74,9 +74,8 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     ]
 
 
-def unfinished_work(store: Store, stage: str) -> list[Path]:
-    """Return what a run may take up: a stage's checkpoints, and readable partial results that no result names."""
-    results = (store.current(stage), *store.stored(stage))
+def resumable_folders(store: Store, stage: str, results: Iterable[Generation | None]) -> list[Path]:
+    """Return what a run may take up: checkpoints of a stage, and readable partial results that no result names."""
     used = {key for item in results if item and item.receipt for key in item.receipt.partial_results}
     parts = [item.folder for item in store.partial_results(stage) if item.receipt and item.folder.name not in used]
     begun = store.begun(stage)
@@ -85,4 +84,8 @@ def unfinished_work(store: Store, stage: str) -> list[Path]:
 
 def size_of_unfinished(store: Store, stages: Iterable[Stage]) -> int:
     """Return the size in bytes of all unfinished work."""
-    return sum(size_of(path) for stage in stages for path in unfinished_work(store, stage.name))
+    return sum(
+        size_of(path)
+        for stage in stages
+        for path in resumable_folders(store, stage.name, (store.current(stage.name), *store.stored(stage.name)))
+    )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.figures import counted
+
+__all__ = ["FileName", "counted", "is_or_are", "shortened"]
+
 LONGEST_SHOWN = 40  # characters of a name or value from a file
 
 
@@ -16,11 +20,6 @@ class FileName:
 
     def __str__(self) -> str:
         return self.name
-
-
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """``1 row``, ``2 rows``, ``1,000 rows``."""
-    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
 
 
 def is_or_are(n: int) -> str:
