@@ -12,17 +12,24 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int64]  # indices of rows, (m,)
 
+CACHE_LINE = 64  # bytes
+
 # The pages of a smaller mapped file stay in memory.
 KEPT_BYTES = 128 * 2**20
 
 
 def shared_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Like ``np.zeros``, but in memory that a forked process shares with its parent."""
-    shape = shape if isinstance(shape, tuple) else (int(shape),)
-    n_bytes = prod(shape) * np.dtype(dtype).itemsize
-    if n_bytes == 0:
-        return np.zeros(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, n_bytes), dtype).reshape(shape)
+    """Like ``np.zeros``, but in memory that a forked process shares with its parent.
+
+    Every row, along the last axis, begins at a cache line. Otherwise most vector instructions would need two lines.
+    """
+    *n_rows, n = shape if isinstance(shape, tuple) else (int(shape),)
+    line = CACHE_LINE // np.dtype(dtype).itemsize  # values in a cache line
+    n_padded = -(-n // line) * line
+    if prod(n_rows) * n == 0:
+        return np.zeros((*n_rows, n), dtype)
+    buffer = mmap.mmap(-1, prod(n_rows) * n_padded * np.dtype(dtype).itemsize)
+    return np.frombuffer(buffer, dtype).reshape(*n_rows, n_padded)[..., :n]
 
 
 def forget_pages(X: npt.NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ from math import sqrt
 
 import numpy as np
 
-from stages.mlp.arrays import Floats
+from stages.mlp.arrays import CACHE_LINE, Floats
 from stages.mlp.gradient_descent.update import PIECE_SIZE, split_into_pieces
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.shared_memory import SharedMemory
@@ -23,7 +23,7 @@ class AllReduce:
     def __init__(self, index: int, group: Group, shared: SharedMemory) -> None:
         self.index, self.group, self.shared = index, group, shared
         network = shared.network
-        share = part_of(network.parameters.size, index, group.count)
+        share = share_of(network.parameters, index, group.count)
         self._pieces = split_into_pieces(share.start, share.stop, network.architecture.n_weights)
         self._work = np.empty(PIECE_SIZE, network.parameters.dtype)
 
@@ -51,3 +51,10 @@ class AllReduce:
         self.shared.squares[self.index] = sum(float(np.vdot(g, g)) for g in sums)
         self.group.wait(self.index)  # for the others' squares
         return self.shared.update.clip_factor(sqrt(self.shared.squares.sum()))
+
+
+def share_of(vector: Floats, index: int, count: int) -> slice:
+    """The share of replica ``index``. It begins at a cache line, because Adam is slower from other addresses."""
+    n, line = len(vector), CACHE_LINE // vector.itemsize
+    lines = part_of(-(-n // line), index, count)
+    return slice(lines.start * line, min(lines.stop * line, n))

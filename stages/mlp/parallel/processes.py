@@ -23,7 +23,6 @@ import numpy as np
 from stages.mlp.arrays import shared_zeros
 from stages.mlp.parallel.group import BrokenGroupError, Group
 
-CACHE_LINE = 8  # numbers of 8 bytes. Each counter has a cache line of its own
 SPINS_BEFORE_YIELD = 2000  # polls before the processor is yielded to other processes in between
 SPINS_PER_CHECK = 256  # polls from one check that the other processes are alive to the next
 SPINS_BEFORE_SLEEP = 20_000  # polls before the process sleeps in between
@@ -75,17 +74,17 @@ class Processes(Group):
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
-        # How often each worker has called `wait`, and whether the group is broken. Reading a memoryview takes a third
-        # of the time of reading an array.
-        self._n_waits = shared_zeros(count * CACHE_LINE, np.int64).data
+        # How often each worker has called `wait`, and whether the group is broken. Each counter has a cache line of its
+        # own. Reading a memoryview takes a third of the time of reading an array.
+        self._n_waits = [counter.data for counter in shared_zeros((count, 1), np.int64)]
         self._is_broken = shared_zeros(1, np.int64).data
         self._lock = Lock()
         self._parent = os.getpid()
         self._children: list[Child] = []
 
     def run_together(self, work: Callable[[int], None]) -> None:
-        for i in range(len(self._n_waits)):
-            self._n_waits[i] = 0
+        for counter in self._n_waits:
+            counter[0] = 0
         children = self._children = []
         broken: BaseException | None = None
         try:
@@ -105,12 +104,13 @@ class Processes(Group):
                 raise failure
 
     def wait(self, index: int) -> None:
-        n_waits, n = self._n_waits, self._n_waits[index * CACHE_LINE] + 1
+        own = self._n_waits[index]
+        n = own[0] + 1
         self._memory_fence()
-        n_waits[index * CACHE_LINE] = n
-        for other in range(0, self.count * CACHE_LINE, CACHE_LINE):
+        own[0] = n
+        for counter in self._n_waits:
             spins = 0
-            while n_waits[other] < n:
+            while counter[0] < n:
                 spins += 1
                 if spins > SPINS_BEFORE_YIELD:
                     self._yield_or_sleep(index, n, spins)
@@ -123,8 +123,8 @@ class Processes(Group):
                 os._exit(1)
             # Check in this order: a child may arrive, finish its work and end between the two checks.
             has_child_died = index == 0 and any(
-                child.has_ended() and self._n_waits[number * CACHE_LINE] < n
-                for number, child in enumerate(self._children, start=1)
+                child.has_ended() and counter[0] < n
+                for child, counter in zip(self._children, self._n_waits[1:], strict=False)
             )
             if self._is_broken[0] or has_child_died:
                 raise BrokenGroupError("a process that shares the training ended before its time")

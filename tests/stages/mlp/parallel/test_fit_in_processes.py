@@ -12,7 +12,7 @@ from small_trainings import make_network, problem, run
 
 from stages.mlp import Dataset, Recipe, RunOptions, fit
 from stages.mlp.parallel.make_group import make_group
-from stages.mlp.parallel.processes import CACHE_LINE, Processes
+from stages.mlp.parallel.processes import Processes
 from stages.mlp.parallel.threads import Threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are for Linux")
@@ -37,8 +37,7 @@ def test_a_worker_that_is_slow_to_read_the_last_epoch_still_stops_with_the_other
     def slow(self: Processes, index: int) -> None:
         """Let the other worker come to the end of the second epoch, which it needs nobody for, before going on."""
         wait(self, index)
-        turns = self._n_waits  # every worker's number of waits
-        while index == 1 and turns[CACHE_LINE] == 1 and turns[0] == 1:
+        while index == 1 and self._n_waits[1][0] == 1 and self._n_waits[0][0] == 1:
             os.sched_yield()
 
     monkeypatch.setattr(Processes, "wait", slow)

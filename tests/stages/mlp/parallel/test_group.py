@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from stages.mlp.arrays import shared_zeros
+from stages.mlp.arrays import CACHE_LINE, shared_zeros
 from stages.mlp.parallel import blas_threads
+from stages.mlp.parallel.all_reduce import share_of
 from stages.mlp.parallel.group import BrokenGroupError, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
@@ -288,3 +289,23 @@ def test_a_process_that_is_forked_while_another_thread_limits_blas_can_predict()
 def test_parts_are_disjoint_and_complete(n: int) -> None:
     parts = [part_of(n, index, 3) for index in range(3)]
     assert np.concatenate([np.arange(n)[part] for part in parts]).tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("n", [1, 7, 64, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shares_of_the_parameters_are_complete_and_begin_at_cache_lines(n: int, dtype: type) -> None:
+    vector = shared_zeros(n, dtype)
+    vector[...] = np.arange(n)
+    shares = [vector[share_of(vector, index, 3)] for index in range(3)]
+    assert np.concatenate(shares).tolist() == list(range(n))
+    assert all(share.ctypes.data % CACHE_LINE == 0 for share in shares if len(share))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 16), (2, 100), (4, 0), (3,)])
+def test_rows_of_shared_arrays_begin_at_cache_lines_and_do_not_overlap(shape: tuple[int, ...]) -> None:
+    array = shared_zeros(shape, np.float32)
+    assert array.shape == shape
+    assert not array.any()
+    assert all(row.ctypes.data % CACHE_LINE == 0 for row in np.atleast_2d(array) if row.size)
+    array[...] = np.arange(array.size).reshape(shape)
+    assert array.ravel().tolist() == list(range(array.size))
