@@ -55,11 +55,13 @@ class ReLU(Activation):
     """max(x, 0). Its derivative at 0 is taken as 0."""
 
     def apply(self, Y: Floats) -> None:
-        np.maximum(Y, 0, out=Y)
+        # 1 or 0 as floats. Two products by them take half of the time of np.maximum(Y, 0) and a product by booleans.
+        derivative = self.work[0]
+        np.greater(Y, 0, out=derivative)
+        Y *= derivative
 
     def derivative(self, Y: Floats, out: Floats) -> None:
-        # 1 or 0 as floats: multiplying by floats is twice as fast as by booleans.
-        np.greater(Y, 0, out=out)
+        pass  # `apply` has written it into `out`
 
 
 class LeakyReLU(Activation):

@@ -60,7 +60,6 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Dense.forward",
         "Dense.backward",
         "ReLU.apply",
-        "ReLU.derivative",
         "Activation.backward",
         "SoftmaxCrossEntropy.measure",
         "SoftmaxCrossEntropy.gradient",
