@@ -60,25 +60,31 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
     clock = time.monotonic()
 
-    def require_same() -> None:
+    def changes() -> list[Reason]:
         reasons = [*_changed_work(project, run), *_exchanged(task.sources), *_changed_inputs(project, run)]
-        _require_unchanged(project, run, list(dict.fromkeys(reasons)))
+        return list(dict.fromkeys(reasons))
+
+    def require_same() -> None:
+        _require_unchanged(project, run, changes())
 
     try:
         partial_results = StagePartialResults(store, run.work, require_same, forced=run.forced)
         task = _task(project, run, folder, report, progress, log, partial_results)
-        _require_unchanged(project, run, _changed_work(project, run))  # it may have changed while earlier stages ran
+        if run.upstream:  # it may have changed while earlier stages ran
+            _require_unchanged(project, run, _changed_work(project, run))
         import_from_source(stage.function)
         try:
             with _stage_errors(stage, folder, store):
                 outcome: Outcome = resolve(stage.function)(task)
-                outputs = _read_back(stage, folder)
+                with ThreadPoolExecutor(1) as pool:  # hashing releases the interpreter's lock
+                    changed = pool.submit(changes)
+                    outputs = _read_back(stage, folder)
         except BaseException:
             with suppress(PipelineError):  # the first error is the one to show
                 if _is_changed(project, run):  # then its checkpoints belong to other work
                     store.forget_scratch(stage.name, run.work.key)
             raise
-        require_same()
+        _require_unchanged(project, run, changed.result())
         receipt = Receipt(
             work=run.work,
             outputs=outputs,

@@ -157,8 +157,8 @@ def parse_module(source: str, module: str, is_package: bool) -> ModuleCode:  # n
     """Parse one module's source into the digests of its definitions and the names it imports."""
     with PARSING:
         tree = ast.parse(source)
-    keeps_docstrings = any(isinstance(node, ast.Name) and node.id == "__doc__" for node in ast.walk(tree)) or any(
-        isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(tree)
+    keeps_docstrings = "__doc__" in source and any(
+        "__doc__" in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in ast.walk(tree)
     )
     tree = _Normaliser(keeps_docstrings=keeps_docstrings).visit(tree)
     imports = tuple(sorted(set(_imports(tree, module, is_package=is_package))))
@@ -184,7 +184,8 @@ class _Normaliser(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
         """Drop ``if TYPE_CHECKING:``, which never runs; its else branch does."""
-        if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+        is_name = isinstance(node.test, ast.Name | ast.Attribute)
+        if is_name and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
             self.generic_visit(node)
             return node.orelse
         return self.generic_visit(node)

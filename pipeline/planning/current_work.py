@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.config import plain
@@ -38,14 +39,17 @@ def current_work(project: Project, stage: Stage, sources: Sources, readers: Read
     """Fingerprint what a stage would do now, except its inputs. Without ``readers``, new ones are made."""
     readers = readers or Readers(project)
     values = plain(project.config.parameters[stage.name])
-    closure = _closure(project, stage, readers)
+    with ThreadPoolExecutor(1) as pool:  # hashing releases the interpreter's lock, so code is read meanwhile
+        hashed = pool.submit(source_digests, sources)
+        closure = _closure(project, stage, readers)
+        libraries = library_versions(closure.libraries, project.parse_cache, readers.installed)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
-        sources=source_digests(sources),
+        sources=hashed.result(),
         code=dict(closure.digests),
-        libraries=library_versions(closure.libraries, project.parse_cache, readers.installed),
+        libraries=libraries,
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
 
