@@ -54,14 +54,17 @@ class Activation(ABC):
 class ReLU(Activation):
     """max(x, 0). Its derivative at 0 is taken as 0."""
 
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        super().__init__(shape, dtype)
+        self.zeros = np.zeros(shape, dtype)
+
     def apply(self, Y: Floats) -> None:
-        # 1 or 0 as floats. Two products by them take half of the time of np.maximum(Y, 0) and a product by booleans.
-        derivative = self.work[0]
-        np.greater(Y, 0, out=derivative)
-        Y *= derivative
+        # NumPy's maximum of two arrays is four times as fast as that of an array and a number.
+        np.maximum(Y, self.zeros, out=Y)
 
     def derivative(self, Y: Floats, out: Floats) -> None:
-        pass  # `apply` has written it into `out`
+        # 1 or 0 as floats: multiplying by floats is twice as fast as by booleans.
+        np.greater(Y, 0, out=out)
 
 
 class LeakyReLU(Activation):

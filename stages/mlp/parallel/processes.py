@@ -83,8 +83,6 @@ class Processes(Group):
         self._children: list[Child] = []
 
     def run_together(self, work: Callable[[int], None]) -> None:
-        for counter in self._n_waits:
-            counter[0] = 0
         children = self._children = []
         broken: BaseException | None = None
         try:

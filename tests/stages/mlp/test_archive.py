@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import struct
 import zipfile
 from collections.abc import Callable
@@ -60,6 +61,21 @@ def test_what_is_written_is_read(path: Path) -> None:
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
         np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_ctrl_c_while_an_archive_is_written_is_raised_after_its_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_array, content = np.lib.format.write_array, path.read_bytes()
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write_array(*arguments, **options)
+
+    monkeypatch.setattr(np.lib.format, "write_array", interrupted)
+    with path.open("wb") as file, pytest.raises(KeyboardInterrupt):
+        write_arrays(file, {"n": 3, "text": "\u00e9"}, ARRAYS)
+    assert path.read_bytes() == content
 
 
 def test_a_compressed_archive_is_read(path: Path) -> None:

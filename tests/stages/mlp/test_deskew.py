@@ -53,6 +53,14 @@ def test_the_width_of_ink_is_scaled_half_of_the_way_and_the_ink_is_centred(wide:
     assert found == pytest.approx((before * 0.16 * 30) ** 0.5, rel=0.15)
 
 
+def test_wide_ink_is_squeezed_by_no_more_than_1_6() -> None:
+    width = 120
+    image = np.zeros((1, 4, width), np.float32)
+    image[0, :, [0, 119]] = 1  # a spread of 59.5 columns, 3.1 times the target: without a limit the factor is 1.76
+    ink = np.flatnonzero(deskewed(image.reshape(1, -1), 4, width, "slant_and_width").reshape(4, width).sum(axis=0))
+    assert ink.max() - ink.min() == pytest.approx(119 / 1.6, abs=1.5)
+
+
 def test_what_leans_more_than_a_column_per_row_is_sheared_by_one_only() -> None:
     image = np.zeros((1, HEIGHT, WIDTH), np.float32)
     image[0, [5, 6], [5, 7]] = 1  # two columns per row

@@ -60,6 +60,7 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Dense.forward",
         "Dense.backward",
         "ReLU.apply",
+        "ReLU.derivative",
         "Activation.backward",
         "SoftmaxCrossEntropy.measure",
         "SoftmaxCrossEntropy.gradient",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stages.mlp import Architecture, Network, predict_proba
+from stages.mlp import Architecture, Images, Network, predict_proba
 from stages.mlp.predict import CHUNK_ROWS
 
 
@@ -24,10 +24,11 @@ def test_the_examples_in_the_docstrings(name: str) -> None:
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])  # noqa: S301 - our own bytes
 def test_a_copy_has_the_same_values_and_its_own_views(again: Callable[[Network], Network]) -> None:
-    network = Network(Architecture(4, 3, (5,), batch_norm=True))
+    network = Network(Architecture(4, 3, (5,), batch_norm=True), Images(("a", "b", "c"), 2, 2, deskew="slant"))
     network.initialise(np.random.default_rng(0))
     network.averages["mean1"].fill(3)
     other = again(network)
+    assert (other.architecture, other.images) == (network.architecture, network.images)
     np.testing.assert_array_equal(other.parameters, network.parameters)
     np.testing.assert_array_equal(other.statistics, network.statistics)
     other.parameters.fill(7)

@@ -11,9 +11,10 @@ import pytest
 from small_trainings import make_network, problem, run
 
 from stages.mlp import Dataset, Recipe, RunOptions, fit
-from stages.mlp.parallel.make_group import make_group
+from stages.mlp.parallel.make_group import GROUPS, make_group
 from stages.mlp.parallel.processes import Processes
 from stages.mlp.parallel.threads import Threads
+from stages.mlp.predict import CHUNK_ROWS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are for Linux")
 
@@ -27,6 +28,13 @@ def test_processes_and_threads_end_with_the_same_weights() -> None:
     np.testing.assert_array_equal(network.parameters, other.parameters)
     np.testing.assert_array_equal(network.statistics, other.statistics)
     assert history == other_history
+
+
+def test_processes_share_the_measurements_of_all_validation_rows() -> None:
+    X, Y = (np.tile(values, (6, 1)) for values in problem())
+    assert len(X) > 2 * CHUNK_ROWS
+    histories = [run(Recipe(epochs=1, replicas=2), {}, validation=Dataset(X, Y), parallel=kind)[1] for kind in GROUPS]
+    assert histories[0] == histories[1]
 
 
 def test_a_worker_that_is_slow_to_read_the_last_epoch_still_stops_with_the_others(

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from stages.mlp.arrays import CACHE_LINE, shared_zeros
 from stages.mlp.parallel import blas_threads
 from stages.mlp.parallel.all_reduce import share_of
-from stages.mlp.parallel.group import BrokenGroupError, part_of
+from stages.mlp.parallel.group import BUFFER_VALUES, BrokenGroupError, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
 
@@ -108,6 +108,18 @@ def test_an_error_that_cannot_be_pickled_is_sent_as_text() -> None:
 
     with pytest.raises(RuntimeError, match="LocalError: lost"):
         group.run(work)
+
+
+@processes_only
+def test_a_long_error_of_a_process_is_cut_and_nobody_waits_for_it() -> None:
+    def work(index: int) -> None:
+        if index == 1:
+            signal.alarm(30)  # ends it if it waits for ever
+            raise ValueError("x" * 200_000)  # more than a pipe holds
+
+    with pytest.raises(RuntimeError, match="ValueError: xxx") as found:
+        Processes(2).run(work)
+    assert len(str(found.value)) == 1000
 
 
 @contextmanager
@@ -215,14 +227,16 @@ def test_only_the_parent_handles_signals_of_the_terminal(number: signal.Signals)
 @pytest.mark.parametrize("kind", KINDS)
 def test_blas_has_one_thread_in_a_group_and_numpys_settings_are_restored(kind: str) -> None:
     outside, size = [(each["internal_api"], each["num_threads"]) for each in threadpool_info()], np.getbufsize()
-    seen = shared_zeros(2, np.int64)
+    seen, buffers = shared_zeros(2, np.int64), shared_zeros(2, np.int64)
 
     def work(index: int) -> None:
         seen[index] = max(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        buffers[index] = np.getbufsize()
 
     group = make_group(2, kind)
     group.run(work)
     assert seen.tolist() == [1, 1]
+    assert buffers.tolist() == [BUFFER_VALUES, BUFFER_VALUES]
     assert [(each["internal_api"], each["num_threads"]) for each in threadpool_info()] == outside
     assert np.getbufsize() == size
 

@@ -1,0 +1,16 @@
+"""Activations: what the gradient's check against differences cannot see."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.mlp.layers.activations import ReLU
+
+
+def test_relu_is_exact_for_numbers_that_are_not_finite() -> None:
+    X = np.array([[-np.inf, -1, 0, 1, np.inf, np.nan]])
+    expected = [[0, 0, 0, 1, np.inf, np.nan]]
+    layer = ReLU(X.shape, X.dtype)
+    np.testing.assert_array_equal(layer.predict(X.copy()), expected)
+    np.testing.assert_array_equal(layer.forward(X.copy()), expected)
+    np.testing.assert_array_equal(layer.backward(np.full(X.shape, 2.0)), [[0, 0, 0, 2, 2, 0]])
