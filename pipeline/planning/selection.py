@@ -44,8 +44,12 @@ def select(
         chosen &= set(known[known.index(first) :])
     if last is not None:
         chosen &= set(known[: known.index(last) + 1])
+    lost = [name for name in known if name in names and name not in chosen]
+    if lost:
+        what = f"{' and '.join(lost)} cannot be run: --from or --to leaves it out"
+        raise ConfigError(what, hint="name no stage before that of --from or after that of --to")
     if not chosen:
-        raise ConfigError("no stage is left to run", hint="--from must not come after --to or the stages named")
+        raise ConfigError("no stage is left to run", hint="--from must not come after --to")
     return Selection(tuple(name for name in known if name in chosen), frozenset(named & chosen if force else ()))
 
 

@@ -46,11 +46,11 @@ def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
     with open_table(path, stage="ingest") as file:
         contract = read_contract(file)
         for row in rows:
-            if row >= contract.rows:
+            if not 0 <= row < contract.rows:
                 raise ConfigError(
                     f"there is no row {row:,}: {path.name} has {counted(contract.rows, 'row')}",
                     where=f"artifacts/ingest/{path.name}",
-                    hint=f"name one from 0 to {contract.rows - 1}",
+                    hint=f"rows count from 0: name one from 0 to {contract.rows - 1}",
                 )
         pixels = pixel_names(file.schema_arrow)
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]

@@ -20,6 +20,7 @@ from stages.ingest.csv.faults import (
     LARGEST_ADVISED_SHARE,
     bad_rows_error,
     explain,
+    hint_for_few,
     hint_for_many,
     misspelled_label,
     quarantine,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
     """Raise DataError if a row of the test set is not valid."""
-    hint = "correct these lines: no row of the test set may be left out"
+    hint = f"{hint_for_few(test.bad.kept)}: no row of the test set may be left out"
     if test.bad.n > LARGEST_ADVISED_SHARE * test.n_rows:
         hint = hint_for_many(test.bad.kept, test.layout)
     require_no_bad_rows(test, labels, task.report, hint)
@@ -92,7 +93,7 @@ def hint_for_bad_rows(train: FileContents, labels: ClassSet, parameters: IngestP
         return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
     if classes is None and texts and share > LARGEST_ADVISED_SHARE:
         return f"set ingest.classes = [{shown}{more}], every label that there is"
-    hint = "correct these lines"
+    hint = hint_for_few(train.bad.kept)
     if texts and labels.are_texts:
         hint = f"add {shown}{more} to ingest.classes if they are labels, or {hint}"
     elif share > LARGEST_ADVISED_SHARE:

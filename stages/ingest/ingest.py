@@ -18,7 +18,7 @@ from pipeline.task import Outcome, Source, Task
 from pipeline.visible import readable
 from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.convert import FileContents, convert, table_for
-from stages.ingest.csv.header import header_cells, read_layout, require_header_in_both
+from stages.ingest.csv.header import header_cells, read_layout, require_header_in_both, require_no_header
 from stages.ingest.csv.ids import (
     SampleSubmission,
     are_counted,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
 EXAMPLES = 5
-LIST_CLASSES = "list the right labels in ingest.classes, and every other one is found; "
+LIST_CLASSES = "if you list the right labels in ingest.classes, a run names every row that has another one; "
 
 
 def ingest(task: Task[IngestParameters]) -> Outcome:
@@ -229,13 +229,13 @@ def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> d
             "test": read_layout(lines["test"], test.name, parameters, test.next_lines),
         }
     else:
-        n_columns = {
-            "train": len(header_cells(lines["train"], train.name)),
-            "test": len(header_cells(lines["test"], test.name)),
-        }
+        cells = {"train": header_cells(lines["train"], train.name), "test": header_cells(lines["test"], test.name)}
+        hint = "leave out the setting ingest.has_header, or remove that line"
+        require_no_header(cells["train"], train.name, hint)
+        require_no_header(cells["test"], test.name, hint)
         layouts = {
-            "train": layout_without_header(n_columns["train"], train.name, parameters.label),
-            "test": layout_without_header(n_columns["test"], test.name, None),
+            "train": layout_without_header(len(cells["train"]), train.name, parameters.label),
+            "test": layout_without_header(len(cells["test"]), test.name, None),
         }
         require_one_column_more(layouts["train"], layouts["test"])
         train.put_back(lines["train"])

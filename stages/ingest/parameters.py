@@ -35,8 +35,8 @@ class IngestParameters(Parameters, frozen=True):
         tuple[str, ...], Meta(description="Names of columns to ignore, which are neither label, id nor pixels.")
     ] = ()
     classes: Annotated[
-        tuple[int | str, ...] | None,
-        Meta(description="The labels that may occur; read from the training rows if not given. Texts allowed."),
+        Annotated[tuple[int | str, ...], Meta(min_length=2)] | None,
+        Meta(description='The labels that may occur: [0, 1] or ["A", "B"]; read from the training rows if not given.'),
     ] = None
     height: Annotated[Positive | None, Meta(description="Image height in pixels, if not square.")] = None
     width: Annotated[Positive | None, Meta(description="Image width in pixels, if not square.")] = None

@@ -44,6 +44,8 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
     predicted.
     """
+    from dataclasses import replace
+
     from pipeline.errors import DataError
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
@@ -55,7 +57,9 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from stages.commands.write_output import require_file
     from stages.shared.messages import counted
 
-    project = place.load()
+    of_ingest = tuple(text for text in place.sets if text.startswith("ingest."))  # say how these files are laid out
+    project = replace(place, sets=tuple(text for text in place.sets if text not in of_ingest)).load()
+    reading = place.load(*of_ingest) if of_ingest else project
     paths = {name: find_file(name, place.base) for name in files}
     inputs = list(paths.values())
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
@@ -75,7 +79,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
                         path,
                         training=training,
                         classes=model.classes,
-                        parameters=cast("IngestParameters", project.config.parameters["ingest"]),
+                        parameters=cast("IngestParameters", reading.config.parameters["ingest"]),
                         predict=model.probabilities,
                     )
                 )

@@ -27,10 +27,18 @@ from stages.ingest.csv.faults import (
     NO_LABELS,
     bad_rows_error,
     explain,
+    hint_for_few,
     hint_for_many,
     labels_of,
 )
-from stages.ingest.csv.header import header_cells, read_layout
+from stages.ingest.csv.header import (
+    NUMBERS,
+    header_cells,
+    looks_like_data,
+    read_layout,
+    require_no_header,
+    wrong_header,
+)
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
@@ -134,7 +142,7 @@ def predict_csv(
     if bad.n:
         is_cut_off = raw.ends_within_line and bad.is_cut_off_at(raw.first_line + n_rows - 1, layout)
         is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
-        more, hint = "", "correct these lines" if is_few else hint_for_many(bad.kept, layout)
+        more, hint = "", hint_for_few(bad.kept) if is_few else hint_for_many(bad.kept, layout)
         n_wrong = sum(labels(label) is None for label in labels_of(bad.kept, layout))
         if 2 * n_wrong > len(bad.kept):
             hint = "write one of the model's classes as the label, or leave the cell empty"
@@ -165,10 +173,14 @@ def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, ha
 def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters) -> Layout:
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
+    cells = header_cells(line, raw.name)
     if parameters.has_header:
+        if looks_like_data(cells):
+            raise wrong_header(raw.name, NUMBERS, "if it has no header, use --set ingest.has_header=false")
         layout = read_layout(line, raw.name, parameters, raw.next_lines)
     else:
-        n_columns = len(header_cells(line, raw.name))
+        require_no_header(cells, raw.name, "use --set ingest.has_header=true")
+        n_columns = len(cells)
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)
         raw.put_back(line)
     if len(layout.pixels) != n_pixels:

@@ -27,6 +27,7 @@ LABEL = "label"
 NAME_ANSWERS = (
     "--answers FILE names the right labels of the test set; pipeline fetch mnist brings some in data/answers/"
 )
+MOST_OF_ONE_LABEL = 100  # rows; if all rows of a longer file have one label, it is a sample submission
 EXAMPLES = 5
 PIXEL = re.compile(r"(?P<prefix>\D*)\d+(?:\D\d+)?")  # pixel0, 1x1, pixel_0_0
 MOST_COLUMNS = 20  # that are searched for the ids
@@ -193,7 +194,8 @@ def compare(submission: Submission, answers: Answers) -> Result:
     Raises
     ------
     DataError
-        One file has only whole numbers as labels, and the other has none; or both have several classes, none in common.
+        One file has only whole numbers as labels, and the other has none; or both have several classes, none in common;
+        or the answers seem to be a sample submission.
     """
     both = (answers, submission)
     kinds = [{bool(WHOLE_NUMBER.fullmatch(label)) for label in each.labels} for each in both]
@@ -208,6 +210,12 @@ def compare(submission: Submission, answers: Answers) -> Result:
                 for each in both
             ],
             hint="write them in the same way" if is_written_otherwise else "name the answers to the same test set",
+        )
+    if len(theirs) == 1 < len(ours) and len(answers.labels) > MOST_OF_ONE_LABEL:
+        raise DataError(
+            f"every row of {answers.file} has the label '{shortened(answers.labels[0])}', as in a sample submission",
+            where=answers.file.path,
+            hint=NAME_ANSWERS,
         )
     classes = in_order({*submission.labels, *answers.labels})
     index_of = {label: index for index, label in enumerate(classes)}

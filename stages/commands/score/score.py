@@ -111,7 +111,7 @@ def print_result(result: Result, answers: Answers, name: str, output: str | None
     from stages.shared.messages import counted
 
     low, high = result.interval
-    matched = f"matched by {answers.id_name}" if answers.id_name else "in the order of the rows"
+    matched = f"matched by {answers.id_name}" if answers.id_name else "matched by their order"
     n_wrong = len(result.wrong)
     echo(
         f"{name}: {counted(result.n_rows, 'row')}, {matched}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from pipeline.cli.options import json_option, project_options, settings_options
+from pipeline.cli.usage import TakesNegativeNumbers
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ COPIES = 5  # warped; as many are drawn as fit beside the image
 RANKED = 3  # classes named
 
 
-@click.command()
-@click.argument("row", type=click.IntRange(min=0))
+@click.command(cls=TakesNegativeNumbers)
+@click.argument("row", type=int)
 @click.option("--test", "is_test", is_flag=True, help="A row of the test set.")
 @click.option("--augmented", is_flag=True, help="Draw warped copies beside it, such as training makes.")
 @settings_options

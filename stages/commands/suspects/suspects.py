@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stages.commands.suspects.find_in_results import Found, Suspect
 
 REMARK = (
-    "probably wrong: the predicted class is as probable as it is, on average, in rows that have this label; "
+    "probably wrong: the network is as sure of the predicted class as it is, on average, in rows labelled so; "
     "no remark: the label may be right"
 )
 
@@ -105,7 +105,7 @@ def tell_number(found: Found, most: int, output: str | None) -> None:
     if output:
         echo(f"{counted(n, 'row')} written to {readable(output)}")
     elif n > most:
-        echo(f"of {n:,} rows that are predicted otherwise, {most:,} are shown: --output FILE writes all")
+        echo(f"of {n:,} rows that are predicted otherwise, {most:,} {is_or_are(most)} shown: --output FILE writes all")
     if n_left := found.n_rows - found.n_judged:
         hint = "pipeline run all --set train.folds=5 judges every row"
         notify(f"{counted(n_left, 'row was', 'rows were')} not judged, since the network was trained on them: {hint}")

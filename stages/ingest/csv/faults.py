@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DataError
 from stages.ingest.csv.labels import ID_RULE, WHOLE_NUMBER, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.sift import HAS_NUL, PIXEL, BadRow, disagreement
+from stages.ingest.csv.sift import HAS_NUL, HEADER_AGAIN, PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
 
 if TYPE_CHECKING:
@@ -187,6 +187,11 @@ def misspelled_label(bad_rows: Sequence[BadRow], layout: Layout) -> str:
     bad = (label for label in labels_of(bad_rows, layout) if not WHOLE_NUMBER.fullmatch(label))
     labels = [label for label in bad if MISSPELLED.fullmatch(label)]
     return labels[0] if 2 * len(labels) > len(bad_rows) else ""
+
+
+def hint_for_few(bad_rows: Sequence[BadRow]) -> str:
+    """What to do about the lines of bad rows if they are few."""
+    return "remove these lines" if all(row.problem == HEADER_AGAIN for row in bad_rows) else "correct these lines"
 
 
 def hint_for_many(bad_rows: Sequence[BadRow], layout: Layout) -> str:

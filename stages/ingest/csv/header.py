@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DataError
 from stages.ingest.csv.labels import WHOLE_NUMBER
 from stages.ingest.csv.layout import Layout
+from stages.ingest.profile import KAGGLE_HEADER
 from stages.shared.messages import FileName, shortened
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ NUMBERED_PIXEL = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
 GRID_PIXEL = re.compile(r"(.*?)(\d{1,5})(\D+)(\d{1,5})(\D*)", re.ASCII)
 ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls a column without a name
 ROW_NUMBERS_IN_R = re.compile(r"X1?|X\.\d+|\.\.\.1|row[._]?names?|rn", re.ASCII)  # read.csv, readr, tibble, data.table
+NUMBERS = "it holds numbers, not the names of columns"
+LETTER = re.compile(r"[^\W\d_]")
 EXAMPLES = 5
 
 
@@ -47,7 +50,7 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows:
         hint = "set ingest.has_header = false"
         if not all(map(WHOLE_NUMBER.fullmatch, names)):
             hint += ", and list the labels in ingest.classes if they are texts"
-        raise wrong_header(file, "it holds numbers, not the names of columns", hint)
+        raise wrong_header(file, NUMBERS, hint)
     special = {parameters.label, parameters.id} - set(parameters.leave_out)
     row_numbers = [
         name
@@ -81,7 +84,17 @@ def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes,
         without, with_one = (train, test) if train_lacks_it else (test, train)
         hint = f"give {without} a first line that names its columns, as {with_one} has; or remove that line from "
         hint += f"{with_one}, and set ingest.has_header = false"
-        raise wrong_header(without, f"it holds numbers, not the names of columns, and {with_one} has a header", hint)
+        raise wrong_header(without, f"{NUMBERS}, and {with_one} has a header", hint)
+
+
+def require_no_header(cells: Sequence[str], file: FileName, hint: str) -> None:
+    """Raise DataError if the first line of a file that should have no header certainly holds no row of pixels.
+
+    Its cells differ, and most have a letter in them. So have numbers as ``0.0e+00``, but some of them are the same.
+    """
+    if len(set(cells)) == len(cells) and 2 * sum(bool(LETTER.search(cell)) for cell in cells) > len(cells):
+        what = f"{file} has a header in line 1, and ingest.has_header is false"
+        raise DataError(what, where=f"{file.path}, line 1", hint=hint)
 
 
 def holds_row_numbers(names: Sequence[str], column: int, rows: Sequence[bytes]) -> bool:
@@ -162,6 +175,8 @@ def require_only_pixels(
         raise wrong_header(file, what, hint, index)
     missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
     close = [known for known in missing if known.lower() == name.lower()]
+    if not close and name == KAGGLE_HEADER.id_name and parameters.id in missing:
+        close = [parameters.id]
     close = close or get_close_matches(shortened(name), missing, n=1)
     hint = f"rename it{f' to {shortened(close[0])}' if close else ''} or remove it"
     if close and close[0] != expected:
@@ -261,6 +276,12 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
         ) from error
     if not cells:
         raise wrong_header(file, "the first line is blank", "remove the blank line, or download the file again")
+    if len(cells) == 1 and "," in cells[0]:
+        raise DataError(
+            f"line 1 of {file} is a single cell, because quotation marks stand around the whole line",
+            where=f"{file.path}, line 1",
+            hint="remove these quotation marks, in every line that has them",
+        )
     return [cell.strip() for cell in cells]
 
 

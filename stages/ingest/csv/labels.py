@@ -28,7 +28,7 @@ class ClassSet:
         if classes is not None:
             require_valid_classes(classes)
         self.values = None if classes is None else {str(label): label for label in classes}
-        self.rule = "not a whole number (if labels are texts, list them in ingest.classes)"
+        self.rule = "not a whole number of at most 18 digits (if labels are texts, list them in ingest.classes)"
         if classes is not None:
             self.rule = f"none of ingest.classes: {listed(classes)}"
 

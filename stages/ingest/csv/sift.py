@@ -20,6 +20,7 @@ from stages.shared.messages import counted
 
 PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
+HEADER_AGAIN = "the line is the header again"
 HAS_NUL = "; there are NUL bytes in it"
 
 ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
@@ -122,7 +123,8 @@ def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRo
     if len(cells) != len(layout.names):
         return bad_row(f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")
     if not row_pattern(layout).fullmatch(row + b","):
-        return bad_row()
+        is_header = tuple(cell.strip() for cell in split_cells(row, is_quoted=is_quoted)) == layout.names
+        return bad_row(HEADER_AGAIN if is_header else "")
     texts = split_cells(b",".join(cells[column] for column in layout.text_columns), is_quoted=is_quoted)
     values = {layout.names[column]: text for column, text in zip(layout.text_columns, texts, strict=False)}
     is_good = (layout.label is None or labels(values[layout.label]) is not None) and (

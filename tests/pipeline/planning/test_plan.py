@@ -271,8 +271,15 @@ def test_a_stage_that_is_not_there_is_wrong_usage(names: list[str], options: dic
 def test_an_empty_choice_is_wrong_usage() -> None:
     with pytest.raises(ConfigError, match="no stage is left"):
         select(STAGES, ["all"], first="total", last="load")
-    with pytest.raises(ConfigError, match="no stage is left"):
-        select(STAGES, ["load"], first="power")
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [(["load"], {"first": "power"}), (["total"], {"last": "power"}), (["load", "total"], {"first": "power"})],
+)
+def test_a_named_stage_is_never_left_out(names: list[str], options: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=f"{names[0]} cannot be run: --from or --to leaves it out"):
+        select(STAGES, names, **options)
 
 
 def test_only_takes_what_lies_there_and_says_what_makes_it_if_it_does_not() -> None:

@@ -70,8 +70,9 @@ def told_in_child(toy: Toy, work: Callable[[], object]) -> str:
             "receipt unreadable: it is not a receipt",
         ),
         (lambda path: shutil.rmtree(path.parent), "receipt unreadable: its files are gone"),
+        (lambda path: shutil.rmtree(path.parent.parent), "receipt unreadable: its files are gone"),
     ],
-    ids=["deleted", "truncated", "changed", "a folder", "no receipt", "no JSON", "no text", "no folder"],
+    ids=["deleted", "truncated", "changed", "a folder", "no receipt", "no JSON", "no text", "no folder", "no store"],
 )
 def test_damage_is_found_named_and_rebuilt_without_rerunning_what_follows(
     toy: Toy, spoil: Callable[[Path], object], reason: str

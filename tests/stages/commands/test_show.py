@@ -82,9 +82,11 @@ def test_no_line_is_wider_than_the_terminal(sample_run: Path, columns: int) -> N
     assert len(drawn) in {12, 24}
 
 
-def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path) -> None:
-    assert "name one from 0 to 1437" in show(sample_run, 1438, code=2).stderr
-    show(sample_run, -1, code=2)
+@pytest.mark.parametrize("row", [1438, -1])
+def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path, row: int) -> None:
+    stderr = show(sample_run, row, code=2).stderr
+    assert f"there is no row {row:,}: train.parquet has 1,438 rows" in stderr
+    assert "rows count from 0: name one from 0 to 1437" in stderr
 
 
 def test_before_any_run_the_command_that_makes_the_data_is_named(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
         ingest({"train.csv": "\n".join(lines) + "\n", "test.csv": TEST}, on_error="quarantine", max_quarantined=0.2)
     assert "label 7 in line 10" in error.value.where
     assert error.value.hint.startswith("correct the label")
-    assert "list the right labels in ingest.classes, and every other one is found; " in error.value.hint
+    assert "the right labels in ingest.classes, a run names every row that has another one; " in error.value.hint
     assert error.value.hint.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
 
 
@@ -146,7 +146,7 @@ BAD_SUBMISSIONS = {
     "too few rows": ("ImageId,Label\n1,0\n", TEST, "it has 1 row, and the test set has 5"),
     "too many rows": ("ImageId,Label\n" + "".join(f"{n},0\n" for n in range(9)), TEST, "belongs to another test set"),
     "other ids": ("id,l\n" + "".join(f"{n},0\n" for n in range(5)), with_ids(9, 1, 2, 3, 4), "to another test set"),
-    "doubled ids": ("ImageId,Label\n" + "1,0\n" * 5, TEST, "1 id that stands more than once"),
+    "doubled ids": ("ImageId,Label\n" + "1,0\n" * 5, TEST, "1 id occurs more than once"),
     "one column": ("ImageId\n1\n2\n3\n4\n5\n", TEST, "1 column, not an id and a label"),
     "a ragged row": ("ImageId,Label\n1,0\n2\n3,0\n4,0\n5,0\n", TEST, "not an id and a label"),
     "no id": ("ImageId,Label\n1,0\n,0\n3,0\n4,0\n5,0\n", TEST, "not an id and a label"),
@@ -168,7 +168,7 @@ def test_a_sample_submission_that_does_not_fit_is_refused(ingest: Ingest, sample
 
 
 def test_test_ids_that_stand_twice_are_refused(ingest: Ingest) -> None:
-    with pytest.raises(DataError, match=r"test\.csv has 1 id that stands more than once"):
+    with pytest.raises(DataError, match=r"in test\.csv, 1 id occurs more than once"):
         ingest({"train.csv": TRAIN, "test.csv": with_ids(1, 2, 3, 2, 5)})
 
 

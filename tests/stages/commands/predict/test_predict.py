@@ -139,7 +139,10 @@ def test_an_id_column_is_passed_on(sample_copy: Path) -> None:
 
 def test_a_file_without_a_header_is_read_if_the_settings_say_so(sample_copy: Path) -> None:
     (sample_copy / "bare.csv").write_text("\n".join(lines_of(TRAIN)[1:4]) + "\n")
-    rows = answers(sample_copy, "bare.csv", "--set", "ingest.has_header=false")
+    assert "use --set ingest.has_header=false\n" in predict(sample_copy, "bare.csv", code=1).stderr
+    result = predict(sample_copy, "bare.csv", "--set", "ingest.has_header=false", "--json")
+    assert result.stderr == ""  # how a file is laid out does not make the model stale
+    rows = json.loads(result.stdout)["rows"]
     assert [str(row["label"]) for row in rows] == [line.split(",")[0] for line in lines_of(TRAIN)[1:4]]
 
 

@@ -94,13 +94,19 @@ def test_labels_that_are_numbers_are_shown_in_their_order(tmp_path: Path) -> Non
     assert scored(tmp_path, "id,label\n1,10\n2,9\n", "id,label\n1,2\n2,9\n")["classes"] == ["2", "9", "10"]
 
 
+ZEROS = "ImageId,Label\n" + "".join(f"{row},0\n" for row in range(1, 102))
 REFUSED: dict[str, tuple[str, str, list[str]]] = {
+    "a sample submission": (
+        ZEROS,
+        ZEROS.replace("1,0\n", "1,7\n"),
+        ["every row of right.csv has the label '0', as in a sample submission", "--answers FILE names"],
+    ),
     "other ids": (
         "ImageId,Label\n1,7\n2,7\n3,7\n9,1\n8,1\n",
         SUBMISSION,
         ["the ids of right.csv are not those of mine.csv", "1 id only in", ": 4\n", "2 ids only in", ": 9, 8"],
     ),
-    "an id twice": ("ImageId,Label\n1,7\n2,7\n2,7\n4,1\n", SUBMISSION, ["1 id that stands more than once, e.g. '2'"]),
+    "an id twice": ("ImageId,Label\n1,7\n2,7\n2,7\n4,1\n", SUBMISSION, ["1 id occurs more than once, e.g. '2'"]),
     "too few labels": ("label\n7\n7\n7\n", SUBMISSION, ["has 3 rows, and mine.csv has 4"]),
     "labels without a header": ("7\n7\n7\n1\n", SUBMISSION, ["has 3 rows", "below a line with the column's name"]),
     "no column with the ids": (
@@ -133,7 +139,7 @@ REFUSED: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a web page": ("<html>", SUBMISSION, ["right.csv is a web page"]),
     "a submission of three columns": (RIGHT, "a,b,c\n1,2,3\n", ["mine.csv has 3 columns, and a submission has two"]),
-    "a submission with an id twice": (RIGHT, "id,label\n1,2\n1,2\n", ["mine.csv has 1 id that stands more than once"]),
+    "a submission with an id twice": (RIGHT, "id,label\n1,2\n1,2\n", ["in mine.csv, 1 id occurs more than once"]),
     "semicolons": (RIGHT.replace(",", ";"), SUBMISSION, ["separated by semicolons"]),
 }
 

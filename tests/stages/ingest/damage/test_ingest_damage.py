@@ -196,7 +196,8 @@ def test_a_label_called_like_a_pixel_of_a_file_without_header_is_refused(ingest:
 def test_a_text_label_is_told_how_to_be_allowed(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": changed(4, 0, "cat"), "test.csv": TEST})
-    assert "'cat' is not a whole number (if labels are texts, list them in ingest.classes)" in error.value.where
+    rule = "a whole number of at most 18 digits (if labels are texts, list them in ingest.classes)"
+    assert f"'cat' is not {rule}" in error.value.where
 
 
 def test_many_faults_are_counted_shown_in_part_and_kept_in_failures(ingest: Ingest, tmp_path: Path) -> None:

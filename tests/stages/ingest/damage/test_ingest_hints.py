@@ -1,0 +1,84 @@
+"""Slips of a newcomer: the message says what it is, and the hint puts it right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, changed, renamed
+
+from pipeline.errors import DataError
+
+QUOTED = "".join(f'"{line}"\n' for line in TRAIN.splitlines())
+TEST_HEADER = TEST.partition("\n")[0]
+TWICE = TRAIN.replace(ROWS[2], f"{HEADER}\n{ROWS[2]}")
+TWICE_QUOTED = TRAIN.replace(ROWS[0], ",".join(f'"{name}"' for name in HEADER.split(",")) + f"\n{ROWS[0]}")
+WITHOUT, TEST_WITHOUT = (text.partition("\n")[2] for text in (TRAIN, TEST))
+NO_HEADER: dict[str, Any] = {"has_header": False}
+LEAVE_IT_OUT = "leave out the setting ingest.has_header"
+
+# train.csv, test.csv, the settings; what the message and the hint say.
+SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
+    "whole lines in quotation marks": (
+        QUOTED,
+        TEST,
+        {},
+        "line 1 of train.csv is a single cell, because quotation marks stand around the whole line",
+        "remove these quotation marks",
+    ),
+    "a header again": (TWICE, TEST, {}, "line 4: the line is the header again\n", "remove these lines, or"),
+    "a quoted header again": (TWICE_QUOTED, TEST, {}, "line 2: the line is the header again\n", "remove these lines"),
+    "a header again in the test set": (
+        TRAIN,
+        TEST.replace(TEST_HEADER, f"{TEST_HEADER}\n{TEST_HEADER}"),
+        {},
+        "line 2: the line is the header again\n",
+        "remove these lines: no row",
+    ),
+    "a header again, and a bad cell": (
+        TWICE.replace(ROWS[3], "x" + ROWS[3]),
+        TEST,
+        {},
+        "line 4: the line is the header again\n",
+        "correct these lines",
+    ),
+    "a header where there should be none": (TRAIN, TEST, NO_HEADER, "train.csv has a header in line 1, ", LEAVE_IT_OUT),
+    "the test set has a header": (WITHOUT, TEST, NO_HEADER, "test.csv has a header in line 1, ", LEAVE_IT_OUT),
+    "a number that is too large": (
+        changed(3, 0, "1" + "0" * 19),
+        TEST,
+        {},
+        "'10000000000000000000' is not a whole number of at most 18 digits",
+        "correct these lines",
+    ),
+    "ids as Kaggle calls them": (
+        TRAIN,
+        "ImageId," + TEST,
+        {},
+        "'ImageId' is neither the label, the id, nor a pixel",
+        "rename it to id or remove it, or use --set ingest.id=ImageId",
+    ),
+    "labels as Kaggle's submission calls them": (
+        renamed("label", "Label"),
+        TEST,
+        {},
+        "'Label' is neither",
+        "rename it to label or remove it, or use --set ingest.label=Label",
+    ),
+}
+
+
+@pytest.mark.parametrize(("train", "test", "settings", "what", "hint"), SLIPS.values(), ids=SLIPS.keys())
+def test_a_slip_is_named_and_the_hint_puts_it_right(
+    ingest: Ingest, train: str, test: str, settings: dict[str, Any], what: str, hint: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": test}, **settings)
+    assert what in f"{error.value.what}\n{error.value.where}\n"
+    assert error.value.hint.startswith(hint)
+
+
+def test_numbers_with_an_exponent_are_no_header(ingest: Ingest) -> None:
+    cells = [f"{float(index % 9):.1e}" for index in range(17)]
+    with pytest.raises(DataError, match=r"rows of train\.csv are not valid"):
+        ingest({"train.csv": f"{','.join(cells)}\n" * 12, "test.csv": TEST_WITHOUT}, **NO_HEADER)
