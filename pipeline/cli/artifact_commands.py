@@ -80,6 +80,6 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
         print_json(disposable_data(found, removed=yes))
     else:
         spared = size_of_unfinished(project.store, project.stages) if keep else 0
-        print_disposable(found, project.command("clean", "--keep", str(keep), "--yes"), spared, done=yes)
+        print_disposable(found, keep, spared, done=yes)
     if not yes and (writer := current_writer(project.store.lock_path)):
         notify(f"a pipeline is writing here, and --yes waits until it is done: {writer}")

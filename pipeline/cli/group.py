@@ -128,7 +128,7 @@ class Commands(click.Group):
     def _end(ctx: click.Context, lines: Sequence[str], code: int, error: Exception | None = None) -> None:
         from pipeline.terminal.output import notify
 
-        if has_debug(ctx):
+        if has_debug():
             import traceback
 
             notify(*traceback.format_exc().splitlines())  # it quotes names from outside

@@ -30,8 +30,9 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     from pipeline.history.scores import by_run
     from pipeline.logs.run_log import LOG
     from pipeline.logs.score_log import read_scores
+    from pipeline.terminal.hints import as_typed
     from pipeline.terminal.history_view import print_runs, runs_data
-    from pipeline.terminal.output import notify, print_json
+    from pipeline.terminal.output import HINT, notify, print_json
 
     log, scored = LOG.read(place.artifacts), read_scores(place.artifacts)
     notify(*filter(None, [log.warning, scored.warning]))
@@ -41,11 +42,11 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
         print_json(runs_data(shown, scores))
         return
     if not shown:
-        notify("nothing has run here yet", "  hint:  pipeline run all")
+        notify("nothing has run here yet", f"{HINT}pipeline run all")
         return
     print_runs(shown, scores)
     if len(shown) < len(log.all):
-        notify(f"{len(log.all) - len(shown):,} earlier runs are not shown: pipeline runs --all")
+        notify(f"{len(log.all) - len(shown):,} earlier runs are not shown: {as_typed('pipeline runs --all')}")
 
 
 @dataclass(frozen=True, slots=True)

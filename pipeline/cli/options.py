@@ -13,6 +13,7 @@ import click
 
 from pipeline.cli.completion import complete_presets, complete_settings
 from pipeline.cli.project import ProjectOptions, locate, settings_of_run
+from pipeline.terminal.hints import remember, remembered
 from pipeline.workers.backends import BACKENDS, DEFAULT, Execution
 from stages.presets import PRESETS
 
@@ -54,14 +55,14 @@ def option_group(name: str, kind: Callable[..., Any], *options: Decorator[Any]) 
 # -C and --debug may come before the command or after it; the last one counts
 
 
-def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _remember(_: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value:
-        ctx.meta[f"{__name__}.{parameter.name}"] = value
+        remember(str(parameter.name), value)
 
 
-def has_debug(ctx: click.Context) -> bool:
+def has_debug() -> bool:
     """Whether tracebacks are wanted."""
-    return bool(ctx.meta.get(f"{__name__}.debug"))
+    return bool(remembered("debug"))
 
 
 class Folder(click.Path):
@@ -115,7 +116,7 @@ def project_options(command: F) -> F:
 
     @wraps(command)
     def placed(**values: Any) -> Any:
-        given: Path | None = click.get_current_context().meta.get(f"{__name__}.folder")
+        given: Path | None = remembered("folder")
         settings = {name: values.pop(name) for name in ("preset", "sets") if name in values}
         place, number = ProjectOptions(*locate(given), **settings), values.pop("like", None)
         if number is not None:

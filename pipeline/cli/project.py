@@ -40,8 +40,11 @@ class ProjectOptions:
         """Read the settings and the artifacts; ``more`` are settings beyond those of --set. Raises ConfigError."""
         project = load_project(self.folder, self.preset, (*self.sets, *more), self.like)
         if not more:  # once for a command
+            from pipeline.terminal.hints import remember
             from pipeline.terminal.output import notify
 
+            remember("settings", project.config.given)
+            remember("stages", [stage.name for stage in project.stages])
             if self.like:
                 notify(f"settings of {self.like.origin}: {project.config.text(self.like.origin)}")
             notify(*(f"warning: {text}" for text in project.config.warnings))

@@ -32,7 +32,10 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     snapshot = take_snapshot(project, selection)
     plan = make_plan(snapshot, selection)
     writer = current_writer(project.store.lock_path)
-    print_json(plan_data(plan)) if as_json else print_plan(plan, unfinished_work(project, snapshot, plan))
+    if as_json:
+        print_json(plan_data(plan))
+    else:
+        print_plan(plan, project.config.given, unfinished_work(project, snapshot, plan))
     for notice in notices_of(snapshot) if plan.stale else ():  # as a run says it
         notify_banner(notice)
     if writer:

@@ -102,7 +102,10 @@ def run(
         plan = make_plan(snapshot, selection)
         for notice in notices_of(snapshot):
             notify_banner(notice)
-        print_json(plan_data(plan)) if output.as_json else print_plan(plan, unfinished_work(project, snapshot, plan))
+        if output.as_json:
+            print_json(plan_data(plan))
+        else:
+            print_plan(plan, project.config.given, unfinished_work(project, snapshot, plan))
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)

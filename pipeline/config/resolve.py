@@ -43,13 +43,15 @@ class Config:
     """The resolved settings of every stage, and where each value came from.
 
     ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ... ``warnings`` tell of
-    variables of the environment that were probably meant to be settings.
+    variables of the environment that were probably meant to be settings. ``given`` holds the options on the command
+    line that gave settings: ``("--preset", "fast")``, ``("--set", "train.epochs=5")``, ...
     """
 
     parameters: Mapping[str, Parameters]
     origins: Mapping[str, str]
     preset: str | None
     warnings: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
 
     def values(self, stage: str) -> dict[str, Any]:
         """Return a stage's settings as plain data: lists, texts, numbers, None."""
@@ -97,11 +99,13 @@ def load_config(
 
     ``like`` replaces the preset, the file and the environment: its run can be repeated, whatever these are now.
     """
+    given = tuple(("--set", text) for text in sets)
     if like is not None:
         if preset is not None:
             what = f"--preset and --like exclude each other: {like.origin} brings its own preset"
             raise ConfigError(what, hint="leave one of them out")
-        return _resolve_like(stages, presets, like, [parse_set(text, stages) for text in sets])
+        config = _resolve_like(stages, presets, like, [parse_set(text, stages) for text in sets])
+        return replace(config, given=(("--like", like.origin.removeprefix("run ")), *given))
     of_file, file_preset, place = read_file(folder / FILE_NAME, stages)
     variable = f"{PREFIX}PRESET"
     choices_of_preset = (
@@ -113,7 +117,8 @@ def load_config(
     layers = from_preset(presets, chosen, place) + of_file
     layers += from_environment(environment, stages)
     layers += [parse_set(text, stages) for text in sets]
-    return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)))
+    given = (("--preset", preset), *given) if preset else given
+    return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)), given=given)
 
 
 def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettings, sets: Sequence[Setting]) -> Config:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import join
 
 from pipeline.config import Config
 from pipeline.fingerprint.code import Closure
@@ -37,7 +36,3 @@ class Project:
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
-
-    def command(self, *words: str) -> str:
-        """Write a command of this program about this project, to be pasted where the present one was given."""
-        return join(["pipeline", *([] if self.folder == Path() else ["-C", str(self.folder)]), *words])

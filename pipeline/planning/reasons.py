@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from shlex import quote
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
@@ -101,8 +101,12 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     return first_few(texts, MOST_SHOWN, separator="; ")
 
 
-def settings_to_keep(decisions: Iterable[Decision]) -> str:
-    """Say which settings would keep the present results fresh; an empty text if not only settings have changed."""
+def settings_to_keep(decisions: Iterable[Decision], given: Sequence[tuple[str, str]]) -> str:
+    """Say which settings would keep the present results fresh; an empty text if not only settings have changed.
+
+    ``given`` are the options of this call that gave settings: ``("--set", "train.epochs=5")``. What they changed must
+    be replaced by others.
+    """
     of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
     reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
@@ -110,6 +114,15 @@ def settings_to_keep(decisions: Iterable[Decision]) -> str:
     if not changed or is_more:
         return ""
     if len(changed) > MOST_NAMED:
-        return "to keep the present results, add --like and the number of their run, which pipeline runs shows"
-    sets = [f"--set {quote(f'{reason.subject}={setting_text(reason.before)}')}" for reason in changed]
-    return f"to keep the present results, add {' '.join(sets)}"
+        like, shown = "--like and the number of their run", "which pipeline runs shows"
+        instead = f"put {like}, {shown}, in place of {_written(given)}"
+        return f"to keep the present results, {instead if given else f'add {like}, {shown}'}"
+    kept = [("--set", f"{reason.subject}={setting_text(reason.before)}") for reason in changed]
+    names = {text.partition("=")[0] for _, text in kept}
+    wrong = [each for each in given if each[0] == "--set" and each[1].partition("=")[0].strip() in names]
+    instead = f" in place of {_written(wrong)}" if wrong else ""
+    return f"to keep the present results, {'put' if wrong else 'add'} {_written(kept)}{instead}"
+
+
+def _written(options: Iterable[tuple[str, str]]) -> str:
+    return join(word for option in options for word in option)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import settings_text
 from pipeline.figures import Figure, as_figure, values_of
 from pipeline.store.receipt import LOCATION
-from pipeline.terminal.output import echo, notify, print_table
+from pipeline.terminal.hints import as_typed
+from pipeline.terminal.output import HINT, echo, notify, print_table
 from pipeline.write_toml import setting_text, setting_texts
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def print_steps(steps: Sequence[TracedStage]) -> None:
         echo(f"  using  {', '.join(f'{name} {version}' for name, version in receipt.work.libraries.items())}")
     for step in steps:
         for problem in step.damage:
-            notify(f"warning: {problem}; this describes another file. hint: pipeline run {step.stage}")
+            notify(f"warning: {problem}; this describes another file", f"{HINT}pipeline run {step.stage}")
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -155,9 +156,9 @@ def print_findings(findings: Sequence[Finding]) -> None:
     from pipeline.history.verify import NOT_MADE
 
     if all(item.problem == NOT_MADE for item in findings):
-        notify("nothing has been made here yet, so there is nothing to verify", "  hint:  pipeline run all")
+        notify("nothing has been made here yet, so there is nothing to verify", f"{HINT}pipeline run all")
         return
-    rows = [(item.stage, _title(item.generation), str(item.files), item.problem or "ok") for item in findings]
+    rows = [(item.stage, _title(item.generation), str(item.files), as_typed(item.problem) or "ok") for item in findings]
     print_table(("stage", "result", "files", "found"), rows, numbers=("files",))
 
 
@@ -166,8 +167,8 @@ def _title(generation: str) -> str:
     return generation if generation in {"current", "rerun"} or " " in generation else f"earlier result {generation}"
 
 
-def print_disposable(found: Sequence[Disposable], command: str, spared: int, *, done: bool) -> None:
-    """Print what a clean-up removes, or what ``command`` would remove; ``spared`` bytes are unfinished work."""
+def print_disposable(found: Sequence[Disposable], keep: int, spared: int, *, done: bool) -> None:
+    """Print what a clean-up removes, or would remove; ``spared`` bytes are unfinished work."""
     for item in found:  # no table: the folders' names are long
         what = f"{item.what} of {item.stage}"
         echo(f"{item.size / 1e6:10.1f} MB  {_moment(item.finished):<19}  {what:<26}  {item.path}")
@@ -177,6 +178,7 @@ def print_disposable(found: Sequence[Disposable], command: str, spared: int, *, 
     elif done:
         echo(f"Removed {total:.1f} MB.")
     else:
+        command = as_typed(f"pipeline clean --keep {keep} --yes")
         echo(f"{total:.1f} MB would be removed; {command} does it.")
     if spared:
         echo(f"{spared / 1e6:.1f} MB of unfinished work stay; --keep 0 removes them too.")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from pipeline.terminal.hints import as_typed
 from pipeline.visible import readable_json, visible
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import PipelineError
 
+HINT = "  hint:  "
 MARKS = {"error:": "1;31", "warning:": "1;33"}  # bold red, bold yellow
 UNSAFE_IN_JSON = "[\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]"  # C1 and bidi controls
 
@@ -30,9 +32,12 @@ def echo(*lines: str) -> None:
 
 
 def notify(*lines: str) -> None:
-    """Print lines for people on standard error; a terminal with colours shows marks such as ``error:`` in colour."""
+    """Print lines for people on standard error; a terminal with colours shows marks such as ``error:`` in colour.
+
+    The commands that a hint names get the options of this call.
+    """
     has_marks = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
-    for line in map(visible, lines):
+    for line in (visible(as_typed(line) if line.startswith(HINT) else line) for line in lines):
         mark, _, rest = line.partition(" ")
         shown = f"\x1b[{MARKS[mark]}m{mark}\x1b[0m {rest}" if mark in MARKS and has_marks else line
         print(shown, file=sys.stderr, flush=True)  # noqa: T201 - the one place that does
@@ -47,12 +52,12 @@ def notify_error(error: PipelineError) -> None:
 def notify_stale(what: str, why: str, hint: str) -> None:
     """Warn that a result is not what a run would make now, if there is a reason ``why`` it is not."""
     if why:
-        notify(f"warning: {what} is not up to date", f"  why:   {why}", f"  hint:  {hint}")
+        notify(f"warning: {what} is not up to date", f"  why:   {as_typed(why)}", f"{HINT}{hint}")
 
 
 def notify_banner(text: str) -> None:
     """Print an important notice on standard error, in a frame."""
-    lines = text.split("\n")
+    lines = as_typed(text).split("\n")
     rule = "=" * min(columns_of(sys.stderr), max(map(len, lines)))
     notify(rule, *lines, rule)
 

@@ -12,6 +12,7 @@ from pipeline.planning.plan import Plan
 from pipeline.planning.reasons import Action, Reason, reasons_text, settings_to_keep
 from pipeline.stage import Stage, upstream
 from pipeline.store.receipt import Receipt
+from pipeline.terminal.hints import GivenSettings, as_typed
 from pipeline.terminal.output import columns_of, console, echo, notify, notify_banner, print_table
 from pipeline.terminal.table import draw_table
 from pipeline.visible import visible
@@ -35,12 +36,15 @@ DONE = {
 }
 
 
-def print_plan(plan: Plan, unfinished: Mapping[str, UnfinishedWork]) -> None:
-    """Print what would happen to each stage and why, and what interrupted runs have left ``unfinished``."""
+def print_plan(plan: Plan, given: GivenSettings, unfinished: Mapping[str, UnfinishedWork]) -> None:
+    """Print what would happen to each stage and why, and what interrupted runs have left ``unfinished``.
+
+    ``given`` are the options that gave settings.
+    """
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
-    if kept := settings_to_keep(plan.decisions):
-        echo(f"A run would replace the present results; {kept}.")
+    if kept := settings_to_keep(plan.decisions, given):
+        echo(as_typed(f"A run would replace the present results; {kept}."))
     for name, work in unfinished.items():
         is_told = work.settings and not work.is_taken_up
         settings = f"; it was begun with: {first_few(work.settings, MOST_BEGUN, '; ')}" if is_told else ""

@@ -12,7 +12,8 @@ from pipeline.planning.staleness import Decision
 from pipeline.sweep.results import TrialResult, best_of, is_within_noise, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
 from pipeline.task import Progress, silent_progress
-from pipeline.terminal.output import echo, notify, notify_banner, print_table
+from pipeline.terminal.hints import as_typed
+from pipeline.terminal.output import HINT, echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal
 from pipeline.write_toml import setting_text, setting_texts
 
@@ -160,7 +161,7 @@ def print_results(
     for problem, numbers in problems.items():
         notify(f"trial {first_few(numbers)} failed: {problem}")
     if best is None:
-        notify("error: no trial succeeded", "  hint:  pipeline run all with a trial's settings shows the whole error")
+        notify("error: no trial succeeded", f"{HINT}pipeline run all with a trial's settings shows the whole error")
         return
     n_close = sum(is_within_noise(result, best) for result in results if result is not best)
     if n_close:
@@ -170,7 +171,8 @@ def print_results(
         echo("The best of several trials looks better than it is: measure it again on rows that did not choose it.")
     for path in files.values():
         echo(str(path))
-    echo("With the best settings as pipeline.toml, pipeline run all takes over what the trial has done.")
+    command = as_typed("pipeline run all", with_settings=False)  # they are in the file
+    echo(f"With the best settings as pipeline.toml, {command} takes over what the trial has done.")
     for notice in notices:
         notify_banner(notice)
 

@@ -39,6 +39,7 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
     """
     from pipeline.errors import PipelineError, first_few
     from pipeline.terminal import output
+    from pipeline.terminal.hints import as_typed
     from stages.ingest.sources.find import find_sources
 
     found = fetch_by_name(name, place.folder / "data", mirrors, again=force, quiet=as_json)
@@ -58,7 +59,8 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
     did = "downloaded" if found.downloaded else "is there already (--force replaces it)"
     output.echo(f"{found.path}: {did}, {found.path.stat().st_size / 1e6:.1f} MB")
     if found.answers:
-        output.echo(f"{found.answers}: the right labels of its test set, for pipeline score --answers")
+        command = as_typed("pipeline score --answers")
+        output.echo(f"{found.answers}: the right labels of its test set, for {command}")
     if found.is_usable:
         try:
             parameters = cast("IngestParameters", place.load().config.parameters["ingest"])
@@ -66,7 +68,7 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
         except PipelineError as error:  # older files there contradict it, or the settings are wrong
             notice = error.lines()
         else:
-            output.echo("next: pipeline run all")
+            output.echo(f"next: {as_typed('pipeline run all')}")
         if notice:
             output.notify(f"warning: {notice[0]}", *notice[1:])
     else:

@@ -33,6 +33,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.errors import DataError
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
+    from pipeline.terminal.hints import as_typed
     from stages.commands.current_model import find_model, image_format, tell_if_stale
     from stages.commands.draw_images import draw
     from stages.commands.predictions import ranked
@@ -79,6 +80,6 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
         shown = "   ".join(f"{label} {percent(p)}" for label, p in predicted[:RANKED])
         output.echo(f"the network says {predicted[0][0]}: {verdict}{shown}")
     else:
-        output.echo("no network yet: pipeline run train")
+        output.echo(f"no network yet: {as_typed('pipeline run train')}")
     if augmented and not copies:
         output.notify("nothing warps: every strength of the augmentation is 0 in [train]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import json_option, project_options
+from pipeline.cli.options import json_option, project_options, settings_options
 from pipeline.figures import percent
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ REMARK = (
 @click.command()
 @click.option("--most", type=click.IntRange(min=0), default=20, show_default=True, help="Show so many of them.")
 @click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Write all of them to this .csv file.")
+@settings_options
 @json_option
 @project_options
 def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: bool) -> None:
@@ -95,6 +96,7 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
 
 def tell_number(found: Found, most: int, output: str | None) -> None:
     """Say how many labels are probably wrong, where the others are, and how many rows were not judged."""
+    from pipeline.terminal.hints import as_typed
     from pipeline.terminal.output import echo, notify
     from pipeline.visible import readable
     from stages.shared.messages import counted, is_or_are
@@ -107,5 +109,5 @@ def tell_number(found: Found, most: int, output: str | None) -> None:
     elif n > most:
         echo(f"of {n:,} rows that are predicted otherwise, {most:,} {is_or_are(most)} shown: --output FILE writes all")
     if n_left := found.n_rows - found.n_judged:
-        hint = "pipeline run all --set train.folds=5 judges every row"
+        hint = as_typed("pipeline run all --set train.folds=5 judges every row")
         notify(f"{counted(n_left, 'row was', 'rows were')} not judged, since the network was trained on them: {hint}")

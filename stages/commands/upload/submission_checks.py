@@ -96,7 +96,7 @@ def check(project: Project, folder: Path) -> Checked:
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
-            hint=f"{hint_to_send_it_anyway(project, submit)}{project.command('run', 'all')} makes it anew",
+            hint=f"{hint_to_send_it_anyway(project, submit)}pipeline run all makes it anew",
         )
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
@@ -124,8 +124,9 @@ def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
     """The beginning of a hint: the command that sends this submission though it is not up to date; or an empty text."""
     run = identify(project.store, ARTIFACT, submit.folder / FILE).run
     with suppress(PipelineError):  # the error that is raised anyway has the reason
-        if run and is_kept_by_settings(project, MAKER):
-            return f"{project.command('upload', '-m', 'MESSAGE', '--like', str(run.id))} sends this one; "
+        is_like_it = run is not None and project.config.given == (("--like", str(run.id)),)  # a run must restore it
+        if run and not is_like_it and is_kept_by_settings(project, MAKER):
+            return f"pipeline upload -m MESSAGE --like {run.id} sends this one; "
     return ""
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.figures import percent
 from pipeline.terminal import output
+from pipeline.terminal.hints import as_typed
 from pipeline.terminal.history_view import settings_of
 from stages.commands.upload.submission_checks import ARTIFACT
 
@@ -19,7 +20,7 @@ def preview(checked: Checked, there: Destination, message: str) -> list[str]:
     """What will be sent, from which run, and how well it should do, a line each."""
     run, validation = checked.file.run, checked.validation
     made = f"run {run.id} of {run.started} ({settings_of(run)})" if run else "a run that the log no longer has"
-    expected = "not known; pipeline run evaluate measures it"
+    expected = f"not known; {as_typed('pipeline run evaluate')} measures it"
     if validation:
         expected = f"{percent(validation.accuracy)}, {validation.interval_text}, on {validation.n_rows:,} rows"
     return [

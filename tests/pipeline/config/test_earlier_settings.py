@@ -119,7 +119,13 @@ def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
 ) -> None:
     monkeypatch.setattr(reasons, "MOST_NAMED", 1)  # a toy has few settings
     one, two = ("--set", "total.start=1"), ("--set", "power.exponent=3")
-    told = "to keep the present results, add --like and the number of their run, which pipeline runs shows"
-    assert told not in invoke(in_toy, "status", *one).stdout
+    like = "--like and the number of their run, which pipeline runs shows"
+    assert "--like" not in invoke(in_toy, "status", *one).stdout
+    told = f"to keep the present results, put {like}, in place of --set total.start=1 --set power.exponent=3."
     assert told in invoke(in_toy, "status", *one, *two).stdout
     assert invoke(in_toy, "status", "--like", "2", "--check").exit_code == 0
+    monkeypatch.setattr(reasons, "MOST_NAMED", 0)
+    invoke(in_toy, "run", "all", *one)
+    assert f"to keep the present results, add {like}.\n" in invoke(in_toy, "status").stdout
+    put = f"to keep the present results, put {like}, in place of --preset cubes."
+    assert put in invoke(in_toy, "status", "--preset", "cubes").stdout

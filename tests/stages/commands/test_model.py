@@ -87,20 +87,20 @@ def test_of_an_ensemble_every_member_is_a_line_and_all_of_them_are_counted(ensem
 
 def test_without_a_network_or_with_a_damaged_one_the_error_says_what_helps(sample_copy: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "hint:  pipeline run train" in model(tmp_path / "empty", code=1).stderr
+    assert f"hint:  pipeline -C {tmp_path / 'empty'} run train" in model(tmp_path / "empty", code=1).stderr
     path = sample_copy / "artifacts/train/model.npz"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:5000])
     said = model(sample_copy, code=1).stderr
     assert "damaged" in said
-    assert "hint:  pipeline run train" in said
+    assert f"hint:  pipeline -C {sample_copy} run train" in said
 
 
 def test_a_model_of_another_version_is_named(sample_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_file, "VERSION", model_file.VERSION + 1)
     said = model(sample_run, code=1).stderr
     assert f"version {model_file.VERSION - 1}; this reads" in said
-    assert "hint:  pipeline run train --force" in said
+    assert f"hint:  pipeline -C {sample_run} run train --force" in said
 
 
 def test_the_exported_model_says_what_predict_says(ensemble: Path) -> None:

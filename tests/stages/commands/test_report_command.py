@@ -66,7 +66,7 @@ def test_a_report_that_is_not_up_to_date_opens_with_a_warning(sample_run: Path, 
 def test_without_a_report_the_stage_that_makes_it_is_named(tmp_path: Path, browser: Browser) -> None:
     stderr = report(tmp_path, code=1).stderr
     assert "error: evaluate has not been run yet" in stderr
-    assert "hint:  pipeline run evaluate" in stderr
+    assert f"hint:  pipeline -C {tmp_path} run evaluate" in stderr
     assert browser.opened == []
 
 
@@ -83,3 +83,9 @@ def test_without_a_browser_the_place_is_named(sample_run: Path, browser: Browser
     assert "error: no browser could be started" in result.stderr
     assert f"where: {sample_run / 'artifacts/evaluate/report.html'}" in result.stderr
     assert result.stdout == ""
+
+
+def test_the_run_that_makes_it_anew_has_the_settings_that_were_given(sample_run: Path) -> None:
+    words = ("--preset", "fast", "--set", "train.epochs=5")
+    stderr = report(sample_run, "--path", *words).stderr
+    assert f"hint:  pipeline -C {sample_run} run evaluate {' '.join(words)} brings it up to date\n" in stderr

@@ -90,14 +90,14 @@ def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path, row: int) ->
 
 
 def test_before_any_run_the_command_that_makes_the_data_is_named(tmp_path: Path) -> None:
-    assert "pipeline run split" in show(tmp_path, 0, code=1).stderr
+    assert f"pipeline -C {tmp_path} run split" in show(tmp_path, 0, code=1).stderr
 
 
 def test_without_a_network_the_image_is_drawn_all_the_same(sample_copy: Path) -> None:
     (sample_copy / "artifacts/train").unlink()
     text = show(sample_copy, 3).stdout
     assert "label 9" in text
-    assert "no network yet: pipeline run train" in text
+    assert f"no network yet: pipeline -C {sample_copy} run train" in text
     assert data(sample_copy, 3)["predicted"] is None
 
 

@@ -17,6 +17,7 @@ from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
+SETTINGS = ("--set", "train.folds=3", "--set", "train.epochs=12", "--set", "ingest.on_error=quarantine")
 BAD_LINES = (2, 500, 501)  # set aside; lines count from 1, and the header has the first
 
 
@@ -46,8 +47,7 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[int]]
         lines.insert(bad - 1, "5,no,pixels")
         moved = {line + (line >= bad) for line in moved}
     path.write_text("\n".join(lines) + "\n")
-    settings = ["train.folds=3", "train.epochs=12", 'ingest.on_error="quarantine"']
-    call("run", "all", "-C", folder, "-q", *(word for each in settings for word in ("--set", each)))
+    call("run", "all", "-C", folder, "-q", *SETTINGS)
     return folder, moved
 
 
@@ -107,6 +107,15 @@ def test_probabilities_that_are_not_up_to_date_are_reported(sample_copy: Path) -
     assert "warning: what the labels are judged by is not up to date\n  why:   train: " in told
 
 
+def test_it_takes_the_settings_of_the_run(exchanged: tuple[Path, set[int]]) -> None:
+    folder, _ = exchanged
+    assert "not up to date" in call("suspects", "-C", folder).stderr
+    for words in (SETTINGS, ("--like", "1")):
+        assert "not up to date" not in call("suspects", *words, "-C", folder).stderr
+    told = call("suspects", "--preset", "fast", "-C", folder).stderr
+    assert f"hint:  pipeline -C {folder} run evaluate --preset fast brings it up to date" in told
+
+
 def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None:
     (sample_copy / "data").mkdir()
     for name in ("train", "test"):
@@ -116,7 +125,7 @@ def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None
     call("run", "ingest", "-q", "-C", sample_copy)
     result = call("suspects", "-C", sample_copy, code=1)
     assert "evaluate predicted other rows" in result.stderr
-    assert "hint:  pipeline run evaluate" in result.stderr
+    assert f"hint:  pipeline -C {sample_copy} run evaluate" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_the_zip_is_put_into_data_and_nothing_else(kaggle: Kaggle, work: Path) -
     assert files(work) == {"data/digit-recognizer.zip": GOOD}
     assert [path.name for path in (work / "data").iterdir()] == ["digit-recognizer.zip"]
     assert [words[:4] for words in kaggle.calls] == [["competitions", "download", "digit-recognizer", "-p"]]
-    assert "next: pipeline run all" in result.stdout
+    assert f"next: pipeline -C {work} run all" in result.stdout
 
 
 def test_what_a_killed_download_left_is_removed(kaggle: Kaggle, work: Path) -> None:
@@ -163,15 +163,15 @@ def test_other_files_in_data_that_hide_the_zip_are_reported(kaggle: Kaggle, work
     kaggle.set(served=GOOD)
     told = fetch(work)
     assert "warning: there is train.csv, but no test.csv" in told.stderr
-    assert "next: pipeline run all" not in told.stdout
+    assert "next: " not in told.stdout
     (work / "data/test.csv").write_text("pixel0\n")
     told = fetch(work)
     assert "digit-recognizer.zip in data/ is not read" in told.stderr
-    assert "next: pipeline run all" in told.stdout
+    assert f"next: pipeline -C {work} run all" in told.stdout
     (work / "pipeline.toml").write_text("[ingest]\nlabels = 3\n")
     told = fetch(work)
     assert "warning: ingest has no setting 'labels'" in told.stderr
-    assert "next: pipeline run all" not in told.stdout
+    assert "next: " not in told.stdout
     kaggle.set(served=zipped(emnist="1,2\n"))
     stderr = fetch(work, "emnist").stderr
     assert "no train.csv and test.csv, but emnist.csv" in stderr

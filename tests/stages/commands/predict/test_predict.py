@@ -166,7 +166,7 @@ def write_wide(path: Path) -> None:
         ("table.xlsx", b"PK\x03\x04" + bytes(26) + b"xl/", "table.xlsx is a spreadsheet or another office file"),
         ("page.csv", b"<html>", "is a web page"),
         ("empty.png", b"", "empty.png is empty"),
-        ("other.zip", b"PK\x03\x04", "unzip it first, or use pipeline run all"),
+        ("other.zip", b"PK\x03\x04", "unzip it first, or use pipeline -C "),
         ("empty.csv", b"", "is empty"),
         ("wide.csv", b"wide", "have 784 pixels, and those that the model was trained on have 8 x 8 = 64"),
         ("header.csv", b"header", "has a header, but no rows"),
@@ -253,7 +253,7 @@ def test_without_a_model_the_command_that_makes_one_is_named(tmp_path: Path) -> 
     draw(tmp_path / "seven.png", 7)
     stderr = predict(tmp_path, "seven.png", code=1).stderr
     assert "train has not been run yet" in stderr
-    assert "hint:  pipeline run train" in stderr
+    assert f"hint:  pipeline -C {tmp_path} run train" in stderr
 
 
 def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_damaged_model_is_not_used(sample_copy: Path) -> None:
     path.write_bytes(data)
     stderr = predict(sample_copy, TEST, code=1).stderr
     assert "error: the result of train is damaged: train/model.npz\n" in stderr
-    assert "hint:  pipeline run train" in stderr
+    assert f"hint:  pipeline -C {sample_copy} run train" in stderr
 
 
 def test_a_stale_model_is_used_with_a_warning(sample_run: Path) -> None:
@@ -353,3 +353,24 @@ def test_names_that_are_not_utf8_are_shown_escaped(sample_run: Path, tmp_path: P
 def test_a_link_that_cannot_be_followed_is_reported(sample_run: Path, tmp_path: Path) -> None:
     (tmp_path / "far.csv").symlink_to("a" * 300)
     assert "far.csv is a link to nothing" in predict(sample_run, str(tmp_path / "far.csv"), code=1).stderr
+
+
+def test_a_file_that_is_here_and_not_in_the_folder_of_c_is_told_from_one_that_is_nowhere(
+    sample_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = draw(tmp_path / "my seven.png", 7)
+    stderr = predict(sample_run, path.name, code=2).stderr
+    assert f"hint:  paths are relative to the folder of -C: write '{path}'\n" in stderr
+    assert "hint:  check the path\n" in predict(sample_run, "no.png", code=2).stderr
+    assert "hint:  check the path\n" in predict(Path(), "no.png", code=2).stderr
+
+
+def test_a_model_of_other_settings_is_named_with_the_run_that_makes_it(sample_run: Path, tmp_path: Path) -> None:
+    path = draw(tmp_path / "seven.png", 7)
+    stderr = predict(sample_run, path, "--set", "train.epochs=3").stderr
+    assert "to keep the present results, put --set train.epochs=50 in place of --set train.epochs=3\n" in stderr
+    assert f"hint:  pipeline -C {sample_run} run train --set train.epochs=3 brings it up to date\n" in stderr
+    stderr = predict(sample_run, path, "--preset", "best").stderr
+    shown = f"pipeline -C {sample_run} runs"
+    assert f"put --like and the number of their run, which {shown} shows, in place of --preset best\n" in stderr

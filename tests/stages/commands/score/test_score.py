@@ -256,7 +256,7 @@ def test_an_error_names_the_submission_by_its_stable_path(sample_copy: Path) -> 
 
 def test_without_a_submission_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
     write(tmp_path, RIGHT)
-    assert "pipeline run submit" in score(tmp_path, "--answers", "right.csv", code=1).stderr
+    assert f"pipeline -C {tmp_path} run submit" in score(tmp_path, "--answers", "right.csv", code=1).stderr
     assert "there is no file 'other.csv'" in score(tmp_path, "mine.csv", "--answers", "other.csv", code=2).stderr
     assert "missing option '--answers'" in score(tmp_path, "mine.csv", code=2).stderr
 

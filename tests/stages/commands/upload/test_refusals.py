@@ -120,17 +120,27 @@ def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
     assert len(kaggle.calls) == 2
 
 
+def test_settings_that_do_not_send_it_are_not_named_again(kaggle: Kaggle, project: Path) -> None:
+    here = ("-q", "-C", str(project))
+    assert CliRunner().invoke(main, ["run", "train", "--set", "train.epochs=1", *here]).exit_code == 0
+    told = run_upload(project, "--like", "1", code=1).stderr
+    assert f"hint:  pipeline -C {project} run all --like 1 makes it anew\n" in told
+    assert CliRunner().invoke(main, ["run", "all", "--like", "1", *here]).exit_code == 0
+    kaggle.will("submit", SENT)
+    run_upload(project, "--no-wait", "--like", "1")
+
+
 def test_what_is_damaged_is_not_sent(kaggle: Kaggle, project: Path) -> None:
     path = (project / "artifacts/submit/submission.csv").resolve()
     path.write_bytes(path.read_bytes().replace(b"\n1,", b"\n1,", 1)[:-2] + b"0\n")
     stderr = run_upload(project, code=1).stderr
     assert "the result of submit is damaged" in stderr
-    assert "pipeline run submit" in stderr
+    assert f"pipeline -C {project} run submit" in stderr
     assert kaggle.calls == []
 
 
 def test_without_a_submission_the_command_that_makes_one_is_named(kaggle: Kaggle, tmp_path: Path) -> None:
-    assert "pipeline run submit" in run_upload(tmp_path, code=1).stderr
+    assert f"pipeline -C {tmp_path} run submit" in run_upload(tmp_path, code=1).stderr
     assert kaggle.calls == []
 
 
@@ -183,7 +193,7 @@ def test_the_samples_submission_is_not_sent(kaggle: Kaggle, sample_copy: Path) -
     for settings in ((), ("--set", "train.epochs=77")):  # even if it is stale
         stderr = run_upload(sample_copy, *settings, code=1).stderr
         assert "the submission of the bundled sample" in stderr
-        assert "pipeline fetch" in stderr
+        assert f"pipeline -C {sample_copy} fetch" in stderr
     assert kaggle.calls == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import join
 
 import pytest
 from click.testing import CliRunner
@@ -195,7 +196,8 @@ def test_json_has_it_all(kaggle: Kaggle, project: Path) -> None:
 def test_the_validation_accuracy_is_that_of_the_network_that_is_sent(kaggle: Kaggle, project: Path) -> None:
     another = ("--set", "train.epochs=1")
     assert CliRunner().invoke(main, ["run", "submit", "-q", *another, "-C", str(project)]).exit_code == 0
-    assert "validation: not known; pipeline run evaluate" in run_upload(project, *another, code=2, yes=False).stderr
+    told = run_upload(project, *another, code=2, yes=False).stderr
+    assert f"validation: not known; pipeline -C {project} run evaluate {join(another)} measures it\n" in told
     folds = (*another, "--set", "train.folds=2")
     assert CliRunner().invoke(main, ["run", "all", "-q", *folds, "-C", str(project)]).exit_code == 0
     ensemble = json.loads((project / "artifacts/evaluate/metrics.json").read_text())["ensemble"]

@@ -1,0 +1,61 @@
+"""The commands that messages name, with the options of this call: as they stand, they can be typed where it was typed.
+
+``pipeline run train`` becomes ``pipeline -C DIR run train --set train.epochs=5``. Without its options the command would
+concern another folder, or make other results. Click's context holds the options until the command ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from shlex import join
+from typing import Any
+
+import click
+
+from pipeline.errors import LONGEST, shortened
+
+GivenSettings = Sequence[tuple[str, str]]  # ("--preset", "fast"), ("--set", "train.epochs=5"), ...
+
+
+def remember(name: str, value: object) -> None:
+    """Keep an option of this call: ``folder``, ``settings`` once they are found right, and ``stages``, their names."""
+    click.get_current_context().meta[f"{__name__}.{name}"] = value
+
+
+def remembered(name: str) -> Any:
+    """Return what was kept; None if nothing was."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(f"{__name__}.{name}") if context else None
+
+
+def as_typed(text: str, *, with_settings: bool = True) -> str:
+    """Put the options of this call into the commands that a text names: settings into those that take them."""
+    given: GivenSettings = (remembered("settings") or ()) if with_settings else ()
+    if not given and not remembered("folder"):
+        return text
+    parts = re.split(r"(?=\bpipeline [a-z])", text)
+    return shortened("".join(_as_typed(part, given) for part in parts), LONGEST)
+
+
+def _as_typed(text: str, given: GivenSettings) -> str:
+    """Put the options into the command that a text begins with, if it does; what the command has itself stays."""
+    stages = "|".join(("all", *(remembered("stages") or ())))
+    found = re.match(rf"pipeline ([a-z]+)(?: (?:{stages})\b)*", text)
+    main = click.get_current_context().find_root()
+    if not found or not isinstance(main.command, click.Group):
+        return text
+    command = main.command.get_command(main, found[1])
+    if command is None:
+        return text
+    _, *words = found[0].split()
+    rest = text[found.end() :]
+    takes_settings = any(param.name == "sets" for param in command.params) and " --like " not in rest
+    folder = ["-C", str(remembered("folder"))] if remembered("folder") else []
+    kept = [each for each in given if takes_settings and f" --set {_name(each)}=" not in rest]
+    return join(["pipeline", *folder, *words, *(word for each in kept for word in each)]) + rest
+
+
+def _name(given: tuple[str, str]) -> str:
+    """Return the name of the setting that ``--set NAME=VALUE`` changes."""
+    return given[1].partition("=")[0].strip()
