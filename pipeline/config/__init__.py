@@ -3,12 +3,11 @@
 May import: the files beside the rooms.
 """
 
-from pipeline.config.layers import BY_SET, FILE_NAME
+from pipeline.config.layers import FILE_NAME
 from pipeline.config.names import describe, find_setting, takes_fractions
 from pipeline.config.resolve import Config, EarlierSettings, load_config, plain, settings_text
 
 __all__ = [
-    "BY_SET",
     "FILE_NAME",
     "Config",
     "EarlierSettings",

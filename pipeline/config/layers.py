@@ -19,7 +19,7 @@ from pipeline.stage import Stage
 
 FILE_NAME = "pipeline.toml"
 PREFIX = "PIPELINE_"
-BY_SET = "--set"  # the origin of what the command line sets
+BY_SET, BY_PRESET = "--set", "--preset"  # the origins of what the command line sets, and of the preset it chooses
 NEAR_MISS = 0.85  # from 0 to 1: how similar to a setting's name a variable must be to count as a mistyped one
 Presets = Mapping[str, Mapping[str, Mapping[str, Any]]]
 

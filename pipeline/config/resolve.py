@@ -8,7 +8,7 @@ With --like RUN, the settings of an earlier run replace all layers but the last.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import msgspec
 
 from pipeline.config.choices import choices, is_text, item_type, may_be_text, setting_type, unknown_choice
 from pipeline.config.layers import (
+    BY_PRESET,
+    BY_SET,
     FILE_NAME,
     PREFIX,
     Presets,
@@ -65,6 +67,17 @@ class Config:
             if origin not in {DEFAULT, f"preset {self.preset}"}
         }
 
+    def effective(self, stages: Collection[str]) -> tuple[str, dict[str, Any]]:
+        """Return the preset and the changed settings, less what the command line gives to none of these ``stages``."""
+        origins = {origin for name, origin in self.origins.items() if name.partition(".")[0] in stages}
+        is_idle = (BY_PRESET, self.preset) in self.given and f"preset {self.preset}" not in origins
+        changed = {
+            name: value
+            for name, value in self.changed().items()
+            if self.origins[name] != BY_SET or name.partition(".")[0] in stages
+        }
+        return "" if is_idle else self.preset or "", changed
+
     def text(self, origin: str) -> str:
         """Return the preset, and the settings that come from ``origin``: ``preset fast, train.seed=1``."""
         given = {name: value for name, value in self.changed().items() if self.origins[name] == origin}
@@ -76,7 +89,8 @@ class EarlierSettings:
     """The settings of an earlier run; ``origin`` is its name: ``run 3``.
 
     ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. ``parameters`` holds all settings
-    of the stages that it finished, except those in ``not_in_key``. Both are by full name.
+    of the stages that it finished and of the results that it built upon, except those in ``not_in_key``. Both are by
+    full name.
     """
 
     origin: str
@@ -109,7 +123,7 @@ def load_config(
     of_file, file_preset, place = read_file(folder / FILE_NAME, stages)
     variable = f"{PREFIX}PRESET"
     choices_of_preset = (
-        (preset, "--preset"),
+        (preset, BY_PRESET),
         (environment.get(variable), f"environment {variable}"),
         (file_preset, place),
     )
@@ -117,7 +131,7 @@ def load_config(
     layers = from_preset(presets, chosen, place) + of_file
     layers += from_environment(environment, stages)
     layers += [parse_set(text, stages) for text in sets]
-    given = (("--preset", preset), *given) if preset else given
+    given = ((BY_PRESET, preset), *given) if preset else given
     return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)), given=given)
 
 

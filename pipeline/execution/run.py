@@ -87,6 +87,7 @@ class RunResult:
     stages: list[StageResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    built_upon: list[Receipt] = field(default_factory=list)  # the results of stages that were left as they are
 
     @property
     def did_something(self) -> bool:
@@ -150,7 +151,7 @@ def run(
                 result.seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
                 try:
                     with uninterrupted():
-                        _log(project, result, started.isoformat(timespec="seconds"), outcome, error, trial)
+                        _log(project, selection, result, started.isoformat(timespec="seconds"), outcome, error, trial)
                 except StoreError:
                     if outcome == "done":  # else the first error is the one to show
                         raise
@@ -171,12 +172,15 @@ def _run_stages(
     project: Project, selection: Selection, snapshot: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
     """Decide on each stage again when its turn comes, because its inputs are known then. Then do it."""
+    needed = set[str]().union(*(ancestors(name, project.stages) for name in selection.stages))
     decisions: dict[str, Decision] = {}
     for item in snapshot:
         name = item.stage.name
         item = with_stored(project, item, selection, decisions)  # noqa: PLW2901 - its inputs are known now
         decision = decisions[name] = decide_next(item, selection, decisions)
         if decision.action is Action.LEFT:
+            if name in needed and decision.receipt:
+                result.built_upon.append(decision.receipt)
             continue
         clock = time.monotonic()
         receipt = decision.receipt
@@ -221,14 +225,17 @@ def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, De
 
 def _log(
     project: Project,
+    selection: Selection,
     result: RunResult,
     started: str,
     outcome: str,
     error: str,
     trial: TrialOf | None,
 ) -> None:
-    """Write a run into the log."""
+    """Write a run into the log, without settings that have had no effect on it."""
     works = [done.receipt.work for done in result.stages if done.receipt]
+    configured = [*(receipt.work for receipt in result.built_upon), *works]
+    preset, changed = project.config.effective(selection.stages)
     append_run(
         project.store.root,
         Run(
@@ -238,12 +245,12 @@ def _log(
             command=" ".join(["pipeline", *sys.argv[1:]]),
             outcome=outcome,
             error=error,
-            preset=project.config.preset or "",
-            changed=project.config.changed(),
+            preset=preset,
+            changed=changed,
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
             results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
-            parameters={f"{work.stage}.{key}": value for work in works for key, value in work.parameters.items()},
+            parameters={f"{work.stage}.{key}": value for work in configured for key, value in work.parameters.items()},
             sources={name: value for work in works for name, value in work.sources.items()},
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},

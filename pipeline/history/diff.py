@@ -55,9 +55,10 @@ def compare(
 def _known_to_both(run: Run, other: Run) -> Run:
     """Return ``run`` without the stages that have no result in ``other``."""
     stages = run.results.keys() & other.results.keys()
+    configured = {name.partition(".")[0] for name in other.parameters}  # those that it only built upon, too
     return replace(
         run,
-        parameters={name: value for name, value in run.parameters.items() if name.partition(".")[0] in stages},
+        parameters={name: value for name, value in run.parameters.items() if name.partition(".")[0] in configured},
         code={name: value for name, value in run.code.items() if name in stages},
         figures={name: value for name, value in run.figures.items() if name.partition(":")[0] in stages},
         # The log does not say to which stages these belong.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.config import BY_SET, Config
+from pipeline.config import Config
 from pipeline.errors import ConfigError, nearest, shortened
 from pipeline.stage import Stage, upstream
 
@@ -54,12 +54,11 @@ def select(
 
 
 def settings_without_effect(config: Config, selection: Selection) -> list[str]:
-    """Return a warning for each setting that --set gives to a stage that is not selected."""
-    return [
-        f"--set {name} has no effect: {name.partition('.')[0]} is not among the stages to run"
-        for name, origin in config.origins.items()
-        if origin == BY_SET and name.partition(".")[0] not in selection.stages
-    ]
+    """Return a warning for what the command line gives to stages that are not selected."""
+    preset, changed = config.effective(selection.stages)
+    idle = [f"--preset {config.preset}"] if config.preset and not preset else []
+    idle += [f"--set {name}" for name in config.changed() if name not in changed]
+    return [f"{given} has no effect on the stages to run" for given in idle]
 
 
 def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:

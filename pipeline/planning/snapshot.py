@@ -69,8 +69,13 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
 
 
 def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
-    """Return the notices about the raw data, each once."""
-    return sorted({item.notice for item in snapshot} - {""})
+    """Return the notices about the raw data, each once; and another if present results are of other raw data."""
+    noticed = [item for item in snapshot if item.notice]
+    others = sorted({item.current.origin for item in noticed if item.current and item.current.origin != item.origin})
+    replaced = [
+        f"The present results were made from {origin}. A run with that data restores them." for origin in others
+    ]
+    return [*sorted({item.notice for item in noticed}), *replaced]
 
 
 def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, UnfinishedWork]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pipeline.planning.snapshot import UnfinishedWork
 
 UNFINISHED = {  # by whether a run of the plan continues it; None: not known yet
-    True: "the next run takes it up",
-    False: "the next run has other settings, data or code, and leaves it",
-    None: "a run with the same settings, data and code takes it up",
+    True: "The next run continues it",
+    False: "The next run does not continue it, because its settings, data or code are others",
+    None: "A run with the same settings, data and code continues it",
 }
 MOST_BEGUN = 3  # settings of unfinished works that are told
 SHARE_FOR_REASONS = 4  # reasons are a column of their own if they take no more than a quarter of the width
@@ -47,8 +47,8 @@ def print_plan(plan: Plan, given: GivenSettings, unfinished: Mapping[str, Unfini
         echo(as_typed(f"A run would replace the present results; {kept}."))
     for name, work in unfinished.items():
         is_told = work.settings and not work.is_taken_up
-        settings = f"; it was begun with: {first_few(work.settings, MOST_BEGUN, '; ')}" if is_told else ""
-        echo(f"{name}: an interrupted run has left unfinished work; {UNFINISHED[work.is_taken_up]}{settings}.")
+        settings = f" These were: {first_few(work.settings, MOST_BEGUN, '; ')}." if is_told else ""
+        echo(f"{name}: an interrupted run has left unfinished work. {UNFINISHED[work.is_taken_up]}.{settings}")
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:

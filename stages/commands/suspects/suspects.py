@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stages.commands.suspects.find_in_results import Found, Suspect
 
 REMARK = (
-    "probably wrong: the network is as sure of the predicted class as it is, on average, in rows labelled so; "
+    "probably wrong: the network is as sure of its prediction as it is, on average, of rows with that label; "
     "no remark: the label may be right"
 )
 

@@ -209,7 +209,7 @@ def test_status_and_clean_say_who_writes(toy: Toy, invoke: Invoke) -> None:
 def test_status_says_where_an_interrupted_run_has_left_unfinished_work(toy: Toy, invoke: Invoke) -> None:
     invoke("run", "all")
     checkpoint = toy.store.scratch("power", "0" * 64) / "checkpoint"
-    told = "power: an interrupted run has left unfinished work; "
+    told = "power: an interrupted run has left unfinished work. "
     assert told not in invoke("status", "--set", "power.exponent=3").stdout
     checkpoint.write_text("half of the work")
     assert told not in invoke("status").stdout  # for it is fresh
@@ -219,17 +219,17 @@ def test_status_says_where_an_interrupted_run_has_left_unfinished_work(toy: Toy,
 def test_status_says_whether_the_next_run_takes_unfinished_work_up(toy: Toy, invoke: Invoke) -> None:
     def told(*sets: str, command: tuple[str, ...] = ("status",)) -> str:
         stdout = invoke(*command, *sets, columns=200).stdout
-        return next(line.partition("unfinished work; ")[2] for line in stdout.splitlines() if "unfinished work" in line)
+        return next(line.partition("unfinished work. ")[2] for line in stdout.splitlines() if "unfinished work" in line)
 
     invoke("run", "all", "--set", "power.exponent=3")
     key = json.loads((toy.artifacts / "power/receipt.json").read_text())["key"]
     (toy.store.scratch("power", key) / "checkpoint").write_text("half of the work")
     (toy.artifacts / "power").unlink()
     shutil.rmtree(toy.artifacts / ".store/power")
-    assert told("--set", "power.exponent=3") == "the next run takes it up."
-    assert told() == "the next run has other settings, data or code, and leaves it."
-    assert told("--set", "load.limit=2").startswith("a run with the same settings, data and code takes it up")
-    assert told("--set", "power.exponent=3", command=("run", "all", "--dry-run")) == "the next run takes it up."
+    assert told("--set", "power.exponent=3") == "The next run continues it."
+    assert told() == "The next run does not continue it, because its settings, data or code are others."
+    assert told("--set", "load.limit=2").startswith("A run with the same settings, data and code continues it")
+    assert told("--set", "power.exponent=3", command=("run", "all", "--dry-run")) == "The next run continues it."
 
 
 def test_status_names_the_settings_of_unfinished_work(toy: Toy, invoke: Invoke) -> None:
@@ -239,7 +239,7 @@ def test_status_names_the_settings_of_unfinished_work(toy: Toy, invoke: Invoke) 
     invoke("run", "all", "--preset", "cubes")
     invoke("run", "all", "--set", "power.exponent=4", "--set", "total.start=1")
     toy.store.lock_path.unlink()  # the process that its text names has not ended here
-    told = " leaves it; it was begun with: power.exponent=4, total.start=1; preset cubes.\n"
+    told = " are others. These were: power.exponent=4, total.start=1; preset cubes.\n"
     assert told in invoke("status", columns=200).stdout
 
 
@@ -250,10 +250,20 @@ def test_status_names_the_sample_before_it_is_run(toy: Toy, invoke: Invoke) -> N
     assert "SAMPLE" not in invoke("status").stderr
 
 
+def test_a_fallback_says_what_the_results_that_it_replaces_were_made_from(toy: Toy, invoke: Invoke) -> None:
+    invoke("run", "all")
+    told = "The present results were made from data/numbers.txt. A run with that data restores them."
+    assert told not in invoke("status").stderr
+    toy.raw.unlink()
+    for command in (("status",), ("run", "all", "--dry-run"), ("run", "all", "--quiet")):
+        assert invoke(*command).stderr.count(told) == 1
+    assert told not in invoke("run", "all", "--force").stderr
+
+
 def test_a_setting_for_a_stage_that_does_not_run_is_warned_of(toy: Toy, invoke: Invoke) -> None:
     (toy.work / "pipeline.toml").write_text("[total]\nstart = 1\n")
     told = invoke("run", "power", "--set", "total.start=2", "--set", "power.exponent=3", "--dry-run").stderr
-    assert told == "warning: --set total.start has no effect: total is not among the stages to run\n"
+    assert told == "warning: --set total.start has no effect on the stages to run\n"
     assert "no effect" not in invoke("run", "all", "--set", "total.start=2").stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,23 @@ def test_like_repeats_the_run_and_shows_its_settings(in_toy: Toy) -> None:
     assert (again.preset, again.changed, again.parameters) == (first.preset, first.changed, first.parameters)
     assert again.results == first.results
     assert set(again.stages.values()) == {"fresh", "restore"}
+
+
+def test_what_had_no_effect_on_a_run_is_not_repeated(in_toy: Toy) -> None:
+    idle = ("--preset", "cubes", "--set", "power.exponent=4", "--set", "total.start=1")
+    result = invoke(in_toy, "run", "total", "--only", *idle)
+    assert "warning: --preset cubes has no effect on the stages to run\n" in result.stderr
+    assert "warning: --set power.exponent has no effect on the stages to run\n" in result.stderr
+    _, second, third = read_runs(in_toy.work / "artifacts")
+    assert (third.preset, third.changed) == ("", {"total.start": 1})
+    assert third.parameters == second.parameters | {"total.start": 1}  # of what it was built upon, too
+    (in_toy.work / "pipeline.toml").write_text("[power]\nexponent = 5\n")
+    assert invoke(in_toy, "status", "--like", "-1", "--check").exit_code == 0
+
+
+def test_diff_shows_the_settings_of_what_a_run_was_built_upon(in_toy: Toy) -> None:
+    invoke(in_toy, "run", "total", "--only", "--force")
+    assert re.search(r"parameter +power\.exponent +3 +2 ", invoke(in_toy, "diff", "1", "3").stdout)
 
 
 def test_a_plan_shows_what_such_a_run_would_change(in_toy: Toy) -> None:

@@ -83,7 +83,7 @@ def test_all_are_written_and_the_first_are_shown(exchanged: tuple[Path, set[int]
     first, second = suspects[:2]
     assert f"line {first['line']:,}: {first['label']} or {first['suggested']}" in shown
     assert f"line {second['line']:,}: " not in shown
-    assert "\nprobably wrong: the network is as sure of the predicted class as it is, on average, in rows" in shown
+    assert "\nprobably wrong: the network is as sure of its prediction as it is, on average, of rows" in shown
     assert f"{sum(each['is_confident'] for each in suspects)} of 1,438 labels" in shown
 
 
