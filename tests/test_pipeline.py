@@ -159,7 +159,7 @@ def test_only_works_on_what_lies_there_and_else_names_the_command_that_makes_it(
     empty = tmp_path / "empty"
     empty.mkdir()
     result = invoke(empty, "run", "evaluate", "--only", code=1)
-    assert "pipeline run" in result.stderr
+    assert f"pipeline -C {empty} run" in result.stderr
     assert "missing" in result.stderr
 
 
