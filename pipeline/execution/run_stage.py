@@ -60,12 +60,9 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
     folder, report = store.begin(stage.name), store.begin(f"{stage.name}-report")
     clock = time.monotonic()
 
-    def changes() -> list[Reason]:
-        reasons = [*_changed_work(project, run), *_exchanged(task.sources), *_changed_inputs(project, run)]
-        return list(dict.fromkeys(reasons))
-
     def require_same() -> None:
-        _require_unchanged(project, run, changes())
+        reasons = [*_changed_work(project, run), *_exchanged(task.sources), *_changed_inputs(project, run)]
+        _require_unchanged(project, run, list(dict.fromkeys(reasons)))
 
     try:
         partial_results = StagePartialResults(store, run.work, require_same, forced=run.forced)
@@ -76,15 +73,13 @@ def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable
         try:
             with _stage_errors(stage, folder, store):
                 outcome: Outcome = resolve(stage.function)(task)
-                with ThreadPoolExecutor(1) as pool:  # hashing releases the interpreter's lock
-                    changed = pool.submit(changes)
-                    outputs = _read_back(stage, folder)
+                outputs = _read_back(stage, folder)
         except BaseException:
             with suppress(PipelineError):  # the first error is the one to show
                 if _is_changed(project, run):  # then its checkpoints belong to other work
                     store.forget_scratch(stage.name, run.work.key)
             raise
-        _require_unchanged(project, run, changed.result())
+        require_same()  # only now, because the checks above are code too
         receipt = Receipt(
             work=run.work,
             outputs=outputs,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -89,7 +90,8 @@ def _table_digest(path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as table:
+    # Not Python's `open`: a thread of Arrow would let go of that file too late, after Python's end, and abort.
+    with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file, page_checksum_verification=True) as table:
         schema = table.schema_arrow
         columns = [_ColumnHash() for _ in schema]
         for group in range(table.num_row_groups):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,8 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
         The file is missing, is no Parquet, or its bytes are damaged; also while it is being read.
     """
     try:
-        with path.open("rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+        # Not Python's `open`: a thread of Arrow would let go of that file too late, after Python's end, and abort.
+        with pa.OSFile(os.fsencode(path)) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
         if shortage(error):  # then nothing is wrong with the file

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.cli.project import ProjectOptions
     from pipeline.errors import DataError
+    from pipeline.planning.project import Project
     from stages.commands.current_model import Model
     from stages.commands.predictions import FilePredictions
     from stages.ingest.parameters import IngestParameters
@@ -44,12 +45,10 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     digit, of any size, dark on light or light on dark. A file that cannot be read is named, and the others are
     predicted.
     """
-    from dataclasses import replace
-
     from pipeline.errors import DataError
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
-    from stages.commands.current_model import require_model, tell_if_stale
+    from stages.commands.current_model import tell_if_stale
     from stages.commands.find_file import find_file
     from stages.commands.predict.predict_files import looks_like_picture, predict_csv, predict_picture
     from stages.commands.predict.training_images import find_training_images
@@ -57,13 +56,11 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from stages.commands.write_output import require_file
     from stages.shared.messages import counted
 
-    of_ingest = tuple(text for text in place.sets if text.startswith("ingest."))  # say how these files are laid out
-    project = replace(place, sets=tuple(text for text in place.sets if text not in of_ingest)).load()
-    reading = place.load(*of_ingest) if of_ingest else project
+    project = place.load()
     paths = {name: find_file(name, place.base) for name in files}
     inputs = list(paths.values())
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
-    model = require_model(project)
+    model = find_model(place, project)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)
     predictions: list[FilePredictions] = []
@@ -79,7 +76,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
                         path,
                         training=training,
                         classes=model.classes,
-                        parameters=cast("IngestParameters", reading.config.parameters["ingest"]),
+                        parameters=cast("IngestParameters", project.config.parameters["ingest"]),
                         predict=model.probabilities,
                     )
                 )
@@ -97,6 +94,21 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
         notify(f"error: {counted(len(errors) - ERRORS, 'more file')} cannot be read")
     if errors:
         click.get_current_context().exit(ExitCode.FAILED)
+
+
+def find_model(place: ProjectOptions, project: Project) -> Model:
+    """The current network. Settings of ingest alone do not make it stale: they may be about the files to predict."""
+    from dataclasses import replace
+
+    from pipeline.cli.project import load_project
+    from pipeline.planning.current_result import why_stale
+    from stages.commands.current_model import require_model
+
+    model = require_model(project)
+    others = tuple(text for text in place.sets if not text.strip().startswith("ingest."))
+    if model.stale and not why_stale(load_project(place.folder, place.preset, others, place.like), "train"):
+        return replace(model, stale="")
+    return model
 
 
 def tell_predictions(

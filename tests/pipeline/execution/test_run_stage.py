@@ -88,8 +88,11 @@ def test_what_changes_while_a_stage_runs_is_named_and_the_result_is_not_certifie
 
 
 def test_code_edited_before_its_stage_begins_is_refused_too_and_leaves_no_checkpoint(toy: Toy) -> None:
+    begun: list[str] = []
+    hooks = {"load": lambda: edit_helper(toy), "power": lambda: begun.append("power")}
     with pytest.raises(StageError, match="something changed while power ran"):
-        toy.run("all", watcher=Recorder(hooks={"load": lambda: edit_helper(toy)}))
+        toy.run("all", watcher=Recorder(hooks=hooks))
+    assert begun == []
     assert list((toy.artifacts / ".scratch" / "power").glob("*")) == []
 
 

@@ -146,6 +146,14 @@ def test_a_file_without_a_header_is_read_if_the_settings_say_so(sample_copy: Pat
     assert [str(row["label"]) for row in rows] == [line.split(",")[0] for line in lines_of(TRAIN)[1:4]]
 
 
+def test_a_model_that_was_made_with_settings_of_ingest_is_not_stale_with_them(sample_copy: Path) -> None:
+    settings = ["--set", "ingest.min_rows_per_class=3", "--set", "train.epochs=1"]
+    made = CliRunner().invoke(main, ["run", "train", *settings, "-q", "-C", str(sample_copy)])
+    assert made.exit_code == 0
+    assert predict(sample_copy, TEST, *settings).stderr == ""
+    assert "the model is not up to date" in predict(sample_copy, TEST, *settings[2:]).stderr
+
+
 def test_ids_without_a_header_are_not_taken_for_labels(sample_copy: Path) -> None:
     (sample_copy / "bare.csv").write_text("".join(f"{i},{row}\n" for i, row in enumerate(lines_of(TEST)[1:13])))
     rows = answers(sample_copy, "bare.csv", "--set", "ingest.has_header=false")
