@@ -105,7 +105,7 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     """Try settings, and show which are best.
 
     \b
-    pipeline sweep --grid train.learning_rate=1e-3,3e-3 --grid train.hidden=[256,64],[512,128]
+    pipeline sweep --grid train.learning_rate=1e-3,3e-3 --grid 'train.hidden=[256,64],[512,128]'
     pipeline sweep --random 30 train.learning_rate=log:1e-4..1e-2 train.dropout=0.0..0.5
 
     A RANGE is LOW..HIGH, log:LOW..HIGH, or V,V,... The table, a picture and the best settings are written below

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from shlex import join
 from typing import Any
 
@@ -34,7 +35,10 @@ def as_typed(text: str, *, with_settings: bool = True) -> str:
     given: GivenSettings = (remembered("settings") or ()) if with_settings else ()
     if not given and not remembered("folder"):
         return text
-    parts = re.split(r"(?=\bpipeline [a-z])", text)
+    # A path in quotation marks is matched first, because it may have the words of a command in it.
+    found = re.finditer(r"(?<!\S)'[^']*'|\bpipeline [a-z]", text)
+    starts = [match.start() for match in found if match[0].startswith("pipeline")]
+    parts = [text[start:stop] for start, stop in pairwise((0, *starts, len(text)))]
     return shortened("".join(_as_typed(part, given) for part in parts), LONGEST)
 
 

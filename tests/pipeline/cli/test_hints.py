@@ -41,6 +41,8 @@ def typed(text: str, given: tuple[tuple[str, str], ...] = SETS, folder: Path | N
         ("change one; `pipeline config` shows them", f"change one; `pipeline config {WRITTEN}` shows them"),
         ("pipeline runs shows them", "pipeline runs shows them"),  # it takes no settings
         ("another pipeline is writing here", "another pipeline is writing here"),
+        ("write '/x/my pipeline run train/a.csv'", "write '/x/my pipeline run train/a.csv'"),
+        ("'a b', or pipeline run all", f"'a b', or pipeline run all {WRITTEN}"),
     ],
 )
 def test_settings_are_repeated_in_the_commands_that_take_them(text: str, expected: str) -> None:
