@@ -67,16 +67,29 @@ class Config:
             if origin not in {DEFAULT, f"preset {self.preset}"}
         }
 
-    def effective(self, stages: Collection[str]) -> tuple[str, dict[str, Any]]:
-        """Return the preset and the changed settings, less what the command line gives to none of these ``stages``."""
+    def effective(
+        self, stages: Collection[str], built_upon: Mapping[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the preset and the changed settings of a run of these ``stages``.
+
+        What the command line gives to none of them is left out. ``built_upon`` are the settings, by full name, of the
+        results that the run finds and reads: what these were made with counts, not what the other layers say now.
+        """
         origins = {origin for name, origin in self.origins.items() if name.partition(".")[0] in stages}
         is_idle = (BY_PRESET, self.preset) in self.given and f"preset {self.preset}" not in origins
-        changed = {
-            name: value
-            for name, value in self.changed().items()
-            if self.origins[name] != BY_SET or name.partition(".")[0] in stages
-        }
-        return "" if is_idle else self.preset or "", changed
+        preset = "" if is_idle else self.preset or ""
+        changed = self.changed()
+        found: dict[str, Any] = {}
+        for name, origin in self.origins.items():
+            stage, _, key = name.partition(".")
+            if built_upon and name in built_upon:
+                given = self.parameters[stage] if preset else type(self.parameters[stage])()
+                # A layer that replaces the preset's value hides it: then the setting is told in any case.
+                if (preset and name in changed) or built_upon[name] != plain(given)[key]:
+                    found[name] = built_upon[name]
+            elif name in changed and (origin != BY_SET or stage in stages):
+                found[name] = changed[name]
+        return preset, found
 
     def text(self, origin: str) -> str:
         """Return the preset, and the settings that come from ``origin``: ``preset fast, train.seed=1``."""

@@ -234,8 +234,8 @@ def _log(
 ) -> None:
     """Write a run into the log, without settings that have had no effect on it."""
     works = [done.receipt.work for done in result.stages if done.receipt]
-    configured = [*(receipt.work for receipt in result.built_upon), *works]
-    preset, changed = project.config.effective(selection.stages)
+    built_upon = _settings(receipt.work for receipt in result.built_upon)
+    preset, changed = project.config.effective(selection.stages, built_upon)
     append_run(
         project.store.root,
         Run(
@@ -250,7 +250,7 @@ def _log(
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
             results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
-            parameters={f"{work.stage}.{key}": value for work in configured for key, value in work.parameters.items()},
+            parameters=built_upon | _settings(works),
             sources={name: value for work in works for name, value in work.sources.items()},
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},
@@ -259,3 +259,8 @@ def _log(
             origin=", ".join(sorted({done.receipt.origin for done in result.stages if done.receipt} - {""})),
         ),
     )
+
+
+def _settings(works: Iterable[Work]) -> dict[str, Any]:
+    """Return the settings of works by full name."""
+    return {f"{work.stage}.{key}": value for work in works for key, value in work.parameters.items()}

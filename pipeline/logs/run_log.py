@@ -24,9 +24,9 @@ class Run:
     """One run: what was asked for, what each stage did, and the figures that came out.
 
     ``outcome`` is done, failed or interrupted. ``stages`` maps a stage to what was done with it, ``results`` to
-    its generation. ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. What the
-    command line gave to stages that did not run is in neither. ``trial`` holds a trial's
-    ``sweep`` and its ``number`` there; it is empty for other runs.
+    its generation. ``changed`` holds the settings that neither the defaults nor the ``preset`` gave. For stages
+    that did not run, it holds those of the results that the run was built upon, and nothing of the command line.
+    ``trial`` holds a trial's ``sweep`` and its ``number`` there; it is empty for other runs.
     The results rest on ``parameters`` (by full name), raw ``sources`` and ``inputs`` (with their digests), ``code``
     (one digest for each stage; its receipt has them all) and ``libraries`` (with their versions). ``origin`` says where
     the raw data came from; it is empty in older logs, and where no stage was done.

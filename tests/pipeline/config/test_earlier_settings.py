@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from toy_project import PRESETS, Toy, commands, make_stages
 
 import pipeline.cli
-from pipeline.config import Config, EarlierSettings, load_config
+from pipeline.config import Config, EarlierSettings, load_config, settings_text
 from pipeline.errors import ConfigError
 from pipeline.logs.run_log import read_runs
 from pipeline.planning import reasons
@@ -115,6 +115,35 @@ def test_what_had_no_effect_on_a_run_is_not_repeated(in_toy: Toy) -> None:
 def test_diff_shows_the_settings_of_what_a_run_was_built_upon(in_toy: Toy) -> None:
     invoke(in_toy, "run", "total", "--only", "--force")
     assert re.search(r"parameter +power\.exponent +3 +2 ", invoke(in_toy, "diff", "1", "3").stdout)
+
+
+@pytest.mark.parametrize(
+    ("made", "idle", "file", "preset", "changed"),
+    [
+        (("--preset", "cubes"), (), "", "", {"power.exponent": 3}),
+        (("--preset", "cubes"), ("--set", "power.exponent=4"), "", "", {"power.exponent": 3}),
+        (("--preset", "cubes"), ("--preset", "cubes"), "", "", {"power.exponent": 3}),
+        (("--preset", "cubes"), (), 'preset = "cubes"', "cubes", {}),
+        (("--preset", "cubes"), (), "[power]\nexponent = 4", "", {"power.exponent": 3}),
+        ((), ("--set", "power.exponent=4"), "", "", {}),
+        ((), (), "[power]\nexponent = 4", "", {}),
+        ((), (), 'preset = "cubes"', "cubes", {"power.exponent": 2}),
+        ((), ("--set", "power.exponent=4"), 'preset = "cubes"', "cubes", {"power.exponent": 2}),
+    ],
+)
+def test_runs_shows_the_settings_that_like_and_diff_use(
+    in_toy: Toy, made: tuple[str, ...], idle: tuple[str, ...], file: str, preset: str, changed: dict[str, int]
+) -> None:
+    """Run 4 makes the total alone, so the settings of the other stages are those of run 3."""
+    invoke(in_toy, "run", "all", "--force", *made)
+    (in_toy.work / "pipeline.toml").write_text(file)
+    invoke(in_toy, "run", "total", "--only", "--force", *idle)
+    *_, third, last = read_runs(in_toy.work / "artifacts")
+    assert last.parameters == third.parameters
+    assert (last.preset, last.changed) == (preset, changed)
+    shown = settings_text(preset, changed)
+    assert shown in invoke(in_toy, "runs").stdout.splitlines()[-1]
+    assert f"settings of run 4: {shown}\n" in invoke(in_toy, "status", "--like", "4", "--check").stderr
 
 
 def test_a_plan_shows_what_such_a_run_would_change(in_toy: Toy) -> None:
