@@ -30,6 +30,7 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     from pipeline.history.scores import by_run
     from pipeline.logs.run_log import LOG
     from pipeline.logs.score_log import read_scores
+    from pipeline.store.store import Store
     from pipeline.terminal.hints import as_typed
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import HINT, notify, print_json
@@ -42,7 +43,10 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
         print_json(runs_data(shown, scores))
         return
     if not shown:
-        notify("nothing has run here yet", f"{HINT}pipeline run all")
+        if Store(place.artifacts).has_results():
+            notify("no run is in the log, but there are results", f"{HINT}pipeline status")
+        else:
+            notify("nothing has run here yet", f"{HINT}pipeline run all")
         return
     print_runs(shown, scores)
     if len(shown) < len(log.all):

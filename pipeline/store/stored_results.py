@@ -49,6 +49,10 @@ class StoredResults:
         """Return the folder in which a stage's current files are found: the stable path."""
         return self.root / stage
 
+    def has_results(self) -> bool:
+        """Whether any stage has a current result, readable or not."""
+        return any(self.root.glob(f"*/{receipts.FILE_NAME}"))
+
     def current(self, stage: str) -> Generation | None:
         """Return the current result of a stage, None where there is none."""
         place = self.folder(stage)

@@ -206,6 +206,16 @@ def test_runs_says_that_nothing_has_run_and_what_runs_it(invoke: Invoke) -> None
     assert json.loads(invoke("runs", "--json").stdout) == []
 
 
+def test_runs_says_that_there_are_results_if_the_log_is_gone(toy: Toy, invoke: Invoke) -> None:
+    toy.run("all")
+    (toy.artifacts / "runs.jsonl").unlink()
+    result = invoke("runs")
+    assert (result.stdout, result.stderr) == (
+        "",
+        "no run is in the log, but there are results\n  hint:  pipeline status\n",
+    )
+
+
 def test_of_a_long_log_the_last_runs_are_shown_and_all_if_wanted(toy: Toy, invoke: Invoke) -> None:
     toy.run("all")
     path = toy.artifacts / "runs.jsonl"
