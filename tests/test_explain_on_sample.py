@@ -55,3 +55,19 @@ def test_settings_that_fit_only_together_are_one_change(project: Path) -> None:
     found = json.loads(invoke(project, "diff", "1", "2", "--explain", "--dry-run", "--json").stdout)
     assert [set(each["after"]) for each in found["changes"]] == [{"train.filters", "train.kernel", "train.stride"}]
     assert (found["runs"], found["stored"]) == (6, 2)
+
+
+def test_a_run_is_said_to_take_as_long_as_the_longest_that_made_the_results(project: Path) -> None:
+    """Run 3 makes only the last of the results of run 2 again, run 4 has other results."""
+    for epochs in (1, 2):
+        run(project, f"train.epochs={epochs}")
+    invoke(project, "run", "evaluate", "--only", "--force", "-q")
+    run(project, "train.epochs=3")
+    log = project / "artifacts/runs.jsonl"
+    runs = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [json.dumps({**each, "seconds": seconds}) for each, seconds in zip(runs, (4, 18, 1, 99), strict=True)]
+    log.write_text("".join(f"{line}\n" for line in lines))
+    cost = json.loads(invoke(project, "diff", "1", "3", "--explain", "--dry-run", "--json").stdout)
+    assert (cost["seconds_each"], cost["runs"] - cost["stored"]) == (18, 4)
+    told = invoke(project, "diff", "1", "3", "--explain", "--dry-run").stderr
+    assert "4 will be made; a run took 18 seconds before, so about 72 seconds\n" in told

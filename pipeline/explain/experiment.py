@@ -54,7 +54,11 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """How many runs there are, how many of them are stored, and the seconds that one took before, if that is known."""
+    """How many runs there are, how many of them are stored, and the seconds that one took before, if that is known.
+
+    These are the seconds of the longest run that made results of the two runs: a later one may have made a part of them
+    again.
+    """
 
     n_runs: int
     n_stored: int
@@ -122,14 +126,14 @@ def _in_full(config: Config) -> bytes:
 def cost_of(project: Project, experiment: Experiment) -> Cost:
     """Say beforehand what the explanation costs; nothing runs."""
     done = find_done(project, experiment.sweep)
-    stage = experiment.metric.stage
-    wanted = {run.results[stage] for run in experiment.runs}
-    seconds = {
-        run.results[stage]: run.seconds
+    stages = {experiment.metric.stage, *(change.stage for change in experiment.changes)}
+    wanted = {(stage, run.results[stage]) for run in experiment.runs for stage in stages & run.results.keys()}
+    seconds = [
+        run.seconds
         for run in read_runs(project.store.root)
-        if run.stages.get(stage) == "run" and run.results.get(stage) in wanted
-    }
-    return Cost(len(done), sum(done.values()), mean(seconds.values()) if seconds else None)
+        if any(run.stages[stage] == "run" for stage, _ in wanted & run.results.items())
+    ]
+    return Cost(len(done), sum(done.values()), max(seconds, default=None))
 
 
 def explain(project: Project, experiment: Experiment, screen: Screen) -> Explanation:

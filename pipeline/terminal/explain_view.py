@@ -28,7 +28,7 @@ def _time(cost: Cost, n_missing: int) -> str:
         return ""
     each, total = cost.seconds, cost.seconds * n_missing
     whole = f"{total / 60:.0f} minutes" if total >= 120 else f"{total:.0f} seconds"
-    return f"; a run took {each:.0f} seconds before, so at most {whole}"
+    return f"; a run took {each:.0f} seconds before, so about {whole}"
 
 
 def print_explanation(experiment: Experiment, explanation: Explanation) -> None:
