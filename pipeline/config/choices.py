@@ -144,4 +144,6 @@ def _bounds(note: object) -> str:
     if not isinstance(note, msgspec.Meta):
         return ""
     bounds = {"at least": note.ge, "more than": note.gt, "at most": note.le, "less than": note.lt}
-    return " and ".join(f"{words} {bound:.15g}" for words, bound in bounds.items() if bound is not None)
+    given = {words: bound for words, bound in bounds.items() if bound is not None}
+    shown = {words: str(bound) if isinstance(bound, int) else f"{bound:.15g}" for words, bound in given.items()}
+    return " and ".join(f"{words} {bound}" for words, bound in shown.items())

@@ -110,6 +110,7 @@ def test_settings_left_at_their_defaults_read_no_table(tmp_path: Path) -> None:
         (ShapeParameters, "a table"),
         (bool, "`true` or `false`"),
         (Annotated[int, msgspec.Meta(ge=0, lt=5)], "a whole number of at least 0 and less than 5"),
+        (Annotated[int, msgspec.Meta(le=2**63 - 1)], "a whole number of at most 9223372036854775807"),
         (Annotated[float, msgspec.Meta(gt=0.0)] | None, "a number of more than 0 or `none`"),
         (tuple[Annotated[int, msgspec.Meta(le=7)], ...], "a list, each a whole number of at most 7"),
         (Literal["a", "b"] | None, '`"a"`, `"b"` or `none`'),
