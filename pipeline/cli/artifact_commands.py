@@ -69,7 +69,7 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
     A current result is never among them. The unfinished work of an interrupted run is, with --keep 0 only.
     """
     from pipeline.store.clean import clean as remove
-    from pipeline.store.clean import size_of_unfinished
+    from pipeline.store.clean import n_earlier_kept, size_of_unfinished
     from pipeline.store.lock import current_writer
     from pipeline.terminal.history_view import disposable_data, print_disposable
     from pipeline.terminal.output import notify, print_json
@@ -80,6 +80,7 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
         print_json(disposable_data(found, removed=yes))
     else:
         spared = size_of_unfinished(project.store, project.stages) if keep else 0
-        print_disposable(found, keep, spared, done=yes)
+        n_kept = n_earlier_kept(project.store, project.stages, keep)
+        print_disposable(found, keep, n_kept, spared, done=yes)
     if not yes and (writer := current_writer(project.store.lock_path)):
         notify(f"a pipeline is writing here, and --yes waits until it is done: {writer}")

@@ -82,6 +82,16 @@ def resumable_folders(store: Store, stage: str, results: Iterable[Generation | N
     return [*parts, *(path for path in store.unfinished(stage) if path.name in begun)]
 
 
+def n_earlier_kept(store: Store, stages: Iterable[Stage], keep: int) -> int:
+    """Return how many earlier results are among the newest ``keep`` of their stages; current ones are not counted."""
+    n = 0
+    for stage in stages:
+        current = store.current(stage.name)
+        newest = newest_first(stage.name, store.stored(stage.name))[:keep]
+        n += sum(current is None or item.folder != current.folder for item in newest)
+    return n
+
+
 def size_of_unfinished(store: Store, stages: Iterable[Stage]) -> int:
     """Return the size in bytes of all unfinished work."""
     return sum(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import settings_text
-from pipeline.figures import Figure, as_figure, values_of
+from pipeline.figures import Figure, as_figure, counted, values_of
 from pipeline.store.receipt import LOCATION
 from pipeline.terminal.hints import as_typed
 from pipeline.terminal.output import HINT, echo, notify, print_table
@@ -167,8 +167,11 @@ def _title(generation: str) -> str:
     return generation if generation in {"current", "rerun"} or " " in generation else f"earlier result {generation}"
 
 
-def print_disposable(found: Sequence[Disposable], keep: int, spared: int, *, done: bool) -> None:
-    """Print what a clean-up removes, or would remove; ``spared`` bytes are unfinished work."""
+def print_disposable(found: Sequence[Disposable], keep: int, n_kept: int, spared: int, *, done: bool) -> None:
+    """Print what a clean-up removes, or would remove.
+
+    ``n_kept`` earlier results stay as they are among the newest ``keep``; ``spared`` bytes are unfinished work.
+    """
     for item in found:  # no table: the folders' names are long
         what = f"{item.what} of {item.stage}"
         echo(f"{item.size / 1e6:10.1f} MB  {_moment(item.finished):<19}  {what:<26}  {item.path}")
@@ -180,6 +183,10 @@ def print_disposable(found: Sequence[Disposable], keep: int, spared: int, *, don
     else:
         command = as_typed(f"pipeline clean --keep {keep} --yes")
         echo(f"{total:.1f} MB would be removed; {command} does it.")
+    if not found and n_kept:  # verify lists them
+        newest = "newest result" if keep == 1 else f"newest {keep:,} results"
+        stay = counted(n_kept, "earlier result stays", "earlier results stay")
+        echo(f"{stay}, among the {newest} of each stage; --keep 0 removes {'it' if n_kept == 1 else 'them'} too.")
     if spared:
         echo(f"{spared / 1e6:.1f} MB of unfinished work stay; --keep 0 removes them too.")
 

@@ -174,6 +174,21 @@ def test_clean_says_that_unfinished_work_stays_and_what_removes_it(toy: Toy, inv
     assert "1.5 MB would be removed" in invoke("clean", "--keep", "0").stdout
 
 
+def test_clean_says_how_many_earlier_results_it_keeps(invoke: Invoke) -> None:
+    invoke("run", "all")
+    assert invoke("clean").stdout == "There is nothing to remove.\n"
+    for exponent in (3, 4):
+        invoke("run", "all", "--set", f"power.exponent={exponent}")
+    n = len(invoke("clean", "--keep", "0").stdout.splitlines()) - 1
+    assert n > 1
+    assert invoke("clean").stdout == (
+        "There is nothing to remove.\n"
+        f"{n} earlier results stay, among the newest 3 results of each stage; --keep 0 removes them too.\n"
+    )
+    invoke("clean", "--keep", "0", "--yes")
+    assert invoke("clean").stdout == "There is nothing to remove.\n"
+
+
 def test_runs_tells_results_that_were_restored_from_nothing_done(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
