@@ -188,10 +188,12 @@ def require_only_pixels(
         named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
         shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in named[:EXAMPLES])
         listed = f"[{shown}{', ...' if len(named) > EXAMPLES else ''}]"
-        hint += "; to leave it out, "
+        hint += f"; to leave {'it' if len(others) == 1 else 'these columns'} out, "
         if "" in named:  # a shell removes quotes, and [""] would become []
             hint += f"use --set 'ingest.leave_out={listed}' or "
         hint += f"set ingest.leave_out = {listed}"
+        if len(others) > 1 and parameters.label in missing:  # which of them it is cannot be known
+            hint += ", without the label if it is among them"
     raise wrong_header(file, what, hint, index)
 
 

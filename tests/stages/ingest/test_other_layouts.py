@@ -205,6 +205,17 @@ def test_any_other_column_can_be_left_out_and_the_hint_says_how(ingest: Ingest, 
     assert not any("writer" in warning for warning in outcome.warnings)
 
 
+def test_the_hint_to_leave_columns_out_does_not_count_the_label_among_them(ingest: Ingest) -> None:
+    train = with_column(TRAIN.replace("label", "character", 1), "writer", ["x"] * 12)
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    listed = 'ingest.leave_out = ["writer", "character"]'
+    assert error.value.hint.endswith(f"to leave these columns out, set {listed}, without the label if it is among them")
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": with_column(TRAIN, "writer", ["x"] * 12), "test.csv": TEST})
+    assert error.value.hint.endswith('; to leave it out, set ingest.leave_out = ["writer"]')
+
+
 def test_a_bad_row_is_found_and_explained_beside_a_column_that_is_left_out(ingest: Ingest) -> None:
     train = with_column(TRAIN, "writer", ["x" * row for row in range(12)], at=8).replace(ROWS[3][-3:], ",-1", 1)
     with pytest.raises(DataError, match="1 of the 12 rows") as error:
