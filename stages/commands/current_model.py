@@ -13,6 +13,7 @@ from pipeline.figures import AnyFigure, values_of
 from pipeline.planning.current_result import find_current, require_current, why_stale
 from pipeline.task import silent_progress
 from pipeline.terminal import output
+from stages.commands.stale_result import hint_for_stale
 from stages.shared.documents import read_document
 from stages.split.documents import ImageFormat, Normaliser
 from stages.split.normalise import normalise
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained network. ``key`` is the key of its result, and ``stale`` says why a run would train another one."""
+    """A trained network.
+
+    ``key`` is the key of its result. ``stale`` says why a run would train another one, and ``hint`` what to do then.
+    """
 
     predictor: Predictor
     key: str
     figures: Mapping[str, AnyFigure]
     origin: str
     stale: str
+    hint: str
 
     @property
     def classes(self) -> tuple[int | str, ...]:
@@ -65,7 +70,7 @@ def require_model(project: Project) -> Model:
 
 def tell_if_stale(model: Model) -> None:
     """Warn on standard error if a run with these settings would train another network."""
-    output.notify_stale("the model", model.stale, "pipeline run train brings it up to date")
+    output.notify_stale("the model", model.stale, model.hint)
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:
@@ -78,4 +83,6 @@ def load_model(project: Project, current: Current, n_pixels: int | None = None) 
     """The network in a result of train."""
     receipt = current.receipt
     predictor = load_predictor(current.folder / "model.npz", n_pixels=n_pixels)
-    return Model(predictor, receipt.work.key, receipt.figures, receipt.origin, why_stale(project, "train"))
+    stale = why_stale(project, "train")
+    hint = hint_for_stale(project, current, "pipeline run train brings it up to date")
+    return Model(predictor, receipt.work.key, receipt.figures, receipt.origin, stale, hint)

@@ -130,7 +130,7 @@ def test_upload(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     kaggle = Kaggle(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(kaggle.folder))
     monkeypatch.setattr(
-        "stages.commands.upload.submission_checks.require_uploadable", lambda _: None
+        "stages.commands.upload.submission_checks.require_not_of_sample", lambda _: None
     )  # it is the sample's
     printed(folder, "run", "all")
     kaggle.will("submit", answer("Successfully submitted to Digits"))

@@ -25,12 +25,14 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
     """Open the report in the browser: accuracy, curves, mistakes, and a canvas to draw on."""
     from pipeline.planning.current_result import require_current, why_stale
     from pipeline.terminal import output
+    from stages.commands.stale_result import hint_for_stale
 
     project = place.load()
-    require_current(project, MAKER)
+    result = require_current(project, MAKER)
     path = (place.artifacts / MAKER / FILE).absolute()  # by the link: the next run leads it to another folder
     stale = why_stale(project, MAKER)
-    output.notify_stale("the report", stale, f"pipeline run {MAKER} brings it up to date")
+    hint = hint_for_stale(project, result, f"pipeline run {MAKER} brings it up to date")
+    output.notify_stale("the report", stale, hint)
     if not only_path:
         open_page(path)
     if as_json:

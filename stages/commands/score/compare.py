@@ -14,13 +14,12 @@ from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.planning.current_result import Current
 from pipeline.visible import readable
 from stages.commands.id_and_label import Submission, read_columns, require_labels
+from stages.commands.stale_result import is_of_sample
 from stages.evaluate.metrics import count_confusion, wilson_interval
 from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.labels import WHOLE_NUMBER
-from stages.ingest.documents import DataSource
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import Indices
-from stages.shared.documents import read_document
 from stages.shared.messages import FileName, counted, shortened
 
 LABEL = "label"
@@ -71,9 +70,15 @@ class Result:
         return wilson_interval(self.n_rows - len(self.wrong), self.n_rows)
 
 
-def find_answers(ingest: Current | None) -> Path:
-    """The file of the bundled sample's answers; ConfigError for other data, whose answers --answers must name."""
-    if ingest and read_document(ingest.folder / "source.json", DataSource, stage="ingest").is_sample:
+def find_answers(result: Current | None) -> Path:
+    """The answers to the test set that a result is about: a file if that is the bundled sample's.
+
+    Raises
+    ------
+    ConfigError
+        It is of other data, whose answers --answers must name.
+    """
+    if result and is_of_sample(result):
         return SAMPLE_FOLDER / "answers.csv.gz"
     raise ConfigError("missing option '--answers'", hint=NAME_ANSWERS)
 

@@ -52,11 +52,13 @@ def score(
 
     project = place.load()
     if submission:
+        maker = find_current(project, "ingest")  # whose test set the file is probably about
         path, name, shown = find_file(submission, place.base), readable(submission), ""
     else:
-        path, name = require_current(project, "submit").folder / Path(SUBMISSION).name, f"artifacts/{SUBMISSION}"
+        maker = require_current(project, "submit")
+        path, name = maker.folder / Path(SUBMISSION).name, f"artifacts/{SUBMISSION}"
         shown = name
-    answers_path = find_file(answers, place.base) if answers else find_answers(find_current(project, "ingest"))
+    answers_path = find_file(answers, place.base) if answers else find_answers(maker)
     if not answers:
         notify("no --answers are named: these are the bundled sample's own")
     require_different_files(path, name, answers_path)

@@ -39,6 +39,7 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
 
     from pipeline.planning.current_result import require_current, why_stale
     from pipeline.terminal.output import notify_stale, print_json
+    from stages.commands.stale_result import hint_for_stale
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
     from stages.commands.write_output import require_file, write_csv
 
@@ -46,7 +47,8 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     target = require_file(project, output, place.base, [".csv"]) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
     stale = why_stale(project, "evaluate")
-    notify_stale("what the labels are judged by", stale, "pipeline run evaluate brings it up to date")
+    hint = hint_for_stale(project, evaluate, "pipeline run evaluate brings it up to date")
+    notify_stale("what the labels are judged by", stale, hint)
     found = find_in_results(ingest, encode, evaluate)
     if target:
         write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))
@@ -109,5 +111,6 @@ def tell_number(found: Found, most: int, output: str | None) -> None:
     elif n > most:
         echo(f"of {n:,} rows that are predicted otherwise, {most:,} {is_or_are(most)} shown: --output FILE writes all")
     if n_left := found.n_rows - found.n_judged:
-        hint = as_typed("pipeline run all --set train.folds=5 judges every row")
+        folds = "--set train.folds=5"
+        hint = as_typed(f"pipeline run all {folds} judges every row; then pipeline suspects {folds}")
         notify(f"{counted(n_left, 'row was', 'rows were')} not judged, since the network was trained on them: {hint}")

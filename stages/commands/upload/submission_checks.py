@@ -14,6 +14,7 @@ from pipeline.files.leftovers import UPLOAD, system_folder
 from pipeline.history.scores import KnownFile, identify
 from pipeline.planning.current_result import Current, find_current, is_kept_by_settings, require_current, why_stale
 from stages.commands.id_and_label import read_submission
+from stages.commands.stale_result import hint_for_stale, is_of_sample
 from stages.evaluate.documents import Metrics
 from stages.ingest.documents import DataSource
 from stages.shared.documents import read_document
@@ -90,14 +91,16 @@ def checked_copy(project: Project) -> Iterator[Checked]:
 def check(project: Project, folder: Path) -> Checked:
     """Copy the submission into ``folder``, and check the copy; raises as ``checked_copy`` does, and OSError."""
     submit, ingest = require_current(project, MAKER), require_current(project, "ingest")
-    source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
-    require_uploadable(source)
+    require_not_of_sample(submit)
     if stale := why_stale(project, MAKER):
         raise StageError(
             f"the submission is not up to date ({stale})",
             where=f"artifacts/{ARTIFACT}",
-            hint=f"{hint_to_send_it_anyway(project, submit)}pipeline run all makes it anew",
+            hint=hint_to_send_it_anyway(project, submit)
+            + hint_for_stale(project, submit, "pipeline run all makes it anew"),
         )
+    source = read_document(ingest.folder / "source.json", DataSource, stage="ingest")
+    require_no_test_images(source)
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
     path.write_bytes(data)
@@ -130,14 +133,18 @@ def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
     return ""
 
 
-def require_uploadable(source: DataSource) -> None:
-    """Raise StageError for the bundled sample, and if the training set holds Kaggle's test images."""
-    if source.is_sample:
+def require_not_of_sample(submit: Current) -> None:
+    """Raise StageError for a submission of the bundled sample."""
+    if is_of_sample(submit):
         raise StageError(
             "this is the submission of the bundled sample, which no competition is about",
-            where=source.source,
-            hint="pipeline fetch puts Kaggle's files into data/; then pipeline run all",
+            where=f"artifacts/{ARTIFACT}",
+            hint="pipeline fetch puts Kaggle's files into data/, unless they are there; then pipeline run all",
         )
+
+
+def require_no_test_images(source: DataSource) -> None:
+    """Raise StageError if the training set holds Kaggle's test images."""
     if source.holds_test_images:
         raise StageError(
             "the network was trained on Kaggle's own test images, so its score would say nothing",

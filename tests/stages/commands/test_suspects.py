@@ -97,7 +97,11 @@ def test_the_report_draws_them(exchanged: tuple[Path, set[int]]) -> None:
 def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -> None:
     result = call("suspects", "-C", sample_run)
     assert "1,294 rows were not judged" in result.stderr
-    assert "train.folds=5" in result.stderr
+    folds = "--set train.folds=5"
+    hint = (
+        f"pipeline -C {sample_run} run all {folds} judges every row; then pipeline -C {sample_run} suspects {folds}\n"
+    )
+    assert result.stderr.endswith(hint)  # suspects alone would call that run's results out of date
 
 
 def test_probabilities_that_are_not_up_to_date_are_reported(sample_copy: Path) -> None:

@@ -272,6 +272,20 @@ def test_the_sample_has_answers_of_its_own(sample_copy: Path) -> None:
     )
 
 
+def test_the_samples_answers_are_for_its_own_submission_only(sample_copy: Path) -> None:
+    """The submission's receipt says what it is about, whatever ingest has read since."""
+    (sample_copy / "data").mkdir()
+    for name in ("train", "test"):
+        shutil.copy(SAMPLE_FOLDER / f"{name}.csv.gz", sample_copy / "data")
+    here = ("-C", str(sample_copy))
+    assert CliRunner().invoke(main, ["run", "ingest", "-q", *here]).exit_code == 0
+    assert "the bundled sample's own" in score(sample_copy).stderr
+    assert CliRunner().invoke(main, ["run", "submit", "-q", *here]).exit_code == 0
+    shutil.rmtree(sample_copy / "data")
+    assert CliRunner().invoke(main, ["run", "ingest", "-q", *here]).exit_code == 0
+    assert "missing option '--answers'" in score(sample_copy, code=2).stderr
+
+
 def test_a_submission_is_not_compared_with_itself(sample_copy: Path) -> None:
     stderr = score(sample_copy, "--answers", "artifacts/submit/submission.csv", code=1).stderr
     assert "the answers are the submission itself" in stderr

@@ -242,3 +242,30 @@ def test_a_message_that_kaggles_program_would_misread_is_refused(
     assert result.exit_code == 2
     assert told in result.stderr
     assert kaggle.calls == []
+
+
+def test_without_its_raw_data_the_hint_is_to_put_it_back(kaggle: Kaggle, project: Path) -> None:
+    """A run would make the sample's submission in place of it."""
+    (project / "data").rename(project / "elsewhere")
+    hint = "hint:  put data/train.csv.gz back: without it, a run would take the bundled sample\n"
+    training = str(project / "elsewhere/train.csv.gz")
+    for words in (("upload", "-m", "x", "--yes"), ("predict", training), ("report", "--path"), ("suspects",)):
+        told = CliRunner().invoke(main, [*words, "-C", str(project)]).stderr
+        assert "not up to date" in told, words
+        assert hint in told, words
+    assert CliRunner().invoke(main, ["run", "train", "--quiet", "-C", str(project)]).exit_code == 0
+    told = run_upload(project, code=1).stderr
+    assert "not up to date" in told  # it is not the sample's submission yet
+    assert hint in told
+    (project / "elsewhere").rename(project / "data")
+    assert f"hint:  pipeline -C {project} run all makes it anew\n" in run_upload(project, code=1).stderr
+    assert kaggle.calls == []
+
+
+def test_raw_data_that_a_setting_named_is_to_be_named_again(project: Path) -> None:
+    other = project / "other"
+    (project / "data").rename(other)
+    named = [f"--set=ingest.{name}={other / name}.csv.gz" for name in ("train", "test")]
+    assert CliRunner().invoke(main, ["run", "all", "-q", *named, "-C", str(project)]).exit_code == 0
+    told = run_upload(project, code=1).stderr
+    assert "hint:  name other/train.csv.gz by ingest.archive, or by ingest.train and ingest.test: without it" in told
