@@ -29,7 +29,8 @@ def compare(
 ) -> list[Difference]:
     """Return which stages, parameters, raw files, inputs, code and libraries differ, and how figures and scores moved.
 
-    If only one of the runs has a result of a stage, nothing else is compared for that stage. ``scores`` is the log.
+    If only one of the runs has a result of a stage, only its settings are compared, if the other run was built upon an
+    earlier result of it. Runs in older logs do not tell that. ``scores`` is the log.
     ``code_of(stage, generation)`` gives the digests of a result's functions, so that changed ones can be named, or
     None where the result is no longer stored.
     """
@@ -38,7 +39,7 @@ def compare(
     found = [item for item in found if item.before is None or item.after is None]
     if found:
         first, second = _known_to_both(first, second), _known_to_both(second, first)
-    found += _differences("parameter", first.parameters, second.parameters)
+    found += _differences("parameter", _settings_known_to_both(first, second), _settings_known_to_both(second, first))
     found += _differences("source", first.sources, second.sources)
     found += _differences("input", first.inputs, second.inputs)
     functions: dict[str, Difference] = {}
@@ -52,13 +53,17 @@ def compare(
     return found + _differences("figure", first.figures, second.figures) + _differences("score", *scored)
 
 
+def _settings_known_to_both(run: Run, other: Run) -> dict[str, Any]:
+    """Return the settings of ``run``, without the stages of which ``other`` has none."""
+    stages = {name.partition(".")[0] for name in other.parameters}
+    return {name: value for name, value in run.parameters.items() if name.partition(".")[0] in stages}
+
+
 def _known_to_both(run: Run, other: Run) -> Run:
     """Return ``run`` without the stages that have no result in ``other``."""
     stages = run.results.keys() & other.results.keys()
-    configured = {name.partition(".")[0] for name in other.parameters}  # those that it only built upon, too
     return replace(
         run,
-        parameters={name: value for name, value in run.parameters.items() if name.partition(".")[0] in configured},
         code={name: value for name, value in run.code.items() if name in stages},
         figures={name: value for name, value in run.figures.items() if name.partition(":")[0] in stages},
         # The log does not say to which stages these belong.

@@ -198,6 +198,11 @@ def test_changed_code_is_told_even_if_a_result_is_no_longer_stored() -> None:
     assert compare(make_run(1), gone, code_of) == [Difference("code", "power", "cc", "dd")]
 
 
+def test_settings_of_earlier_results_that_only_one_log_tells_are_no_difference() -> None:
+    second = make_run(2, parameters={**make_run(1).parameters, "load.limit": 3})
+    assert compare(make_run(1), second, code_of) == compare(second, make_run(1), code_of) == []
+
+
 def test_for_a_stage_in_one_run_only_nothing_else_is_compared() -> None:
     second = make_run(
         2,
