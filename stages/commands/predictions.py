@@ -23,7 +23,6 @@ class FilePredictions:
     P : float32 (m, n_classes), the probabilities
     ids, labels : of each row of a CSV that has them, else empty; None for a row without a label among others
     warnings : how its images differ from the training images, or that a picture may show several digits
-    is_training_set : whether its rows are those of the training set, all of them in their order
     """
 
     file: str
@@ -32,7 +31,6 @@ class FilePredictions:
     ids: list[str] = field(default_factory=list)
     labels: list[Label | None] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    is_training_set: bool = False
 
     def records(self, classes: Sequence[Label]) -> Iterator[dict[str, Any]]:
         """One mapping a row, as --json shows it; what the file lacks is None."""

@@ -139,9 +139,6 @@ def tell_predictions(
             print_predictions(predictions, model.classes)
         if agreement := tell_agreement(predictions, model.classes):
             echo(agreement)
-    for file in (each.file for each in predictions if each.is_training_set):
-        told = "of which the network has learned most: expect fewer labels to agree on new rows"
-        notify(f"{file} has the training rows, {told}")
     for warning in dict.fromkeys(each for file in predictions for each in file.warnings):
         notify(f"warning: {warning}: the predictions may be wrong")
 

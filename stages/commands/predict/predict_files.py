@@ -155,9 +155,9 @@ def predict_csv(
     found.P = np.concatenate(probabilities)
     tell_ids_from_labels(found, classes, has_header=parameters.has_header)
     if training.images is not None:
-        images = summary.image_set(layout.pixels, training.size)
-        found.warnings += differences(images, training.images, str(layout.file))
-        found.is_training_set = images == training.images and found.labels == training.labels
+        found.warnings += differences(
+            summary.image_set(layout.pixels, training.size), training.images, str(layout.file)
+        )
     return found
 
 

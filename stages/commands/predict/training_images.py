@@ -12,11 +12,9 @@ from pipeline.errors import DataError
 from pipeline.planning.current_result import find_current
 from stages.images.digit_framing import MNIST, Framing, find_framing
 from stages.images.pixel_scale import PixelScale
-from stages.ingest.image_table import read_contract
 from stages.ingest.profile import ImageSet, Profile
 from stages.shared.arrays import load_array
-from stages.shared.documents import Label, read_document
-from stages.shared.parquet import open_table
+from stages.shared.documents import read_document
 
 if TYPE_CHECKING:
     from pipeline.planning.project import Project
@@ -58,16 +56,6 @@ class TrainingImages:
             return MNIST
         X = load_array(split.folder / "X_train.npy", stage="split", n_dimensions=2)
         return find_framing(X, *self.size) if X.shape[1] == math.prod(self.size) else MNIST
-
-    @property
-    def labels(self) -> list[Label]:
-        """The label of each training row, in their order; empty if ingest has no result."""
-        ingest = find_current(self.project, "ingest")
-        if ingest is None:
-            return []
-        with open_table(ingest.folder / "train.parquet", stage="ingest") as file:
-            labels: list[Label] = file.read(columns=[read_contract(file).label]).column(0).to_pylist()
-        return labels
 
 
 def find_training_images(project: Project, known: Images) -> TrainingImages:

@@ -61,14 +61,6 @@ def test_labels_are_compared_and_a_long_table_is_cut(sample_run: Path) -> None:
     assert len(text.splitlines()) < 30
 
 
-def test_agreement_on_the_training_set_is_said_to_be_no_measure(sample_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "copy.csv").write_text("\n".join(lines_of(TRAIN)) + "\n")
-    told = "copy.csv has the training rows, of which the network has learned most: expect fewer labels to agree"
-    assert told in predict(sample_run, tmp_path / "copy.csv").stderr
-    (tmp_path / "copy.csv").write_text("\n".join(lines_of(TRAIN)[:-1]) + "\n")
-    assert "the training rows" not in predict(sample_run, tmp_path / "copy.csv").stderr
-
-
 @pytest.mark.parametrize("label", ["", "?", "NaN"])
 def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path: Path, label: str) -> None:
     lines = lines_of(TRAIN)[:9]
