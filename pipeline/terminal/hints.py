@@ -36,7 +36,7 @@ def as_typed(text: str, *, with_settings: bool = True) -> str:
     if not given and not remembered("folder"):
         return text
     # A path in quotation marks is matched first, because it may have the words of a command in it.
-    found = re.finditer(r"(?<!\S)'[^']*'|\bpipeline [a-z]", text)
+    found = re.finditer(r"""(?<!\S)'[^']*'("'"'[^']*')*|\bpipeline [a-z]""", text)
     starts = [match.start() for match in found if match[0].startswith("pipeline")]
     parts = [text[start:stop] for start, stop in pairwise((0, *starts, len(text)))]
     return shortened("".join(_as_typed(part, given) for part in parts), LONGEST)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from pipeline.errors import PipelineError
+from pipeline.planning.current_result import find_current
 from stages.ingest.sources.find import SAMPLE_ORIGIN, find_sources
 
 if TYPE_CHECKING:
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 def hint_for_stale(project: Project, result: Current, command: str) -> str:
     """The hint for a stale result: ``command``, which makes it anew, or how to get its raw data back.
 
-    Without its raw data a run would take the bundled sample, so a command would make another result in its place.
+    Without its raw data a run would stop, or take the bundled sample and make another result in its place.
     """
-    origin = result.receipt.origin
-    if is_of_sample(result) or not is_sample_read(project):
+    ingest = find_current(project, "ingest")  # it may have read the same data in another place since
+    origin = (result if ingest is None or is_of_sample(ingest) else ingest).receipt.origin
+    found = origin_now(project)
+    if is_of_sample(result) or found not in {"", SAMPLE_ORIGIN}:
         return command
-    otherwise = "without it, a run would take the bundled sample"
-    if os.path.lexists(project.folder / origin):  # this call lacks the settings that named it
-        return f"name {origin} by ingest.archive, or by ingest.train and ingest.test: {otherwise}"
-    return f"put {origin} back: {otherwise}"
+    otherwise = ": without it, a run would take the bundled sample" if found else ""
+    if not os.path.lexists(project.folder / origin):
+        return f"put {origin} back{otherwise}"
+    if not found:
+        return command  # a run names what is wrong
+    return f"name {origin} by ingest.archive, or by ingest.train and ingest.test{otherwise}"
 
 
 def is_of_sample(result: Current) -> bool:
@@ -34,9 +38,9 @@ def is_of_sample(result: Current) -> bool:
     return result.receipt.origin == SAMPLE_ORIGIN
 
 
-def is_sample_read(project: Project) -> bool:
-    """Whether a run would read the bundled sample."""
-    with suppress(PipelineError):  # a run would stop there
-        parameters = cast("IngestParameters", project.config.parameters["ingest"])
-        return find_sources(parameters, project.folder).origin == SAMPLE_ORIGIN
-    return False
+def origin_now(project: Project) -> str:
+    """Where a run would find raw data; empty if it would find none."""
+    try:
+        return find_sources(cast("IngestParameters", project.config.parameters["ingest"]), project.folder).origin
+    except PipelineError:
+        return ""

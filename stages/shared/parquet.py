@@ -53,6 +53,7 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
         The file is missing, is no Parquet, or its bytes are damaged; also while it is being read.
     """
     try:
+        path.open("rb").close()  # Python's errors are clearer than Arrow's
         # Not Python's `open`: a thread of Arrow would let go of that file too late, after Python's end, and abort.
         with pa.OSFile(os.fsencode(path)) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             yield file

@@ -56,11 +56,11 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from stages.commands.write_output import require_file
     from stages.shared.messages import counted
 
-    project = place.load()
+    project, reading = load_projects(place)
     paths = {name: find_file(name, place.base) for name in files}
     inputs = list(paths.values())
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
-    model = find_model(place, project)
+    model = find_model(project, reading)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)
     predictions: list[FilePredictions] = []
@@ -76,7 +76,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
                         path,
                         training=training,
                         classes=model.classes,
-                        parameters=cast("IngestParameters", project.config.parameters["ingest"]),
+                        parameters=cast("IngestParameters", reading.config.parameters["ingest"]),
                         predict=model.probabilities,
                     )
                 )
@@ -96,19 +96,25 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
         click.get_current_context().exit(ExitCode.FAILED)
 
 
-def find_model(place: ProjectOptions, project: Project) -> Model:
-    """The current network. Settings of ingest alone do not make it stale: they may be about the files to predict."""
+def load_projects(place: ProjectOptions) -> tuple[Project, Project]:
+    """The project without and with the given settings of ingest, which say how the files to predict are laid out."""
     from dataclasses import replace
 
-    from pipeline.cli.project import load_project
+    of_ingest = tuple(text for text in place.sets if text.strip().startswith("ingest."))
+    project = replace(place, sets=tuple(text for text in place.sets if text not in of_ingest)).load()
+    return project, place.load(*of_ingest) if of_ingest else project
+
+
+def find_model(project: Project, reading: Project) -> Model:
+    """The current network. It is not stale if it is not so for one of the two projects."""
+    from dataclasses import replace
+
     from pipeline.planning.current_result import why_stale
     from stages.commands.current_model import require_model
 
     model = require_model(project)
-    others = tuple(text for text in place.sets if not text.strip().startswith("ingest."))
-    if model.stale and not why_stale(load_project(place.folder, place.preset, others, place.like), "train"):
-        return replace(model, stale="")
-    return model
+    is_made_so = reading is not project and model.stale and not why_stale(reading, "train")
+    return replace(model, stale="") if is_made_so else model
 
 
 def tell_predictions(

@@ -42,6 +42,7 @@ def typed(text: str, given: tuple[tuple[str, str], ...] = SETS, folder: Path | N
         ("pipeline runs shows them", "pipeline runs shows them"),  # it takes no settings
         ("another pipeline is writing here", "another pipeline is writing here"),
         ("write '/x/my pipeline run train/a.csv'", "write '/x/my pipeline run train/a.csv'"),
+        ("write '/x/it'\"'\"'s pipeline run/a.csv'", "write '/x/it'\"'\"'s pipeline run/a.csv'"),
         ("'a b', or pipeline run all", f"'a b', or pipeline run all {WRITTEN}"),
     ],
 )

@@ -267,5 +267,12 @@ def test_raw_data_that_a_setting_named_is_to_be_named_again(project: Path) -> No
     (project / "data").rename(other)
     named = [f"--set=ingest.{name}={other / name}.csv.gz" for name in ("train", "test")]
     assert CliRunner().invoke(main, ["run", "all", "-q", *named, "-C", str(project)]).exit_code == 0
-    told = run_upload(project, code=1).stderr
-    assert "hint:  name other/train.csv.gz by ingest.archive, or by ingest.train and ingest.test: without it" in told
+    hint = "hint:  name other/train.csv.gz by ingest.archive, or by ingest.train and ingest.test: without it"
+    assert hint in run_upload(project, code=1).stderr
+    training = str(other / "train.csv.gz")  # the model was trained before the data had moved
+    assert hint in CliRunner().invoke(main, ["predict", training, "-C", str(project)]).stderr
+
+
+def test_if_a_part_of_the_raw_data_is_gone_the_hint_is_to_put_it_back(project: Path) -> None:
+    (project / "data/train.csv.gz").unlink()
+    assert "hint:  put data/train.csv.gz back\n" in run_upload(project, code=1).stderr
