@@ -80,7 +80,7 @@ def clean(place: ProjectOptions, keep: int, *, yes: bool, as_json: bool) -> None
         print_json(disposable_data(found, removed=yes))
     else:
         spared = size_of_unfinished(project.store, project.stages) if keep else 0
-        n_kept = n_earlier_kept(project.store, project.stages, keep)
+        n_kept = 0 if found else n_earlier_kept(project.store, project.stages, keep)
         print_disposable(found, keep, n_kept, spared, done=yes)
     if not yes and (writer := current_writer(project.store.lock_path)):
         notify(f"a pipeline is writing here, and --yes waits until it is done: {writer}")

@@ -126,7 +126,7 @@ def load_config(
 
     ``like`` replaces the preset, the file and the environment: its run can be repeated, whatever these are now.
     """
-    given = tuple(("--set", text) for text in sets)
+    given = tuple((BY_SET, text) for text in sets)
     if like is not None:
         if preset is not None:
             what = f"--preset and --like exclude each other: {like.origin} brings its own preset"

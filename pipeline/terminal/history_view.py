@@ -170,7 +170,8 @@ def _title(generation: str) -> str:
 def print_disposable(found: Sequence[Disposable], keep: int, n_kept: int, spared: int, *, done: bool) -> None:
     """Print what a clean-up removes, or would remove.
 
-    ``n_kept`` earlier results stay as they are among the newest ``keep``; ``spared`` bytes are unfinished work.
+    If nothing is ``found``, ``n_kept`` earlier results stay as they are among the newest ``keep``. ``spared`` bytes are
+    unfinished work.
     """
     for item in found:  # no table: the folders' names are long
         what = f"{item.what} of {item.stage}"
@@ -183,7 +184,7 @@ def print_disposable(found: Sequence[Disposable], keep: int, n_kept: int, spared
     else:
         command = as_typed(f"pipeline clean --keep {keep} --yes")
         echo(f"{total:.1f} MB would be removed; {command} does it.")
-    if not found and n_kept:  # verify lists them
+    if n_kept:  # verify lists them
         newest = "newest result" if keep == 1 else f"newest {keep:,} results"
         stay = counted(n_kept, "earlier result stays", "earlier results stay")
         echo(f"{stay}, among the {newest} of each stage; --keep 0 removes {'it' if n_kept == 1 else 'them'} too.")

@@ -84,5 +84,5 @@ def load_model(project: Project, current: Current, n_pixels: int | None = None) 
     receipt = current.receipt
     predictor = load_predictor(current.folder / "model.npz", n_pixels=n_pixels)
     stale = why_stale(project, "train")
-    hint = hint_for_stale(project, current, "pipeline run train brings it up to date")
+    hint = hint_for_stale(project, current, "pipeline run train brings it up to date") if stale else ""
     return Model(predictor, receipt.work.key, receipt.figures, receipt.origin, stale, hint)

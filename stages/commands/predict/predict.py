@@ -60,7 +60,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     paths = {name: find_file(name, place.base) for name in files}
     inputs = list(paths.values())
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
-    model = find_model(project, reading)
+    model = model_for(project, reading)
     tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)
     predictions: list[FilePredictions] = []
@@ -105,7 +105,7 @@ def load_projects(place: ProjectOptions) -> tuple[Project, Project]:
     return project, place.load(*of_ingest) if of_ingest else project
 
 
-def find_model(project: Project, reading: Project) -> Model:
+def model_for(project: Project, reading: Project) -> Model:
     """The current network. It is not stale if it is not so for one of the two projects."""
     from dataclasses import replace
 

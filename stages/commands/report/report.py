@@ -31,8 +31,9 @@ def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
     result = require_current(project, MAKER)
     path = (place.artifacts / MAKER / FILE).absolute()  # by the link: the next run leads it to another folder
     stale = why_stale(project, MAKER)
-    hint = hint_for_stale(project, result, f"pipeline run {MAKER} brings it up to date")
-    output.notify_stale("the report", stale, hint)
+    if stale:
+        hint = hint_for_stale(project, result, f"pipeline run {MAKER} brings it up to date")
+        output.notify_stale("the report", stale, hint)
     if not only_path:
         open_page(path)
     if as_json:

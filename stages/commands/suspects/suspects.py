@@ -46,9 +46,9 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     project = place.load()
     target = require_file(project, output, place.base, [".csv"]) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
-    stale = why_stale(project, "evaluate")
-    hint = hint_for_stale(project, evaluate, "pipeline run evaluate brings it up to date")
-    notify_stale("what the labels are judged by", stale, hint)
+    if stale := why_stale(project, "evaluate"):
+        hint = hint_for_stale(project, evaluate, "pipeline run evaluate brings it up to date")
+        notify_stale("what the labels are judged by", stale, hint)
     found = find_in_results(ingest, encode, evaluate)
     if target:
         write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))
