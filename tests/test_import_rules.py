@@ -44,7 +44,7 @@ FLOORS = (
 )
 # The rooms of the network, and the files beside them, likewise.
 FLOORS_OF_NETWORK = (
-    ("signals",),
+    ("delay_signals", "initialisation"),
     ("arrays", "archive"),
     ("layers", "deskew"),
     ("architecture",),

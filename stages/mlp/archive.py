@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import read_array_header_1_0, read_magic
 
-from stages.mlp.signals import delay_signals
+from stages.mlp.delay_signals import delay_signals
 
 UNIX = 3  # the number of the operating system, as zip files store it
 FILE_MODE = 0o600 << 16  # the permissions of a member, as zip files store them

@@ -5,10 +5,10 @@ The weights come first in the vector, so that weight decay applies to one slice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from itertools import accumulate
-from math import prod, sqrt
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from stages.mlp.architecture import Architecture, Images
 from stages.mlp.arrays import Floats, shared_zeros
 from stages.mlp.deskew import deskewed
+from stages.mlp.initialisation import INITIALISATIONS
 from stages.mlp.layer_list import ParameterViews, make_layers
 from stages.mlp.layers.layer import Layer
 
@@ -104,20 +105,6 @@ class Network:
         """Views into ``gradient`` and ``statistics``; the default is the network's statistics."""
         averages = self.averages if statistics is None else views(statistics, self.architecture.statistics_shapes)
         return ParameterViews(self.weights, views(gradient, self.architecture.shapes), averages)
-
-
-def he(layer: int, n_layers: int, n_in: int) -> float:
-    """sqrt(2 / n_in), which suits ReLU; sqrt(1 / n_in) for the last layer. He and others (2015)."""
-    return sqrt((1 if layer == n_layers else 2) / n_in)
-
-
-def tutorial(layer: int, n_layers: int, n_in: int) -> float:  # noqa: ARG001 - one signature for all
-    """The tutorial's values: sqrt(2 / n_in) for W2, and 0.1 for every other layer."""
-    return sqrt(2 / n_in) if layer == 2 else 0.1
-
-
-# name -> function of (layer number from 1, number of layers, n_in) -> standard deviation of the weights
-INITIALISATIONS: dict[str, Callable[[int, int, int], float]] = {"he": he, "tutorial": tutorial}
 
 
 def flat_size(shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -91,7 +91,7 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="How images are deskewed first: not at all, without slant, or also with even width."),
     ] = "none"
     initialisation: Annotated[
-        Annotated[str, ChoicesOf("stages.mlp.network:INITIALISATIONS")],
+        Annotated[str, ChoicesOf("stages.mlp.initialisation:INITIALISATIONS")],
         Meta(description="Initial weights: He's, or the tutorial's (deviation sqrt(2 / n_in) for W2, else 0.1)."),
     ] = "he"
     dtype: Annotated[

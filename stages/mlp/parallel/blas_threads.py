@@ -9,7 +9,7 @@ from threading import Lock
 
 from threadpoolctl import OpenBLASController, threadpool_limits
 
-from stages.mlp.signals import delay_signals
+from stages.mlp.delay_signals import delay_signals
 
 # Allows any thread to set the next limit. Since 3.8, threadpoolctl accepts only the thread that set the first limit.
 clear_controlling_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)

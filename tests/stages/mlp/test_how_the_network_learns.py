@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.mlp import network
+from stages.mlp import initialisation, network
 from stages.mlp.gradient_descent import losses, optimisers, schedules, step, update
 from stages.mlp.layers import activations, batch_norm, convolution, dense, dropout, feature_maps, pooling
 from stages.mlp.parallel import replica
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 # So many worked examples each has at least.
 PAGES = {"how-the-network-learns.md": 45, "how-convolutions-learn.md": 15}
 LAYERS = (activations, batch_norm, convolution, dense, dropout, feature_maps, pooling)
-MODULES = (*LAYERS, losses, network, optimisers, replica, schedules, step, update)
+MODULES = (*LAYERS, initialisation, losses, network, optimisers, replica, schedules, step, update)
 
 
 def quotations() -> list[tuple[str, str]]:
