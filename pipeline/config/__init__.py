@@ -3,7 +3,7 @@
 May import: the files beside the rooms.
 """
 
-from pipeline.config.layers import FILE_NAME
+from pipeline.config.given_settings import FILE_NAME
 from pipeline.config.names import describe, find_setting, takes_fractions
 from pipeline.config.resolve import Config, EarlierSettings, load_config, plain, settings_text
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from pipeline.config.choices import choices, is_text, item_type, may_be_text, setting_type, unknown_choice
-from pipeline.config.layers import (
+from pipeline.config.given_settings import (
     BY_PRESET,
     BY_SET,
     FILE_NAME,

@@ -1,4 +1,7 @@
-"""A limit of memory (``ulimit -v`` or ``-d``) under which the libraries that stages use cannot work."""
+"""A limit of memory (``ulimit -v`` or ``-d``) under which the libraries that stages use cannot work.
+
+The limit of a container is not checked: the kernel kills what exceeds it, and the next run continues the work.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.config import Config, EarlierSettings, load_config, plain
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.explain.shares import Made, corners, orders_of
+from pipeline.explain.shapley_shares import Made, corners, orders_of
 from pipeline.logs.run_log import Run
 from pipeline.planning.current_work import find_sources, source_digests
 from pipeline.planning.project import Project

@@ -15,7 +15,7 @@ import msgspec
 from pipeline.config import Config
 from pipeline.errors import ConfigError, SweepError
 from pipeline.explain.changes import Base, Change, find_changes, joined
-from pipeline.explain.shares import Made, Order, Share, corners, orders_of, over_seeds, shares
+from pipeline.explain.shapley_shares import Made, Order, Share, corners, orders_of, over_seeds, shares
 from pipeline.logs.run_log import Run, read_runs
 from pipeline.planning.project import Project
 from pipeline.planning.selection import ancestors

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.explain.changes import Change
 from pipeline.explain.experiment import Cost, Experiment, Explanation
-from pipeline.explain.shares import Share
+from pipeline.explain.shapley_shares import Share
 from pipeline.figures import SHARE, counted
 from pipeline.sweep.objective import Metric
 from pipeline.terminal.output import echo, notify, print_table

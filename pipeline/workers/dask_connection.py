@@ -1,4 +1,7 @@
-"""The connection to a Dask cluster. Everything that might wait for ever has a time limit."""
+"""The connection to a Dask cluster, and what is done when its workers or its scheduler die.
+
+Everything that might wait for ever has a time limit.
+"""
 
 from __future__ import annotations
 

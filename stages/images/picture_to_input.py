@@ -19,7 +19,7 @@ from pipeline.errors import DataError
 from stages.images.digit_framing import MNIST, Framing, stroke_width
 from stages.images.pixel_scale import PixelScale
 from stages.images.read_picture import read_picture
-from stages.images.specks import box_of, sheet_of_paper, without_specks
+from stages.images.remove_specks import box_of, sheet_of_paper, without_specks
 from stages.shared.arrays import Inputs, Pixels, border
 
 LEAST_SIDE = 4  # pixels, below which a picture shows no digit

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.figures import percent
 from pipeline.task import Task
 from stages.ingest.convert import FileContents
+from stages.ingest.csv.bad_lines import BYTES_KEPT, ROWS_KEPT
 from stages.ingest.csv.faults import (
     COPY_AGAIN,
     CUT_OFF,
@@ -27,7 +28,6 @@ from stages.ingest.csv.faults import (
     text_labels,
 )
 from stages.ingest.csv.labels import ClassSet
-from stages.ingest.csv.sift import BYTES_KEPT, ROWS_KEPT
 from stages.shared.messages import counted, is_or_are, shortened
 from stages.shared.parquet import write_table
 

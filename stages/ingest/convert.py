@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from stages.ingest.csv.bad_lines import BadRow, BadRows, separate_bad_lines
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block
-from stages.ingest.csv.sift import BadRow, BadRows, sift_block
 from stages.ingest.csv.streams import DOWNLOAD_AGAIN, RawCsv, no_rows
 from stages.ingest.image_table import Contract, ImageTable
 from stages.ingest.summary import Summary
@@ -77,7 +77,7 @@ def convert(
         rows = parsed
         bad_rows: list[BadRow] = []
         if rows is None:
-            rows, bad_rows = sift_block(block, raw.first_line + found.n_rows, layout, labels)
+            rows, bad_rows = separate_bad_lines(block, raw.first_line + found.n_rows, layout, labels)
         columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
         table.add(rows.pixels, {name: columns[name] for name in table.leading})
         found.summary.add(rows)

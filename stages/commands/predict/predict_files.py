@@ -20,6 +20,7 @@ from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
+from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
 from stages.ingest.csv.faults import (
     COPY_AGAIN,
     CUT_OFF,
@@ -42,7 +43,6 @@ from stages.ingest.csv.header import (
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
-from stages.ingest.csv.sift import BadRows, sift_block
 from stages.ingest.csv.streams import OFFICE_FILE, RawCsv, no_rows, open_raw
 from stages.ingest.profile import differences
 from stages.ingest.summary import Summary
@@ -127,7 +127,7 @@ def predict_csv(
         for block in chain(raw.blocks(), [b""]):
             rows = parse_block(block, layout, labels) if block else None
             if rows is None and block:
-                rows, bad_rows = sift_block(block, raw.first_line + n_rows, layout, labels)
+                rows, bad_rows = separate_bad_lines(block, raw.first_line + n_rows, layout, labels)
                 bad.add(bad_rows)
                 n_rows += len(bad_rows)
             if rows is not None:

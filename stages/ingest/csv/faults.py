@@ -9,9 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
+from stages.ingest.csv.bad_lines import HAS_NUL, HEADER_AGAIN, PIXEL, BadRow, disagreement
 from stages.ingest.csv.labels import ID_RULE, WHOLE_NUMBER, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.sift import HAS_NUL, HEADER_AGAIN, PIXEL, BadRow, disagreement
 from stages.shared.messages import counted, is_or_are, shortened
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 A pixel's cell is one to three digits between two separators, so the four characters before its end identify it. The
 lower four bits of each make a key of 16 bits, and a table gives the pixel for each key. The table has only the 256
 plain spellings; general readers accept `` 5``, ``007`` and ``0x1F`` too, without a word. If any cell of a block is
-invalid or unusual, the whole block is refused, and ``sift`` reads it line by line.
+invalid or unusual, the whole block is refused, and ``bad_lines`` reads it line by line.
 """
 
 from __future__ import annotations

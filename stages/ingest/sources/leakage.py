@@ -2,7 +2,7 @@
 
 Kaggle took its 42,000 + 28,000 images from MNIST's 70,000. A network that has seen the test images scores too well, and
 the score says nothing. ``pipeline fetch mnist`` leaves a note in the zip that it makes. MNIST in another order, or a
-part of it, is known by the images that stand in the test set too.
+part of it, is known by the images that stand in the test set too. A few shared images are only a warning: profile.py.
 """
 
 from __future__ import annotations

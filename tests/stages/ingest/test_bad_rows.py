@@ -10,8 +10,8 @@ import pytest
 from small_csv import HEADER, PIXELS, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import faults, sift
-from stages.ingest.csv.sift import BadRow, BadRows
+from stages.ingest.csv import bad_lines, faults
+from stages.ingest.csv.bad_lines import BadRow, BadRows
 
 DECIMALS = [row.replace(",", ",0.") for row in ROWS]  # 16 bad cells each
 MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"
@@ -47,7 +47,7 @@ def test_beyond_the_most_faults_each_row_still_has_one_and_the_message_says_so(
 
 
 def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sift, "BYTES_KEPT", 5_500)
+    monkeypatch.setattr(bad_lines, "BYTES_KEPT", 5_500)
     bad = BadRows()
     for line in range(1, 101, 10):
         bad.add([BadRow(line + index, "x" * (1_000 if line < 90 else 1), "wrong") for index in range(10)])
@@ -57,7 +57,7 @@ def test_the_text_that_is_kept_is_bounded_and_the_rest_is_counted(monkeypatch: p
 
 
 def test_rows_too_large_to_be_kept_are_not_set_aside(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sift, "BYTES_KEPT", 50)
+    monkeypatch.setattr(bad_lines, "BYTES_KEPT", 50)
     with pytest.raises(DataError, match="MiB of text may be set aside"):
         ingest({"train.csv": MANY_GOOD + DECIMALS[0] + "\n", "test.csv": TEST}, on_error="quarantine")
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.ingest.csv.bad_lines import separate_bad_lines
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block
-from stages.ingest.csv.sift import sift_block
 from stages.shared.messages import FileName
 
 
@@ -111,7 +111,7 @@ def test_quotation_marks_and_their_placeholders_are_refused_elsewhere(text: str)
 def test_whatever_is_accepted_is_what_pythons_own_reader_finds(lines: list[str]) -> None:
     layout, labels = layout_of("label", n_pixels=1), ClassSet(("a", ",", '"', 'a,"', "01"))
     block = "".join(line + "\n" for line in lines).encode()
-    rows, bad = sift_block(block, 1, layout, labels)
+    rows, bad = separate_bad_lines(block, 1, layout, labels)
     at_once = parse_block(block, layout, labels)
     assert at_once is None or (at_once.labels, bad) == (rows.labels, [])
     good = [

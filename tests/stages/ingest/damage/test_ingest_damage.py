@@ -31,7 +31,7 @@ from small_csv import (
 )
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import sift, streams
+from stages.ingest.csv import bad_lines, streams
 from stages.ingest.sources import zip_files as archive
 from stages.shared.messages import FileName
 
@@ -250,7 +250,7 @@ def test_the_message_says_exactly_what_failures_holds(
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert error.value.hint.endswith("; artifacts/ingest/failures.parquet lists every fault")
-    monkeypatch.setattr(sift, "ROWS_KEPT", 6)
+    monkeypatch.setattr(bad_lines, "ROWS_KEPT", 6)
     with pytest.raises(DataError) as error:
         ingest({"train.csv": train, "test.csv": TEST})
     assert error.value.hint.endswith("; artifacts/ingest/failures.parquet lists every fault of the first 6 bad rows")

@@ -1,4 +1,4 @@
-"""Read line by line the blocks that ``parse`` refuses, and separate good rows from bad ones.
+"""Find the bad lines: read the blocks that ``parse`` refuses line by line, and separate good rows from bad ones.
 
 Such blocks are few, so this may be slow. ``faults`` says what is wrong with the bad rows.
 """
@@ -71,7 +71,9 @@ class BadRows:
         return text.endswith(",") or text.count(",") + 1 < len(layout.names)
 
 
-def sift_block(block: bytes, first_line: int, layout: Layout, labels: ClassSet) -> tuple[ParsedRows, list[BadRow]]:
+def separate_bad_lines(
+    block: bytes, first_line: int, layout: Layout, labels: ClassSet
+) -> tuple[ParsedRows, list[BadRow]]:
     """The good rows of ``block`` and the bad ones, both in file order.
 
     ``first_line`` is the number in the file of the block's first line; a file's own first line is 1.
@@ -85,7 +87,7 @@ def sift_block(block: bytes, first_line: int, layout: Layout, labels: ClassSet) 
     bad: list[BadRow] = []
     for line, text in enumerate(block.split(b"\n")[:-1], start=first_line):
         row = text.removesuffix(b"\r")
-        bad_row = sift_line(row, line, layout, labels)
+        bad_row = check_line(row, line, layout, labels)
         if bad_row is None:
             good.append(row + b"\n")
         else:
@@ -102,7 +104,7 @@ def disagreement(where: str) -> StageError:
     return StageError(what, where=where, hint="report this with the file")
 
 
-def sift_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRow | None:
+def check_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRow | None:
     """The bad row in a line, which comes without its end; None if the line is a valid row."""
 
     def bad_row(problem: str = "") -> BadRow:

@@ -1,4 +1,4 @@
-"""The layers that give settings: a preset, pipeline.toml, the environment, --set, an earlier run.
+"""The settings that are given: by a preset, pipeline.toml, the environment, --set, an earlier run.
 
 Each yields a ``Setting`` for each key that it names, before values are checked.
 """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.explain.shares import MOST_IN_EVERY_ORDER, Made, corners, orders_of, over_seeds, shares
+from pipeline.explain.shapley_shares import MOST_IN_EVERY_ORDER, Made, corners, orders_of, over_seeds, shares
 
 FIGURES = st.floats(-100, 100, allow_nan=False)
 

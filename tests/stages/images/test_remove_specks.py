@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from stages.images.picture_to_input import BlankPictureError, prepare
 from stages.images.read_picture import as_grey
-from stages.images.specks import MOST_SIDE, connected_components, sheet_of_paper, without_specks
+from stages.images.remove_specks import MOST_SIDE, connected_components, sheet_of_paper, without_specks
 
 
 def flooded(is_ink: np.ndarray) -> np.ndarray:
