@@ -20,7 +20,7 @@ from pipeline.figures import SHARE, AnyFigure, Figure
 from pipeline.task import Outcome, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import Metrics
-from stages.evaluate.metrics import count_confusion, measure, measure_ensemble, measure_members
+from stages.evaluate.metrics import count_confusion, measure, measure_members, measure_overall
 from stages.evaluate.out_of_fold import Predictions, RowsToPredict, find_disagreements, predict_rows
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
@@ -56,10 +56,11 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
     with open_table(task.inputs["train/history.parquet"], stage="train") as file:
         history = file.read().to_pydict()
-    folds = list(dict(zip(history["member"], history["fold"], strict=True)).values())  # of each member
     fold_of_row = load_array(task.inputs["train/folds.npy"], stage="train", n_dimensions=1)  # (m_train,)
-    held_out = read_rows(task, "validation")
     with_folds = bool((fold_of_row != IN_NO_FOLD).any())
+    fold_of_member = dict(zip(history["member"], history["fold"], strict=True))
+    folds = [fold if with_folds else None for fold in fold_of_member.values()]
+    held_out = read_rows(task, "validation")
     predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=held_out.X.shape[1])
     if predictor.classes != classes:
         raise StageError(
@@ -81,16 +82,14 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     rows, P = parts[0], predictions[0].P  # what the figures measure
     confusion = count_confusion(rows.actual, P.argmax(axis=1), len(classes))
     receipts = read_receipts(task.inputs)
-    is_unbiased = epoch_to_keep(settings_of(receipts, "train")) == "last"
-    metrics = msgspec.structs.replace(measure(P, rows.actual, classes, source), is_unbiased=is_unbiased)
-    if len(folds) > 1:
-        validation = predictions[-1].scores if len(held_out.X) else None
-        metrics = msgspec.structs.replace(
-            metrics,
-            measured=OUT_OF_FOLD if with_folds else metrics.measured,
-            members=measure_members(folds, predictions[0].scores, validation, with_folds=with_folds),
-            ensemble=measure_ensemble(predictions[1].P, held_out.actual) if len(parts) > 1 else None,
-        )
+    validation = predictions[-1].scores if len(held_out.X) else None
+    metrics = msgspec.structs.replace(
+        measure(P, rows.actual, classes, source),
+        is_unbiased=epoch_to_keep(settings_of(receipts, "train")) == "last",
+        members=measure_members(folds, predictions[0].scores, validation) if len(folds) > 1 else (),
+        ensemble=measure_overall(predictions[1].P, held_out.actual) if len(parts) > 1 else None,
+        **({"measured": OUT_OF_FOLD} if with_folds else {}),
+    )
     task.outputs["evaluate/metrics.json"].write_bytes(encode_document(metrics))
     write_predictions(task.outputs["evaluate/predictions.parquet"], parts, predictions, classes)
     write_confusion(task.outputs["evaluate/confusion.csv"], confusion, classes)
@@ -115,7 +114,7 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     )
     task.outputs["evaluate/report.html"].write_text(render(findings), encoding="utf-8", newline="\n")
     check_written(task, metrics)
-    return Outcome(figures_of(metrics, with_folds=with_folds), warnings_of(confusion, classes))
+    return Outcome(figures_of(metrics), warnings_of(confusion, classes))
 
 
 def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np.int16] | None = None) -> RowsToPredict:
@@ -140,13 +139,11 @@ def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np
     return RowsToPredict(X, Y.argmax(axis=1), numbers, folds)
 
 
-def figures_of(metrics: Metrics, *, with_folds: bool) -> dict[str, AnyFigure]:
+def figures_of(metrics: Metrics) -> dict[str, AnyFigure]:
     """The figures that a run shows."""
-    ensemble = metrics.ensemble
+    ensemble, rows = metrics.ensemble, "out-of-fold" if metrics.measured == OUT_OF_FOLD else "validation"
     return {
-        "out-of-fold accuracy" if with_folds else "validation accuracy": Figure(
-            metrics.accuracy, SHARE, is_headline=True
-        ),
+        f"{rows} accuracy": Figure(metrics.accuracy, SHARE, is_headline=True),
         "macro F1": metrics.macro_f1,
         "log loss": metrics.log_loss,
         "errors": metrics.n_errors,

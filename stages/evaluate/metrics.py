@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,17 +25,11 @@ def measure(P: Probabilities, actual: Indices, classes: tuple[Label, ...], sourc
     The log loss is the mean of -ln p(right class). Precision, recall and F1 of a class that never occurs, or is never
     predicted, are 0.
     """
-    m = len(actual)
     confusion = count_confusion(actual, P.argmax(axis=1), len(classes))
-    n_correct = int(np.trace(confusion))
     per_class = tuple(class_metrics(confusion, index, label) for index, label in enumerate(classes))
     return Metrics(
-        accuracy=n_correct / m,
-        accuracy_interval=wilson_interval(n_correct, m),
-        log_loss=float(cross_entropy(P, actual).mean()),
+        **msgspec.structs.asdict(measure_overall(P, actual)),
         macro_f1=math.fsum(each.f1 for each in per_class) / len(per_class),
-        n_rows=m,
-        n_errors=m - n_correct,
         source=source.source,
         is_sample=source.is_sample,
         holds_test_images=source.holds_test_images,
@@ -61,8 +56,8 @@ def class_metrics(confusion: Indices, index: int, label: Label) -> ClassMetrics:
     )
 
 
-def measure_ensemble(P: Probabilities, actual: Indices) -> EnsembleMetrics:
-    """The metrics of the ensemble, each computed as in ``measure``."""
+def measure_overall(P: Probabilities, actual: Indices) -> EnsembleMetrics:
+    """Those metrics of ``measure`` that concern no single class, which are all that an ensemble's rows are told by."""
     n_rows, n_correct = len(actual), int((P.argmax(axis=1) == actual).sum())
     return EnsembleMetrics(
         accuracy=n_correct / n_rows,
@@ -93,21 +88,17 @@ class MemberScore:
 
 
 def measure_members(
-    folds: Sequence[int],
-    scores: Mapping[int, MemberScore],
-    validation: Mapping[int, MemberScore] | None,
-    *,
-    with_folds: bool,
+    folds: Sequence[int | None], scores: Mapping[int, MemberScore], validation: Mapping[int, MemberScore] | None
 ) -> tuple[MemberMetrics, ...]:
     """The metrics of each member alone.
 
-    ``folds`` are the members' own folds, ``scores`` their scores on rows that they have not seen, ``validation`` those
-    on the validation rows, if there are any.
+    ``folds`` are the members' own folds, if there are folds. ``scores`` are their scores on rows that they have not
+    seen, ``validation`` those on the validation rows, if there are any.
     """
     return tuple(
         MemberMetrics(
             member=member,
-            fold=fold if with_folds else None,
+            fold=fold,
             accuracy=score.accuracy,
             log_loss=score.loss / score.n_rows,
             n_rows=score.n_rows,

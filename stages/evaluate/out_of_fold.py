@@ -54,7 +54,7 @@ class Predictions:
 
 
 def predict_rows(
-    predictor: Predictor, rows: RowsToPredict, fold_of_member: Sequence[int], count: Callable[[int], None]
+    predictor: Predictor, rows: RowsToPredict, fold_of_member: Sequence[int | None], count: Callable[[int], None]
 ) -> Predictions:
     """Predict each row by the members of its fold, or by all if it is in none.
 
@@ -78,7 +78,7 @@ def predict_rows(
     return Predictions(P, disagreements, scores)
 
 
-def members_for(fold: int, fold_of_member: Sequence[int]) -> list[int]:
+def members_for(fold: int, fold_of_member: Sequence[int | None]) -> list[int]:
     """The members that predict the rows of a fold: its own, or all if the rows are in no fold."""
     return [member for member, own in enumerate(fold_of_member) if fold in {IN_NO_FOLD, own}]
 
@@ -103,7 +103,11 @@ class Disagreement:
 
 
 def find_disagreements(
-    predictor: Predictor, rows: RowsToPredict, predictions: Predictions, fold_of_member: Sequence[int], most: int
+    predictor: Predictor,
+    rows: RowsToPredict,
+    predictions: Predictions,
+    fold_of_member: Sequence[int | None],
+    most: int,
 ) -> tuple[Disagreement, ...]:
     """At most ``most`` rows on which the members disagree.
 
