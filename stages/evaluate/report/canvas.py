@@ -20,7 +20,6 @@ from stages.mlp.layers.convolution import Convolution
 from stages.mlp.layers.dense import Dense
 from stages.mlp.layers.dropout import Dropout
 from stages.mlp.layers.feature_maps import MapsToRows, RowsToMaps
-from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import Pooling
 
 FULL, HALF = np.dtype("<f4"), np.dtype("<f2")  # precisions of the weights in the page
@@ -49,12 +48,6 @@ def unknown_parts(networks: Sequence[Network], script: str) -> list[str]:
     return sorted((needed - functions) | without_entry)
 
 
-def attributes_of(layer: Layer) -> dict[str, Any]:
-    """The attributes of ``layer`` that ``ATTRIBUTES`` names, and their values."""
-    names = next(names for kind, names in ATTRIBUTES.items() if isinstance(layer, kind))
-    return {name: getattr(layer, name) for name in names}
-
-
 def layers_of(network: Network) -> tuple[list[dict[str, Any]], Floats]:
     """The layers from the input to the logits as the script takes them, and their arrays one after the other.
 
@@ -63,7 +56,8 @@ def layers_of(network: Network) -> tuple[list[dict[str, Any]], Floats]:
     """
     layers, values = [], []
     for layer in network.layers():
-        attributes = attributes_of(layer)
+        names = next(names for kind, names in ATTRIBUTES.items() if isinstance(layer, kind))
+        attributes = {name: getattr(layer, name) for name in names}
         arrays = {name: value for name, value in attributes.items() if isinstance(value, np.ndarray)}
         others = {name: msgspec.to_builtins(value) for name, value in attributes.items() if name not in arrays}
         sizes = [(name, array.size) for name, array in arrays.items()]

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import style
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
@@ -23,9 +22,8 @@ from numpy.typing import NDArray
 from pipeline.figures import percent
 from stages.evaluate.report.calibration import Bin
 
-INK, FAINT, LINE, FIRST, SECOND = "#000001", "#000002", "#000003", "#000004", "#000005"
+FAINT, LINE, FIRST, SECOND = "#000001", "#000002", "#000003", "#000004"
 PAGE_COLOURS = {
-    INK: "var(--ink)",
     FAINT: "var(--faint)",
     LINE: "var(--line)",
     FIRST: "var(--first)",
@@ -153,7 +151,6 @@ def _our_style(salt: str) -> Any:
 def _inline(figure: Figure, description: str) -> str:
     """``figure`` as an SVG element for the page; screen readers read the ``description``."""
     file = StringIO()
-    FigureCanvasSVG(figure)
     nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     root = ET.fromstring(file.getvalue().encode())  # noqa: S314 - matplotlib has just written it

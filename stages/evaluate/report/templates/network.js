@@ -104,7 +104,7 @@ const limited = (low, value, high) => Math.min(high, Math.max(low, value));
 // Deskewing of an image of this width, as stages/mlp/deskew.py does it: a function for each name in its table DESKEWS.
 const deskews = {
   none: (X) => X,
-  slant: (X, width) => withoutSlant(X, width),
+  slant: withoutSlant,
   slant_and_width: (X, width) => ofUsualWidth(withoutSlant(X, width), width),
 };
 
