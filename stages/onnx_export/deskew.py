@@ -99,7 +99,6 @@ def sample_columns(graph: Graph, images: str, places: str, width: int) -> str:
 
 
 DESKEWS: Mapping[str, Callable[[Graph, str, int, int], str]] = {
-    "none": lambda graph, images, height, width: images,  # noqa: ARG005 - one signature for all
     "slant": remove_slant,
     "slant_and_width": remove_slant_and_scale_width,
 }

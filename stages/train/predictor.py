@@ -21,22 +21,15 @@ BLOCK_ROWS = 4096  # between two reports of progress
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """Networks and the original label of each of their classes, in the order of their outputs."""
+    """Networks, and what they were trained on: the images' size, and how their pixels became numbers in [0, 1]."""
 
     networks: tuple[Network, ...]
-    classes: tuple[int | str, ...]
+    images: Images
 
     @property
-    def network(self) -> Network:
-        """The only network, or the first of several."""
-        return self.networks[0]
-
-    @property
-    def images(self) -> Images:
-        """What it was trained on: the images' size, and how their pixels became numbers in [0, 1]."""
-        if self.network.images is None:  # load_predictor has checked it
-            raise ValueError("the network does not say what its inputs are")
-        return self.network.images
+    def classes(self) -> tuple[int | str, ...]:
+        """The original label of each of their classes, in the order of their outputs."""
+        return self.images.classes
 
     def probabilities(self, X: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
         """The probability of every class for every row of ``X`` (m, n_pixels): (m, n_classes)."""
@@ -91,4 +84,4 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
             where=str(path),
             hint=hint,
         )
-    return Predictor(networks, images.classes)
+    return Predictor(networks, images)

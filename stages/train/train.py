@@ -6,13 +6,13 @@ members cost only what is new. docs/ensembles.md says what folds and members are
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from pipeline.errors import ConfigError, DataError
@@ -62,7 +62,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
     for folder in folders:
         assert folder is not None  # noqa: S101 - it has just been made, by this process and under its lock
         networks.append(load(folder / "model.npz"))
-        histories.append(read_history(folder / "history.json"))
+        histories.append(msgspec.json.decode((folder / "history.json").read_bytes(), type=History))
     if len(members) == 1:
         save(networks[0], task.outputs["train/model.npz"])
     else:
@@ -94,7 +94,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
             network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
             with task.partial_results.make(missing[name].description) as folder:
                 save(network, folder / "model.npz")
-                (folder / "history.json").write_text(json.dumps(asdict(trained.history)), encoding="utf-8")
+                (folder / "history.json").write_bytes(msgspec.json.encode(trained.history))
             (task.scratch / f"{name}.npz").unlink(missing_ok=True)  # the checkpoint
 
 
@@ -202,9 +202,3 @@ def write_history(path: Path, members: Sequence[Member], histories: Sequence[His
     names = [field.name for field in fields(Epoch)]
     columns |= {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in names}
     write_table(path, columns | {"kept": np.array([epoch.epoch == histories[index].best for index, epoch in epochs])})
-
-
-def read_history(path: Path) -> History:
-    """Read back how a finished member was trained."""
-    values = json.loads(path.read_bytes())
-    return History(tuple(Epoch(**epoch) for epoch in values["epochs"]), values["best"], values["stopped"])

@@ -29,7 +29,7 @@ def test_every_row_gets_its_own_probabilities_in_every_block(model: Path, monkey
     predictor = load_predictor(model, n_pixels=6)
     reports = []
     P = predictor.probabilities(X, lambda done, total, **_: reports.append((done, total)))
-    np.testing.assert_allclose(P, predict_proba(predictor.network, X), rtol=1e-6)
+    np.testing.assert_allclose(P, predict_proba(predictor.networks[0], X), rtol=1e-6)
     assert predictor.classes == CLASSES
     assert reports == [(8, 21), (16, 21), (21, 21)]
 
@@ -60,7 +60,7 @@ def test_images_and_weights_that_give_no_probabilities_are_refused(model: Path, 
     X[1, 2] = value
     with pytest.raises(DataError, match="the images hold values that are not finite"):
         predictor.probabilities(X, lambda *_, **__: None)
-    predictor.network.parameters[...] = value  # as weights that are finite may give where they are enormous
+    predictor.networks[0].parameters[...] = value  # as weights that are finite may give where they are enormous
     with pytest.raises(DataError, match="its weights are damaged"):
         predictor.probabilities(np.zeros((3, 6), np.float32), lambda *_, **__: None)
 
