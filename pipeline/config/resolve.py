@@ -26,6 +26,7 @@ from pipeline.config.given_settings import (
     from_environment,
     from_names,
     from_preset,
+    from_tables,
     near_misses,
     parse_set,
     read_file,
@@ -46,7 +47,8 @@ class Config:
 
     ``origins`` maps ``train.epochs`` to ``default``, ``preset fast``, ``pipeline.toml``, ... ``warnings`` tell of
     variables of the environment that were probably meant to be settings. ``given`` holds the options on the command
-    line that gave settings: ``("--preset", "fast")``, ``("--set", "train.epochs=5")``, ...
+    line that gave settings: ``("--preset", "fast")``, ``("--set", "train.epochs=5")``, ... ``by_preset`` are the names
+    of the settings that ``--preset`` gives, or takes from the preset that it replaces.
     """
 
     parameters: Mapping[str, Parameters]
@@ -54,6 +56,7 @@ class Config:
     preset: str | None
     warnings: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
+    by_preset: frozenset[str] = frozenset()
 
     def values(self, stage: str) -> dict[str, Any]:
         """Return a stage's settings as plain data: lists, texts, numbers, None."""
@@ -67,29 +70,30 @@ class Config:
             if origin not in {DEFAULT, f"preset {self.preset}"}
         }
 
-    def effective(
-        self, stages: Collection[str], built_upon: Mapping[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
+    def effective(self, stages: Collection[str], built_upon: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the preset and the changed settings of a run of these ``stages``.
 
         What the command line gives to none of them is left out. ``built_upon`` are the settings, by full name, of the
-        results that the run finds and reads: what these were made with counts, not what the other layers say now.
+        results that the run finds and reads: what these were made with counts, not what the layers say now. The preset
+        is named if fewer settings differ from it than from the defaults.
         """
-        origins = {origin for name, origin in self.origins.items() if name.partition(".")[0] in stages}
-        is_idle = (BY_PRESET, self.preset) in self.given and f"preset {self.preset}" not in origins
-        preset = "" if is_idle else self.preset or ""
         changed = self.changed()
-        found: dict[str, Any] = {}
-        for name, origin in self.origins.items():
-            stage, _, key = name.partition(".")
-            if built_upon and name in built_upon:
-                given = self.parameters[stage] if preset else type(self.parameters[stage])()
-                # A layer that replaces the preset's value hides it: then the setting is told in any case.
-                if (preset and name in changed) or built_upon[name] != plain(given)[key]:
-                    found[name] = built_upon[name]
-            elif name in changed and (origin != BY_SET or stage in stages):
-                found[name] = changed[name]
-        return preset, found
+        from_defaults: dict[str, Any] = {}
+        from_preset: dict[str, Any] = {}
+        for stage, parameters in self.parameters.items():
+            defaults = plain(type(parameters)())
+            for key, now in plain(parameters).items():
+                name = f"{stage}.{key}"
+                is_optional = self.origins[name] == BY_SET or name in self.by_preset
+                if stage not in stages and name not in built_upon and is_optional:
+                    continue
+                value = built_upon.get(name, now)
+                if value != defaults[key] or (name in changed and name not in built_upon):
+                    from_defaults[name] = value
+                if value != now or name in changed:  # a changed setting hides what the preset gave
+                    from_preset[name] = value
+        is_preset = self.preset and len(from_preset) < len(from_defaults)
+        return (self.preset or "", from_preset) if is_preset else ("", from_defaults)
 
     def text(self, origin: str) -> str:
         """Return the preset, and the settings that come from ``origin``: ``preset fast, train.seed=1``."""
@@ -140,12 +144,17 @@ def load_config(
         (environment.get(variable), f"environment {variable}"),
         (file_preset, place),
     )
-    chosen, place = next((choice for choice in choices_of_preset if choice[0]), (None, ""))
-    layers = from_preset(presets, chosen, place) + of_file
-    layers += from_environment(environment, stages)
-    layers += [parse_set(text, stages) for text in sets]
-    given = ((BY_PRESET, preset), *given) if preset else given
-    return replace(_resolve(stages, layers, chosen), warnings=tuple(near_misses(environment, stages)), given=given)
+    named = [choice for choice in choices_of_preset if choice[0]]
+    chosen, place = named[0] if named else (None, "")
+    layers = [*of_file, *from_environment(environment, stages), *(parse_set(text, stages) for text in sets)]
+    config = _resolve(stages, [*from_preset(presets, chosen, place), *layers], chosen)
+    warnings = tuple(near_misses(environment, stages))
+    if not preset:
+        return replace(config, warnings=warnings, given=given)
+    tables = (presets.get(name or "", {}) for name, _ in named[:2])  # of the preset, and of the one that it replaces
+    by_preset = {each.name for table in tables for each in from_tables(table, "")} - {each.name for each in layers}
+    given = ((BY_PRESET, preset), *given)
+    return replace(config, warnings=warnings, given=given, by_preset=frozenset(by_preset))
 
 
 def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettings, sets: Sequence[Setting]) -> Config:

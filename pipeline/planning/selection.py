@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.config import Config
+from pipeline.config.given_settings import BY_PRESET, BY_SET
 from pipeline.errors import ConfigError, nearest, shortened
 from pipeline.stage import Stage, upstream
 
@@ -55,10 +56,14 @@ def select(
 
 def settings_without_effect(config: Config, selection: Selection) -> list[str]:
     """Return a warning for what the command line gives to stages that are not selected."""
-    preset, changed = config.effective(selection.stages)
-    idle = [f"--preset {config.preset}"] if config.preset and not preset else []
-    idle += [f"--set {name}" for name in config.changed() if name not in changed]
-    return [f"{given} has no effect on the stages to run" for given in idle]
+
+    def is_selected(name: str) -> bool:
+        return name.partition(".")[0] in selection.stages
+
+    has_preset = (BY_PRESET, config.preset) in config.given
+    idle = [f"--preset {config.preset}"] if has_preset and not any(map(is_selected, config.by_preset)) else []
+    idle += [f"--set {name}" for name, by in config.origins.items() if by == BY_SET and not is_selected(name)]
+    return [f"{option} has no effect on the stages to run" for option in idle]
 
 
 def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:

@@ -14,6 +14,7 @@ from pipeline.config import Config, EarlierSettings, load_config, settings_text
 from pipeline.errors import ConfigError
 from pipeline.logs.run_log import read_runs
 from pipeline.planning import reasons
+from pipeline.planning.selection import Selection, settings_without_effect
 
 STAGES = make_stages("toy_never_imported")
 RUN = EarlierSettings(
@@ -112,6 +113,27 @@ def test_what_had_no_effect_on_a_run_is_not_repeated(in_toy: Toy) -> None:
     assert invoke(in_toy, "status", "--like", "-1", "--check").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("file", "stage", "has_effect"),
+    [
+        ('preset = "validated"', "load", True),  # it takes away what the file's preset gave
+        ('preset = "validated"', "total", False),
+        ('preset = "gone"', "load", False),
+        ('preset = "validated"\n[load]\nlimit = 4', "load", False),
+        ("[power]\nexponent = 4", "power", False),
+        ("", "power", True),
+    ],
+)
+def test_a_preset_has_an_effect_where_it_changes_what_the_other_layers_give(
+    tmp_path: Path, file: str, stage: str, *, has_effect: bool
+) -> None:
+    presets = {"validated": {"load": {"limit": 3}, "power": {"exponent": 1}}, "long": {"power": {"exponent": 3}}}
+    (tmp_path / "pipeline.toml").write_text(file)
+    config = load_config(STAGES, presets, tmp_path, preset="long", environment={})
+    told = [] if has_effect else ["--preset long has no effect on the stages to run"]
+    assert settings_without_effect(config, Selection((stage,))) == told
+
+
 def test_diff_shows_the_settings_of_what_a_run_was_built_upon(in_toy: Toy) -> None:
     invoke(in_toy, "run", "total", "--only", "--force")
     assert re.search(r"parameter +power\.exponent +3 +2 ", invoke(in_toy, "diff", "1", "3").stdout)
@@ -122,13 +144,14 @@ def test_diff_shows_the_settings_of_what_a_run_was_built_upon(in_toy: Toy) -> No
     [
         (("--preset", "cubes"), (), "", "", {"power.exponent": 3}),
         (("--preset", "cubes"), ("--set", "power.exponent=4"), "", "", {"power.exponent": 3}),
-        (("--preset", "cubes"), ("--preset", "cubes"), "", "", {"power.exponent": 3}),
+        (("--preset", "cubes"), ("--preset", "cubes"), "", "cubes", {}),
         (("--preset", "cubes"), (), 'preset = "cubes"', "cubes", {}),
         (("--preset", "cubes"), (), "[power]\nexponent = 4", "", {"power.exponent": 3}),
         ((), ("--set", "power.exponent=4"), "", "", {}),
         ((), (), "[power]\nexponent = 4", "", {}),
-        ((), (), 'preset = "cubes"', "cubes", {"power.exponent": 2}),
-        ((), ("--set", "power.exponent=4"), 'preset = "cubes"', "cubes", {"power.exponent": 2}),
+        ((), (), 'preset = "cubes"', "", {}),
+        ((), ("--set", "power.exponent=4"), 'preset = "cubes"', "", {}),
+        (("--set", "power.exponent=4"), (), 'preset = "cubes"', "", {"power.exponent": 4}),
     ],
 )
 def test_runs_shows_the_settings_that_like_and_diff_use(
