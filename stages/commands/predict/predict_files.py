@@ -32,14 +32,7 @@ from stages.ingest.csv.faults import (
     hint_for_many,
     labels_of,
 )
-from stages.ingest.csv.header import (
-    NUMBERS,
-    header_cells,
-    looks_like_data,
-    read_layout,
-    require_no_header,
-    wrong_header,
-)
+from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.parse import parse_block
@@ -173,12 +166,11 @@ def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, ha
 def read_csv_layout(raw: RawCsv, size: tuple[int, int], parameters: IngestParameters) -> Layout:
     """The layout of a CSV of images of ``size`` (height, width), with or without labels and ids."""
     line, n_pixels = raw.read_header(), size[0] * size[1]
-    cells = header_cells(line, raw.name)
     if parameters.has_header:
-        if looks_like_data(cells):
-            raise wrong_header(raw.name, NUMBERS, "if it has no header, use --set ingest.has_header=false")
-        layout = read_layout(line, raw.name, parameters, raw.next_lines)
+        hint = "if it has no header, use --set ingest.has_header=false"
+        layout = read_layout(line, raw.name, parameters, raw.next_lines, hint)
     else:
+        cells = header_cells(line, raw.name)
         require_no_header(cells, raw.name, "use --set ingest.has_header=true")
         n_columns = len(cells)
         layout = layout_without_header(n_columns, raw.name, parameters.label if n_columns == n_pixels + 1 else None)

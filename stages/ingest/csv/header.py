@@ -34,8 +34,12 @@ LETTER = re.compile(r"[^\W\d_]")
 EXAMPLES = 5
 
 
-def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows: Sequence[bytes] = ()) -> Layout:
-    """The layout that the header ``line`` of ``file`` declares; ``rows`` are the first lines below it, if known.
+def read_layout(
+    line: bytes, file: FileName, parameters: IngestParameters, rows: Sequence[bytes], hint: str = ""
+) -> Layout:
+    """The layout that the header ``line`` of ``file`` declares; ``rows`` are the first lines below it.
+
+    ``hint`` says what to do if it is a row of numbers; if none is given, the hint names the settings.
 
     Raises
     ------
@@ -47,10 +51,9 @@ def read_layout(line: bytes, file: FileName, parameters: IngestParameters, rows:
     if line.startswith(b'"') and first.startswith(b'"') and len(row_cells(first)) == len(names) + 1:
         names.insert(0, "")  # R's write.table names the rows, and leaves their column out of the header
     if looks_like_data(names):
-        hint = "set ingest.has_header = false"
-        if not all(map(WHOLE_NUMBER.fullmatch, names)):
-            hint += ", and list the labels in ingest.classes if they are texts"
-        raise wrong_header(file, NUMBERS, hint)
+        texts = ", and list the labels in ingest.classes if they are texts"
+        are_numbers = all(map(WHOLE_NUMBER.fullmatch, names))
+        raise wrong_header(file, NUMBERS, hint or f"set ingest.has_header = false{'' if are_numbers else texts}")
     special = {parameters.label, parameters.id} - set(parameters.leave_out)
     row_numbers = [
         name
@@ -90,9 +93,11 @@ def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes,
 def require_no_header(cells: Sequence[str], file: FileName, hint: str) -> None:
     """Raise DataError if the first line of a file that should have no header certainly holds no row of pixels.
 
-    Its cells differ, and most have a letter in them. So have numbers as ``0.0e+00``, but some of them are the same.
+    Its cells differ, and most have a letter in them or count up. Numbers as ``0.0e+00`` have a letter too, but some of
+    them are the same.
     """
-    if len(set(cells)) == len(cells) and 2 * sum(bool(LETTER.search(cell)) for cell in cells) > len(cells):
+    n_like_names = sum(bool(LETTER.search(cell)) for cell in cells) + n_steps(cells)
+    if len(set(cells)) == len(cells) and 2 * n_like_names > len(cells):
         what = f"{file} has a header in line 1, and ingest.has_header is false"
         raise DataError(what, where=f"{file.path}, line 1", hint=hint)
 
@@ -297,8 +302,14 @@ def row_cells(row: bytes) -> list[str]:
 
 def looks_like_data(names: list[str]) -> bool:
     """Whether a first line holds values and not names: numbers that do not count up, apart from an id and a label."""
-    numbers = [int(name) for name in names if WHOLE_NUMBER.fullmatch(name)]
-    n_steps, n_words = sum(after == before + 1 for before, after in pairwise(numbers)), len(names) - len(numbers)
+    n_numbers = sum(bool(WHOLE_NUMBER.fullmatch(name)) for name in names)
+    n_words = len(names) - n_numbers
     if n_words:  # they may be names of columns, one of which is missing or occurs twice
-        return n_words <= 2 < len(numbers) and 2 * n_steps < len(numbers)
-    return n_steps < len(numbers) - 1
+        return n_words <= 2 < n_numbers and 2 * n_steps(names) < n_numbers
+    return n_steps(names) < n_numbers - 1
+
+
+def n_steps(cells: Sequence[str]) -> int:
+    """How many of the whole numbers among ``cells`` are one more than the number before."""
+    numbers = [int(cell) for cell in cells if WHOLE_NUMBER.fullmatch(cell)]
+    return sum(after == before + 1 for before, after in pairwise(numbers))

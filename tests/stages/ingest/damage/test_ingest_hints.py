@@ -44,6 +44,20 @@ SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
     ),
     "a header where there should be none": (TRAIN, TEST, NO_HEADER, "train.csv has a header in line 1, ", LEAVE_IT_OUT),
     "the test set has a header": (WITHOUT, TEST, NO_HEADER, "test.csv has a header in line 1, ", LEAVE_IT_OUT),
+    "a header of numbers": (
+        TRAIN.replace("pixel", ""),
+        TEST_WITHOUT,
+        NO_HEADER,
+        "train.csv has a header in line 1, ",
+        LEAVE_IT_OUT,
+    ),
+    "the test set has a header of numbers": (
+        WITHOUT,
+        TEST.replace("pixel", ""),
+        NO_HEADER,
+        "test.csv has a header in line 1, ",
+        LEAVE_IT_OUT,
+    ),
     "a number that is too large": (
         changed(3, 0, "1" + "0" * 19),
         TEST,
