@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,19 +116,18 @@ def predict_csv(
     with open_raw(Source("predict", path)) as raw:
         require_no_zip(path)
         layout = read_csv_layout(raw, training.size, parameters)
-        for block in chain(raw.blocks(), [b""]):
-            rows = parse_block(block, layout, labels) if block else None
-            if rows is None and block:
+        for block in raw.blocks():
+            rows = parse_block(block, layout, labels)
+            if rows is None:
                 rows, bad_rows = separate_bad_lines(block, raw.first_line + n_rows, layout, labels)
                 bad.add(bad_rows)
                 n_rows += len(bad_rows)
-            if rows is not None:
-                n_rows += len(rows)
-                summary.add(rows)
-                found.ids += rows.ids
-                found.labels += [None if label == NO_LABEL else label for label in rows.labels]
-                waiting.append(rows.pixels.T)
-            if waiting and (not block or sum(map(len, waiting)) >= BLOCK_ROWS):
+            n_rows += len(rows)
+            summary.add(rows)
+            found.ids += rows.ids
+            found.labels += [None if label == NO_LABEL else label for label in rows.labels]
+            waiting.append(rows.pixels.T)
+            if sum(map(len, waiting)) >= BLOCK_ROWS:
                 probabilities.append(predict(np.concatenate(waiting)))
                 waiting = []
     if bad.n:
@@ -141,10 +139,11 @@ def predict_csv(
             hint = "write one of the model's classes as the label, or leave the cell empty"
         if is_cut_off:
             more, hint = f": {CUT_OFF}", COPY_AGAIN
-        error = bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint="", more=more)
-        raise DataError(error.what, where=error.places, hint=hint)
+        raise bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint=hint, more=more)
     if not n_rows:
         raise no_rows(layout.file, hint="check the file")
+    if waiting:
+        probabilities.append(predict(np.concatenate(waiting)))
     found.P = np.concatenate(probabilities)
     tell_ids_from_labels(found, classes, has_header=parameters.has_header)
     if training.images is not None:

@@ -162,15 +162,10 @@ def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, h
         shown.append(f"line {fault['line']}{cell} {fault['rule']}{others}")
     if n_bad > len(shown):
         shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
-    kept = "every fault"
-    if faults.n_whole < n_bad:
-        kept += f" of the first {faults.n_whole:,} bad rows"
-    if faults.n_whole < faults.n_rows:
-        kept += f", and at least one fault of each of the next {faults.n_rows - faults.n_whole:,}"
     return DataError(
         f"{n_bad:,} of the {counted(n_rows, 'row')} of {layout.file} {is_or_are(n_bad)} not valid{more}",
         where=[layout.file.path, *shown],
-        hint=f"{hint}; artifacts/ingest/failures.parquet lists {kept}",
+        hint=hint,
     )
 
 
