@@ -90,7 +90,7 @@ def _table_digest(path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Not Python's `open`: a thread of Arrow would let go of that file too late, after Python's end, and abort.
+    # not Python's `open`: docs/decisions/csv.md says why
     with pa.OSFile(os.fsencode(path)) as file, pq.ParquetFile(file, page_checksum_verification=True) as table:
         schema = table.schema_arrow
         columns = [_ColumnHash() for _ in schema]

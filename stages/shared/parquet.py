@@ -54,7 +54,7 @@ def open_table(path: Path, *, stage: str) -> Iterator[pq.ParquetFile]:
     """
     try:
         path.open("rb").close()  # Python's errors are clearer than Arrow's
-        # Not Python's `open`: a thread of Arrow would let go of that file too late, after Python's end, and abort.
+        # not Python's `open`: docs/decisions/csv.md says why
         with pa.OSFile(os.fsencode(path)) as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException) as error:
