@@ -34,7 +34,6 @@ PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
 READABLE = "a run reads .csv, .csv.gz, .csv.zip, and a zip that holds both"
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")
-EXAMPLES = 5
 
 
 def require_folder(data: Path) -> None:
@@ -138,8 +137,7 @@ def source_in_zip(name: str, path: Path) -> Source:
 def incomplete_zip(path: Path, missing: Sequence[str]) -> DataError:
     """The error for a zip without the files that are ``missing`` (``train``); it says what the zip holds."""
     held = list_members(path)
-    more = f" and {len(held) - EXAMPLES} more" if len(held) > EXAMPLES else ""
-    shown = (", ".join(shortened(name) for name in held[:EXAMPLES]) + more) or "nothing"
+    shown = first_few([shortened(name) for name in held]) or "nothing"
     inner = {Path(name).name for name in held}
     hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
     if len(missing) == 1:
@@ -177,7 +175,7 @@ def advice(others: Sequence[Path]) -> str:
     todo = "let the download finish, or repeat it; " if any(map(seems_unfinished, others)) else ""
     for form, how in ((PACKED, "unpack {}; "), (NO_CSV, "export {} as CSV; ")):
         if named := [visible(path.name) for path in others if any(map(form.fullmatch, endings(path)[-1:]))]:
-            todo += how.format(first_few(named, EXAMPLES))
+            todo += how.format(first_few(named))
     images = {
         "IDX files": any("ubyte" in path.name.lower() for path in others),
         "pictures": any(PICTURES.fullmatch(end) for path in others for end in endings(path)[-1:]),
@@ -189,8 +187,7 @@ def advice(others: Sequence[Path]) -> str:
 
 def listed(paths: Sequence[Path], data: Path) -> str:
     """The first few of ``paths``, as seen from ``data``."""
-    more = f" and {len(paths) - EXAMPLES} more" if len(paths) > EXAMPLES else ""
-    return ", ".join(visible(path.relative_to(data).as_posix()) for path in paths[:EXAMPLES]) + more
+    return first_few([visible(path.relative_to(data).as_posix()) for path in paths])
 
 
 def unread_zips(found: dict[str, Source], data: Path) -> list[Path]:

@@ -73,8 +73,9 @@ def find_sources(parameters: IngestParameters, folder: Path) -> Sources:
     notices = []
     if not files.keys() & set(PAIR) and not found:
         require_no_other_data(data)
-        if not (found := in_kaggle_input(parameters, folder)):
-            place = kaggle_place(parameters, folder)
+        place = kaggle_place(parameters, folder)
+        found = files_below(place) if place else {}
+        if not found:
             return bundled_sample(files, data, is_notebook=place is not None and leads_to_folder(place))
         notices.append(f"Nothing lies in data/, so the files are read where they are:\n{shown(found, folder)}")
     for name in PAIR:
@@ -101,12 +102,6 @@ def in_archive_or_data(parameters: IngestParameters, folder: Path) -> dict[str, 
         return require_pair(members_of(archive), archive)
     require_folder(folder / "data")
     return files_in(folder / "data")
-
-
-def in_kaggle_input(parameters: IngestParameters, folder: Path) -> dict[str, Source]:
-    """The files below ``ingest.kaggle_input``."""
-    place = kaggle_place(parameters, folder)
-    return files_below(place) if place else {}
 
 
 def kaggle_place(parameters: IngestParameters, folder: Path) -> Path | None:

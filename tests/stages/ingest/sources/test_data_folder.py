@@ -262,7 +262,7 @@ def test_a_folder_of_too_many_files_is_no_reason_to_take_the_sample(
 
 def test_of_many_tables_under_other_names_five_are_shown(tmp_path: Path) -> None:
     put(tmp_path / "data", *(f"{number}.csv" for number in range(8)))
-    with pytest.raises(DataError, match=r"but 0\.csv, 1\.csv, 2\.csv, 3\.csv, 4\.csv and 3 more\n"):
+    with pytest.raises(DataError, match=r"but 0\.csv, 1\.csv, 2\.csv, 3\.csv, 4\.csv, and 3 more\n"):
         find(tmp_path)
 
 
