@@ -14,8 +14,7 @@ from pipeline.planning.current_result import find_current, require_current, why_
 from pipeline.task import silent_progress
 from pipeline.terminal import output
 from stages.commands.stale_result import hint_for_stale
-from stages.shared.documents import read_document
-from stages.split.documents import ImageFormat, Normaliser
+from stages.split.documents import Normaliser
 from stages.split.normalise import normalise
 from stages.train.predictor import Predictor, load_predictor
 
@@ -56,11 +55,6 @@ class Model:
             "origin": self.origin,
             "stale": self.stale,
         }
-
-
-def image_format(split: Current) -> ImageFormat:
-    """The size of the images that split has written, and their normaliser."""
-    return read_document(split.folder / "images.json", ImageFormat, stage="split")
 
 
 def require_model(project: Project) -> Model:

@@ -46,11 +46,6 @@ class FilePredictions:
                 "probabilities": {str(label): shortest(p) for label, p in zip(classes, self.P[row], strict=True)},
             }
 
-    @property
-    def n_labelled(self) -> int:
-        """How many rows have a label."""
-        return sum(label is not None for label in self.labels)
-
     def n_correct(self, classes: Sequence[Label]) -> int:
         """How many of the labelled rows are recognised."""
         predicted = (classes[index] for index in self.P.argmax(axis=1).tolist())

@@ -56,25 +56,18 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
 
 def document_of(model: Model) -> dict[str, Any]:
     """The model as --json prints it."""
+    from dataclasses import asdict
+
     from stages.notebook import layer_table
 
     images, networks = model.predictor.images, []
     for network in model.predictor.networks:
         table = layer_table(network)
-        layers = [
-            {
-                "layer": row.layer,
-                "output": list(row.output),
-                "parameters": row.parameters,
-                "multiply_adds": row.multiply_adds,
-            }
-            for row in table.rows
-        ]
         networks.append(
             {
                 "network": network.architecture.description,
                 "deskew": network.deskew,
-                "layers": layers,
+                "layers": [asdict(row) for row in table.rows],
                 "parameters": table.parameters,
                 "multiply_adds": table.multiply_adds,
                 "step_multiply_adds": table.step_multiply_adds,

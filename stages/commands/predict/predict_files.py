@@ -158,7 +158,7 @@ def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, ha
     others = set(found.labels) - set(classes)
     if others and None not in others and not has_header:
         found.ids, found.labels = [str(each) for each in found.labels], []
-    if not found.n_labelled:
+    if set(found.labels) == {None}:
         found.labels = []
 
 

@@ -34,14 +34,16 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
     from pipeline.terminal.hints import as_typed
-    from stages.commands.current_model import find_model, image_format, tell_if_stale
+    from stages.commands.current_model import find_model, tell_if_stale
     from stages.commands.draw_images import draw
     from stages.commands.predictions import ranked
     from stages.commands.read_rows import part_of, read_rows, warped
+    from stages.shared.documents import read_document
+    from stages.split.documents import ImageFormat
 
     project = place.load()
     split, ingest = require_current(project, "split"), require_current(project, "ingest")
-    images = image_format(split)
+    images = read_document(split.folder / "images.json", ImageFormat, stage="split")
     [found] = read_rows(ingest.folder / f"{'test' if is_test else 'train'}.parquet", [row])
     if found.pixels.size != images.height * images.width:
         what = f"split's images are of {images.height} x {images.width}, and ingest's have {found.pixels.size} pixels"

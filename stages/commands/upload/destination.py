@@ -55,11 +55,6 @@ class Destination:
         return refusal(self.name, answer, asked="the list of submissions", did="listed nothing")
 
 
-def how_sent(competition: str) -> str:
-    """How the log of scores records the way in which a score of this competition was obtained."""
-    return f"kaggle {competition}"
-
-
 def require_valid_options(competition: str | None, message: str) -> None:
     """Raise ConfigError if ``competition`` cannot be a name, or Kaggle's program would misread ``message``."""
     if competition is not None:

@@ -55,7 +55,7 @@ def upload(
     from pipeline.terminal import output
     from stages.commands.kaggle_program import find_program
     from stages.commands.upload.competition import competition_of, require_matching_test_set
-    from stages.commands.upload.destination import Destination, how_sent, require_valid_options
+    from stages.commands.upload.destination import Destination, require_valid_options
     from stages.commands.upload.submission_checks import ARTIFACT, checked_copy
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 
@@ -63,7 +63,7 @@ def upload(
     project, again = place.load(), "the same command without --force" if force else "the same command"
     with checked_copy(project) as checked:
         name = competition or competition_of(checked)
-        how = how_sent(name)
+        how = f"kaggle {name}"  # as the log of scores has it
         earlier = [] if force else scores_by(project.store, checked.file, how)
         require_no_score(earlier)
         if not earlier and not competition and not force:
