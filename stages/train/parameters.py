@@ -11,11 +11,13 @@ from stages.shared.messages import counted
 
 MOST_NETWORKS = 10_000  # of all folds
 MOST_PROCESSES = 256  # each imports NumPy anew, and takes 100 MB at least
-Sizes = tuple[Annotated[int, Meta(ge=1)], ...]
+Sizes = tuple[Positive, ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
 ActivationName = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
 Deskew = Annotated[str, ChoicesOf("stages.mlp.deskew:DESKEWS")]
+AboveZero = Annotated[float, Meta(gt=0.0)]
+Rate = Annotated[float, Meta(ge=0.0, lt=1.0)]
 Strength = Annotated[float, Meta(ge=0.0)]
 
 
@@ -27,19 +29,19 @@ class Variant(Parameters, frozen=True, omit_defaults=True):
     kernel: Sides | None = None
     stride: Sides | None = None
     activation: ActivationName | None = None
-    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    dropout: Rate | None = None
     batch_norm: bool | None = None
     pool: Sides | None = None
     deskew: Deskew | None = None
-    learning_rate: Annotated[float, Meta(gt=0.0)] | None = None
+    learning_rate: AboveZero | None = None
     epochs: Positive | None = None
-    label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] | None = None
+    label_smoothing: Rate | None = None
     rotation: Strength | None = None
     scale: Strength | None = None
     shear: Strength | None = None
     shift: Strength | None = None
     elastic: Strength | None = None
-    smoothness: Annotated[float, Meta(gt=0.0)] | None = None
+    smoothness: AboveZero | None = None
 
 
 class TrainParameters(Parameters, frozen=True):
@@ -76,11 +78,9 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="What follows each convolution and each hidden layer."),
     ] = "relu"
     dropout: Annotated[
-        float,
+        Rate,
         Meta(
-            description="Probability with which each input of a dense layer is dropped in training; pixels never are.",
-            ge=0.0,
-            lt=1.0,
+            description="Probability with which each input of a dense layer is dropped in training; pixels never are."
         ),
     ] = 0.0
     batch_norm: Annotated[bool, Meta(description="Normalise every convolution and hidden layer over the batch.")] = (
@@ -102,37 +102,31 @@ class TrainParameters(Parameters, frozen=True):
         Annotated[str, ChoicesOf("stages.mlp.gradient_descent.optimisers:OPTIMISERS")],
         Meta(description="How gradients move the weights."),
     ] = "adam"
-    learning_rate: Annotated[float, Meta(description="Learning rate; the peak, where a schedule moves it.", gt=0.0)] = (
-        3e-3
-    )
+    learning_rate: Annotated[AboveZero, Meta(description="Learning rate; the peak, where a schedule moves it.")] = 3e-3
     schedule: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.gradient_descent.schedules:SCHEDULES")],
         Meta(description="How the learning rate moves from step to step."),
     ] = "one_cycle"
-    warm_up: Annotated[
-        float, Meta(description="Share of the steps in which one_cycle's learning rate rises.", ge=0.0, lt=1.0)
-    ] = 0.1
-    momentum: Annotated[float, Meta(description="Momentum of momentum and nesterov.", ge=0.0, lt=1.0)] = 0.9
-    beta1: Annotated[float, Meta(description="Decay of Adam's mean of the gradients.", ge=0.0, lt=1.0)] = 0.9
-    beta2: Annotated[float, Meta(description="Decay of Adam's mean of the squared gradients.", ge=0.0, lt=1.0)] = 0.99
-    epsilon: Annotated[float, Meta(description="What keeps Adam's division finite.", gt=0.0)] = 1e-8
+    warm_up: Annotated[Rate, Meta(description="Share of the steps in which one_cycle's learning rate rises.")] = 0.1
+    momentum: Annotated[Rate, Meta(description="Momentum of momentum and nesterov.")] = 0.9
+    beta1: Annotated[Rate, Meta(description="Decay of Adam's mean of the gradients.")] = 0.9
+    beta2: Annotated[Rate, Meta(description="Decay of Adam's mean of the squared gradients.")] = 0.99
+    epsilon: Annotated[AboveZero, Meta(description="What keeps Adam's division finite.")] = 1e-8
     weight_decay: Annotated[
-        float, Meta(description="Pull of the weights towards 0: decoupled in adamw, else through the gradient.", ge=0.0)
+        Strength, Meta(description="Pull of the weights towards 0: decoupled in adamw, else through the gradient.")
     ] = 0.0
-    clip_norm: Annotated[
-        Annotated[float, Meta(gt=0.0)] | None, Meta(description="Scale longer gradients down to this Euclidean norm.")
-    ] = None
-    ema: Annotated[
-        float, Meta(description="Decay of the weights' moving average, which is then kept; 0: none.", ge=0.0, lt=1.0)
-    ] = 0.0
+    clip_norm: Annotated[AboveZero | None, Meta(description="Scale longer gradients down to this Euclidean norm.")] = (
+        None
+    )
+    ema: Annotated[Rate, Meta(description="Decay of the weights' moving average, which is then kept; 0: none.")] = 0.0
 
     batch_size: Annotated[
         Positive | None,
         Meta(description="Rows per step; none: 128, or fewer, but at least 16, so that an epoch has 40 steps."),
     ] = None
-    epochs: Annotated[int, Meta(description="How many times every training row is seen.", ge=1)] = 50
+    epochs: Annotated[Positive, Meta(description="How many times every training row is seen.")] = 50
     label_smoothing: Annotated[
-        float, Meta(description="Share of the target that is spread evenly over all classes.", ge=0.0, lt=1.0)
+        Rate, Meta(description="Share of the target that is spread evenly over all classes.")
     ] = 0.0
     keep: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.training.recipe:KEEPS")] | None,
@@ -142,10 +136,10 @@ class TrainParameters(Parameters, frozen=True):
         ),
     ] = None
     patience: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after so many epochs in a row without a better one.")
+        Positive | None, Meta(description="Stop after so many epochs in a row without a better one.")
     ] = None
     max_seconds: Annotated[
-        Annotated[float, Meta(gt=0.0)] | None,
+        AboveZero | None,
         Meta(
             description="Stop training after so many seconds, and keep the weights that the setting keep names; "
             "the result then depends on the machine's speed."
@@ -187,27 +181,27 @@ class TrainParameters(Parameters, frozen=True):
         Meta(description="Members trained at the same time on this machine; none: as many as it has cores for."),
     ] = None
     window_mib: Annotated[
-        int,
-        Meta(description="A training set of more than so many MiB is read and shuffled in windows of this size.", ge=1),
+        Positive,
+        Meta(description="A training set of more than so many MiB is read and shuffled in windows of this size."),
     ] = 256
     report_steps: Annotated[int, Meta(description="Print loss and accuracy every so many steps; 0: never.", ge=0)] = 0
 
     rotation: Annotated[
-        float, Meta(description="Augmentation: largest rotation of a training image either way, in degrees.", ge=0.0)
+        Strength, Meta(description="Augmentation: largest rotation of a training image either way, in degrees.")
     ] = 10.0
     scale: Annotated[
-        float, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.", ge=0.0)
+        Strength, Meta(description="Augmentation: largest stretch or shrinkage of a side; 0.1 is 10 %.")
     ] = 0.1
-    shear: Annotated[float, Meta(description="Augmentation: largest slant, in columns per row.", ge=0.0)] = 0.12
+    shear: Annotated[Strength, Meta(description="Augmentation: largest slant, in columns per row.")] = 0.12
     shift: Annotated[
-        float, Meta(description="Augmentation: largest movement, as a fraction of the image's smaller side.", ge=0.0)
+        Strength, Meta(description="Augmentation: largest movement, as a fraction of the image's smaller side.")
     ] = 0.035
     elastic: Annotated[
-        float,
-        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, in the unit of shift.", ge=0.0),
+        Strength,
+        Meta(description="Augmentation: RMS movement of a pixel by elastic deformation, in the unit of shift."),
     ] = 0.045
     smoothness: Annotated[
-        float, Meta(description="Augmentation: scale of the elastic deformation's bends, in the unit of shift.", gt=0.0)
+        AboveZero, Meta(description="Augmentation: scale of the elastic deformation's bends, in the unit of shift.")
     ] = 0.18
 
     def __post_init__(self) -> None:
