@@ -52,51 +52,18 @@ def picture_to_input(
         The file is no picture, or the picture shows nothing.
     """
     grey = read_picture(path)
+    if grey.shape == (height, width):
+        return scale.match_polarity(grey)
     try:
-        return prepare(grey, height, width, framing, scale, warn)
+        digit = cropped(ink(grey))
     except BlankPictureError as error:
         what, hint = "it is all of one grey, or nearly", "draw darker, or cut out a single digit"
         if min(grey.shape) < LEAST_SIDE:
             what, hint = f"it has {grey.shape[1]} x {grey.shape[0]} pixels", "take a larger picture"
         raise DataError(f"nothing can be seen in {path.name}: {what}", where=str(path), hint=hint) from error
-
-
-def prepare(
-    grey: Pixels,
-    height: int,
-    width: int,
-    framing: Framing = MNIST,
-    scale: PixelScale = USUAL_SCALE,
-    warn: Callable[[str], object] | None = None,
-) -> Pixels:
-    """The digit in a grey picture as an image (height, width), framed by ``framing``, its pixels on ``scale``.
-
-    ``warn`` is called if it may show several digits.
-
-    Raises
-    ------
-    BlankPictureError
-        Nothing stands out from the background.
-    """
-    if grey.shape == (height, width):
-        return scale.match_polarity(grey)
-    shown = cropped(ink(grey))
-    if warn and shows_several(shown):
+    if warn and shows_several(digit):
         warn("may show several digits, or one in pieces; a picture must show a single digit")
-    digit = thickened(shown, framing.stroke)
-    zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
-    size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))
-    fine = np.asarray(digit.resize(size, Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR))
-    sheet = np.zeros((FINE * height, FINE * width), dtype=np.uint8)
-    top, left = (
-        min(max(round(share * side - centre), 0), side - length)
-        for share, side, centre, length in zip(
-            framing.centre, sheet.shape, centre_of_mass(fine), fine.shape, strict=True
-        )
-    )
-    sheet[top : top + fine.shape[0], left : left + fine.shape[1]] = fine
-    image = sheet.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
-    return scale.pixels(np.round(image * (255 / image.max())).astype(np.uint8))
+    return scale.pixels(framed(digit, height, width, framing))
 
 
 def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
@@ -135,6 +102,25 @@ def shows_several(shown: Image.Image) -> bool:
     gaps = np.flatnonzero(~is_ink.any(axis=0))
     parts = (is_ink[:, : gaps[0]], is_ink[:, gaps[-1] + 1 :]) if len(gaps) else ()
     return bool(parts) and all(2 * (np.ptp(np.flatnonzero(part.any(axis=1))) + 1) >= shown.height for part in parts)
+
+
+def framed(digit: Image.Image, height: int, width: int, framing: Framing) -> Pixels:
+    """A digit, cropped to its ink, in an image (height, width) as ``framing`` says: light on dark, from 0 to 255."""
+    digit = thickened(digit, framing.stroke)
+    zoom = FINE * framing.box * min(height / digit.height, width / digit.width)
+    size = (max(1, round(zoom * digit.width)), max(1, round(zoom * digit.height)))
+    fine = np.asarray(digit.resize(size, Image.Resampling.BOX if zoom < 1 else Image.Resampling.BILINEAR))
+    sheet = np.zeros((FINE * height, FINE * width), dtype=np.uint8)
+    top, left = (
+        min(max(round(share * side - centre), 0), side - length)
+        for share, side, centre, length in zip(
+            framing.centre, sheet.shape, centre_of_mass(fine), fine.shape, strict=True
+        )
+    )
+    sheet[top : top + fine.shape[0], left : left + fine.shape[1]] = fine
+    means = sheet.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
+    image: Pixels = np.round(means * (255 / means.max())).astype(np.uint8)
+    return image
 
 
 def thickened(digit: Image.Image, share: float) -> Image.Image:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stages.images.picture_to_input import prepare
+from stages.images.digit_framing import MNIST, Framing
+from stages.images.picture_to_input import cropped, framed, ink
 from stages.shared.arrays import Pixels
 
 
@@ -26,4 +27,9 @@ def difference(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(float) - other).mean())
 
 
-STANDARD = prepare(np.asarray(seven()), 28, 28)
+def prepare(grey: Pixels, height: int = 28, width: int = 28, framing: Framing = MNIST) -> Pixels:
+    """The digit in a grey picture as an image, without what depends on the file and the data set."""
+    return framed(cropped(ink(grey)), height, width, framing)
+
+
+STANDARD = prepare(np.asarray(seven()))

@@ -7,17 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_seven import STANDARD, difference, seven
+from drawn_seven import STANDARD, difference, prepare, seven
 from PIL import Image, ImageDraw
 
 from pipeline.errors import DataError
 from stages.images.digit_framing import Framing, find_framing
-from stages.images.picture_to_input import (
-    BlankPictureError,
-    centre_of_mass,
-    picture_to_input,
-    prepare,
-)
+from stages.images.picture_to_input import BlankPictureError, centre_of_mass, picture_to_input
 from stages.images.read_picture import MOST_PIXELS, as_grey, read_picture
 
 
@@ -40,7 +35,7 @@ from stages.images.read_picture import MOST_PIXELS, as_grey, read_picture
          "palette", "grey with alpha", "black and white", "16 bits"],
 )  # fmt: skip
 def test_the_same_digit_gives_the_same_image_however_it_was_drawn(sheet: Image.Image) -> None:
-    assert difference(prepare(as_grey(sheet), 28, 28), STANDARD) < 2
+    assert difference(prepare(as_grey(sheet)), STANDARD) < 2
 
 
 def test_the_image_is_made_as_mnist_was() -> None:
@@ -68,26 +63,27 @@ def test_a_box_as_large_as_the_image_fits_it() -> None:
 def test_a_thin_stroke_does_not_fade() -> None:
     sheet = Image.new("L", (1000, 1000), 255)
     ImageDraw.Draw(sheet).line([(500, 100), (500, 900)], fill=0, width=4)
-    image = prepare(np.asarray(sheet), 28, 28)
+    image = prepare(np.asarray(sheet))
     assert (image > 127).sum() >= 20
 
 
 def test_specks_of_paper_are_no_ink() -> None:
     noise = np.random.default_rng(0).normal(0, 8, (200, 300))
     sheet = (np.asarray(seven()) + noise).clip(0, 255).astype(np.uint8)
-    assert difference(prepare(sheet, 28, 28), STANDARD) < 3
+    assert difference(prepare(sheet), STANDARD) < 3
 
 
-def test_a_picture_of_the_networks_own_size_is_taken_as_it_is() -> None:
+def test_a_picture_of_the_networks_own_size_is_taken_as_it_is(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 90, (28, 28), dtype=np.uint8)
-    assert (prepare(image, 28, 28) == image).all()
-    assert (prepare(255 - image, 28, 28) == image).all()
+    for levels in (image, 255 - image):
+        Image.fromarray(levels).save(tmp_path / "own.png")
+        assert (picture_to_input(tmp_path / "own.png", 28, 28) == image).all()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_sheet_is_refused(level: int) -> None:
     with pytest.raises(BlankPictureError):
-        prepare(np.full((50, 40), level, dtype=np.uint8), 28, 28)
+        prepare(np.full((50, 40), level, dtype=np.uint8))
 
 
 def test_how_the_training_images_are_framed_is_measured_in_them() -> None:
@@ -166,12 +162,15 @@ def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, m
         ([(60, 130, 120, 140)], False),  # a line below
     ],
 )
-def test_digits_side_by_side_are_reported(marks: list[tuple[int, int, int, int]], *, is_told: bool) -> None:
+def test_digits_side_by_side_are_reported(
+    tmp_path: Path, marks: list[tuple[int, int, int, int]], *, is_told: bool
+) -> None:
     sheet = seven()
     for mark in marks:
         ImageDraw.Draw(sheet).rectangle(mark, fill=20)
+    sheet.save(tmp_path / "digits.png")
     told: list[str] = []
-    prepare(np.asarray(sheet), 28, 28, warn=told.append)
+    picture_to_input(tmp_path / "digits.png", 28, 28, warn=told.append)
     assert told == ["may show several digits, or one in pieces; a picture must show a single digit"] * is_told
 
 

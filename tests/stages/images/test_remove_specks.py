@@ -7,13 +7,13 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from drawn_seven import STANDARD, difference, seven
+from drawn_seven import STANDARD, difference, prepare, seven
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw
 
-from stages.images.picture_to_input import BlankPictureError, prepare
+from stages.images.picture_to_input import BlankPictureError
 from stages.images.read_picture import as_grey
 from stages.images.remove_specks import MOST_SIDE, connected_components, sheet_of_paper, without_specks
 
@@ -86,7 +86,7 @@ def at_the_edge_of_a_table(left: int, top: int) -> Image.Image:
     ids=["specks", "margin", "frame", "table", "frame on a table", "table at the left", "table at the left and top"],
 )
 def test_what_lies_around_a_digit_is_not_taken_for_it(sheet: Image.Image) -> None:
-    assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
+    assert difference(prepare(np.asarray(sheet)), STANDARD) < 2
 
 
 @pytest.mark.parametrize(
@@ -96,20 +96,20 @@ def test_a_faint_digit_is_seen_beside_what_is_darker_and_left_out(place: tuple[i
     sheet = seven(ink=170, paper=250)
     is_frame = place[0] == 8
     ImageDraw.Draw(sheet).rectangle(place, fill=None if is_frame else 0, outline=0, width=4)
-    assert difference(prepare(np.asarray(sheet), 28, 28), STANDARD) < 2
+    assert difference(prepare(np.asarray(sheet)), STANDARD) < 2
 
 
 def test_a_digit_too_faint_to_see_is_blank_beside_a_frame_too() -> None:
     sheet = seven(ink=225, paper=250)
     ImageDraw.Draw(sheet).rectangle((8, 8, 291, 191), outline=150, width=4)
     with pytest.raises(BlankPictureError):
-        prepare(np.asarray(sheet), 28, 28)
+        prepare(np.asarray(sheet))
 
 
 @pytest.mark.parametrize("angle", [1, 5, 20])
 def test_a_sheet_that_is_turned_is_not_taken_for_the_digit(angle: float) -> None:
-    turned = prepare(np.asarray(seven().rotate(angle, expand=True, fillcolor=240)), 28, 28)
-    assert difference(prepare(np.asarray(on_a_table(angle=angle)), 28, 28), turned) < 3
+    turned = prepare(np.asarray(seven().rotate(angle, expand=True, fillcolor=240)))
+    assert difference(prepare(np.asarray(on_a_table(angle=angle))), turned) < 3
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_sheet_that_is_turned_is_not_taken_for_the_digit(angle: float) -> None
     ids=["blue on black", "red on green", "yellow on white"],
 )
 def test_a_colour_as_bright_as_its_background_is_seen(ink: tuple[int, ...], paper: tuple[int, ...]) -> None:
-    assert difference(prepare(as_grey(seven(ink=ink, paper=paper)), 28, 28), STANDARD) < 2
+    assert difference(prepare(as_grey(seven(ink=ink, paper=paper))), STANDARD) < 2
 
 
 def test_a_digit_of_several_parts_keeps_them() -> None:
@@ -141,7 +141,7 @@ def test_a_zero_around_a_dot_is_no_frame() -> None:
 def test_a_bold_one_is_no_sheet_of_paper() -> None:
     sheet = np.full((60, 60), 255, np.uint8)
     sheet[6:54, 15:45] = np.random.default_rng(0).integers(0, 20, (48, 30))
-    rows = np.flatnonzero(prepare(sheet, 28, 28).any(axis=1))
+    rows = np.flatnonzero(prepare(sheet).any(axis=1))
     assert len(rows) in {20, 21}
 
 
@@ -170,4 +170,4 @@ def test_every_picture_is_an_image_or_shows_nothing(
         place = (min(x, right), min(y, below), max(x, right), max(y, below))
         ImageDraw.Draw(sheet).rectangle(place, fill=level if is_filled else None, outline=level)
     with warnings.catch_warnings(action="error"), suppress(BlankPictureError):
-        assert prepare(np.asarray(sheet), 28, 28).shape == (28, 28)
+        assert prepare(np.asarray(sheet)).shape == (28, 28)
