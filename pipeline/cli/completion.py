@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING
 
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
@@ -97,11 +97,11 @@ def complete_objectives(ctx: click.Context, param: click.Parameter, incomplete: 
 
 def _choices(stages: Iterable[Stage], name: str) -> list[str]:
     """Return the possible values of a setting that is a choice or a boolean; none for any other setting."""
-    from pipeline.config.choices import choices, setting_type
+    from pipeline.config.choices import alternatives, choices, setting_type
 
     stage_name, _, key = name.partition(".")
     for stage in stages:
         if stage.name == stage_name and key in stage.parameters.__struct_fields__:
-            is_switch = get_type_hints(stage.parameters)[key] is bool
-            return ["true", "false"] if is_switch else list(choices(setting_type(stage.parameters, key)))
+            kind = setting_type(stage.parameters, key)
+            return ["true", "false"] if bool in alternatives(kind) else list(choices(kind))
     return []

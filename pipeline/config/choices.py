@@ -54,27 +54,28 @@ def allowed(kind: Any) -> str:
 
 def is_text(kind: Any) -> bool:
     """Whether every value of this type is a text or None."""
-    if get_origin(kind) is Annotated:
-        return is_text(get_args(kind)[0])
-    if get_origin(kind) in {Union, UnionType}:
-        return all(each is NoneType or is_text(each) for each in get_args(kind))
-    return kind is str
+    return all(each is str or each is NoneType for each in alternatives(kind))
 
 
 def may_be_text(kind: Any) -> bool:
     """Whether a text is one of the values that a setting of this type may have."""
-    if get_origin(kind) in {Annotated, Union, UnionType}:
-        return any(map(may_be_text, get_args(kind)))
-    return kind is str
+    return str in alternatives(kind)
 
 
 def item_type(kind: Any) -> Any:
     """Return the type of a list's items; None if the type is not a list of any length."""
-    if get_origin(kind) is Annotated:
-        return item_type(get_args(kind)[0])
+    return next((get_args(each)[0] for each in alternatives(kind) if get_origin(each) is tuple), None)
+
+
+def alternatives(kind: Any) -> Iterator[Any]:
+    """Yield the types that a value may have, without annotations: the members of a union, or the type itself."""
     if get_origin(kind) in {Union, UnionType}:
-        return next(filter(None, map(item_type, get_args(kind))), None)
-    return get_args(kind)[0] if get_origin(kind) is tuple else None
+        for each in get_args(kind):
+            yield from alternatives(each)
+    elif get_origin(kind) is Annotated:
+        yield from alternatives(get_args(kind)[0])
+    else:
+        yield kind
 
 
 def unknown_choice(kind: Any, value: object) -> tuple[str, tuple[str, ...]] | None:

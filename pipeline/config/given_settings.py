@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.names import HOW_TO_CHOOSE_PRESET, find_setting
+from pipeline.config.names import HOW_TO_CHOOSE_PRESET
 from pipeline.config.read_toml import SIMPLER, TomlError, line_of, parse_document, parse_value, read_text
 from pipeline.config.toml_hints import toml_hint
 from pipeline.errors import ConfigError, close_matches, nearest, shortened
@@ -110,14 +110,11 @@ def from_preset(presets: Presets, name: str | None, place: str) -> list[Setting]
     return list(from_tables(presets[name], f"preset {name}"))
 
 
-def from_names(values: Mapping[str, Any], origin: str, stages: Sequence[Stage]) -> Iterator[Setting]:
-    """Yield settings that are given by their full names; raises ConfigError for one that no longer exists."""
+def from_names(values: Mapping[str, Any], origin: str) -> Iterator[Setting]:
+    """Yield settings that are given by their full names."""
     for name, value in values.items():
-        try:
-            stage, key = find_setting(stages, name)
-        except ConfigError as error:
-            raise ConfigError(error.what, where=f"{shortened(name)} in {origin}", hint=error.hint) from error
-        yield Setting(stage.name, key, value, origin)
+        stage, _, key = name.partition(".")
+        yield Setting(stage, key, value, origin)
 
 
 def from_tables(tables: Mapping[str, Mapping[str, Any]], origin: str) -> Iterator[Setting]:
@@ -162,10 +159,6 @@ def parse_set(text: str, stages: Sequence[Stage]) -> Setting:
         hint = f"did you mean {' or '.join(full)}?" if full else "for example --set train.epochs=5"
         hint = f"did you mean --preset {shortened(value)}?" if stage == "preset" and equals else hint
         raise ConfigError(f"--set takes STAGE.KEY=VALUE, not '{shortened(text)}'", hint=hint)
-    names = [item.name for item in stages]
-    if stage not in names:
-        hint = nearest(stage, names, "stages")
-        raise ConfigError(f"there is no stage '{shortened(stage)}'", where=f"--set {shortened(text)}", hint=hint)
     return Setting(stage, key, _value(value, f"{stage}.{key}", BY_SET), BY_SET, value)
 
 

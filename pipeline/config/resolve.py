@@ -31,7 +31,7 @@ from pipeline.config.given_settings import (
     parse_set,
     read_file,
 )
-from pipeline.config.names import describe, nearest_setting
+from pipeline.config.names import describe, find_setting
 from pipeline.config.read_toml import NO_UNICODE, TomlError, parse_value, setting_problem
 from pipeline.config.toml_hints import LEAVE_OUT, with_decimal_point
 from pipeline.errors import ConfigError, close_matches, first_few, plain_reason, shortened
@@ -162,12 +162,12 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
 
     Defaults and the preset may have changed since that run. So the run's own parameters win over them.
     """
-    layers = [*from_preset(presets, like.preset, like.origin), *from_names(like.changed, like.origin, stages)]
+    layers = [*from_preset(presets, like.preset, like.origin), *from_names(like.changed, like.origin)]
     config = _resolve(stages, layers, like.preset)
     now = {f"{stage.name}.{key}": value for stage in stages for key, value in config.values(stage.name).items()}
     other = {name: value for name, value in like.parameters.items() if name in now and value != now[name]}
     gone = setting_texts({name: like.parameters[name] for name in sorted(like.parameters.keys() - now.keys())})
-    layers += [*from_names(other, like.origin, stages), *sets]
+    layers += [*from_names(other, like.origin), *sets]
     warnings = (f"{like.origin} had settings that there are no more: {first_few(gone)}",) if gone else ()
     return replace(_resolve(stages, layers, like.preset), warnings=warnings)
 
@@ -176,14 +176,11 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | N
     """Let later layers win, then check each stage's settings together."""
     winners: dict[str, Setting] = {}
     for setting in layers:
-        stage = next(stage for stage in stages if stage.name == setting.stage)
-        keys = stage.parameters.__struct_fields__
-        if setting.key not in keys:
-            raise ConfigError(
-                f"{setting.stage} has no setting '{shortened(setting.key)}'",
-                where=f"{shortened(setting.name)} in {setting.place}",
-                hint=nearest_setting(setting.key, stage),
-            )
+        try:
+            find_setting(stages, setting.name)
+        except ConfigError as error:
+            where = f"{shortened(setting.name)} in {setting.place}"
+            raise ConfigError(error.what, where=where, hint=error.hint) from error
         winners[setting.name] = setting
     parameters: dict[str, Parameters] = {}
     origins: dict[str, str] = {}

@@ -181,7 +181,7 @@ def test_settings_that_do_not_fit_together_are_named_together(tmp_path: Path) ->
         ),
         ("[load]\n[load]", (), {}, "(at line 2, column 6)", "pipeline.toml", ""),
         ("[power\n", (), {}, "not valid TOML", "pipeline.toml", "[train], below it epochs = 5"),
-        ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "--set powr.exponent=1", "'power'"),
+        ("", ("powr.exponent=1",), {}, "there is no stage 'powr'", "powr.exponent in --set", "'power'"),
         ("", ("power.exponnet=1",), {}, "power has no setting 'exponnet'", "power.exponnet in --set", "'exponent'"),
         ("", ("exponnet=1",), {}, "STAGE.KEY=VALUE", "", "--set train.epochs=5"),
         ("", ("start=1",), {}, "STAGE.KEY=VALUE", "", "did you mean total.start?"),
