@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -115,18 +115,6 @@ class PlainProgress:
             self._log("; ".join(part for part in parts if part))
 
 
-@dataclass(slots=True)
-class Lines:
-    """All stages' lines, as Rich draws them again and again."""
-
-    lines: list[Line] = field(default_factory=list)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        now = time.monotonic()
-        for line in self.lines:
-            yield draw_line(line, options.max_width, now)
-
-
 class Terminal:
     """Shows a run to a person. Use it as a context: at its end the lines stop moving.
 
@@ -139,8 +127,14 @@ class Terminal:
         self.notices: list[str] = []
         self.live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
         self._transient = transient
-        self._lines = Lines()
+        self._lines: list[Line] = []
         self._screen: Live | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Draw all lines, as Rich asks for again and again."""
+        now = time.monotonic()
+        for line in self._lines:
+            yield draw_line(line, options.max_width, now)
 
     def __enter__(self) -> Self:
         return self
@@ -177,9 +171,14 @@ class Terminal:
         if not self.live:
             return PlainProgress(name, self.log)
         line = Line(name, time.monotonic())
-        self._lines.lines = [earlier for earlier in self._lines.lines if earlier.seconds is not None]
-        self._lines.lines.append(line)
-        self._start()
+        self._lines = [*(earlier for earlier in self._lines if earlier.seconds is not None), line]
+        if self._screen is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(stderr=True)
+            self._screen = Live(self, console=console, refresh_per_second=REDRAWN, vertical_overflow="visible")
+            self._screen.start()
 
         def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
             line.report(done, total, unit, note, time.monotonic())
@@ -196,19 +195,6 @@ class Terminal:
             self.log(f"{text}; {figures}" if figures else text)
             return
         if result.action is Action.RESTORE:
-            self.started(Decision(result.stage, result.action))
-        line = self._lines.lines[-1]
+            self.begin(result.stage)
+        line = self._lines[-1]
         line.seconds, line.outcome, line.note = result.seconds, outcome, figures
-
-    def _start(self) -> None:
-        if self._screen is None:
-            from rich.console import Console
-            from rich.live import Live
-
-            self._screen = Live(
-                self._lines,
-                console=Console(stderr=True),
-                refresh_per_second=REDRAWN,
-                vertical_overflow="visible",
-            )
-            self._screen.start()
