@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -88,7 +88,7 @@ class MemberScore:
 
 
 def measure_members(
-    folds: Sequence[int | None], scores: Mapping[int, MemberScore], validation: Mapping[int, MemberScore] | None
+    folds: Sequence[int | None], scores: Sequence[MemberScore], validation: Sequence[MemberScore] | None
 ) -> tuple[MemberMetrics, ...]:
     """The metrics of each member alone.
 
@@ -105,8 +105,7 @@ def measure_members(
             n_errors=score.n_rows - score.n_correct,
             validation_accuracy=validation[member].accuracy if validation else None,
         )
-        for member, fold in enumerate(folds)
-        for score in [scores[member]]
+        for member, (fold, score) in enumerate(zip(folds, scores, strict=True))
     )
 
 

@@ -6,7 +6,7 @@ the members of its own fold, which were not trained on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,12 +45,12 @@ class Predictions:
     ----------
     P : the mean probabilities of the members that predict a row, (m, n_classes)
     disagreements : how many of these members predict another class than their mean does, (m,)
-    scores : the score of each member alone, by its number
+    scores : the score of each member alone
     """
 
     P: Probabilities
     disagreements: Indices
-    scores: Mapping[int, MemberScore]
+    scores: Sequence[MemberScore]
 
 
 def predict_rows(
@@ -62,7 +62,7 @@ def predict_rows(
     """
     P = np.empty((len(rows.X), len(predictor.classes)), np.float32)
     disagreements = np.zeros(len(rows.X), np.int64)
-    scores = {member: MemberScore() for member in range(len(fold_of_member))}
+    scores = [MemberScore() for _ in fold_of_member]
     for fold in np.unique(rows.folds).tolist():
         members = members_for(fold, fold_of_member)
         in_fold = np.flatnonzero(rows.folds == fold)

@@ -245,23 +245,21 @@ def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
 
 
+@dataclass(slots=True)
 class TrainingProgress:
     """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
 
-    def __init__(
-        self,
-        who: str,
-        progress: Progress,
-        log: Callable[[str], None],
-        n_rows: int,
-        batch_size: int,
-        report_steps: int,
-    ) -> None:
-        self.who, self.progress, self.log = who, progress, log
-        self.n_rows, self.batch_size, self.report_steps = n_rows, batch_size, report_steps
-        self.n_steps = 0
-        self.note = ""
-        self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
+    who: str
+    progress: Progress
+    log: Callable[[str], None]
+    n_rows: int
+    batch_size: int
+    report_steps: int
+    n_steps: int = 0  # seen
+    note: str = ""
+    loss: float = 0.0  # summed since the last line, as the following
+    n_correct: int = 0
+    n_seen: int = 0
 
     def step(self, step: int, n_steps: int, loss: float, n_correct: int) -> None:
         """Called after each step, with its batch's summed loss and number of correct rows."""

@@ -96,7 +96,7 @@ def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int |
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         if title == "Accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+            _percent(axes.yaxis)
         elif title == "Learning rate":
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))

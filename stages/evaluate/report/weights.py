@@ -14,12 +14,12 @@ from stages.mlp import Network
 MOST_UNITS = 64
 
 
-def strongest_units(network: Network, most: int = MOST_UNITS) -> NDArray[np.int64]:
+def strongest_units(network: Network) -> NDArray[np.int64]:
     """The first layer's units with the largest weight norms, the largest first; or the classes, if it is the last."""
     W = network.weights["W1"]  # (n_inputs, n_units)
     if network.architecture.n_layers == 1:
-        return np.arange(W.shape[1])[:most]
-    return np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:most]
+        return np.arange(W.shape[1])[:MOST_UNITS]
+    return np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:MOST_UNITS]
 
 
 def weight_pictures(network: Network, height: int, width: int, labels: Sequence[str]) -> list[dict[str, Any]]:
