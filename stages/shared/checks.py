@@ -6,23 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from numpy.typing import NDArray
 from pandera.config import config_context
 
 from stages.shared.damage import damaged
 from stages.shared.parquet import open_table
 
 EXAMPLES = 5
-
-
-def read_rows(path: Path, X: NDArray[Any], first_row: int, count: int) -> NDArray[Any]:
-    """Read at most ``count`` rows of ``X`` from its file: pages of a memory map would count as the process's memory."""
-    n_rows = min(count, len(X) - first_row)
-    offset = int(getattr(X, "offset", 0)) + first_row * X.strides[0]
-    return np.fromfile(path, X.dtype, n_rows * X.shape[1], offset=offset).reshape(n_rows, X.shape[1])
 
 
 def read_table(path: Path, *, stage: str) -> pd.DataFrame:

@@ -153,16 +153,6 @@ def test_predictions_and_confusion_carry_original_labels_and_row_numbers(tmp_pat
     np.testing.assert_array_equal(confusion, expected)
 
 
-def test_two_runs_write_the_same_bytes(tmp_path: Path, trained, run_stage) -> None:
-    trained()
-    written = []
-    for _ in range(2):
-        run_stage("evaluate")
-        written.append({path.name: path.read_bytes() for path in (tmp_path / "evaluate").iterdir()})
-    assert written[0].keys() == {"metrics.json", "predictions.parquet", "confusion.csv", "report.html"}
-    assert written[0] == written[1]
-
-
 def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     P, _ = trained()
     monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005 - as it is called
