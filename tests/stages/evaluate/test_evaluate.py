@@ -75,7 +75,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         }
         pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
         (tmp_path / "train/model.npz").write_bytes(b"")
-        monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor(classes, P))  # noqa: ARG005 - as it is called
+        monkeypatch.setattr(module, "load_predictor", lambda *_, **__: TablePredictor(classes, P))
         return P, actual
 
     return make
@@ -155,7 +155,7 @@ def test_predictions_and_confusion_carry_original_labels_and_row_numbers(tmp_pat
 
 def test_a_model_of_other_classes_is_refused(trained, run_stage, monkeypatch: pytest.MonkeyPatch) -> None:
     P, _ = trained()
-    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 21), P))  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(module, "load_predictor", lambda *_, **__: TablePredictor((3, 7, 21), P))
     with pytest.raises(StageError, match=r"\(3, 7, 21\) are not those of the labels \(3, 7, 20\)"):
         run_stage("evaluate")
 
@@ -175,7 +175,7 @@ def test_probabilities_that_do_not_sum_to_one_are_not_published(
 ) -> None:
     P, _ = trained()
     predictor = TablePredictor((3, 7, 20), P * np.float32(0.9))
-    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: predictor)  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(module, "load_predictor", lambda *_, **__: predictor)
     with pytest.raises(DataError, match="do not sum to 1"):
         run_stage("evaluate")
 
@@ -186,7 +186,7 @@ def test_classes_that_are_never_predicted_are_named_in_a_warning(
     P, actual = trained()
     assert run_stage("evaluate").warnings == ()
     blind = np.roll(np.sort(P, axis=1)[:, ::-1], 1, axis=1)  # says 7 to every image
-    monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: TablePredictor((3, 7, 20), blind))  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(module, "load_predictor", lambda *_, **__: TablePredictor((3, 7, 20), blind))
     outcome = run_stage("evaluate")
     n_rows = np.bincount(actual)
     assert outcome.warnings == (

@@ -45,7 +45,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         source = {"source": "made", "is_sample": False, "holds_test_images": False}
         (tmp_path / "ingest/source.json").write_text(json.dumps(source))
         (tmp_path / "train/model.npz").write_bytes(b"")
-        monkeypatch.setattr(module, "load_predictor", lambda path, n_pixels: FirstPixelPredictor(classes))  # noqa: ARG005 - as it is called
+        monkeypatch.setattr(module, "load_predictor", lambda *_, **__: FirstPixelPredictor(classes))
 
     return make
 

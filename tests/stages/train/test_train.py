@@ -149,17 +149,11 @@ def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("side", [1, 8, 28])
 def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: int) -> None:
-    parameters = TrainParameters(**{key: as_variants(value) for key, value in PRESETS[name]["train"].items()})
+    parameters = msgspec.convert(PRESETS[name]["train"], TrainParameters)
     for number in range(3):
         member = make_member(parameters, mlp.Images((0, 1, 2), side, side), 0, number)
         assert member.recipe(100).epochs == parameters.epochs
         assert member.architecture.n_inputs == side**2
-
-
-def as_variants(value: object) -> object:
-    return (
-        tuple(Variant(**each) for each in value) if isinstance(value, tuple) and isinstance(value[0], dict) else value
-    )
 
 
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
