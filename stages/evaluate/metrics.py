@@ -57,7 +57,7 @@ def class_metrics(confusion: Indices, index: int, label: Label) -> ClassMetrics:
 
 
 def measure_overall(P: Probabilities, actual: Indices) -> EnsembleMetrics:
-    """Those metrics of ``measure`` that concern no single class, which are all that an ensemble's rows are told by."""
+    """The metrics over all rows and classes: accuracy and its interval, log loss, numbers of rows and of errors."""
     n_rows, n_correct = len(actual), int((P.argmax(axis=1) == actual).sum())
     return EnsembleMetrics(
         accuracy=n_correct / n_rows,
