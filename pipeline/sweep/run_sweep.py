@@ -78,15 +78,16 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
     selection = select(project.stages, stages_to_run(sweep))
     snapshot = take_snapshot(replace(project, config=config, store=store), selection)
     decisions = [item for item in make_plan(snapshot, selection).decisions if item.stage in selection.stages]
-    if any(item.action not in {Action.FRESH, Action.RESTORE} or item.receipt is None for item in decisions):
+    stored = {
+        item.stage: item.receipt for item in decisions if item.action in {Action.FRESH, Action.RESTORE} and item.receipt
+    }
+    if len(stored) < len(decisions):
         return None
     for item in decisions:
-        if item.action is Action.RESTORE and item.receipt:
-            store.choose(item.stage, Path(item.receipt.generation))
+        if item.action is Action.RESTORE:
+            store.choose(item.stage, Path(stored[item.stage].generation))
     works = tuple(item.work for item in snapshot if item.stage.name in selection.stages)
-    last = decisions[-1].receipt
-    assert last is not None  # noqa: S101 - a result that is used has one
-    return StoredTrial(store, works, last)
+    return StoredTrial(store, works, stored[decisions[-1].stage])
 
 
 def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = True) -> tuple[TrialResult, ...]:
@@ -97,18 +98,16 @@ def run_sweep(project: Project, sweep: Sweep, screen: Screen, *, wait: bool = Tr
     """
     going = SweepRun(project, sweep, screen, wait=wait)
     going.run_common()
-    trials = [trial for trial in sweep.trials if trial.config]
+    left = [trial for trial in sweep.trials if trial.config]
     results = {
         trial.number: TrialResult(trial, 0, None, is_final=False, values={}, problem=trial.problem)
         for trial in sweep.trials
         if not trial.config
     }
-    for number in range(len(sweep.rungs)):
-        done = going.run_rung(trials, number)
+    for number, rung in enumerate(sweep.rungs):
+        done = going.run_rung(sorted(left[: rung.n_trials], key=lambda trial: trial.number), number)
         results |= {result.trial.number: result for result in done}
-        n_next = sweep.rungs[number + 1].n_trials if number + 1 < len(sweep.rungs) else 0
-        best = [result.trial for result in ranked(sweep, done) if not result.problem]
-        trials = sorted(best[:n_next], key=lambda trial: trial.number)
+        left = [result.trial for result in ranked(sweep, done) if not result.problem]
     return ranked(sweep, results.values())
 
 
@@ -118,7 +117,7 @@ class SweepRun:
     def __init__(self, project: Project, sweep: Sweep, screen: Screen, *, wait: bool) -> None:
         self.project, self.sweep, self.screen, self.wait = project, sweep, screen, wait
         self.common = common_stages(project, sweep)
-        self.first = sweep.config(next(trial for trial in sweep.trials if trial.config), sweep.rungs[-1])
+        self.first = next(trial.config for trial in sweep.trials if trial.config)
         self.expected: dict[str, Work] = {}
         self.intact: set[Path] = set()  # folders of results that a trial has found intact
         self.looked_up = replace(project, closures={})  # finished trials are found by the code as the sweep began

@@ -176,7 +176,6 @@ def test_whoever_takes_no_more_results_leaves_no_process_behind(toy: Toy) -> Non
     end([int(path.name) for path in waiting.iterdir()])
 
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 DRIVER = """
 import sys
 from pathlib import Path
