@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 
 import click
 
-from pipeline.cli.options import debug_option, folder_option, has_debug
+from pipeline.cli.options import debug_option, folder_option
 from pipeline.cli.usage import click_errors_as_ours, is_to_run
 from pipeline.errors import (
     SHOW_WHERE,
@@ -126,9 +126,10 @@ class Commands(click.Group):
 
     @staticmethod
     def _end(ctx: click.Context, lines: Sequence[str], code: int, error: Exception | None = None) -> None:
+        from pipeline.terminal.hints import remembered
         from pipeline.terminal.output import notify
 
-        if has_debug():
+        if remembered("debug"):
             import traceback
 
             notify(*traceback.format_exc().splitlines())  # it quotes names from outside

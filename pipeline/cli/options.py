@@ -60,11 +60,6 @@ def _remember(_: click.Context, parameter: click.Parameter, value: Any) -> None:
         remember(str(parameter.name), value)
 
 
-def has_debug() -> bool:
-    """Whether tracebacks are wanted."""
-    return bool(remembered("debug"))
-
-
 class Folder(click.Path):
     """An existing folder. Click's own message would replace each byte of a name that is not UTF-8."""
 

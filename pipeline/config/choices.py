@@ -146,5 +146,4 @@ def _bounds(note: object) -> str:
         return ""
     bounds = {"at least": note.ge, "more than": note.gt, "at most": note.le, "less than": note.lt}
     given = {words: bound for words, bound in bounds.items() if bound is not None}
-    shown = {words: str(bound) if isinstance(bound, int) else f"{bound:.15g}" for words, bound in given.items()}
-    return " and ".join(f"{words} {bound}" for words, bound in shown.items())
+    return " and ".join(f"{words} {str(bound).removesuffix('.0')}" for words, bound in given.items())

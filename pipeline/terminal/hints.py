@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from shlex import join
 from typing import Any
 
@@ -35,31 +34,23 @@ def as_typed(text: str, *, with_settings: bool = True) -> str:
     given: GivenSettings = (remembered("settings") or ()) if with_settings else ()
     if not given and not remembered("folder"):
         return text
-    # A path in quotation marks is matched first, because it may have the words of a command in it.
-    found = re.finditer(r"""(?<!\S)'[^']*'("'"'[^']*')*|\bpipeline [a-z]""", text)
-    starts = [match.start() for match in found if match[0].startswith("pipeline")]
-    parts = [text[start:stop] for start, stop in pairwise((0, *starts, len(text)))]
-    return shortened("".join(_as_typed(part, given) for part in parts), LONGEST)
-
-
-def _as_typed(text: str, given: GivenSettings) -> str:
-    """Put the options into the command that a text begins with, if it does; what the command has itself stays."""
     stages = "|".join(("all", *(remembered("stages") or ())))
-    found = re.match(rf"pipeline ([a-z]+)(?: (?:{stages})\b)*", text)
+    # A path in quotation marks is matched first, because it may have the words of a command in it.
+    command = rf"""(?<!\S)'[^']*'("'"'[^']*')*|\bpipeline [a-z]+(?: (?:{stages})\b)*"""
+    return shortened(re.sub(command, lambda found: _with_options(found, given), text), LONGEST)
+
+
+def _with_options(found: re.Match[str], given: GivenSettings) -> str:
+    """Put the options into a command that was found in a text, if it is one; what the command has itself stays."""
     main = click.get_current_context().find_root()
-    if not found or not isinstance(main.command, click.Group):
-        return text
-    command = main.command.get_command(main, found[1])
-    if command is None:
-        return text
+    if not found[0].startswith("pipeline ") or not isinstance(main.command, click.Group):
+        return found[0]
     _, *words = found[0].split()
-    rest = text[found.end() :]
+    command = main.command.get_command(main, words[0])
+    if command is None:
+        return found[0]
+    rest = found.string[found.end() :].partition("pipeline ")[0]  # until the next command
     takes_settings = any(param.name == "sets" for param in command.params) and " --like " not in rest
     folder = ["-C", str(remembered("folder"))] if remembered("folder") else []
-    kept = [each for each in given if takes_settings and f" --set {_name(each)}=" not in rest]
-    return join(["pipeline", *folder, *words, *(word for each in kept for word in each)]) + rest
-
-
-def _name(given: tuple[str, str]) -> str:
-    """Return the name of the setting that ``--set NAME=VALUE`` changes."""
-    return given[1].partition("=")[0].strip()
+    kept = [each for each in given if takes_settings and f" --set {each[1].partition('=')[0].strip()}=" not in rest]
+    return join(["pipeline", *folder, *words, *(word for each in kept for word in each)])

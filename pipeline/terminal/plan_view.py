@@ -81,7 +81,7 @@ def print_result(
     result: RunResult,
     stages: Sequence[Stage],
     folder: str,
-    copy: Copy | None = None,
+    copy: Copy | None,
     *,
     quiet: bool,
     noticed: Collection[str],
@@ -134,7 +134,7 @@ def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> lis
     ]
 
 
-def result_data(result: RunResult, folder: str, copy: Copy | None = None) -> dict[str, Any]:
+def result_data(result: RunResult, folder: str, copy: Copy | None) -> dict[str, Any]:
     """Return what became of a run as plain data."""
     return {
         "stages": [

@@ -43,10 +43,9 @@ class RemoteJob:
 def environment_of(function: str) -> dict[str, str]:
     """Return all that a result depends on apart from the job and the arrays: Python, libraries, code."""
     from importlib.metadata import version
-    from platform import python_version_tuple
 
     return {
-        "Python": ".".join(python_version_tuple()[:2]),
+        "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "numpy": version("numpy"),
         "msgspec": version("msgspec"),
         CODE: digest(code_closure([function]).digests)[:12],

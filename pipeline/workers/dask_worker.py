@@ -82,12 +82,7 @@ def do_on_worker(
 
 def do_in_process(remote_job: bytes, is_wanted: Callable[[], bool]) -> int:
     """Do a pickled job in a process of its own, as long as its result is wanted; return the exit code."""
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pipeline.workers.dask_job",
-    ]  # -P: nothing of the worker's folder is imported
+    command = [sys.executable, "-P", "-m", "pipeline.workers.dask_job"]  # -P: import nothing from the worker's folder
     with subprocess.Popen(  # noqa: S603 - this Python and our own module
         command,
         stdin=subprocess.PIPE,
