@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from stages.ingest.image_table import read_pixel_blocks
@@ -23,7 +24,9 @@ def kind_of(setting: str, pixel_range: tuple[int, int]) -> Scaling:
     return "min_max" if setting == "min_max" or (setting == "auto" and is_narrow) else "range"
 
 
-def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dark_on_light: bool = False) -> Normaliser:
+def fit_normaliser(
+    kind: Scaling, table: Path, rows: Indices, *, n_rows: int, is_dark_on_light: bool = False
+) -> Normaliser:
     """The normaliser of ``kind``, fitted on only the training ``rows`` (n_train,) of the ``n_rows`` in ``table``.
 
     With either kind, the background of an image becomes 0 and the ink 1.
@@ -33,9 +36,13 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dar
     DataError
         ``min_max`` is asked for, and every training pixel has the same value.
     """
-    if kind == "range":
-        return make_normaliser("range", 0, 255, is_dark_on_light=is_dark_on_light)
-    is_training = position_of(rows, n_rows) >= 0
+    lowest, highest = (0, 255) if kind == "range" else pixel_range(table, position_of(rows, n_rows) >= 0)
+    background, ink = (highest, lowest) if is_dark_on_light else (lowest, highest)
+    return Normaliser(kind=kind, offset=float(background), scale=float(ink - background))
+
+
+def pixel_range(table: Path, is_training: NDArray[np.bool_]) -> tuple[int, int]:
+    """The smallest and the largest pixel of the training rows of ``table``; DataError if they are the same."""
     lowest, highest, first_row = 255, 0, 0
     for block in read_pixel_blocks(table):
         seen = block[is_training[first_row : first_row + len(block)]]
@@ -47,13 +54,7 @@ def fit_normaliser(kind: str, table: Path, rows: Indices, *, n_rows: int, is_dar
             where="ingest/train.parquet",
             hint="pipeline run split --set split.normalise=range",
         )
-    return make_normaliser("min_max", lowest, highest, is_dark_on_light=is_dark_on_light)
-
-
-def make_normaliser(kind: Scaling, lowest: int, highest: int, *, is_dark_on_light: bool) -> Normaliser:
-    """The normaliser that brings the pixels from ``lowest`` to ``highest`` to [0, 1], the background to 0."""
-    background, ink = (highest, lowest) if is_dark_on_light else (lowest, highest)
-    return Normaliser(kind=kind, offset=float(background), scale=float(ink - background))
+    return lowest, highest
 
 
 def normalise(pixels: Pixels, normaliser: Normaliser, dtype: np.dtype[Any]) -> Inputs:

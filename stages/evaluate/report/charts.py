@@ -14,6 +14,7 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter, StrMethodFormatter
@@ -58,7 +59,7 @@ Values = NDArray[np.floating[Any]]
 STYLED = re.compile(r"\s*([\w-]+)\s*:\s*([^;]+)")
 
 
-def learning_curves(history: Mapping[str, Sequence[float]], kept: int | None) -> list[tuple[str, str]]:
+def learning_curves(history: Mapping[str, Sequence[float]], kept: int | None) -> list[tuple[str, Markup]]:
     """Title and chart of each learning curve: loss, accuracy and learning rate, as far as they were recorded.
 
     ``history`` are columns as in history.parquet; the epoch ``kept``, if any, is marked.
@@ -75,7 +76,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], kept: int | None) ->
     return found
 
 
-def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int | None) -> str:
+def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int | None) -> Markup:
     """One chart over the epochs. The marked epoch has a ring on each line."""
     with _our_style(title):
         figure = Figure(figsize=(3.5, 2.45))
@@ -111,7 +112,7 @@ def _last(values: Values) -> float:
     return float(finite[-1]) if len(finite) else float("nan")
 
 
-def reliability_chart(bins: tuple[Bin, ...], error: float) -> str:
+def reliability_chart(bins: tuple[Bin, ...], error: float) -> Markup:
     """Accuracy over confidence with its 95 % interval, bin by bin, and below it the number of rows in each bin."""
     with _our_style("reliability"):
         figure = Figure(figsize=(4.6, 4.3))
@@ -148,7 +149,7 @@ def _our_style(salt: str) -> Any:
     return style.context(["default", RULES | {"svg.hashsalt": salt}])
 
 
-def _inline(figure: Figure, description: str) -> str:
+def _inline(figure: Figure, description: str) -> Markup:
     """``figure`` as an SVG element for the page; screen readers read the ``description``."""
     file = StringIO()
     nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -171,4 +172,4 @@ def _inline(figure: Figure, description: str) -> str:
     kept = {"viewBox": root.attrib["viewBox"], "width": str(width), "height": str(height)}
     root.attrib.clear()
     root.attrib.update({**kept, "role": "img", "aria-label": description})
-    return ET.tostring(root, encoding="unicode")
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - our own drawing, not data

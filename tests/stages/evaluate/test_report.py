@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_report import N_ROWS, make_findings, make_network
+from msgspec.structs import replace as replace_struct
 from PIL import Image
 
 import stages
@@ -178,12 +179,6 @@ def test_a_network_without_a_mistake_is_said_to_have_none() -> None:
     confusion = np.diag(np.bincount(findings.actual))
     metrics = replace_struct(findings.metrics, n_errors=0, accuracy=1.0, accuracy_interval=(0.98, 1.0))
     assert "There are none." in render(replace(findings, P=P, confusion=confusion, metrics=metrics))
-
-
-def replace_struct(document: Any, **changes: Any) -> Any:
-    import msgspec
-
-    return msgspec.structs.replace(document, **changes)
 
 
 @pytest.mark.usefixtures("no_charts")
