@@ -16,7 +16,7 @@ from pipeline.errors import DataError
 from pipeline.files.safe_files import replacing
 from pipeline.task import Progress
 from stages.commands.data_sets import DataSet
-from stages.commands.fetch.download import READ_TIMEOUT, cache_folder, download
+from stages.commands.fetch.download import cache_folder, download
 from stages.commands.fetch.fetched import Fetched, describe, written_to
 from stages.commands.fetch.idx import read_idx
 from stages.ingest.profile import KAGGLE_HEADER
@@ -33,7 +33,6 @@ def fetch_data_set(
     progress: Progress,
     *,
     mirrors: Sequence[str] = (),
-    timeout: float = READ_TIMEOUT,
     again: bool = False,
 ) -> Fetched:
     """Put ``<name>.zip`` and ``answers/<name>.csv`` into the folder ``data``, from ``mirrors`` or the set's own.
@@ -53,7 +52,7 @@ def fetch_data_set(
     if stays and answers.exists():
         return describe(path, downloaded=False, answers=answers)
     wanted = (data_set.test_labels,) if stays else data_set.files
-    files = download(wanted, mirrors or data_set.mirrors, cache_folder(data_set.name), progress, timeout=timeout)
+    files = download(wanted, mirrors or data_set.mirrors, cache_folder(data_set.name), progress)
     if stays:
         write_answers(answers, read_idx(files[data_set.test_labels.name], 1))
         return describe(path, downloaded=False, answers=answers)

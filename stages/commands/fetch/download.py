@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -39,6 +38,9 @@ MOST_SHOWN = 5  # mirrors in a message
 MORE_ROOM = "free some space, or set XDG_CACHE_HOME to a folder that has room"
 
 
+Report = Callable[[int], None]  # called with the number of bytes received so far
+
+
 class NotServedError(Exception):
     """A mirror does not serve a file: the reason, and whether it may be temporary."""
 
@@ -47,28 +49,12 @@ class NotServedError(Exception):
         self.is_temporary = is_temporary
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file of ``size`` bytes; ``report`` is called with the number of bytes received so far."""
-
-    size: int
-    timeout: float
-    report: Callable[[int], None]
-
-
 def cache_folder(name: str) -> Path:
     """The folder of this user's cache for a data set: ``~/.cache/digit-pipeline/<name>`` on Linux."""
     return Path(pooch.os_cache("digit-pipeline")) / name
 
 
-def download(
-    files: Sequence[DataFile],
-    mirrors: Sequence[str],
-    cache: Path,
-    progress: Progress,
-    *,
-    timeout: float = READ_TIMEOUT,
-) -> dict[str, Path]:
+def download(files: Sequence[DataFile], mirrors: Sequence[str], cache: Path, progress: Progress) -> dict[str, Path]:
     """Download the files that are not in the folder ``cache`` yet; return the path of each by its name.
 
     The mirror that served a file is asked first for the next one.
@@ -89,7 +75,7 @@ def download(
             def report(n_bytes: int, before: float = done, name: str = file.name) -> None:
                 progress(before + n_bytes / 1e6, total, unit="MB", note=name)
 
-            paths[file.name], served_by = from_mirrors(file, order, cache, timeout, report)
+            paths[file.name], served_by = from_mirrors(file, order, cache, report)
             order = [served_by, *(mirror for mirror in order if mirror != served_by)]
             done += file.size / 1e6
     return paths
@@ -120,9 +106,7 @@ def cleaned(cache: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def from_mirrors(
-    file: DataFile, mirrors: Sequence[str], cache: Path, timeout: float, report: Callable[[int], None]
-) -> tuple[Path, str]:
+def from_mirrors(file: DataFile, mirrors: Sequence[str], cache: Path, report: Report) -> tuple[Path, str]:
     """The file's path in the cache, and the mirror that served it; the first mirror if the file was there already.
 
     Raises
@@ -138,7 +122,7 @@ def from_mirrors(
             if mirror in failures and not failures[mirror].is_temporary:
                 continue
             try:
-                return from_mirror(mirror, file, cache, Wanted(file.size, timeout, report)), mirror
+                return from_mirror(mirror, file, cache, report), mirror
             except NotServedError as error:
                 failures[mirror] = error
     reasons = [without_secrets(shortened(f"{mirror}: {error}", 300)) for mirror, error in failures.items()]
@@ -152,7 +136,7 @@ def from_mirrors(
     )
 
 
-def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Path:
+def from_mirror(mirror: str, file: DataFile, cache: Path, report: Report) -> Path:
     """The file's path in the cache, downloaded unless a good one is there.
 
     Raises
@@ -170,7 +154,7 @@ def from_mirror(mirror: str, file: DataFile, cache: Path, wanted: Wanted) -> Pat
             known_hash=f"md5:{file.md5}",
             fname=file.name,
             path=cache,
-            downloader=partial(receive_file, part=part, wanted=wanted),
+            downloader=partial(receive_file, part=part, size=file.size, report=report),
         )
     except ValueError as error:  # the part of an earlier download may be what is wrong
         raise NotServedError(
@@ -190,8 +174,8 @@ def partial_path(file: DataFile, cache: Path) -> Path:
     return cache / f"{file.name}.part"
 
 
-def receive_file(url: str, output: str, _: Any, *, part: Path, wanted: Wanted) -> None:
-    """Download ``url`` to the file ``output`` for pooch: complete ``part``, and rename it.
+def receive_file(url: str, output: str, _: Any, *, part: Path, size: int, report: Report) -> None:
+    """Download ``url`` to the file ``output`` of ``size`` bytes for pooch: complete ``part``, and rename it.
 
     Raises
     ------
@@ -203,8 +187,8 @@ def receive_file(url: str, output: str, _: Any, *, part: Path, wanted: Wanted) -
     with part.open("ab") as file:
         lock(file)
         try:
-            if file.tell() != wanted.size:
-                receive_rest(file, url, wanted)
+            if file.tell() != size:
+                receive_rest(file, url, size, report)
             part.replace(output)
         except NotServedError:
             file.flush()
@@ -229,38 +213,38 @@ def lock(file: IO[bytes]) -> None:
         return
 
 
-def receive_rest(file: IO[bytes], url: str, wanted: Wanted) -> None:
-    """Append the missing bytes to ``file``, or write it from its start if the mirror sends all of it.
+def receive_rest(file: IO[bytes], url: str, size: int, report: Report) -> None:
+    """Append the missing bytes of ``size`` to ``file``, or write it from its start if the mirror sends all of it.
 
     Raises
     ------
     NotServedError
         The mirror cannot be reached, refuses, stops, or sends something else.
     """
-    there = file.tell() if file.tell() <= wanted.size else 0  # a longer file is another one
+    there = file.tell() if file.tell() <= size else 0  # a longer file is another one
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, wanted.timeout)) as response:
+        with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)) as response:
             if response.status_code == RANGE_NOT_SATISFIABLE and there:
                 file.truncate(0)
                 file.seek(0)
-                receive_rest(file, url, wanted)
+                receive_rest(file, url, size, report)
                 return
             response.raise_for_status()
             there = there if is_rest(response, there) else 0
-            require_length(response, wanted.size - there)
+            require_length(response, size - there)
             file.truncate(there)
             for chunk in response.iter_content(CHUNK_BYTES):
                 there += len(chunk)
-                if there > wanted.size:
+                if there > size:
                     file.truncate(0)
-                    raise NotServedError(f"it sends more than the {wanted.size:,} bytes it should", is_temporary=False)
+                    raise NotServedError(f"it sends more than the {size:,} bytes it should", is_temporary=False)
                 file.write(chunk)
-                wanted.report(there)
+                report(there)
     except requests.RequestException as error:
-        raise not_served_error(error, there, wanted) from error
-    if there < wanted.size:
-        raise NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", is_temporary=True)
+        raise not_served_error(error, there, size) from error
+    if there < size:
+        raise NotServedError(f"it stopped after {there:,} of {size:,} bytes", is_temporary=True)
 
 
 def is_rest(response: requests.Response, there: int) -> bool:
@@ -277,7 +261,7 @@ def require_length(response: requests.Response, expected: int) -> None:
         raise NotServedError(what, is_temporary=False)
 
 
-def not_served_error(error: requests.RequestException, there: int, wanted: Wanted) -> NotServedError:
+def not_served_error(error: requests.RequestException, there: int, size: int) -> NotServedError:
     """The error for a mirror that failed after ``there`` bytes of a file, with the reason in a few words."""
     if error.response is not None and error.response.status_code >= 400:
         status = error.response.status_code
@@ -286,9 +270,9 @@ def not_served_error(error: requests.RequestException, there: int, wanted: Wante
     if isinstance(error, requests.ConnectTimeout):
         return NotServedError(f"no connection within {CONNECT_TIMEOUT:g} s", is_temporary=False)
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return NotServedError(f"nothing came for {wanted.timeout:g} s, after {there:,} bytes", is_temporary=True)
+        return NotServedError(f"nothing came for {READ_TIMEOUT:g} s, after {there:,} bytes", is_temporary=True)
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return NotServedError(f"it stopped after {there:,} of {wanted.size:,} bytes", is_temporary=True)
+        return NotServedError(f"it stopped after {there:,} of {size:,} bytes", is_temporary=True)
     return NotServedError(reason_of(error), is_temporary=False)
 
 

@@ -17,11 +17,11 @@ PUT = ["data/answers/mnist.csv", "data/mnist.zip"]
 UNREACHABLE = "http://127.0.0.1:9/mnist/"  # nothing listens at the port for discarding
 
 
-def fetched(work: Path, *mirrors: Mirror | str, timeout: float = 10.0, **others: Any) -> competition_files.Fetched:
+def fetched(work: Path, *mirrors: Mirror | str, **others: Any) -> competition_files.Fetched:
     """Fetch the made set from these mirrors, in this order."""
     urls = [mirror if isinstance(mirror, str) else mirror.url for mirror in mirrors]
     others.setdefault("progress", silent_progress)
-    return fetch_data_set(make_set(FILES, *urls), work / "data", timeout=timeout, **others)
+    return fetch_data_set(make_set(FILES, *urls), work / "data", **others)
 
 
 def names(folder: Path) -> list[str]:

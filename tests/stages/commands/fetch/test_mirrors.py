@@ -15,6 +15,7 @@ from fetched_set import FILES, PUT, SIZE, UNREACHABLE, fetched, names
 from made_mirror import NAMES, TRAIN_IMAGES, Mirror, Way, make_set
 
 from pipeline.errors import StageError
+from stages.commands.fetch import download
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -105,9 +106,12 @@ def rest_asked_for(mirror: Mirror) -> int:
 
 
 @pytest.mark.parametrize("cut", [ways.half, ways.stalled], ids=["cut off", "stalled"])
-def test_an_interrupted_download_is_resumed(mirror: Mirror, work: Path, cut: Way) -> None:
+def test_an_interrupted_download_is_resumed(
+    mirror: Mirror, work: Path, cut: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "READ_TIMEOUT", 0.3)
     mirror.ask(cut, ways.well)
-    fetched(work, mirror, timeout=0.3)
+    fetched(work, mirror)
     assert names(work) == PUT
     assert mirror.ranges()[0] == ""
     assert SIZE // 2 - 1000 <= rest_asked_for(mirror) <= SIZE // 2
@@ -130,11 +134,12 @@ def test_a_server_without_ranges_sends_it_all_again(mirror: Mirror, work: Path) 
 
 @pytest.mark.parametrize(("fault", "told"), [(ways.half, "it stopped after"), (ways.stalled, "nothing came for 0.2 s")])
 def test_a_download_that_is_always_interrupted_is_an_error_and_its_part_is_kept(
-    mirror: Mirror, work: Path, cache: Path, fault: Way, told: str
+    mirror: Mirror, work: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: Way, told: str
 ) -> None:
+    monkeypatch.setattr(download, "READ_TIMEOUT", 0.2)
     mirror.ask(fault)
     with pytest.raises(StageError) as caught:
-        fetched(work, mirror, timeout=0.2)
+        fetched(work, mirror)
     assert told in caught.value.places[0]
     assert "what has arrived is kept" in caught.value.hint
     assert names(work) == []
@@ -144,10 +149,11 @@ def test_a_download_that_is_always_interrupted_is_an_error_and_its_part_is_kept(
     assert rest_asked_for(mirror) > SIZE // 2
 
 
-def test_a_mirror_that_never_answers_is_given_up(mirror: Mirror, work: Path) -> None:
+def test_a_mirror_that_never_answers_is_given_up(mirror: Mirror, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "READ_TIMEOUT", 0.1)
     mirror.ask(ways.silent)
     with pytest.raises(StageError, match=r"nothing came for 0\.1 s, after 0 bytes"):
-        fetched(work, mirror, timeout=0.1)
+        fetched(work, mirror)
 
 
 @pytest.mark.parametrize("left", [b"another file", b"x" * SIZE, b"x" * (SIZE + 9)], ids=["short", "full", "long"])
