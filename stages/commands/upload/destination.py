@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ConfigError, PipelineError, StageError
-from stages.commands.kaggle_program import SITE, Answer, call, last_lines, refusal, require_competition
+from pipeline.errors import ConfigError, StageError
+from stages.commands.kaggle_program import SITE, call, last_lines, refusal, require_competition
 
 # Printed once Kaggle has the file: by Kaggle itself, and by its program since 2.0. Exit code 0 does not prove it.
 SENT = re.compile(r"(?i)successfully submitted|submitted successfully|submission ref\b")
@@ -46,13 +46,12 @@ class Destination:
                 hint=hint,
             )
 
-    def list(self) -> Answer:
-        """Ask Kaggle's program for the list of submissions as CSV; raises StageError if that takes too long."""
-        return call(self.program, ["competitions", "submissions", self.name, "--csv"], seconds=LIST_SECONDS)
-
-    def refused(self, answer: Answer) -> PipelineError:
-        """The error for an answer of ``list`` that has no list."""
-        return refusal(self.name, answer, asked="the list of submissions", did="listed nothing")
+    def list(self) -> str:
+        """Ask Kaggle's program for the list of submissions as CSV; raises StageError if it gives none in time."""
+        answer = call(self.program, ["competitions", "submissions", self.name, "--csv"], seconds=LIST_SECONDS)
+        if not answer.is_done:
+            raise refusal(self.name, answer, asked="the list of submissions", did="listed nothing")
+        return answer.text
 
 
 def require_valid_options(competition: str | None, message: str) -> None:

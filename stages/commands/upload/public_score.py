@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from io import StringIO
 
 from pipeline.errors import PipelineError
-from stages.commands.kaggle_program import Answer
 
 # Seconds before each look at the list, five minutes in all. Most competitions score within one.
 DELAYS = (3, 5, 7, 10, 15, 20, 30, 30, 60, 60, 60)
@@ -41,25 +40,17 @@ class UnknownFormatError(Exception):
 
 
 def wait_for_score(
-    look: Callable[[], Answer],
-    refused: Callable[[Answer], PipelineError],
-    name: str,
-    delays: Sequence[float],
-    pause: Callable[[float], None],
+    look: Callable[[], str], name: str, delays: Sequence[float], pause: Callable[[float], None]
 ) -> Outcome:
     """Look for the score of the file called ``name``, after each of some delays in seconds, until Kaggle has it.
 
-    ``look`` asks for the list, and ``refused`` makes an error of an answer without a list. No failure at Kaggle is
-    raised: the submission has already been sent.
+    ``look`` asks for the list. No failure at Kaggle is raised: the submission has already been sent.
     """
     problem = "Kaggle has not scored it yet"
     for delay in delays:
         pause(delay)
         try:
-            answer = look()
-            if not answer.is_done:
-                raise refused(answer)
-            listed = find_listed(answer.text, name)
+            listed = find_listed(look(), name)
         except PipelineError as error:  # the network may be back at the next look
             problem = error.what
             continue

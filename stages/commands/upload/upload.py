@@ -147,7 +147,7 @@ def look_for_score(there: Destination, name: str, *, at_once: bool, wait: bool) 
     delays = ((0,) if at_once else ()) + (public_score.DELAYS if wait else ())
     if not delays:
         return public_score.Outcome(None)
-    outcome = public_score.wait_for_score(there.list, there.refused, name, delays, time.sleep)
+    outcome = public_score.wait_for_score(there.list, name, delays, time.sleep)
     if outcome.has_failed:
         raise StageError("Kaggle could not score the submission", where=there.page, hint="the page says why")
     return outcome

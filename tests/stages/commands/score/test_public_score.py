@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import PipelineError, StageError
-from stages.commands.kaggle_program import Answer
+from pipeline.errors import StageError
 from stages.commands.upload.public_score import (
     DELAYS,
     Listed,
@@ -74,25 +73,22 @@ def test_a_format_that_is_not_known_is_reported(text: str) -> None:
         find_listed(text, NAME)
 
 
-def waited(*answers: Answer | StageError, delays: tuple[float, ...] = (1, 2, 4)) -> tuple[Outcome, list[float]]:
+def waited(*answers: str | StageError, delays: tuple[float, ...] = (1, 2, 4)) -> tuple[Outcome, list[float]]:
     """What came of waiting, and for how long it was waited each time."""
     paused: list[float] = []
     coming = iter(answers)
 
-    def look() -> Answer:
+    def look() -> str:
         answer = next(coming)
         if isinstance(answer, StageError):
             raise answer
         return answer
 
-    def refused(answer: Answer) -> PipelineError:
-        return StageError(f"refused: {answer.said}", hint="")
-
-    return wait_for_score(look, refused, NAME, delays, paused.append), paused
+    return wait_for_score(look, NAME, delays, paused.append), paused
 
 
-def listing(text: str) -> Answer:
-    return Answer(0, HEADER + text, "")
+def listing(text: str) -> str:
+    return HEADER + text
 
 
 def test_the_score_is_looked_for_until_it_is_there() -> None:
@@ -103,9 +99,9 @@ def test_the_score_is_looked_for_until_it_is_there() -> None:
 
 def test_a_failed_request_does_not_end_the_waiting() -> None:
     no_network = StageError("Kaggle cannot be reached", hint="")
-    assert waited(no_network, Answer(1, "", "too many requests"), listing(row())) == (Outcome(0.98932), [1, 2, 4])
+    assert waited(no_network, no_network, listing(row())) == (Outcome(0.98932), [1, 2, 4])
     assert waited(no_network, no_network, no_network) == (Outcome(None, "Kaggle cannot be reached"), [1, 2, 4])
-    assert waited(listing(""), listing(""), Answer(1, "", "429"))[0] == Outcome(None, "refused: 429")
+    assert waited(listing(""), listing(""), no_network)[0] == Outcome(None, "Kaggle cannot be reached")
 
 
 def test_the_waiting_ends() -> None:
@@ -116,7 +112,7 @@ def test_the_waiting_ends() -> None:
 def test_the_waiting_ends_at_once_if_no_score_can_come() -> None:
     assert waited(listing(row(score=""))) == (Outcome(None, "Kaggle shows no public score of it"), [1])
     assert waited(listing(row("error", ""))) == (Outcome(None, "Kaggle could not score it", has_failed=True), [1])
-    outcome, paused = waited(Answer(0, "a new format", ""))
+    outcome, paused = waited("a new format")
     assert outcome.score is None
     assert "cannot be read" in outcome.problem
     assert paused == [1]

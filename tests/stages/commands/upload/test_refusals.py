@@ -64,7 +64,7 @@ def test_a_client_that_hangs_is_stopped_and_the_person_is_told_to_look(
     assert logged(project) == []
 
 
-def test_a_list_that_hangs_or_cannot_be_read_fails_nothing_since_it_was_sent(
+def test_a_list_that_hangs_is_refused_or_cannot_be_read_fails_nothing_since_it_was_sent(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(destination, "LIST_SECONDS", 0.05)
@@ -72,6 +72,8 @@ def test_a_list_that_hangs_or_cannot_be_read_fails_nothing_since_it_was_sent(
     kaggle.will("submissions", answer(hangs=True))
     assert "did not end within 0.05 seconds" in run_upload(project).stderr
     monkeypatch.setattr(destination, "LIST_SECONDS", 60.0)
+    kaggle.will("submissions", answer(says="429 Too Many Requests", code=1))
+    assert "Kaggle's program failed (exit code 1)" in run_upload(project).stderr
     kaggle.will("submissions", answer("id;score\n5;0.98932\n"))
     stderr = run_upload(project).stderr
     assert "the list of submissions cannot be read" in stderr
