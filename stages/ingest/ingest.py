@@ -66,7 +66,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
     require_different_files(task.sources["train"], task.sources["test"])
     with ExitStack() as stack:
         raw = {name: stack.enter_context(open_raw(task.sources[name])) for name in ("train", "test")}
-        layouts = read_layouts(raw["train"], raw["test"], parameters)
+        layouts = read_layouts(raw, parameters)
         shape = image_shape(layouts["train"], parameters)
         total = sum(each.size for each in raw.values())
         prepare_checks()  # before threads parse: an import would hold Python's lock
@@ -219,27 +219,21 @@ def same_file(train: Source, test: Source, what: str) -> DataError:
     )
 
 
-def read_layouts(train: RawCsv, test: RawCsv, parameters: IngestParameters) -> dict[str, Layout]:
+def read_layouts(raw: dict[str, RawCsv], parameters: IngestParameters) -> dict[str, Layout]:
     """The layouts of both files: by their headers, or without headers by the number of cells in their first lines."""
-    lines = {"train": train.read_header(), "test": test.read_header()}
+    lines = {name: file.read_header() for name, file in raw.items()}
+    cells = {name: header_cells(lines[name], file.name) for name, file in raw.items()}
     if parameters.has_header:
-        require_header_in_both(lines["train"], train.name, lines["test"], test.name)
-        layouts = {
-            "train": read_layout(lines["train"], train.name, parameters, train.next_lines),
-            "test": read_layout(lines["test"], test.name, parameters, test.next_lines),
-        }
+        require_header_in_both(cells["train"], raw["train"].name, cells["test"], raw["test"].name)
+        layouts = {name: read_layout(lines[name], file.name, parameters, file.next_lines) for name, file in raw.items()}
     else:
-        cells = {"train": header_cells(lines["train"], train.name), "test": header_cells(lines["test"], test.name)}
-        hint = "leave out the setting ingest.has_header, or remove that line"
-        require_no_header(cells["train"], train.name, hint)
-        require_no_header(cells["test"], test.name, hint)
-        layouts = {
-            "train": layout_without_header(len(cells["train"]), train.name, parameters.label),
-            "test": layout_without_header(len(cells["test"]), test.name, None),
-        }
+        layouts = {}
+        labels = {"train": parameters.label, "test": None}
+        for name, file in raw.items():
+            require_no_header(cells[name], file.name, "leave out the setting ingest.has_header, or remove that line")
+            layouts[name] = layout_without_header(len(cells[name]), file.name, labels[name])
+            file.put_back(lines[name])
         require_one_column_more(layouts["train"], layouts["test"])
-        train.put_back(lines["train"])
-        test.put_back(lines["test"])
     require_agreement(layouts["train"], layouts["test"], parameters)
     return layouts
 

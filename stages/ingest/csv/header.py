@@ -79,11 +79,11 @@ def read_layout(
     )
 
 
-def require_header_in_both(train_line: bytes, train: FileName, test_line: bytes, test: FileName) -> None:
+def require_header_in_both(
+    train_cells: Sequence[str], train: FileName, test_cells: Sequence[str], test: FileName
+) -> None:
     """Raise DataError if only one of the two files has a header."""
-    train_lacks_it = looks_like_data(header_cells(train_line, train))
-    test_lacks_it = looks_like_data(header_cells(test_line, test))
-    if train_lacks_it != test_lacks_it:
+    if (train_lacks_it := looks_like_data(train_cells)) != looks_like_data(test_cells):
         without, with_one = (train, test) if train_lacks_it else (test, train)
         hint = f"give {without} a first line that names its columns, as {with_one} has; or remove that line from "
         hint += f"{with_one}, and set ingest.has_header = false"
@@ -300,7 +300,7 @@ def row_cells(row: bytes) -> list[str]:
         return []
 
 
-def looks_like_data(names: list[str]) -> bool:
+def looks_like_data(names: Sequence[str]) -> bool:
     """Whether a first line holds values and not names: numbers that do not count up, apart from an id and a label."""
     n_numbers = sum(bool(WHOLE_NUMBER.fullmatch(name)) for name in names)
     n_words = len(names) - n_numbers
