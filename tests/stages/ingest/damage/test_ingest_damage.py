@@ -298,7 +298,7 @@ def test_an_endless_line_is_refused_in_bounded_memory(start: bytes) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=ascii)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\r\n"], ids=ascii)
 @pytest.mark.parametrize("block_bytes", [*range(len(ROWS[-1]) + 1, len(ROWS[-1]) + 5), 200])
 def test_blank_lines_at_the_end_are_dropped_however_many(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch, block_bytes: int, end: str
