@@ -48,15 +48,15 @@ def require_no_bad_rows(found: FileContents, labels: ClassSet, report: Path, hin
     if found.bad.n:
         faults = explain(found.bad.kept, found.layout, labels)
         write_table(report / "failures.parquet", faults.table.to_dict("list"))
-        if found.is_cut_off:
-            more += f": {CUT_OFF}"
-            hint = COPY_AGAIN if found.bad.n == 1 else f"{COPY_AGAIN}; if that does not help, {hint}"
-        hint += "; artifacts/ingest/failures.parquet lists every fault"
+        error = bad_rows_error(
+            faults, found.bad.n, found.n_rows, found.layout, is_cut_off=found.is_cut_off, hint=hint, more=more
+        )
+        error.hint += "; artifacts/ingest/failures.parquet lists every fault"
         if faults.n_whole < found.bad.n:
-            hint += f" of the first {faults.n_whole:,} bad rows"
+            error.hint += f" of the first {faults.n_whole:,} bad rows"
         if faults.n_whole < faults.n_rows:
-            hint += f", and at least one fault of each of the next {faults.n_rows - faults.n_whole:,}"
-        raise bad_rows_error(faults, found.bad.n, found.n_rows, found.layout, hint=hint, more=more)
+            error.hint += f", and at least one fault of each of the next {faults.n_rows - faults.n_whole:,}"
+        raise error
 
 
 def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> tuple[str, ...]:

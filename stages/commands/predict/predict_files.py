@@ -21,8 +21,6 @@ from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
 from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
 from stages.ingest.csv.faults import (
-    COPY_AGAIN,
-    CUT_OFF,
     LARGEST_ADVISED_SHARE,
     NO_LABELS,
     bad_rows_error,
@@ -133,13 +131,12 @@ def predict_csv(
     if bad.n:
         is_cut_off = raw.ends_within_line and bad.is_cut_off_at(raw.first_line + n_rows - 1, layout)
         is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
-        more, hint = "", hint_for_few(bad.kept) if is_few else hint_for_many(bad.kept, layout)
+        hint = hint_for_few(bad.kept) if is_few else hint_for_many(bad.kept, layout)
         n_wrong = sum(labels(label) is None for label in labels_of(bad.kept, layout))
         if 2 * n_wrong > len(bad.kept):
             hint = "write one of the model's classes as the label, or leave the cell empty"
-        if is_cut_off:
-            more, hint = f": {CUT_OFF}", COPY_AGAIN
-        raise bad_rows_error(explain(bad.kept, layout, labels), bad.n, n_rows, layout, hint=hint, more=more)
+        faults = explain(bad.kept, layout, labels)
+        raise bad_rows_error(faults, bad.n, n_rows, layout, is_cut_off=is_cut_off, hint=hint)
     if not n_rows:
         raise no_rows(layout.file, hint="check the file")
     if waiting:

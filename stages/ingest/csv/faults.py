@@ -147,11 +147,16 @@ def failures(schema: pa.SeriesSchema, column: pd.Series[str]) -> list[dict[str, 
     return []
 
 
-def bad_rows_error(faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, hint: str, more: str = "") -> DataError:
+def bad_rows_error(
+    faults: Faults, n_bad: int, n_rows: int, layout: Layout, *, is_cut_off: bool, hint: str, more: str = ""
+) -> DataError:
     """The error for ``n_bad`` of ``n_rows`` rows that are not valid; it shows the first few of ``faults``.
 
-    ``more`` ends the first sentence.
+    ``more`` ends the first sentence. ``is_cut_off`` says whether the file ends in the middle of a row.
     """
+    if is_cut_off:
+        more += f": {CUT_OFF}"
+        hint = COPY_AGAIN if n_bad == 1 else f"{COPY_AGAIN}; if that does not help, {hint}"
     n_of_line = faults.table["line"].value_counts()
     shown = []
     for index, fault in enumerate(faults.table.drop_duplicates("line").head(EXAMPLES).to_dict("records")):
