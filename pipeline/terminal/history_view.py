@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,34 +29,22 @@ def print_runs(runs: Sequence[Run], scores: Mapping[int, Sequence[Score]]) -> No
     There is a column for ``scores``, by run, if any of these runs has one; and one for the data if that was not always
     the same.
     """
-    scored = any(run.id in scores for run in runs)
-    mixed = len({run.origin for run in runs} - {""}) > 1
-    rows = [
-        (
-            str(run.id),
-            _moment(run.started),
-            f"{run.outcome}: {run.error.splitlines()[0]}" if run.error else run.outcome,
-            f"{run.seconds:.1f}",
-            _done_in(run),
-            *([run.origin] if mixed else []),
-            settings_of(run),
-            ", ".join(_headlines(run)),
-            *([_scores(scores.get(run.id, ()))] if scored else []),
-        )
-        for run in runs
-    ]
-    columns = [
-        "run",
-        "started (UTC)",
-        "outcome",
-        "seconds",
-        "ran",
-        *(["data"] if mixed else []),
-        "settings",
-        "figures",
-        *(["score"] if scored else []),
-    ]
-    print_table(columns, rows, numbers=("seconds",))
+    columns: dict[str, Callable[[Run], str]] = {
+        "run": lambda run: str(run.id),
+        "started (UTC)": lambda run: _moment(run.started),
+        "outcome": lambda run: f"{run.outcome}: {run.error.splitlines()[0]}" if run.error else run.outcome,
+        "seconds": lambda run: f"{run.seconds:.1f}",
+        "ran": _done_in,
+        "data": lambda run: run.origin,
+        "settings": settings_of,
+        "figures": _headlines,
+        "score": lambda run: _scores(scores.get(run.id, ())),
+    }
+    if len({run.origin for run in runs} - {""}) < 2:
+        del columns["data"]
+    if not any(run.id in scores for run in runs):
+        del columns["score"]
+    print_table(list(columns), [[text(run) for text in columns.values()] for run in runs], numbers=("seconds",))
 
 
 def _done_in(run: Run) -> str:
@@ -77,10 +65,10 @@ def settings_of(run: Run) -> str:
     return f"sweep {run.trial['sweep']}{number}: {text}" if run.trial else text
 
 
-def _headlines(run: Run) -> list[str]:
+def _headlines(run: Run) -> str:
     """Write the headlines of a run without their stages. Equal headlines of two stages are written once."""
     found = ((name.partition(": ")[2], as_figure(figure, name)) for name, figure in run.figures.items())
-    return sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline})
+    return ", ".join(sorted({f"{name} {figure.text}" for name, figure in found if figure.is_headline}))
 
 
 def _scores(scores: Sequence[Score]) -> str:
