@@ -73,7 +73,7 @@ def settings_of_run(artifacts: Path, number: str) -> EarlierSettings:
     from pipeline.logs.run_log import find_run, read_runs
 
     run = find_run(read_runs(artifacts), number)
-    return EarlierSettings(f"run {run.id}", run.preset or None, run.changed, run.parameters)
+    return EarlierSettings(f"run {run.id}", run.preset, run.changed, run.parameters)
 
 
 def locate(given: Path | None) -> tuple[Path, Path]:

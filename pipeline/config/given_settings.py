@@ -97,12 +97,12 @@ def read_file(path: Path, stages: Sequence[Stage]) -> tuple[list[Setting], str |
     return [replace(each, document=document) for each in from_tables(content, FILE_NAME)], preset, place
 
 
-def from_preset(presets: Presets, name: str | None, place: str) -> list[Setting]:
-    """Return the settings of a preset, none without a name; ``place`` says where it was chosen.
+def from_preset(presets: Presets, name: str, place: str) -> list[Setting]:
+    """Return the settings of a preset, none if ``name`` is empty; ``place`` says where it was chosen.
 
     Raises ConfigError if there is no such preset.
     """
-    if name is None:
+    if not name:
         return []
     if name not in presets:
         hint = nearest(name, presets, "presets")

@@ -53,7 +53,7 @@ class Config:
 
     parameters: Mapping[str, Parameters]
     origins: Mapping[str, str]
-    preset: str | None
+    preset: str
     warnings: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
     by_preset: frozenset[str] = frozenset()
@@ -78,8 +78,8 @@ class Config:
         is named if fewer settings differ from it than from the defaults.
         """
         changed = self.changed()
-        from_defaults: dict[str, Any] = {}
-        from_preset: dict[str, Any] = {}
+        beside_defaults: dict[str, Any] = {}
+        beside_preset: dict[str, Any] = {}
         for stage, parameters in self.parameters.items():
             defaults = plain(type(parameters)())
             for key, now in plain(parameters).items():
@@ -89,16 +89,16 @@ class Config:
                     continue
                 value = built_upon.get(name, now)
                 if value != defaults[key] or (name in changed and name not in built_upon):
-                    from_defaults[name] = value
+                    beside_defaults[name] = value
                 if value != now or name in changed:  # a changed setting hides what the preset gave
-                    from_preset[name] = value
-        is_preset = self.preset and len(from_preset) < len(from_defaults)
-        return (self.preset or "", from_preset) if is_preset else ("", from_defaults)
+                    beside_preset[name] = value
+        is_shorter = len(beside_preset) < len(beside_defaults)
+        return (self.preset, beside_preset) if self.preset and is_shorter else ("", beside_defaults)
 
     def text(self, origin: str) -> str:
         """Return the preset, and the settings that come from ``origin``: ``preset fast, train.seed=1``."""
         given = {name: value for name, value in self.changed().items() if self.origins[name] == origin}
-        return settings_text(self.preset or "", given)
+        return settings_text(self.preset, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class EarlierSettings:
     """
 
     origin: str
-    preset: str | None
+    preset: str
     changed: Mapping[str, Any]
     parameters: Mapping[str, Any]
 
@@ -139,19 +139,15 @@ def load_config(
         return replace(config, given=(("--like", like.origin.removeprefix("run ")), *given))
     of_file, file_preset, place = read_file(folder / FILE_NAME, stages)
     variable = f"{PREFIX}PRESET"
-    choices_of_preset = (
-        (preset, BY_PRESET),
-        (environment.get(variable), f"environment {variable}"),
-        (file_preset, place),
-    )
-    named = [choice for choice in choices_of_preset if choice[0]]
-    chosen, place = named[0] if named else (None, "")
+    by_environment = (environment.get(variable), f"environment {variable}")
+    named = [(name, by) for name, by in ((preset, BY_PRESET), by_environment, (file_preset, place)) if name]
+    chosen, place = named[0] if named else ("", "")
     layers = [*of_file, *from_environment(environment, stages), *(parse_set(text, stages) for text in sets)]
     config = _resolve(stages, [*from_preset(presets, chosen, place), *layers], chosen)
     warnings = tuple(near_misses(environment, stages))
     if not preset:
         return replace(config, warnings=warnings, given=given)
-    tables = (presets.get(name or "", {}) for name, _ in named[:2])  # of the preset, and of the one that it replaces
+    tables = (presets.get(name, {}) for name, _ in named[:2])  # of the preset, and of the one that it replaces
     by_preset = {each.name for table in tables for each in from_tables(table, "")} - {each.name for each in layers}
     given = ((BY_PRESET, preset), *given)
     return replace(config, warnings=warnings, given=given, by_preset=frozenset(by_preset))
@@ -172,7 +168,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
     return replace(_resolve(stages, layers, like.preset), warnings=warnings)
 
 
-def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str | None) -> Config:
+def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str) -> Config:
     """Let later layers win, then check each stage's settings together."""
     winners: dict[str, Setting] = {}
     for setting in layers:

@@ -115,7 +115,7 @@ def _task(
     """Return a stage's task. Its inputs are in the real folders, because the links may be switched."""
     stage, store = run.stage, project.store
     folders = {name: store.folder(name).resolve() for name in run.upstream}
-    settings = settings_text(project.config.preset or "", project.config.changed())
+    settings = settings_text(project.config.preset, project.config.changed())
     return Task(
         inputs={path: folders[maker_of(path)] / Path(path).name for path in stage.inputs},
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},

@@ -110,7 +110,7 @@ class Base:
         run, stages = self.run, self.project.stages
         parameters = {**run.parameters, **self.places, **settings}
         changed = {name: value for name, value in run.changed.items() if name not in parameters}
-        like = EarlierSettings(f"run {run.id}", None, changed, parameters)
+        like = EarlierSettings(f"run {run.id}", "", changed, parameters)
         return load_config(stages, {}, self.project.folder, environment={}, like=like)
 
     def settings(self, changes: Sequence[Change], made: Made, seed: str | None, offset: int) -> dict[str, Any]:

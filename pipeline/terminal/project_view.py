@@ -30,7 +30,7 @@ def config_data(config: Config) -> dict[str, Any]:
         for stage in config.parameters
         for key, value in config.values(stage).items()
     }
-    return {"preset": config.preset, "settings": settings}
+    return {"preset": config.preset or None, "settings": settings}
 
 
 def print_dag(stages: Sequence[Stage]) -> None:

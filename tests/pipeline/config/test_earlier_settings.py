@@ -53,11 +53,11 @@ def test_the_runs_own_values_win_over_defaults_and_presets_that_have_changed(tmp
 
 def test_a_setting_that_no_longer_exists_is_an_error_if_it_was_changed_and_else_a_warning(tmp_path: Path) -> None:
     gone = {"power.base": 2, "sums.start": 0}
-    warnings = like(tmp_path, EarlierSettings("run 1", None, {}, gone)).warnings
+    warnings = like(tmp_path, EarlierSettings("run 1", "", {}, gone)).warnings
     assert warnings == ("run 1 had settings that there are no more: power.base=2, sums.start=0",)
     for name in gone:
         with pytest.raises(ConfigError, match=r"there is no stage 'sums'|power has no setting 'base'") as raised:
-            like(tmp_path, EarlierSettings("run 1", None, {name: 1}, gone))
+            like(tmp_path, EarlierSettings("run 1", "", {name: 1}, gone))
         assert raised.value.where == f"{name} in run 1"
 
 

@@ -33,7 +33,7 @@ def test_the_name_of_a_sweep_is_worked_out_once(monkeypatch: pytest.MonkeyPatch)
     """Every trial asks for it, and it takes a time that grows with their number."""
     hashed: list[object] = []
     monkeypatch.setattr(trials, "digest", lambda value: [hashed.append(value), "0123456789"][1])
-    config = Config({}, {}, None)
+    config = Config({}, {}, "")
     sweep = Sweep((Trial(1, {}, config),), (), "train.epochs", (Rung(1, 1),), lambda _: config)
     assert [sweep.id, sweep.id] == ["01234567"] * 2
     assert len(hashed) == 1
