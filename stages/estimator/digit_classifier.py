@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.task import JobContext, silent_progress
 from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
-from stages.train.member import make_member, train_member
+from stages.train.member import make_members, train_member
 from stages.train.parameters import TrainParameters
 
 try:
@@ -159,13 +159,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         context = JobContext(arrays, None, silent_progress, lambda _: None)
         networks, histories = [], []
         try:
-            for fold in range(parameters.folds):
-                for number in range(parameters.members):
-                    member = make_member(parameters, images, fold, number)
-                    network, trained = member.empty_network(), train_member(member, context)
-                    network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
-                    networks.append(network)
-                    histories.append(trained.history)
+            for member in make_members(parameters, images):
+                trained = train_member(member, context)
+                networks.append(member.network_of(trained))
+                histories.append(trained.history)
         except ConfigError as error:
             raise ValueError(str(error.__cause__ or error.what)) from error
         return tuple(networks), tuple(histories)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import product
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -118,6 +119,12 @@ class Member:
         """A network as the settings describe it, without weights."""
         return Network(self.architecture, replace(self.images, deskew=self.parameters.deskew))
 
+    def network_of(self, trained: Trained) -> Network:
+        """The network with the weights that its training gave."""
+        network = self.empty_network()
+        network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+        return network
+
 
 def make_member(parameters: TrainParameters, images: Images, fold: int, number: int) -> Member:
     """The member ``number`` of a fold, with the settings of its variant."""
@@ -128,6 +135,12 @@ def make_member(parameters: TrainParameters, images: Images, fold: int, number: 
     own = {name: value for name, value in variant.items() if value is not None}
     changed = member.build(partial(msgspec.structs.replace, parameters), own)
     return replace(member, parameters=changed)
+
+
+def make_members(parameters: TrainParameters, images: Images) -> list[Member]:
+    """All members, fold by fold: their order in the model and in its history."""
+    numbers = product(range(parameters.folds), range(parameters.members))
+    return [make_member(parameters, images, fold, number) for fold, number in numbers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from stages.shared.messages import counted
 from stages.shared.parquet import write_table
 from stages.split.documents import ImageFormat
 from stages.train.folds import divide_into_folds
-from stages.train.member import Member, Trained, make_member
+from stages.train.member import Member, Trained, make_members
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
@@ -49,11 +49,7 @@ def train(task: Task[TrainParameters]) -> Outcome:
     """
     parameters = task.parameters
     images, labels, n_validation = check_rows(task)
-    members = [
-        make_member(parameters, images, fold, number)
-        for fold in range(parameters.folds)
-        for number in range(parameters.members)
-    ]
+    members = make_members(parameters, images)
     check_settings(parameters, members, len(labels), n_validation)
     train_missing(task, members)
 
@@ -90,8 +86,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
     trained: Trained
     with closing(task.workers.run(request)) as results:  # it ends the jobs whose results are not taken
         for name, trained in results:
-            network = missing[name].empty_network()
-            network.parameters[...], network.statistics[...] = trained.parameters, trained.statistics
+            network = missing[name].network_of(trained)
             with task.partial_results.make(missing[name].description) as folder:
                 save(network, folder / "model.npz")
                 (folder / "history.json").write_bytes(msgspec.json.encode(trained.history))

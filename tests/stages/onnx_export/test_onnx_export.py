@@ -106,13 +106,9 @@ def trained(preset: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], s
     parameters = msgspec.convert({**settings, "folds": max(1, len(settings.get("variants", ())))}, TrainParameters)
     images = Images(tuple(range(10)), side, side)
     rows = {"split/X_train.npy": pixels.astype(np.float32) / np.float32(255), "encode/Y_train.npy": np.eye(10)[labels]}
-    networks = []
-    for fold in range(parameters.folds):
-        member = make_member(parameters, images, fold, 0)
-        network, outcome = member.empty_network(), train_member(member, JobContext(rows, None, silent_progress, print))
-        network.parameters[...], network.statistics[...] = outcome.parameters, outcome.statistics
-        networks.append(network)
-    return networks
+    context = JobContext(rows, None, silent_progress, print)
+    members = (make_member(parameters, images, fold, 0) for fold in range(parameters.folds))
+    return [member.network_of(train_member(member, context)) for member in members]
 
 
 @pytest.mark.parametrize("preset", ["default", *PRESETS])
