@@ -18,7 +18,10 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.fingerprint import libraries, parse_cache
+from pipeline.store import receipt
 from stages import STAGES
+
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "8")  # idle threads sleep at once, and do not spin on the other's core
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,6 +43,7 @@ def parsed_once() -> Iterator[None]:
     """Parse each source and list what is installed once: every project that a test makes begins with an empty cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parse_cache, "parse_module", cache(parse_cache.parse_module))
+        patch.setattr(receipt, "from_json", cache(receipt.from_json))
         patch.setattr(libraries, "_distributions", cache(libraries._distributions))
         yield
 
