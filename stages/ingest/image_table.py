@@ -48,7 +48,7 @@ class ImageTable:
 
     ``leading`` names the text or int64 columns that stand before the pixels, with their types. A full row group
     is written by a thread of its own while the next one is filled; so there are never more than two. The last ones are
-    written while the caller goes on. The file is whole once the ``with`` block is left.
+    written while the caller goes on. After ``describe``, the file is whole once the ``with`` block is left.
     """
 
     def __init__(self, path: Path, leading: dict[str, pa.DataType], pixels: tuple[str, ...]) -> None:
@@ -68,7 +68,6 @@ class ImageTable:
     def __exit__(self, *error: object) -> None:
         try:
             if error[0] is None:
-                self._hand_over()
                 self.writing.result()
         finally:
             self.thread.shutdown()
