@@ -11,7 +11,6 @@ from pipeline.cli.options import json_option, project_options, settings_options
 if TYPE_CHECKING:
     from pipeline.cli.project import ProjectOptions
     from stages.commands.current_model import Model
-    from stages.mlp import Images
 
 SHOWN = 20  # members in the table; --json has them all
 
@@ -89,11 +88,14 @@ def print_model(model: Model) -> None:
     from stages.notebook.layer_table import COLUMNS
     from stages.shared.messages import counted
 
-    networks = model.predictor.networks
+    images, networks = model.predictor.images, model.predictor.networks
     tables = [layer_table(network) for network in networks]
     descriptions = [network.architecture.description for network in networks]
     is_alike = len({network.architecture for network in networks}) == 1
-    echo(f"inputs:  {inputs_of(model.predictor.images)}")
+    echo(
+        f"inputs:  {images.height} x {images.width} pixels; (pixel - {images.offset:g}) / {images.scale:g}, "
+        "clipped to 0 ... 1"
+    )
     echo(f"classes: {first_few([in_a_list(label) for label in model.classes], 20)}")
     if is_alike:
         echo(f"network: {descriptions[0]}")
@@ -128,9 +130,3 @@ def in_a_list(label: int | str) -> str:
     text = str(label)
     is_clear = text and text == text.strip() and not {",", '"'} & set(text)
     return text if is_clear else toml_text(text)
-
-
-def inputs_of(images: Images) -> str:
-    """How pixels become the networks' inputs, in words."""
-    size = f"{images.height} x {images.width} pixels"
-    return f"{size}; (pixel - {images.offset:g}) / {images.scale:g}, clipped to 0 ... 1"
