@@ -40,6 +40,7 @@ from pipeline.planning.snapshot import take_snapshot
 from pipeline.planning.staleness import Decision
 from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.store import Store
+from pipeline.sweep.objective import Metric, Objective
 from pipeline.task import Progress
 
 RAW = "1\n2\n3\nfour\n5\n"
@@ -70,6 +71,14 @@ class TotalParameters(Parameters, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 PRESETS = {"cubes": {"power": {"exponent": 3}}}
+OBJECTIVE = Objective(
+    metrics=(
+        Metric("total", "total/summary.json", highest_is_best=True),
+        Metric("share_accuracy", "total/summary.json", highest_is_best=True, unit="share"),
+    ),
+    budget="load.limit",
+    folds="total.start",
+)
 
 
 def make_stages(package: str) -> tuple[Stage, ...]:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import FishComplete, ShellComplete, ZshComplete, get_completion_class
-from toy_project import make_stages
+from toy_project import OBJECTIVE, make_stages
 
 from pipeline.cli import main
 from pipeline.cli.completion import InBash
-from pipeline.sweep.objective import Metric, Objective
 
 TOY_ARTIFACTS = [
     *(stage.name for stage in make_stages("toy")),
@@ -28,8 +27,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / "pipeline.toml").write_text("[power\nexponent == ")
     monkeypatch.setattr("stages.STAGES", make_stages("toy"))
     monkeypatch.setattr("stages.presets.PRESETS", {"cubes": {}, "cubic": {}, "squares": {}})
-    metric = Metric("total", "total/summary.json", highest_is_best=True)
-    monkeypatch.setattr("stages.OBJECTIVE", Objective((metric,), "load.limit"))
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     return tmp_path
 
 

@@ -18,10 +18,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from toy_project import Toy, commands
+from toy_project import OBJECTIVE, Toy, commands
 
 import pipeline.cli.project
-from pipeline.sweep.objective import Metric, Objective
 from stages import STAGES
 
 ENDLESS = 60
@@ -217,7 +216,6 @@ def damage(path: Path, data: st.DataObject) -> None:
         path.symlink_to({"link to nothing": "nothing", "link to itself": path.name, "link to null": os.devnull}[kind])
 
 
-OBJECTIVE = Objective((Metric("total", "total/summary.json", highest_is_best=True),), budget="load.limit")
 COMMANDS = (
     ("status",),
     ("status", "--json"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from toy_project import Toy, commands, oracle
+from toy_project import OBJECTIVE, Toy, commands, oracle
 
 import pipeline.cli
 from pipeline.__main__ import drop_relative_folders
@@ -64,10 +64,7 @@ def test_paths_are_seen_from_where_the_user_stands(toy: Toy, deep: Path) -> None
 def test_the_best_settings_of_a_sweep_are_written_where_the_user_stands(
     toy: Toy, deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.sweep.objective import Metric, Objective
-
-    metric = Metric("total", "total/summary.json", highest_is_best=True)
-    monkeypatch.setattr("stages.OBJECTIVE", Objective((metric,), "load.limit"))
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     assert invoke(toy, "sweep", "--grid", "power.exponent=2", "-o", "best.toml").exit_code == 0
     assert (deep / "best.toml").exists()
     assert invoke(toy, "sweep", "--grid", "power.exponent=2", "-o", "best.toml", "-C", str(toy.work)).exit_code == 0

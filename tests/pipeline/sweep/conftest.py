@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 from click.testing import CliRunner, Result
-from toy_project import Toy, commands
-from toy_sweeps import OBJECTIVE, Invoke
+from toy_project import OBJECTIVE, Toy, commands
+from toy_sweeps import Invoke
 
 import pipeline.cli
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_project import Toy, oracle
-from toy_sweeps import OBJECTIVE, Invoke
+from toy_project import OBJECTIVE, Toy, oracle
+from toy_sweeps import Invoke
 
 from pipeline.logs.run_log import read_runs
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_project import Toy, commands
-from toy_sweeps import OBJECTIVE
+from toy_project import OBJECTIVE, Toy, commands
 
 from pipeline.errors import StageError, StoreError
 from pipeline.execution.run_stage import _stage_errors

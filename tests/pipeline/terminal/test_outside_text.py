@@ -13,14 +13,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
-from toy_project import Toy, commands
+from toy_project import OBJECTIVE, Toy, commands
 
 import pipeline.cli
 from pipeline.errors import DataError
 from pipeline.figures import Figure
 from pipeline.planning.reasons import Action
 from pipeline.planning.staleness import Decision
-from pipeline.sweep.objective import Metric, Objective
 from pipeline.terminal import output
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, draw_line
 from pipeline.visible import readable, readable_json, visible
@@ -115,8 +114,7 @@ def test_lines_and_notes_of_a_stage_that_runs(capsys: pytest.CaptureFixture[str]
 def toy_with_hostile_names(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """A toy project in which everything that comes from outside is hostile: a file, its rows, settings, the log."""
     monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
-    metric = Metric("total", "total/summary.json", highest_is_best=True)
-    monkeypatch.setattr("stages.OBJECTIVE", Objective((metric,), "load.limit"))
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
     monkeypatch.chdir(toy.work)
     toy.raw.write_text("1\n2\n")
     (toy.work / HOSTILE.replace("/", "")).write_text("1\n")
