@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from threading import Lock
+from typing import Any
 
-from threadpoolctl import OpenBLASController, threadpool_limits
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from stages.mlp.delay_signals import delay_signals
 
@@ -15,11 +18,17 @@ from stages.mlp.delay_signals import delay_signals
 clear_controlling_thread = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
 
 
+@lru_cache(1)
+def blas_libraries(n_modules: int) -> ThreadpoolController:  # noqa: ARG001 - another number is looked up anew
+    """Return the loaded BLAS libraries. Looking takes ms, and finds other ones only once modules were imported."""
+    return ThreadpoolController()
+
+
 class BlasLimits:
     """The limits of this process, one for each running group. Each limit stores the number of threads before it."""
 
     def __init__(self) -> None:
-        self.limits: list[threadpool_limits] = []
+        self.limits: list[Any] = []
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -30,7 +39,7 @@ class BlasLimits:
         """Limit BLAS to one thread."""
         with self.lock:
             clear_controlling_thread(force=True)
-            self.limits.append(threadpool_limits(limits=1, user_api="blas"))
+            self.limits.append(blas_libraries(len(sys.modules)).limit(limits=1, user_api="blas"))
 
     def remove(self) -> None:
         """Restore the number of threads before the latest limit. This is 1 while another group runs."""

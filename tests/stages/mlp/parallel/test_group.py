@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from stages.mlp.arrays import CACHE_LINE, shared_zeros
 from stages.mlp.parallel import blas_threads
@@ -275,12 +275,13 @@ def test_blas_has_one_thread_until_the_last_of_two_groups_that_overlap_has_ended
 
 
 def test_a_signal_while_blas_is_limited_leaves_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def limited_and_interrupted(**limits: Any) -> threadpool_limits:
-        made = threadpool_limits(**limits)
-        signal.raise_signal(signal.SIGINT)
-        return made
+    class Interrupted(ThreadpoolController):
+        def limit(self, **limits: Any) -> Any:
+            made = super().limit(**limits)
+            signal.raise_signal(signal.SIGINT)
+            return made
 
-    monkeypatch.setattr(blas_threads, "threadpool_limits", limited_and_interrupted)
+    monkeypatch.setattr(blas_threads, "blas_libraries", lambda _: Interrupted())
     outside = threadpool_info()
     with pytest.raises(KeyboardInterrupt):
         make_group(2, "threads").run(lambda _: None)
