@@ -114,11 +114,10 @@ def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
     """Group the numbers of the requests whose jobs may go to the workers in one call."""
     groups: list[list[int]] = []
     for number, request in requests.items():
-        group = next((group for group in groups if can_join(request, requests[group[0]])), None)
-        if group is None:
-            groups.append([number])
-        else:
-            group.append(number)
+        group = next((group for group in groups if can_join(request, requests[group[0]])), [])
+        if not group:
+            groups.append(group)
+        group.append(number)
     return groups
 
 
