@@ -63,7 +63,7 @@ def test_no_file_of_the_folder_where_the_user_stands_is_executed(toy: Toy, tmp_p
         done = subprocess.run(command, cwd=hostile, env=environment, capture_output=True, text=True, check=False)
     finally:
         if cluster:
-            cluster.end(cluster.processes)
+            cluster.kill()
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[45, 90]"]), done.stderr
     assert not (tmp_path / "executed").exists(), (tmp_path / "executed").read_text()
 
