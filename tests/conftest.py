@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.fingerprint import libraries, parse_cache
+from pipeline.fingerprint import environment, libraries, parse_cache
 from pipeline.store import receipt
 from stages import STAGES
 
@@ -40,9 +40,10 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def parsed_once() -> Iterator[None]:
-    """Parse each source and list what is installed once: every project that a test makes begins with an empty cache."""
+    """Parse each source and list what is installed and loaded once: each project of a test begins with empty caches."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parse_cache, "parse_module", cache(parse_cache.parse_module))
+        patch.setattr(environment, "matrix_kernels", cache(environment.matrix_kernels))
         patch.setattr(receipt, "from_json", cache(receipt.from_json))
         patch.setattr(libraries, "_distributions", cache(libraries._distributions))
         yield

@@ -40,14 +40,14 @@ def current_work(project: Project, stage: Stage, sources: Sources, readers: Read
     readers = readers or Readers(project)
     values = plain(project.config.parameters[stage.name])
     with ThreadPoolExecutor(1) as pool:  # hashing releases the interpreter's lock, so code is read meanwhile
-        hashed = pool.submit(source_digests, sources)
+        hashed = pool.submit(source_digests, sources) if sources.files else None  # most stages have none
         closure = _closure(project, stage, readers)
         libraries = library_versions(closure.libraries, project.parse_cache, readers.installed)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
-        sources=hashed.result(),
+        sources=hashed.result() if hashed else {},
         code=dict(closure.digests),
         libraries=libraries,
         outputs=tuple(artifact.path for artifact in stage.outputs),
