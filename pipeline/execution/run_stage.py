@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.config import settings_text
 from pipeline.errors import DataError, PipelineError, StageError, StoreError, failure, first_few
 from pipeline.fingerprint.environment import loaded_environment
+from pipeline.fingerprint.files import no_garbage_collection
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources
 from pipeline.planning.project import Project
@@ -141,7 +142,7 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
     if surplus := written - declared:
         names = ", ".join(sorted(surplus))
         raise StageError(f"{stage.name} wrote files that it does not declare: {names}", hint=UNDECLARED)
-    with ThreadPoolExecutor(4) as pool:  # hashing and reading Parquet release the interpreter lock
+    with no_garbage_collection(), ThreadPoolExecutor(4) as pool:  # hashing and Parquet release the interpreter's lock
         outputs = pool.submit(fingerprint_files, folder)
         checks = [
             pool.submit(check_file, stage, artifact.path, folder / artifact.file_name)

@@ -6,11 +6,13 @@ array, so that a newer Parquet writer, another row-group size or another zip tim
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -39,6 +41,23 @@ def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
         return {path: file_digest(path) for path in distinct}
     with ThreadPoolExecutor(max_workers=4) as pool:
         return dict(zip(distinct, pool.map(file_digest, distinct), strict=True))
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage while the block runs: threads that read arrays side by side could disturb each other.
+
+    NumPy parses an array's header with ``ast.literal_eval``, and Python 3.11 counts the depth of a tree for all threads
+    together. A finaliser that runs in the middle of it lets another thread parse: then one of them may fail with
+    `SystemError: AST constructor recursion depth mismatch`.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def content_digest(path: Path) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint.files import content_digest, file_digests
+from pipeline.fingerprint.files import content_digest, file_digests, no_garbage_collection
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
 
@@ -71,7 +71,7 @@ class StagePartialResults:
 def fingerprint_files(folder: Path) -> dict[str, Output]:
     """Hash the files in a folder, their bytes and their content, a few side by side."""
     digests = sorted(file_digests(folder.iterdir()).items())
-    with ThreadPoolExecutor(4) as pool:
+    with no_garbage_collection(), ThreadPoolExecutor(4) as pool:
         contents = pool.map(content_digest, [path for path, _ in digests])
         return {
             path.name: Output(size=path.stat().st_size, bytes=value, content=content)

@@ -106,6 +106,15 @@ def test_code_edited_while_its_stage_fails_leaves_no_checkpoint(toy: Toy) -> Non
     assert list((toy.artifacts / ".scratch" / "total").glob("*")) == []
 
 
+def test_a_check_edited_while_it_runs_is_named_and_the_result_is_not_certified(toy: Toy) -> None:
+    """The edited check is not the one that has read the result, so the code is read again after the checks."""
+    check = "def check_powers(path):"
+    toy.edit("checks.py", check, f"{check}\n    with open(__file__, 'a') as file:\n        file.write('MOST = 9\\n')")
+    with pytest.raises(StageError, match=f"not certified: code changed: {toy.package}.checks"):
+        toy.run("all")
+    assert not (toy.artifacts / "power").exists()
+
+
 def test_a_comment_added_while_a_stage_runs_changes_nothing(toy: Toy) -> None:
     path = toy.code / toy.package / "arithmetic" / "offset.py"
     watcher = Recorder(hooks={"power": lambda: path.write_text(path.read_text() + "# why not\n")})
@@ -162,6 +171,36 @@ def test_files_are_checked_side_by_side_and_of_several_wrong_ones_the_first_decl
     with pytest.raises(StageError, match=r"total/total\.csv is not valid: the header is wrong"):
         toy.run("all")
     assert not (toy.artifacts / "total").exists()
+
+
+def test_a_finaliser_disturbs_no_check(toy: Toy) -> None:
+    """On Python 3.11 a header of an array cannot be parsed if garbage is collected meanwhile and a finaliser parses."""
+    parses = """
+import ast
+import gc
+
+
+def parse(*_):
+    ast.parse("1 + 1")
+
+
+def load(path):
+    gc.callbacks.append(parse)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        return np.load(path)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(parse)
+
+
+LEAST = 0
+"""
+    toy.edit("checks.py", "LEAST = 0", parses)
+    toy.edit("checks.py", "np.load(path, allow_pickle=False)", "load(path)")
+    toy.run("all")
+    assert toy.files() == oracle()
 
 
 @pytest.mark.parametrize(
