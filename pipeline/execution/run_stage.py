@@ -16,7 +16,7 @@ from pipeline.errors import DataError, PipelineError, StageError, StoreError, fa
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.files import no_garbage_collection
 from pipeline.fingerprint.source_import import import_from_source
-from pipeline.planning.current_work import current_work, find_sources
+from pipeline.planning.current_work import current_work, find_sources, source_digests
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.staleness import StageSnapshot, differences
@@ -164,8 +164,9 @@ def check_file(stage: Stage, artifact: str, path: Path) -> None:
 
 def _changed_work(project: Project, run: StageRun) -> list[Reason]:
     """Fingerprint raw files and code once more, and name what has changed since the plan was made."""
-    now = current_work(project, run.stage, find_sources(project, run.stage))
-    return list(differences(run.work, replace(now, inputs=run.work.inputs)))
+    sources = source_digests(find_sources(project, run.stage))
+    now = replace(current_work(project, run.stage), inputs=run.work.inputs, sources=sources)
+    return list(differences(run.work, now))
 
 
 def _is_changed(project: Project, run: StageRun) -> bool:

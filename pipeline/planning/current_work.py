@@ -1,9 +1,8 @@
-"""What a stage would do now: its settings, raw files, code and libraries, fingerprinted."""
+"""What a stage would do now: its settings, code, libraries and raw files, fingerprinted."""
 
 from __future__ import annotations
 
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.config import plain
@@ -35,21 +34,18 @@ class Readers:
         self.code, self.installed = CodeReader(project.parse_cache.parse), Installed()
 
 
-def current_work(project: Project, stage: Stage, sources: Sources, readers: Readers | None = None) -> Work:
-    """Fingerprint what a stage would do now, except its inputs. Without ``readers``, new ones are made."""
+def current_work(project: Project, stage: Stage, readers: Readers | None = None) -> Work:
+    """Fingerprint a stage's settings, code and libraries. Without ``readers``, new ones are made."""
     readers = readers or Readers(project)
     values = plain(project.config.parameters[stage.name])
-    with ThreadPoolExecutor(1) as pool:  # hashing releases the interpreter's lock, so code is read meanwhile
-        hashed = pool.submit(source_digests, sources) if sources.files else None  # most stages have none
-        closure = _closure(project, stage, readers)
-        libraries = library_versions(closure.libraries, project.parse_cache, readers.installed)
+    closure = _closure(project, stage, readers)
     return Work(
         stage=stage.name,
         parameters={key: value for key, value in values.items() if key not in stage.not_in_key},
         inputs={},
-        sources=hashed.result() if hashed else {},
+        sources={},
         code=dict(closure.digests),
-        libraries=libraries,
+        libraries=library_versions(closure.libraries, project.parse_cache, readers.installed),
         outputs=tuple(artifact.path for artifact in stage.outputs),
     )
 

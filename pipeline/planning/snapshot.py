@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from pipeline.planning.current_work import NO_SOURCES, Readers, current_work, find_sources
+from pipeline.planning.current_work import NO_SOURCES, Readers, current_work, find_sources, source_digests
 from pipeline.planning.plan import Plan, decide_next, known_inputs
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import STALE, reason_of
@@ -45,11 +45,13 @@ def take_snapshot(project: Project, selection: Selection) -> tuple[StageSnapshot
         return tuple(item for name, item in current.items() if item and name in needed)
 
     readers = Readers(project)
-    with ThreadPoolExecutor(1) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
+    with ThreadPoolExecutor(2) as pool:  # hashing files releases the interpreter's lock, so code is read meanwhile
         checked = pool.submit(store.observe, find)
         sources = {stage.name: find_sources(project, stage) for stage in selected}
-        works = {stage.name: current_work(project, stage, sources[stage.name], readers) for stage in selected}
+        hashed = {name: pool.submit(source_digests, found) for name, found in sources.items()}
+        works = {stage.name: current_work(project, stage, readers) for stage in selected}
         _, damage = checked.result()
+    works = {name: replace(work, sources=hashed[name].result()) for name, work in works.items()}
     snapshot: list[StageSnapshot] = []
     decisions: dict[str, Decision] = {}
     for stage in stages:

@@ -14,7 +14,7 @@ from pipeline.errors import LockError, PipelineError, StoreError, SweepError
 from pipeline.execution.run import RunResult, TrialOf, Watcher, run
 from pipeline.figures import counted
 from pipeline.logs.run_log import read_runs
-from pipeline.planning.current_work import NO_SOURCES, current_work, find_sources
+from pipeline.planning.current_work import current_work, find_sources, source_digests
 from pipeline.planning.plan import make_plan
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action
@@ -130,8 +130,8 @@ class SweepRun:
         begun = replace(project, config=self.first)
         for name in select(project.stages, stages_to_run(sweep)).stages:
             stage = project.stage(name)
-            sources = find_sources(begun, stage) if name in self.common else NO_SOURCES
-            self.expected[name] = current_work(begun, stage, sources)
+            sources = source_digests(find_sources(begun, stage)) if name in self.common else {}
+            self.expected[name] = replace(current_work(begun, stage), sources=sources)
 
     def is_expected(self, work: Work) -> bool:
         """Whether a stage's work has the sweep's first code, and its first raw files if all trials share them."""

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from pipeline.config import load_config
 from pipeline.fingerprint.parse_cache import ParseCache
-from pipeline.planning.current_work import NO_SOURCES, current_work
+from pipeline.planning.current_work import current_work
 from pipeline.planning.project import Project
 from pipeline.store.store import Store
 from stages import STAGES
@@ -33,7 +33,7 @@ config = load_config(STAGES, {}, Path("nowhere"), environment={})
 cache = Path("parse_cache.json")  # beside the sources: what has not changed is not parsed again
 kept = ParseCache(cache.read_bytes() if cache.exists() else b"")
 project = Project(Path("nowhere"), STAGES, config, Store(Path("nowhere")), kept)
-print(json.dumps({stage.name: asdict(current_work(project, stage, NO_SOURCES)) for stage in STAGES}))
+print(json.dumps({stage.name: asdict(current_work(project, stage)) for stage in STAGES}))
 cache.write_bytes(kept.to_bytes())
 """
 
