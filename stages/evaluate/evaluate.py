@@ -71,6 +71,12 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
 
     parts = [read_rows(task, "train", fold_of_row)] if with_folds else []
     parts += [held_out] if len(held_out.X) else []
+    if not parts:
+        raise StageError(
+            "there are no rows to measure by: split holds no validation rows, and the model has no folds",
+            where="split/X_validation.npy",
+            hint="pipeline run split --set split.validation=0.1, then pipeline run evaluate",
+        )
     n_done, n_rows = 0, sum(len(part.X) for part in parts)
 
     def count(n: int) -> None:

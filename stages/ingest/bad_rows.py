@@ -34,6 +34,8 @@ from stages.shared.parquet import write_table
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
+MOST_CLASSES = 40  # so many labels are listed, to be copied into ingest.classes
+
 
 def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
     """Raise DataError if a row of the test set is not valid."""
@@ -97,7 +99,8 @@ def hint_for_bad_rows(train: FileContents, labels: ClassSet, parameters: IngestP
     if classes is None and (label := misspelled_label(train.bad.kept, train.layout)):
         return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
     if classes is None and texts and share > LARGEST_ADVISED_SHARE:
-        return f"set ingest.classes = [{shown}{more}], every label that there is"
+        every = ", ".join(json.dumps(text, ensure_ascii=False) for text in sorted(texts)[:MOST_CLASSES])
+        return f"set ingest.classes = [{every}{', ...' * (len(texts) > MOST_CLASSES)}], every label that there is"
     hint = hint_for_few(train.bad.kept)
     if texts and labels.are_texts:
         hint = f"add {shown}{more} to ingest.classes if they are labels, or {hint}"

@@ -22,7 +22,7 @@ from stages.images.read_picture import is_picture
 from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
 from stages.ingest.csv.faults import (
     LARGEST_ADVISED_SHARE,
-    NO_LABELS,
+    NO_VALUES,
     bad_rows_error,
     explain,
     hint_for_few,
@@ -63,7 +63,7 @@ class LabelsOrNone(ClassSet):
     def __call__(self, text: str) -> Label | None:
         """The label that ``text`` means, ``NO_LABEL`` if it means a missing one, None if it is no label."""
         label = super().__call__(text)
-        return NO_LABEL if label is None and text.lower() in NO_LABELS else label
+        return NO_LABEL if label is None and text.lower() in NO_VALUES else label
 
 
 def looks_like_picture(path: Path) -> bool:

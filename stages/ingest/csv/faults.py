@@ -36,7 +36,7 @@ FRACTION = re.compile(r"-?[0-9]{0,18}\.[0-9]{1,40}(?:[eE][+-]?[0-9]{1,2})?")
 NUMBER = re.compile(rf"-?[0-9]{{1,18}}|{FRACTION.pattern}")
 ROWS_JUDGED = 100  # bad rows that are searched for a cause in the whole file
 TEXT = re.compile(r"[^\W\d_]|[^\x00-\x7f]")  # a letter, or a digit of another script
-NO_LABELS = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # spellings of a missing value
+NO_VALUES = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # spellings of a missing value
 
 
 def bad_cells(cells: list[str], layout: Layout, labels: ClassSet) -> Iterator[int]:
@@ -201,7 +201,11 @@ def hint_for_many(bad_rows: Sequence[BadRow], layout: Layout) -> str:
     half = min(len(bad_rows), ROWS_JUDGED) / 2
     if sum(any(cell != cell.strip() for cell in row) for row in rows) > half:
         return "take off the blanks around the numbers: nothing else may stand between two commas"
-    if sum(any(cell not in PIXELS and NUMBER.fullmatch(cell) for cell in row) for row in rows) > half:
+    bad = [[cell for cell in row if cell not in PIXELS] for row in rows]
+    if sum(any(cell.lower() in NO_VALUES for cell in cells) for cells in bad) > half:
+        return "write a number in place of each missing value, such as 0 where there is no ink"
+    few = len(pixels) // 100  # in so few pixels of a row the numbers are wrong, and not their scale
+    if sum(sum(bool(NUMBER.fullmatch(cell)) for cell in cells) > few for cells in bad) > half:
         return hint_for_numbers(rows)
     return OTHER_LAYOUT
 
@@ -223,5 +227,5 @@ def hint_for_numbers(rows: Sequence[Sequence[str]]) -> str:
 def text_labels(bad_rows: Sequence[BadRow], layout: Layout) -> list[str]:
     """The distinct labels of ``bad_rows`` in file order, if most of them are texts and not numbers in some spelling."""
     labels = labels_of(bad_rows, layout)
-    texts = [label for label in labels if TEXT.search(label) and label.lower() not in NO_LABELS]
+    texts = [label for label in labels if TEXT.search(label) and label.lower() not in NO_VALUES]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(bad_rows) else []

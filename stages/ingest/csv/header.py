@@ -175,6 +175,9 @@ def require_only_pixels(
     before, first = found.get(index - 1), found[min(found)]
     expected = f"{before[1]}{int(before[2]) + 1}" if before else f"{first[1]}{int(first[2])}"
     what = f"{shortened(name)!r} is neither the label, the id, nor a pixel"
+    after = found.get(index + 1)
+    if before and after and int(after[2]) == int(before[2]) + 2:  # it stands in the place of one pixel
+        raise wrong_header(file, what, f"rename it to {shortened(expected)}", index)
     if index == len(names) - 1 and name and expected.startswith(name):
         hint = "the header seems cut off: copy or download the file again, or remove this column"
         raise wrong_header(file, what, hint, index)

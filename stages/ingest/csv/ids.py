@@ -128,11 +128,11 @@ def require_distinct(ids: list[str], file: FileName, hint: str = "give every row
     """Raise DataError if an id occurs twice."""
     if len(set(ids)) < len(ids):
         doubled = [each for each, count in Counter(ids).items() if count > 1]
-        rows = [str(index + 1) for index, each in enumerate(ids) if each == doubled[0]][:2]
+        rows = [str(index) for index, each in enumerate(ids) if each == doubled[0]][:2]
         n_doubled = counted(len(doubled), "id occurs", "ids occur")
         raise DataError(
             f"in {file}, {n_doubled} more than once, e.g. {shortened(doubled[0])!r}",
-            where=f"{file.path}, data rows {' and '.join(rows)}",
+            where=f"{file.path}, rows {' and '.join(rows)}, counted from 0",
             hint=hint,
         )
 

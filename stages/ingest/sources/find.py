@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import ConfigError, DataError
 from pipeline.files.paths import from_home, leads_to_folder
 from pipeline.task import Source, Sources
+from pipeline.visible import visible
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
     PUT_FILES,
@@ -163,10 +164,12 @@ def missing_file_error(name: str, configured: dict[str, str], data: Path) -> Con
             hint=f"set ingest.{name} as well, or put {FILE_NAMES[name]} into data/",
         )
     others = sorted(path for path in possible_data(data) if not path.name.startswith(FILE_NAMES[other]))
+    tables = [path for path in others if path.suffix.lower() == ".csv"]
+    rename = f"rename {visible(tables[0].name)} to {FILE_NAMES[name]} if it is the {name} set; " if tables else ""
     return DataError(
         f"there is {FILE_NAMES[other]}, but no {FILE_NAMES[name]}{f', only {listed(others, data)}' * bool(others)}",
         where=str(data),
-        hint=f"{advice(others) if others else ''}put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
+        hint=f"{rename}{advice(others) if others else ''}put {FILE_NAMES[name]} (or {FILE_NAMES[name]}.gz) beside it",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,26 @@ def test_it_takes_the_settings_of_the_run(exchanged: tuple[Path, set[int]]) -> N
     assert f"hint:  pipeline -C {folder} run evaluate --preset fast brings it up to date" in told
 
 
-def test_results_that_do_not_fit_together_are_refused(sample_copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "last"),
+    [
+        (lambda lines: lines[100:], "ingest"),
+        (lambda lines: [line.replace(",0,", ",1,") for line in lines], "ingest"),  # other images, the same labels
+        (lambda lines: [line for line in lines if line[0] < "4"], "encode"),
+    ],
+)
+def test_results_that_do_not_fit_together_are_refused(
+    sample_copy: Path, change: Callable[[list[str]], list[str]], last: str
+) -> None:
     (sample_copy / "data").mkdir()
     for name in ("train", "test"):
         text = gzip.decompress((SAMPLE_FOLDER / f"{name}.csv.gz").read_bytes()).decode()
         header, *lines = text.splitlines()
-        (sample_copy / f"data/{name}.csv").write_text("\n".join([header, *lines[100:]]) + "\n")
-    call("run", "ingest", "-q", "-C", sample_copy)
+        lines = change(lines) if name == "train" else lines
+        (sample_copy / f"data/{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+    call("run", last, "-q", "-C", sample_copy)
     result = call("suspects", "-C", sample_copy, code=1)
-    assert "evaluate predicted other rows" in result.stderr
+    assert "evaluate predicted other data" in result.stderr
     assert f"hint:  pipeline -C {sample_copy} run evaluate" in result.stderr
 
 

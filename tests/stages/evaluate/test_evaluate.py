@@ -300,13 +300,15 @@ def test_with_folds_a_row_is_predicted_by_the_members_that_have_not_seen_it(tmp_
 
 def test_without_validation_rows_the_metrics_are_out_of_fold(tmp_path: Path, trained, run_stage) -> None:
     P, actual = trained()
-    with_training_rows(tmp_path, P, actual)
     for name, shape, kind in (
         ("split/X", (0, HEIGHT * WIDTH), np.float32),
         ("encode/Y", (0, 3), np.float32),
         ("split/rows", (0,), np.int64),
     ):
         np.save(tmp_path / f"{name}_validation.npy", np.zeros(shape, kind))
+    with pytest.raises(StageError, match="there are no rows to measure by"):
+        run_stage("evaluate")
+    with_training_rows(tmp_path, P, actual)
     outcome = run_stage("evaluate")
     metrics = json.loads((tmp_path / "evaluate/metrics.json").read_text())
     assert metrics["n_rows"] == 80

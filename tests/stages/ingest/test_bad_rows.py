@@ -188,6 +188,20 @@ def test_pixels_of_another_range_are_told_what_to_do(ingest: Ingest, factor: str
     assert error.value.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [("300", "the file is damaged, or is laid out in another way"), ("NaN", "write a number in place of each missing")],
+)
+def test_one_wrong_pixel_in_every_row_is_no_question_of_scale(ingest: Ingest, cell: str, hint: str) -> None:
+    lines = [",".join(["label", *(f"pixel{index}" for index in range(144))])]
+    lines += [",".join([f"{index % 3}", cell, *["7"] * 143]) for index in range(12)]
+    with pytest.raises(DataError) as error:
+        ingest(
+            {"train.csv": "\n".join(lines) + "\n", "test.csv": "\n".join([lines[0][6:], ",".join(["7"] * 144)]) + "\n"}
+        )
+    assert error.value.hint.startswith(hint)
+
+
 def test_labels_with_zeros_before_them_are_told_their_spelling(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *("0" + row for row in ROWS)]) + "\n", "test.csv": TEST})

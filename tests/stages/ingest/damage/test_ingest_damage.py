@@ -169,10 +169,17 @@ def test_a_label_that_is_not_plainly_a_number_is_refused(ingest: Ingest, cell: s
     assert_is_short(error.value)
 
 
-def test_a_misnamed_pixel_is_told_the_number_after_the_one_before_it(ingest: Ingest) -> None:
+@pytest.mark.parametrize("name", ["pxel3", "", "ink"])
+def test_what_stands_in_the_place_of_a_pixel_is_told_its_name_and_nothing_else(ingest: Ingest, name: str) -> None:
     with pytest.raises(DataError) as error:
-        ingest({"train.csv": renamed("pixel3", "pxel3"), "test.csv": TEST})
-    assert error.value.hint.startswith("rename it to pixel3 or remove it")
+        ingest({"train.csv": renamed("pixel3", name), "test.csv": TEST})
+    assert error.value.hint == "rename it to pixel3"
+
+
+def test_a_misnamed_last_pixel_is_told_the_number_after_the_one_before_it(ingest: Ingest) -> None:
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": renamed("pixel15", "pxel15"), "test.csv": TEST})
+    assert error.value.hint.startswith("rename it to pixel15 or remove it")
 
 
 def test_a_label_in_capitals_is_told_the_setting(ingest: Ingest) -> None:

@@ -205,6 +205,13 @@ def test_half_of_the_files_names_what_lies_there_in_place_of_the_other(tmp_path:
     assert error.value.hint.startswith("unpack train.csv.xz; a run reads .csv, .csv.gz, .csv.zip, and")
 
 
+def test_a_csv_of_another_name_is_to_be_renamed(tmp_path: Path) -> None:
+    put(tmp_path / "data", "test.csv", "train (1).csv")
+    with pytest.raises(DataError, match=r"no train\.csv, only train") as error:
+        find(tmp_path)
+    assert error.value.hint.startswith("rename train (1).csv to train.csv if it is the train set; ")
+
+
 @pytest.mark.parametrize("ending", ["parquet", "xlsx", "libsvm"])
 def test_a_table_of_another_kind_is_to_be_exported_as_csv(tmp_path: Path, ending: str) -> None:
     put(tmp_path / "data", f"test.{ending}", f"train.{ending}")
