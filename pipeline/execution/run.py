@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.config import settings_text
 from pipeline.errors import PipelineError, StoreError, SweepError
 from pipeline.execution.memory_limit import memory_notices, require_memory
 from pipeline.execution.run_stage import StageRun, run_stage
@@ -17,7 +18,7 @@ from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
 from pipeline.logs.run_log import LOG, Run, append_run, next_id
-from pipeline.planning.plan import decide_next, known_inputs, make_plan
+from pipeline.planning.plan import Plan, decide_next, known_inputs, make_plan
 from pipeline.planning.project import PARSE_CACHE, Project
 from pipeline.planning.reasons import Action, Reason
 from pipeline.planning.selection import Selection, ancestors
@@ -82,12 +83,15 @@ class TrialOf:
 
 @dataclass(slots=True)
 class RunResult:
-    """What became of a run. It is filled as the run goes, so that an interrupted one can be logged too."""
+    """What became of a run. It is filled as the run goes, so that an interrupted one can be logged too.
 
+    ``built_upon`` holds the settings, by full name, of the results that the run finds and reads.
+    """
+
+    built_upon: Mapping[str, Any]
     stages: list[StageResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    built_upon: list[Receipt] = field(default_factory=list)  # the results of stages that were left as they are
 
     @property
     def did_something(self) -> bool:
@@ -133,7 +137,7 @@ def run(
             for notice in sorted({*memory_notices(is_run=True), *notices_of(snapshot)}):
                 watcher.notice(notice)
         started, clock = datetime.now(UTC), time.monotonic()
-        result = RunResult()
+        result = RunResult(_built_upon(project, selection, plan))
         outcome, error = "done", ""
         try:
             _run_stages(project, selection, snapshot, watcher, result)
@@ -168,25 +172,30 @@ def _checked_snapshot(project: Project, selection: Selection, trial: TrialOf | N
     return snapshot
 
 
+def _built_upon(project: Project, selection: Selection, plan: Plan) -> dict[str, Any]:
+    """Return the settings, by full name, of the results that a run finds and reads."""
+    needed = set[str]().union(*(ancestors(name, project.stages) for name in selection.stages))
+    left = [item for item in plan.decisions if item.action is Action.LEFT and item.stage in needed]
+    return _settings(item.receipt.work for item in left if item.receipt)
+
+
 def _run_stages(
     project: Project, selection: Selection, snapshot: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
     """Decide on each stage again when its turn comes, because its inputs are known then. Then do it."""
-    needed = set[str]().union(*(ancestors(name, project.stages) for name in selection.stages))
+    settings = settings_text(*project.config.effective(selection.stages, result.built_upon))
     decisions: dict[str, Decision] = {}
     for item in snapshot:
         name = item.stage.name
         item = with_stored(project, item, selection, decisions)  # noqa: PLW2901 - its inputs are known now
         decision = decisions[name] = decide_next(item, selection, decisions)
         if decision.action is Action.LEFT:
-            if name in needed and decision.receipt:
-                result.built_upon.append(decision.receipt)
             continue
         clock = time.monotonic()
         receipt = decision.receipt
         if decision.action is Action.RUN:
             progress = watcher.started(decision)
-            stage_run = _stage_run(project, item, decisions, forced=name in selection.forced)
+            stage_run = _stage_run(project, item, decisions, settings, forced=name in selection.forced)
             receipt = run_stage(project, stage_run, progress, watcher.log)
         elif decision.action is Action.RESTORE and receipt is not None:
             project.store.switch(name, Path(receipt.generation))
@@ -201,7 +210,9 @@ def _run_stages(
     )
 
 
-def _stage_run(project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> StageRun:
+def _stage_run(
+    project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], settings: str, *, forced: bool
+) -> StageRun:
     """Gather what a stage builds on: the receipts of its inputs, and of the stages that read the raw files."""
     inputs = known_inputs(item.stage, decisions)
     above = {maker_of(path): decisions[maker_of(path)].receipt for path in item.stage.inputs}
@@ -213,6 +224,7 @@ def _stage_run(project: Project, item: StageSnapshot, decisions: Mapping[str, De
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
         notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),
+        settings=settings,
         forced=forced,
     )
 
@@ -234,8 +246,7 @@ def _log(
 ) -> None:
     """Write a run into the log, without settings that have had no effect on it."""
     works = [done.receipt.work for done in result.stages if done.receipt]
-    built_upon = _settings(receipt.work for receipt in result.built_upon)
-    preset, changed = project.config.effective(selection.stages, built_upon)
+    preset, changed = project.config.effective(selection.stages, result.built_upon)
     append_run(
         project.store.root,
         Run(
@@ -250,7 +261,7 @@ def _log(
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
             results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
-            parameters=built_upon | _settings(works),
+            parameters={**result.built_upon, **_settings(works)},
             sources={name: value for work in works for name, value in work.sources.items()},
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.config import settings_text
 from pipeline.errors import DataError, PipelineError, StageError, StoreError, failure, first_few
 from pipeline.fingerprint.environment import loaded_environment
 from pipeline.fingerprint.files import no_garbage_collection
@@ -35,7 +34,8 @@ UNDECLARED = "let the stage's function write what its list of outputs names"
 class StageRun:
     """One stage to be run: its snapshot, its work with all inputs known, and the receipts it builds on.
 
-    ``origin`` and ``notice`` say where the raw data lies now. A ``forced`` stage uses no earlier partial results.
+    ``origin`` and ``notice`` say where the raw data lies now, and ``settings`` what the run was asked for, in words. A
+    ``forced`` stage uses no earlier partial results.
     """
 
     snapshot: StageSnapshot
@@ -43,7 +43,8 @@ class StageRun:
     upstream: Mapping[str, Receipt]
     origin: str
     notice: str
-    forced: bool = False
+    settings: str
+    forced: bool
 
     @property
     def stage(self) -> Stage:
@@ -116,14 +117,13 @@ def _task(
     """Return a stage's task. Its inputs are in the real folders, because the links may be switched."""
     stage, store = run.stage, project.store
     folders = {name: store.folder(name).resolve() for name in run.upstream}
-    settings = settings_text(project.config.preset, project.config.changed())
     return Task(
         inputs={path: folders[maker_of(path)] / Path(path).name for path in stage.inputs},
         outputs={artifact.path: folder / artifact.file_name for artifact in stage.outputs},
         parameters=project.config.parameters[stage.name],
         sources=_with_identities(find_sources(project, stage)),
         origin=run.origin,
-        scratch=store.scratch(stage.name, run.work.key, readable(settings)),
+        scratch=store.scratch(stage.name, run.work.key, readable(run.settings)),
         report=report,
         progress=progress,
         log=log,

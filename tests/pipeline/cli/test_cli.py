@@ -17,8 +17,10 @@ from toy_project import NAMES, Toy, commands, oracle
 import pipeline.cli.project
 from pipeline.cli.usage import click_errors_as_ours
 from pipeline.errors import ConfigError
+from pipeline.logs.run_log import read_runs
 from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
+from pipeline.terminal.history_view import settings_of
 from stages.presets import PRESETS
 
 Invoke = Callable[..., Result]
@@ -233,14 +235,15 @@ def test_status_says_whether_the_next_run_takes_unfinished_work_up(toy: Toy, inv
 
 
 def test_status_names_the_settings_of_unfinished_work(toy: Toy, invoke: Invoke) -> None:
-    """The log of runs does not have them: a run that is killed writes no line."""
+    """They are told as ``runs`` tells them. The log does not have them if the run was killed."""
     die = "    (task.scratch / 'checkpoint').write_text('half of the work')\n    raise ValueError\n"
     toy.edit("power.py", "    task.progress(1, 2)", f"    task.progress(1, 2)\n{die}")
     invoke("run", "all", "--preset", "cubes")
-    invoke("run", "all", "--set", "power.exponent=4", "--set", "total.start=1")
+    invoke("run", "power", "--set", "power.exponent=4", "--set", "total.start=1")  # which has no effect on power
     toy.store.lock_path.unlink()  # the process that its text names has not ended here
-    told = " are others. These were: power.exponent=4, total.start=1; preset cubes.\n"
-    assert told in invoke("status", columns=200).stdout
+    told = [settings_of(run) for run in read_runs(toy.artifacts)]
+    assert told == ["preset cubes", "power.exponent=4"]
+    assert f" are others. These were: {'; '.join(sorted(told))}.\n" in invoke("status", columns=200).stdout
 
 
 def test_status_names_the_sample_before_it_is_run(toy: Toy, invoke: Invoke) -> None:
