@@ -78,10 +78,6 @@ class Stage:
     sources: str | None = None
     not_in_key: tuple[str, ...] = ()
 
-    def output(self, path: str) -> Artifact:
-        """The artifact at ``path`` (``split/X_train.npy``)."""
-        return next(artifact for artifact in self.outputs if artifact.path == path)
-
 
 def resolve(reference: str) -> Callable[..., Any]:
     """The function that ``module:function`` names, imported now."""

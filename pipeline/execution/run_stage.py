@@ -19,7 +19,7 @@ from pipeline.planning.current_work import current_work, find_sources, source_di
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.staleness import StageSnapshot, differences
-from pipeline.stage import Parameters, Stage, maker_of, resolve
+from pipeline.stage import Artifact, Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
@@ -145,7 +145,7 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
     with no_garbage_collection(), ThreadPoolExecutor(4) as pool:  # hashing and Parquet release the interpreter's lock
         outputs = pool.submit(fingerprint_files, folder)
         checks = [
-            pool.submit(check_file, stage, artifact.path, folder / artifact.file_name)
+            pool.submit(check_file, artifact, folder / artifact.file_name)
             for artifact in stage.outputs
             if artifact.file_name in written
         ]
@@ -154,12 +154,12 @@ def _read_back(stage: Stage, folder: Path) -> dict[str, Output]:
     return outputs.result()
 
 
-def check_file(stage: Stage, artifact: str, path: Path) -> None:
+def check_file(artifact: Artifact, path: Path) -> None:
     """Validate one file by its artifact's check; raises StageError that names the artifact."""
     try:
-        resolve(stage.output(artifact).check)(path)
+        resolve(artifact.check)(path)
     except DataError as error:
-        raise StageError(f"{artifact} is not valid: {error.what}", where=error.places, hint=error.hint) from error
+        raise StageError(f"{artifact.path} is not valid: {error.what}", where=error.places, hint=error.hint) from error
 
 
 def _changed_work(project: Project, run: StageRun) -> list[Reason]:

@@ -61,12 +61,14 @@ def _finding(stage: str, name: str, item: Generation, problems: Iterable[str]) -
 
 
 def _schema_problems(stage: Stage, item: Generation) -> Iterator[str]:
-    for name in item.receipt.outputs if item.receipt else ():
+    written = item.receipt.outputs if item.receipt else {}
+    for artifact in stage.outputs:
         try:
-            check_file(stage, f"{stage.name}/{name}", item.folder / name)
+            if artifact.file_name in written:
+                check_file(artifact, item.folder / artifact.file_name)
         except (PipelineError, FileNotFoundError) as error:
             if item.folder.exists():  # else a newer one is current, and this one was just removed
-                yield error.what if isinstance(error, PipelineError) else f"{stage.name}/{name} is gone"
+                yield error.what if isinstance(error, PipelineError) else f"{artifact.path} is gone"
 
 
 def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:

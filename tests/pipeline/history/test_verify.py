@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from toy_project import Toy
 
-from pipeline.history.verify import _rerun_problem
+from pipeline.history.verify import _rerun_problem, verify
 from pipeline.store.receipt import Receipt
 
 
@@ -37,3 +37,10 @@ def test_other_values_from_another_processor_are_told_as_such(toy: Toy) -> None:
     assert _rerun_problem(receipt, replace(receipt, environment=elsewhere, outputs=outputs)) == (
         "made with other matrix kernels (openblas 0.3.31 Haswell; here openblas 0.3.31 SkylakeX), so powers.npy differs"
     )
+
+
+def test_a_file_that_its_stage_no_longer_makes_is_checked_against_its_receipt_only(toy: Toy) -> None:
+    toy.run("all")
+    load = toy.stages[0]
+    toy.stages = (replace(load, outputs=load.outputs[:1]), *toy.stages[1:])
+    assert [finding.problem for finding in verify(toy.project())] == [""] * len(toy.stages)
