@@ -57,14 +57,14 @@ def load_project(
     """Load the stages, the settings and the artifacts of a folder; raises ConfigError."""
     from pipeline.config import load_config
     from pipeline.fingerprint.parse_cache import ParseCache
-    from pipeline.planning.project import PARSE_CACHE, Project
+    from pipeline.planning.project import Project
     from pipeline.store.store import Store
     from stages import STAGES
     from stages.presets import PRESETS
 
     config = load_config(STAGES, PRESETS, folder, preset=preset, sets=sets, environment=os.environ, like=like)
     store = Store(folder / ARTIFACTS)
-    return Project(folder, STAGES, config, store, ParseCache(store.read_cache(PARSE_CACHE)))
+    return Project(folder, STAGES, config, store, ParseCache(store.read_cache()))
 
 
 def settings_of_run(artifacts: Path, number: str) -> EarlierSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,12 @@ from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
 from pipeline.logs.run_log import LOG, Run, append_run, next_id
 from pipeline.planning.plan import Plan, decide_next, known_inputs, make_plan
-from pipeline.planning.project import PARSE_CACHE, Project
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action, Reason
 from pipeline.planning.selection import Selection, ancestors
 from pipeline.planning.snapshot import notices_of, take_snapshot, with_stored
 from pipeline.planning.staleness import Decision, StageSnapshot
-from pipeline.stage import Stage, maker_of
+from pipeline.stage import maker_of
 from pipeline.store.lock import writer_lock
 from pipeline.store.receipt import Receipt, Work
 from pipeline.task import Progress
@@ -165,8 +165,8 @@ def run(
 def _checked_snapshot(project: Project, selection: Selection, trial: TrialOf | None) -> tuple[StageSnapshot, ...]:
     """Take a snapshot, save the parse cache, and check that a trial has the code and files of its sweep."""
     snapshot = take_snapshot(project, selection)
-    if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.read_cache(PARSE_CACHE):
-        project.store.write_cache(PARSE_CACHE, kept)
+    if project.parse_cache.grown and (kept := project.parse_cache.to_bytes()) != project.store.read_cache():
+        project.store.write_cache(kept)
     if trial:
         trial.require_expected(item.work for item in snapshot if item.stage.name in selection.stages)
     return snapshot
@@ -205,9 +205,7 @@ def _run_stages(
         done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
         result.stages.append(done)
         watcher.finished(done)
-    result.notices += sorted(
-        {receipt.notice for receipt in _roots(project, project.stages, decisions) if receipt.notice}
-    )
+    result.notices += sorted({receipt.notice for receipt in _roots(project, decisions, decisions) if receipt.notice})
 
 
 def _stage_run(
@@ -216,8 +214,7 @@ def _stage_run(
     """Gather what a stage builds on: the receipts of its inputs, and of the stages that read the raw files."""
     inputs = known_inputs(item.stage, decisions)
     above = {maker_of(path): decisions[maker_of(path)].receipt for path in item.stage.inputs}
-    before = ancestors(item.stage.name, project.stages)
-    roots = _roots(project, [stage for stage in project.stages if stage.name in before], decisions)
+    roots = _roots(project, ancestors(item.stage.name, project.stages), decisions)
     return StageRun(
         snapshot=item,
         work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
@@ -229,9 +226,9 @@ def _stage_run(
     )
 
 
-def _roots(project: Project, stages: Sequence[Stage], decisions: Mapping[str, Decision]) -> list[Receipt]:
-    """Return the receipts of the stages that read raw files: they say where the data lies now."""
-    found = [decisions[stage.name].receipt for stage in project.stages if stage.sources and stage in stages]
+def _roots(project: Project, names: Container[str], decisions: Mapping[str, Decision]) -> list[Receipt]:
+    """Return the receipts of those stages that read raw files: they say where the data lies now."""
+    found = [decisions[stage.name].receipt for stage in project.stages if stage.sources and stage.name in names]
     return [receipt for receipt in found if receipt is not None]
 
 

@@ -14,8 +14,6 @@ from pipeline.store.store import Store
 from pipeline.task import Progress, Workers
 from pipeline.workers.backends import Execution
 
-PARSE_CACHE = "code.json"  # its name in the store
-
 
 @dataclass(frozen=True, slots=True)
 class Project:

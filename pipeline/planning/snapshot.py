@@ -110,12 +110,11 @@ def with_stored(
     inputs = known_inputs(item.stage, decisions)
     known = {path: content for path, content in inputs.items() if content is not None}
     if item.current and not item.damage and fits(item.current, item.work, known):
-        return replace(item, stored=())
+        return replace(item, stored=None)
     key = replace(item.work, inputs=known).key if len(known) == len(inputs) else ""
     fitting = (
         each.receipt
         for each in project.store.generations(name, key)
         if each.receipt and fits(each.receipt, item.work, known) and not project.store.damage([each])[each.folder]
     )
-    found = next(fitting, None)
-    return replace(item, stored=(found,) if found else ())
+    return replace(item, stored=next(fitting, None))

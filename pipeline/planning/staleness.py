@@ -16,15 +16,15 @@ class StageSnapshot:
     """What was seen of one stage before anything ran.
 
     ``work`` is what it would do now; its inputs are left empty. ``current`` is the receipt of the result that lies
-    in artifacts/, ``damage`` what is wrong with that. ``stored`` are intact earlier results of the same work, as far as
-    its inputs are known; they count only where the current result does not fit.
+    in artifacts/, ``damage`` what is wrong with that. ``stored`` is an intact earlier result of the same work, as far
+    as its inputs are known; it counts only where the current result does not fit.
     """
 
     stage: Stage
     work: Work
     current: Receipt | None = None
     damage: tuple[Reason, ...] = ()
-    stored: tuple[Receipt, ...] = ()
+    stored: Receipt | None = None
     origin: str = ""
     notice: str = ""
 
@@ -47,8 +47,7 @@ def decide(
     known = {path: content for path, content in inputs.items() if content is not None}
     certain = len(known) == len(inputs)
     current = snapshot.current if not snapshot.damage else None
-    finished = ((current,) if current else ()) + snapshot.stored
-    fitting = [receipt for receipt in finished if fits(receipt, snapshot.work, known)]
+    fitting = [each for each in (current, snapshot.stored) if each and fits(each, snapshot.work, known)]
     reasons = _own_reasons(snapshot, known)
     if forced:
         return Decision(name, Action.RUN, (Reason(ReasonKind.FORCED), *reasons))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -152,7 +152,6 @@ def from_json(data: bytes) -> Receipt:
         figures = {name: read_figure(data) for name, data in body.pop("figures")}
         warnings = tuple(body.pop("warnings"))
         partial = tuple(body.pop("partial_results", body.pop("pieces", ())))  # "pieces" is their older name
-        made = Receipt(work=Work(**work), outputs=outputs, figures=figures, warnings=warnings, **body)
-        return replace(made, partial_results=partial)
+        return Receipt(Work(**work), outputs, figures, warnings, partial_results=partial, **body)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReceiptError("it lacks something") from error

@@ -78,12 +78,12 @@ class Store(Generations):
             for stage in filter(is_folder, self._scratch.iterdir()):
                 remove_leftovers(stage, JOBS)
 
-    def write_cache(self, name: str, data: bytes) -> None:
-        """Keep a cache: it saves time, and a crash may lose it."""
-        fresh = self._temporary / f"{name}-{uuid4().hex}"
+    def write_cache(self, data: bytes) -> None:
+        """Keep the cache of parsed code: it saves time, and a crash may lose it."""
+        fresh = self._temporary / f"{self._cache.name}-{uuid4().hex}"
         with store_errors("write the artifacts", fresh):
             fresh.write_bytes(data)
-            fresh.replace(self._inner / name)
+            fresh.replace(self._cache)
 
     def begin(self, stage: str) -> Path:
         """Return a new folder in which a stage may write."""

@@ -44,6 +44,7 @@ class StoredResults:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._inner = root / ".store"
+        self._cache = self._inner / "code.json"  # the cache of parsed code
 
     def folder(self, stage: str) -> Path:
         """Return the folder in which a stage's current files are found: the stable path."""
@@ -164,11 +165,10 @@ class StoredResults:
         found, damage = self.observe(lambda: tuple(filter(None, [self.current(stage)])))
         return (found[0], damage[found[0].folder]) if found else (None, ())
 
-    def read_cache(self, name: str) -> bytes:
-        """Return the cache that ``write_cache`` kept under a name; empty if there is none."""
-        path = self._inner / name
+    def read_cache(self) -> bytes:
+        """Return what ``write_cache`` has kept, empty if there is nothing."""
         try:
-            return path.read_bytes() if regular_size(path) is not None else b""
+            return self._cache.read_bytes() if regular_size(self._cache) is not None else b""
         except (OSError, StoreError):
             return b""
 

@@ -185,7 +185,7 @@ def test_an_earlier_result_is_restored_and_what_follows_is_decided_with_it() -> 
     now = replace(observed["power"].work, parameters={"exponent": 3})
     earlier = make_receipt(STAGES[1], {"powers.npy": "p3"})
     earlier = replace(earlier, work=replace(now, inputs=earlier.work.inputs))
-    observed["power"] = replace(observed["power"], work=now, stored=(earlier,))
+    observed["power"] = replace(observed["power"], work=now, stored=earlier)
     plan = plan_of(observed)
     assert list(actions(plan).values()) == ["fresh", "restore", "fresh", "will run"]
     assert plan.decisions[1].receipt == earlier
@@ -199,7 +199,7 @@ def test_an_earlier_result_of_other_inputs_is_not_restored() -> None:
     now = replace(observed["power"].work, parameters={"exponent": 3})
     earlier = make_receipt(STAGES[1], load="another")
     earlier = replace(earlier, work=replace(now, inputs=earlier.work.inputs))
-    observed["power"] = replace(observed["power"], work=now, stored=(earlier,))
+    observed["power"] = replace(observed["power"], work=now, stored=earlier)
     assert actions(plan_of(observed))["power"] == "will run"
 
 
@@ -213,7 +213,7 @@ def test_a_forced_stage_will_run_and_its_other_reasons_are_told_too() -> None:
 
 def test_a_stage_whose_link_alone_is_gone_is_restored_and_not_called_a_first_run() -> None:
     total = finished()["total"]
-    plan = plan_of({**finished(), "total": replace(total, current=None, stored=(make_receipt(total.stage),))})
+    plan = plan_of({**finished(), "total": replace(total, current=None, stored=make_receipt(total.stage))})
     assert actions(plan)["total"] == "restore"
     assert why(plan, "total") == ["earlier result fits"]
 

@@ -138,7 +138,7 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_waited_for(toy: Toy, k
         else:
             path.symlink_to("/dev/zero")
     assert current_writer(toy.store.lock_path) is None
-    assert toy.store.read_cache("code.json") == b""
+    assert toy.store.read_cache() == b""
     for reader in (read_runs, next_id):
         with pytest.raises(PipelineError, match="cannot read the log of runs"):
             reader(toy.artifacts)

@@ -143,12 +143,12 @@ def test_the_scratch_of_finished_work_goes_and_of_other_work_stays(store: Store)
 
 
 def test_a_cache_is_kept_and_may_be_lost(store: Store) -> None:
-    assert store.read_cache("code.json") == b""
-    store.write_cache("code.json", b"[1]")
-    assert store.read_cache("code.json") == b"[1]"
+    assert store.read_cache() == b""
+    store.write_cache(b"[1]")
+    assert store.read_cache() == b"[1]"
     (store.root / ".store" / "code.json").unlink()
     (store.root / ".store" / "code.json").mkdir()
-    assert store.read_cache("code.json") == b""
+    assert store.read_cache() == b""
 
 
 # going back and forth, with stages -------------------------------------------------------------------
