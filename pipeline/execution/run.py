@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.config import settings_text
@@ -198,8 +197,8 @@ def _run_stages(
             stage_run = _stage_run(project, item, decisions, settings, forced=name in selection.forced)
             receipt = run_stage(project, stage_run, progress, watcher.log)
         elif decision.action is Action.RESTORE and receipt is not None:
-            project.store.switch(name, Path(receipt.generation))
-        elif decision.action is Action.FRESH:
+            project.store.switch(name, receipt.generation)
+        elif decision.action is Action.FRESH and receipt is not None:
             project.store.tidy(name, receipt)
         decisions[name] = replace(decision, receipt=receipt)
         done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
@@ -216,7 +215,7 @@ def _stage_run(
     above = {maker_of(path): decisions[maker_of(path)].receipt for path in item.stage.inputs}
     roots = _roots(project, ancestors(item.stage.name, project.stages), decisions)
     return StageRun(
-        snapshot=item,
+        stage=item.stage,
         work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),

@@ -18,7 +18,7 @@ from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources, source_digests
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
-from pipeline.planning.staleness import StageSnapshot, differences
+from pipeline.planning.staleness import differences
 from pipeline.stage import Artifact, Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
@@ -32,23 +32,19 @@ UNDECLARED = "let the stage's function write what its list of outputs names"
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage to be run: its snapshot, its work with all inputs known, and the receipts it builds on.
+    """One stage to be run, its work with all inputs known, and the receipts it builds on.
 
     ``origin`` and ``notice`` say where the raw data lies now, and ``settings`` what the run was asked for, in words. A
     ``forced`` stage uses no earlier partial results.
     """
 
-    snapshot: StageSnapshot
+    stage: Stage
     work: Work
     upstream: Mapping[str, Receipt]
     origin: str
     notice: str
     settings: str
     forced: bool
-
-    @property
-    def stage(self) -> Stage:
-        return self.snapshot.stage
 
 
 def run_stage(project: Project, run: StageRun, progress: Progress, log: Callable[[str], None]) -> Receipt:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from pipeline.fingerprint.values import digest, encode
 
@@ -118,8 +118,8 @@ def _table_digest(path: Path) -> str:
                 part = table.read_row_group(group, columns=None if some == slice(None) else schema.names[some])
                 for column, values in zip(columns[some], part.columns, strict=True):
                     for chunk in values.chunks:
-                        column.update(chunk, pa)
-        kinds = [_kind(field.type, pa) for field in schema]
+                        column.update(chunk)
+        kinds = [_kind(field.type) for field in schema]
         return digest(["table", list(schema.names), kinds, [column.parts() for column in columns]])
 
 
@@ -133,11 +133,13 @@ def _slices(names: Sequence[str]) -> list[slice]:
     return [slice(start, start + COLUMNS) for start in range(0, len(names), COLUMNS)]
 
 
-def _kind(kind: Any, pa_: Any) -> str:
+def _kind(kind: pa.DataType) -> str:
     """Name a column's type, with the variants that hold the same values folded into one."""
-    if pa_.types.is_dictionary(kind):
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
         kind = kind.value_type
-    if pa_.types.is_large_string(kind) or pa_.types.is_string(kind) or pa_.types.is_string_view(kind):
+    if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
         return "text"
     return str(kind)
 
@@ -150,14 +152,16 @@ class _ColumnHash:
         self._nulls = hashlib.sha256()
         self._rows = 0
 
-    def update(self, values: pa.Array, pa_: Any) -> None:
+    def update(self, values: pa.Array) -> None:
+        from pyarrow import types
+
         kind, first_row = values.type, self._rows
         self._rows += len(values)
         if values.null_count:
             for row, value in enumerate(values.is_null().to_pylist(), start=first_row):
                 if value:
                     self._nulls.update(encode(row))
-        if pa_.types.is_integer(kind) or pa_.types.is_floating(kind):
+        if types.is_integer(kind) or types.is_floating(kind):
             self._values.update(values.drop_null().to_numpy(zero_copy_only=True))
         else:  # nulls have a tag of their own; drop_null does not know some kinds of text
             for value in values.to_pylist():

@@ -8,7 +8,6 @@ is the previous one or the new one. docs/decisions/generations.md says why, and 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,16 +39,16 @@ class Generations(StoredResults):
             if exists(target):
                 stored = read_result(target)
                 if is_folder(target) and stored.receipt and not any(self.damage([stored]).values()):
-                    self.switch(stage, target)
+                    self.switch(stage, target.name)
                     remove(folder)
                     return stored.receipt
                 self._rename_and_remove(target)
             folder.rename(target)
             sync(home)
-            self.switch(stage, target)
+            self.switch(stage, target.name)
             return receipt
 
-    def switch(self, stage: str, generation: Path) -> None:
+    def switch(self, stage: str, generation: str) -> None:
         """Make a stored result the current one: one rename of a link."""
         place = self.folder(stage)
         with store_errors("publish the artifacts", place):
@@ -57,49 +56,37 @@ class Generations(StoredResults):
                 self._keep(stage, place)
             link = self._temporary / f"link-{stage}"
             remove(link)
-            link.symlink_to(Path(".store", stage, generation.name))
+            link.symlink_to(Path(".store", stage, generation))
             link.replace(place)
             sync(self.root.resolve())
-            self.tidy(stage)
+            if receipt := read_result(place).receipt:
+                self.tidy(stage, receipt)
             if is_folder(self._scratch / stage):
-                shutil.rmtree(self._scratch / stage / generation.name[:KEY_DIGITS], ignore_errors=True)
+                shutil.rmtree(self._scratch / stage / generation[:KEY_DIGITS], ignore_errors=True)
 
     def leave_report(self, stage: str, folder: Path) -> None:
         """Put a failed stage's report beside its last good result, which stays as it is."""
         with store_errors("write the report of the failure", folder):
             files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+            if not files:
+                return
             current = self.current(stage)
-            if files and current is not None and current.receipt is not None:
-                kept = {*current.receipt.outputs, receipts.FILE_NAME}
+            if current is not None and current.receipt is not None:
                 for path in files:
-                    if path.name not in kept:
+                    if path.name not in _known(current.receipt):
                         path.replace(current.folder / path.name)
-            elif files:
+            else:
                 home = self._home(stage)
                 remove(home / FAILED)
                 folder.rename(home / FAILED)
-                self.switch(stage, home / FAILED)
+                self.switch(stage, FAILED)
 
-    def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
-        """Remove from a good result what its receipt does not name: an earlier failure's report.
-
-        A caller that has just read the current result's ``receipt`` passes it, so that it need not be read again.
-        """
-        if receipt is not None and self._holds_only(stage, {*receipt.outputs, receipts.FILE_NAME}):
-            return
-        current = self.current(stage)
-        if current is None or current.receipt is None:
-            return
-        known = {*current.receipt.outputs, receipts.FILE_NAME}
-        with store_errors("clean up after an earlier run", current.folder):
-            for entry in current.folder.iterdir():
-                if entry.name not in known:
+    def tidy(self, stage: str, receipt: Receipt) -> None:
+        """Remove from a good current result what its ``receipt`` does not name: an earlier failure's report."""
+        with store_errors("clean up after an earlier run", self.folder(stage)):
+            for entry in self.folder(stage).iterdir():
+                if entry.name not in _known(receipt):
                     remove(entry)
-
-    def _holds_only(self, stage: str, names: Collection[str]) -> bool:
-        """Whether no other files lie in a stage's current result."""
-        with store_errors("read the artifacts", self.folder(stage), "readable"):
-            return all(entry.name in names for entry in self.folder(stage).iterdir())
 
     def find_partial(self, stage: str, key: str) -> Path | None:
         """Return the folder of a partial result, None if there is none; one that is damaged is removed."""
@@ -149,6 +136,11 @@ class Generations(StoredResults):
         away = self._temporary / f"old-{uuid4().hex}"
         path.rename(away)
         remove(away)
+
+
+def _known(receipt: Receipt) -> set[str]:
+    """Return the names of the files in the folder of a good result."""
+    return {*receipt.outputs, receipts.FILE_NAME}
 
 
 def _seal(folder: Path, receipt: Receipt) -> None:

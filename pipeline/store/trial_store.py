@@ -38,17 +38,17 @@ class TrialStore(Store):
         self._intact.update(folder for folder, damage in found.items() if not damage)
         return {item.folder: found.get(item.folder, ()) for item in generations}
 
-    def choose(self, stage: str, generation: Path) -> None:
+    def choose(self, stage: str, generation: str) -> None:
         """Use a stored result as the current one, in this trial alone; nothing is written."""
-        self._chosen[stage] = read_result(self._inner / stage / generation.name)
+        self._chosen[stage] = read_result(self._inner / stage / generation)
 
-    def switch(self, stage: str, generation: Path) -> None:
+    def switch(self, stage: str, generation: str) -> None:
         """Choose a result, and remove the checkpoints of its work."""
         self.choose(stage, generation)
-        self.forget_scratch(stage, generation.name)
+        self.forget_scratch(stage, generation)
 
     def leave_report(self, stage: str, folder: Path) -> None:
         """Leave no report: it would lie in the current result, which is not this trial's."""
 
-    def tidy(self, stage: str, receipt: Receipt | None = None) -> None:
+    def tidy(self, stage: str, receipt: Receipt) -> None:
         """Remove nothing: what lies beside a current result is not this trial's."""

@@ -85,7 +85,7 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
         return None
     for item in decisions:
         if item.action is Action.RESTORE:
-            store.choose(item.stage, Path(stored[item.stage].generation))
+            store.choose(item.stage, stored[item.stage].generation)
     works = tuple(item.work for item in snapshot if item.stage.name in selection.stages)
     return StoredTrial(store, works, stored[decisions[-1].stage])
 

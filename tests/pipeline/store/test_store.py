@@ -61,7 +61,7 @@ def test_earlier_results_are_kept_and_one_link_goes_back_to_them(store: Store) -
     second = publish(store, "two", exponent=2, finished="2026-01-02")
     assert [item.receipt for item in store.generations("power")] == [second, first]
     assert shown(store) == "two"
-    store.switch("power", Path(first.generation))
+    store.switch("power", first.generation)
     assert shown(store) == "one"
     assert [item.receipt for item in store.generations("power")] == [second, first]
 
@@ -117,9 +117,9 @@ def test_damage_is_told_once_however_often_a_result_is_asked_for(store: Store) -
 
 
 def test_what_a_receipt_does_not_name_is_tidied_away(store: Store) -> None:
-    publish(store, "one")
+    receipt = publish(store, "one")
     (store.root / "power" / "report.html").write_text("an earlier failure")
-    store.tidy("power")
+    store.tidy("power", receipt)
     assert sorted(path.name for path in (store.root / "power").iterdir()) == ["a", "receipt.json"]
 
 
