@@ -59,17 +59,13 @@ def walked(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Path]]:
         yield found
 
 
-def silent(_: str) -> None:
-    """Tell nobody."""
-
-
 def state(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))}
 
 
 COMMANDS: dict[str, Callable[[Toy], object]] = {
-    "clean": lambda toy: clean(toy.store, toy.stages, 0, remove=False, notify=silent),
-    "clean --yes": lambda toy: clean(toy.store, toy.stages, 0, remove=True, notify=silent),
+    "clean": lambda toy: clean(toy.store, toy.stages, 0, remove=False, notify=str),
+    "clean --yes": lambda toy: clean(toy.store, toy.stages, 0, remove=True, notify=str),
     "status": lambda toy: take_snapshot(toy.project(), select(toy.stages, ["all"])),
     "run": lambda toy: toy.run("all", force=True),
     "a run that fails": lambda toy: toy.settings.update({"total.fails": True}) or toy.run("all"),
@@ -109,10 +105,10 @@ def test_checkpoints_behind_a_link_are_not_forgotten(toy: Toy, outside: Path) ->
 def test_a_lock_that_is_another_name_of_a_file_is_held_and_the_file_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     os.link(tmp_path / "precious", tmp_path / "lock")
-    with writer_lock(tmp_path / "lock", wait=False, notify=silent):
+    with writer_lock(tmp_path / "lock", wait=False, notify=str):
         assert (tmp_path / "precious").read_text() == "precious"
         refused = pytest.raises(PipelineError, match="another pipeline")
-        with refused, writer_lock(tmp_path / "lock", wait=False, notify=silent):
+        with refused, writer_lock(tmp_path / "lock", wait=False, notify=str):
             pass
     assert (tmp_path / "precious").read_text() == "precious"
 

@@ -125,16 +125,8 @@ def test_verify_finds_a_damaged_partial_result(project: Toy, what: str) -> None:
     run(project)
     assert [finding.problem for finding in verify(project.project()) if finding.stage == "parts"] == [""] * 4
     SPOILERS[what](partial_results(project)[0])
-    assert (
-        len(
-            [
-                finding
-                for finding in verify(project.project())
-                if finding.generation.startswith("partial result") and finding.problem
-            ]
-        )
-        == 1
-    )
+    (found,) = (each for each in verify(project.project()) if each.stage == "parts" and each.problem)
+    assert found.generation.startswith("partial result")
 
 
 def test_a_partial_result_made_while_the_code_changed_is_not_kept_and_earlier_ones_are(project: Toy) -> None:
