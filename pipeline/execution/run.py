@@ -211,12 +211,11 @@ def _stage_run(
     project: Project, item: StageSnapshot, decisions: Mapping[str, Decision], settings: str, *, forced: bool
 ) -> StageRun:
     """Gather what a stage builds on: the receipts of its inputs, and of the stages that read the raw files."""
-    inputs = known_inputs(item.stage, decisions)
     above = {maker_of(path): decisions[maker_of(path)].receipt for path in item.stage.inputs}
     roots = _roots(project, ancestors(item.stage.name, project.stages), decisions)
     return StageRun(
         stage=item.stage,
-        work=replace(item.work, inputs={path: content for path, content in inputs.items() if content}),
+        work=replace(item.work, inputs=known_inputs(item.stage, decisions)),
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
         notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),

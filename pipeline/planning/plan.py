@@ -48,23 +48,21 @@ def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[st
     name = item.stage.name
     if name not in selection.stages:
         return Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
-    inputs = known_inputs(item.stage, decisions)
-    require_inputs(item.stage, inputs, decisions)
-    return decide(item, inputs, decisions, forced=name in selection.forced)
+    known = known_inputs(item.stage, decisions)
+    require_inputs(item.stage, known, decisions)
+    return decide(item, known, decisions, forced=name in selection.forced)
 
 
-def known_inputs(stage: Stage, decisions: Mapping[str, Decision]) -> dict[str, str | None]:
-    """Return the content digest of each input, None where it is not known before upstream has run."""
+def known_inputs(stage: Stage, decisions: Mapping[str, Decision]) -> dict[str, str]:
+    """Return the content digests of those inputs that are known before upstream has run."""
     receipts = {path: decisions[maker_of(path)].receipt for path in stage.inputs}
-    return {path: receipt.content(path) if receipt else None for path, receipt in receipts.items()}
+    return {path: content for path, receipt in receipts.items() if receipt and (content := receipt.content(path))}
 
 
-def require_inputs(stage: Stage, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision]) -> None:
+def require_inputs(stage: Stage, known: Mapping[str, str], decisions: Mapping[str, Decision]) -> None:
     """Raise StageError if inputs are missing or damaged and nothing in this plan will make them."""
     made = {Action.RUN, Action.MAY_RUN}
-    lacking = [
-        path for path, content in inputs.items() if content is None and decisions[maker_of(path)].action not in made
-    ]
+    lacking = [path for path in stage.inputs if path not in known and decisions[maker_of(path)].action not in made]
     if lacking:
         named = first_few([f"artifacts/{path}" for path in lacking])
         makers = {maker_of(path) for path in lacking}

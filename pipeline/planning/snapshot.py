@@ -89,9 +89,8 @@ def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: P
     for item in snapshot:
         name = item.stage.name
         if decisions[name].action in STALE and (begun := project.store.begun(name)):
-            inputs = known_inputs(item.stage, decisions)
-            known = {path: content for path, content in inputs.items() if content is not None}
-            is_known = len(known) == len(inputs)
+            known = known_inputs(item.stage, decisions)
+            is_known = len(known) == len(item.stage.inputs)
             is_taken_up = replace(item.work, inputs=known).key[:KEY_DIGITS] in begun if is_known else None
             found[name] = UnfinishedWork(is_taken_up, tuple(sorted({*begun.values()} - {""})))
     return found
@@ -107,11 +106,10 @@ def with_stored(
     name = item.stage.name
     if name not in selection.stages or name in selection.forced:
         return item
-    inputs = known_inputs(item.stage, decisions)
-    known = {path: content for path, content in inputs.items() if content is not None}
+    known = known_inputs(item.stage, decisions)
     if item.current and not item.damage and fits(item.current, item.work, known):
         return replace(item, stored=None)
-    key = replace(item.work, inputs=known).key if len(known) == len(inputs) else ""
+    key = replace(item.work, inputs=known).key if len(known) == len(item.stage.inputs) else ""
     fitting = (
         each.receipt
         for each in project.store.generations(name, key)

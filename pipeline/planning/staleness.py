@@ -40,18 +40,16 @@ class Decision:
 
 
 def decide(
-    snapshot: StageSnapshot, inputs: Mapping[str, str | None], decisions: Mapping[str, Decision], *, forced: bool
+    snapshot: StageSnapshot, known: Mapping[str, str], decisions: Mapping[str, Decision], *, forced: bool
 ) -> Decision:
-    """Decide for one stage, given the content of its inputs as far as it is known."""
-    name = snapshot.stage.name
-    known = {path: content for path, content in inputs.items() if content is not None}
-    certain = len(known) == len(inputs)
+    """Decide for one stage, given the content of those inputs that are known."""
+    name, inputs = snapshot.stage.name, snapshot.stage.inputs
     current = snapshot.current if not snapshot.damage else None
     fitting = [each for each in (current, snapshot.stored) if each and fits(each, snapshot.work, known)]
     reasons = _own_reasons(snapshot, known)
     if forced:
         return Decision(name, Action.RUN, (Reason(ReasonKind.FORCED), *reasons))
-    if not certain:
+    if len(known) < len(inputs):
         makers = sorted(set(map(maker_of, inputs)) - set(map(maker_of, known)))
         kind = {
             Action.RUN: ReasonKind.UPSTREAM_WILL_RUN,
@@ -62,7 +60,7 @@ def decide(
         return Decision(name, action, (*reasons, *waits))
     if not fitting:
         return Decision(name, Action.RUN, reasons)
-    if current is not None and fitting[0] is current:
+    if fitting[0] is current:
         return Decision(name, Action.FRESH, receipt=current)
     changed = [reason for reason in reasons if reason.kind is not ReasonKind.FIRST_RUN]  # there was an earlier one
     return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *changed), fitting[0])
