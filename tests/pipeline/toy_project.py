@@ -305,6 +305,11 @@ def why(found: RunResult | Plan, stage: str) -> list[str]:
 
 def in_child(work: Callable[[], object]) -> int:
     """Call ``work`` in a forked process and return its wait status; nothing that it raises reaches this one."""
+    return os.waitpid(forked(work), 0)[1]
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Begin ``work`` in a forked process and return its number."""
     child = os.fork()
     if child == 0:
         try:
@@ -312,7 +317,7 @@ def in_child(work: Callable[[], object]) -> int:
             os._exit(0)
         except BaseException:  # noqa: BLE001 - whatever it was, a forked test process must not go on
             os._exit(1)
-    return os.waitpid(child, 0)[1]
+    return child
 
 
 def commands(toy: Toy) -> Callable[..., Project]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from rigging import killed_at, rig
-from toy_project import NAMES, RAW, Toy, actions, in_child, oracle
+from toy_project import NAMES, RAW, Toy, actions, forked, in_child, oracle
 
 from pipeline.errors import PipelineError
 from pipeline.logs.run_log import read_runs
@@ -176,16 +176,7 @@ def test_nothing_is_published_that_has_not_been_forced_to_disk(toy: Toy) -> None
 
 
 def test_two_processes_at_once_make_the_same_as_one(toy: Toy) -> None:
-    children = []
-    for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            try:
-                toy.run("all")
-                os._exit(0)
-            except BaseException:  # noqa: BLE001 - a forked test process must not go on
-                os._exit(1)
-        children.append(child)
+    children = [forked(lambda: toy.run("all")) for _ in range(3)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     assert toy.files() == oracle()
     assert len(read_runs(toy.artifacts)) == 1  # the others found nothing to do

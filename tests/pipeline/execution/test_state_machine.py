@@ -28,6 +28,7 @@ from toy_project import (
     RAW,
     Toy,
     actions,
+    forked,
     in_child,
     oracle,
     oracle_load,
@@ -204,13 +205,7 @@ class Project(RuleBasedStateMachine):
 
     @rule()
     def run_two_processes_at_once(self) -> None:
-        first = os.fork()
-        if first == 0:
-            try:
-                self.toy.run("all")
-                os._exit(0)
-            except BaseException:  # noqa: BLE001 - a forked test process must not go on
-                os._exit(1)
+        first = forked(lambda: self.toy.run("all"))
         assert in_child(lambda: self.toy.run("all")) == 0
         assert os.waitpid(first, 0)[1] == 0
         assert self.toy.files() == self.expected()
