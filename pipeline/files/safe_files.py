@@ -24,7 +24,7 @@ NOT_FOR_FOLDERS = frozenset(
 )
 
 
-def require_place(name: str | Path, base: Path, artifacts: Path, option: str = "--output") -> Path:
+def require_place(name: str | Path, base: Path, artifacts: Path, option: str) -> Path:
     """Return the file that the user names by ``option``, relative to ``base``, if it can be written.
 
     Raises

@@ -30,15 +30,15 @@ class TracedStage:
     damage: tuple[str, ...] = ()
 
 
-def trace(project: Project, path: Path, base: Path | None = None) -> tuple[TracedStage, ...]:
+def trace(project: Project, path: Path, base: Path) -> tuple[TracedStage, ...]:
     """Follow an artifact, or all artifacts of a stage, back to the raw files; the artifact's own stage comes first.
 
-    ``path`` is relative to ``base``, or else to the project's folder.
+    ``path`` is relative to ``base``.
     Raises ConfigError if ``path`` is no artifact of any stage, DataError if it has not been made, or its receipt
     is damaged.
     """
     known = {artifact.path: stage.name for stage in project.stages for artifact in stage.outputs}
-    places = (project.store.root, (base or project.folder) / path)
+    places = (project.store.root, base / path)
     root, place = (Path(os.path.abspath(at)) for at in places)  # noqa: PTH100 - resolve() follows the stages' links
     wanted = place.relative_to(root).as_posix() if place.is_relative_to(root) else path.as_posix()
     names = [name for name, maker in known.items() if wanted in {name, maker}]

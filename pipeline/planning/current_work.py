@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
 
 from pipeline.config import plain
 from pipeline.errors import DataError
@@ -65,10 +64,13 @@ def source_digests(sources: Sources) -> dict[str, str]:
     """Hash the raw files by name.
 
     Their place counts too, because results name it: the sample must not pass for real data.
+    Raises DataError for anything but a plain file that may be read: reading a pipe could wait for ever.
     """
-    for source in sources.files:
-        _require_file(source.path)
     try:
+        for source in sources.files:
+            if not stat.S_ISREG(source.path.stat().st_mode):
+                hint = "name a CSV file or a zip that holds one"
+                raise DataError("this is not a file", where=str(source.path), hint=hint)
         files = file_digests(source.path for source in sources.files)
     except OSError as error:
         raise DataError(
@@ -81,15 +83,3 @@ def source_digests(sources: Sources) -> dict[str, str]:
         for source in sources.files
     }
     return {**named, LOCATION: digest([sources.origin, sources.notice])} if named else {}
-
-
-def _require_file(path: Path) -> None:
-    """Refuse anything but a plain file before reading: reading a pipe could wait for ever."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise DataError(
-            f"a raw file cannot be read: {error.strerror}", where=str(path), hint="make it a file that may be read"
-        ) from error
-    if not stat.S_ISREG(mode):
-        raise DataError("this is not a file", where=str(path), hint="name a CSV file or a zip that holds one")

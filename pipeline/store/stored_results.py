@@ -9,7 +9,6 @@ A generation's name begins with the first digits of its work's key, so a result 
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -78,7 +77,7 @@ class StoredResults:
     def _linked(self, stage: str, place: Path) -> Generation | None:
         """Return the result that a stage's link leads to, None for a failure's report."""
         target = place.readlink()
-        is_gone = not os.path.lexists(self._inner / stage)
+        is_gone = not exists(self._inner / stage)
         if target.parent != Path(".store", stage) or not (is_gone or self._is_home(stage)):
             return Generation(place, None, "it is a link to somewhere else")
         if target.name == FAILED:

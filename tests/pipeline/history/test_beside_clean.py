@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[Toy], list[str]]] = {
     "status": lambda toy: [
         str(reason) for item in take_snapshot(toy.project(), select(toy.stages, ["all"])) for reason in item.damage
     ],
-    "why": lambda toy: [text for step in trace(toy.project(), Path("total/total.csv")) for text in step.damage],
+    "why": lambda toy: [text for step in trace(toy.project(), Path("total"), toy.artifacts) for text in step.damage],
     "predict": lambda toy: [name for name in NAMES if require_current(toy.project(), name).receipt is None],
     "clean": lambda toy: [
         str(item.path) for item in clean(toy.store, toy.stages, 0, remove=False, notify=str) if item.size < 0

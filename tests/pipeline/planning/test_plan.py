@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_project import Toy, actions, make_stages, why
 
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.reasons import ABSENT, Action, Reason, ReasonKind
 from pipeline.planning.selection import Selection, select
@@ -225,6 +227,17 @@ def test_every_kind_of_reason_is_tried_here() -> None:
     texts |= {"UPSTREAM_MAY_CHANGE": '"upstream may change:'}
     for kind in ReasonKind:
         assert texts.get(kind.name, f"ReasonKind.{kind.name}") in source
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_raw_file_that_is_a_folder_or_a_pipe_is_refused_and_not_waited_for(
+    toy: Toy, make: Callable[[Path], None]
+) -> None:
+    toy.raw.unlink()
+    make(toy.raw)
+    with pytest.raises(DataError, match="this is not a file") as caught:
+        toy.plan()
+    assert caught.value.where == str(toy.raw)
 
 
 # selecting -----------------------------------------------------------------------------------------
