@@ -34,8 +34,7 @@ def identify(store: Store, artifact: str, path: Path) -> KnownFile:
     """
     digest = file_digest(path)
     stage, _, name = artifact.partition("/")
-    current = store.current(stage)
-    found = [item.receipt for item in (*([current] if current else []), *store.stored(stage)) if item.receipt]
+    found = [item.receipt for item in (store.current(stage), *store.stored(stage)) if item and item.receipt]
     outputs = {receipt.generation: receipt.outputs.get(name) for receipt in found}
     made = [result for result, output in outputs.items() if output and output.bytes == digest]
     if not made:

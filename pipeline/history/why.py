@@ -74,12 +74,9 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Traced
 
 def _find(project: Project, stage: str, current: Generation | None, files: dict[str, str]) -> Receipt | None:
     """Return the receipt, current or stored, whose outputs are those that were used."""
-    generations = [*([current] if current else []), *project.store.generations(stage)]
-    for generation in generations:
-        receipt = generation.receipt
-        if receipt and all(receipt.content(path) == content for path, content in files.items()):
-            return receipt
-    return None
+    found = [item.receipt for item in (current, *project.store.generations(stage)) if item and item.receipt]
+    fitting = (each for each in found if all(each.content(path) == content for path, content in files.items()))
+    return next(fitting, None)
 
 
 def step_data(step: TracedStage) -> dict[str, Any]:
