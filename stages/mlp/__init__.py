@@ -1,8 +1,9 @@
 """A neural network in plain NumPy: dense layers, and convolutions in front of them. It does not need the pipeline.
 
-``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` predicts, ``save`` and ``load`` use the model file.
-Read in this order: layers/, gradient_descent/ (a step), parallel/ (a step on several cores), training/ (epochs).
-May import: NumPy, threadpoolctl, and nothing of ours.
+``Network`` holds the weights, ``fit`` trains it, ``predict_proba`` predicts, ``save`` and ``load`` write and read it.
+Read docs/how-the-network-learns.md beside the code, in this order: layers/, network.py and layer_list.py,
+gradient_descent/ (a step), parallel/ (a step on several cores), training/ (epochs).
+May import: NumPy, threadpoolctl, and nothing of ours. Only ``print`` and ``plot`` load stages.notebook, to draw.
 """
 
 from stages.mlp.architecture import Architecture, Images

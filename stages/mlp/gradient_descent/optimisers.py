@@ -1,10 +1,10 @@
 """The optimisers: how the gradient changes the parameters.
 
-To add an optimiser, write its class and put its name into ``OPTIMISERS``. Each field of the class is also a setting.
-docs/architecture.md, "How to add something", has the other files.
+To add an optimiser, write its class and put its name into ``OPTIMISERS``. A field of the class gets its value from the
+field of ``Recipe`` with the same name. docs/architecture.md, "How to add something", has the other files.
 
-Optimisers work elementwise and in place, on one piece of the flat vectors at a time. The pieces fit the processor's
-cache, so the ten passes of Adam are fast.
+Optimisers work elementwise and in place. All parameters are one flat vector (network.py). It is updated in pieces that
+fit the processor's cache (update.py), so the ten passes of Adam are fast.
 """
 
 from __future__ import annotations
@@ -106,7 +106,6 @@ class Adam(Optimiser):
         w -= change
 
 
-@dataclass(frozen=True, slots=True)
 class AdamW(Adam):
     """Adam with decoupled weight decay. Loshchilov and Hutter (2019)."""
 
@@ -114,7 +113,7 @@ class AdamW(Adam):
 
 
 def flush_denormals(average: Floats, decay: float, work: Floats, step: int) -> None:
-    """Every hundredth step, set the values of ``average`` to 0 that would soon become denormal.
+    """Every hundredth step, set to 0 those values of ``average`` that would soon become denormal.
 
     If a gradient stays 0, as with a dead ReLU, every step multiplies its average by ``decay``. The average falls below
     1e-38 (in float32), but never reaches 0: the smallest number, times 0.9, is rounded to itself. Such numbers are

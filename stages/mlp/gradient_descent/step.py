@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, Rows
@@ -30,9 +30,7 @@ class Step:
     views : the parameters, which a step reads; their gradients, which it writes; and the running averages of batch
         normalisation, which it updates
     rng : random numbers for dropout and the warper
-    label_smoothing : fraction of the target that is spread over all classes
     warper : augments the rows, if there is one
-    x_dtype : dtype of the training set; the layers compute in the network's dtype
     """
 
     def __init__(
@@ -41,20 +39,16 @@ class Step:
         architecture: Architecture,
         views: ParameterViews,
         rng: np.random.Generator,
-        *,
-        label_smoothing: float = 0.0,
         warper: Warper | None = None,
-        x_dtype: npt.DTypeLike = np.float32,
     ) -> None:
         dtype = np.dtype(architecture.dtype)
         self.rng, self.warper = rng, warper
         self.layers = make_layers(architecture, views, rng, m)
-        self.loss = make_loss(m, architecture.n_classes, label_smoothing, dtype)
-        # `X_stored`, `X` and `X_warped` are the same array unless the dtype differs or there is a warper.
-        self.X_stored = np.empty((m, architecture.n_inputs), x_dtype)  # in the dtype of the training set
-        self.X = self.X_stored if x_dtype == dtype else np.empty(self.X_stored.shape, dtype)
+        self.loss = make_loss(m, architecture.n_classes, dtype)
+        self.X = np.empty((m, architecture.n_inputs), dtype)
+        self._X_as = cache(partial(np.empty, self.X.shape))  # one more buffer, if the training set has another dtype
         # The warper writes column by column. A matrix product reads both orders equally fast.
-        self.X_warped = self.X if warper is None else np.empty(self.X_stored.shape, dtype, order="F")
+        self.X_warped = self.X if warper is None else np.empty(self.X.shape, dtype, order="F")
         self.T = np.empty((m, architecture.n_classes), dtype)  # the targets
         self.dZ = np.empty((m, architecture.n_outputs), dtype)  # two classes have only one logit
 
@@ -65,8 +59,7 @@ class Step:
         ----------
         X, Y : the training set, (M, n_inputs) and (M, n_classes)
         rows : indices of the m rows, (m,)
-        n_rows : rows of the mini-batch: m, or more if the m rows are only a part of it. The gradient is that of the
-            sum of the losses, divided by ``n_rows``
+        n_rows : rows of the whole mini-batch, at least m. The gradient is that of: the sum of the m losses / n_rows
 
         Returns
         -------
@@ -74,10 +67,11 @@ class Step:
             update
         """
         # mode="clip" writes directly to `out`. The default mode makes a copy first.
-        X.take(rows, axis=0, out=self.X_stored, mode="clip")
+        X_stored = self.X if X.dtype == self.X.dtype else self._X_as(X.dtype)
+        X.take(rows, axis=0, out=X_stored, mode="clip")
         Y.take(rows, axis=0, out=self.T, mode="clip")
-        if self.X is not self.X_stored:
-            np.copyto(self.X, self.X_stored)
+        if X_stored is not self.X:
+            np.copyto(self.X, X_stored)
         if self.warper is not None:
             self.warper.warp(self.X, self.rng, self.X_warped)
         A = self.X_warped

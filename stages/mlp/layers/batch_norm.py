@@ -45,7 +45,7 @@ class BatchNorm:
 
     def forward(self, X: Floats) -> Floats:
         x, centred = by_channel(X), by_channel(self.centred)
-        mean = np.add.reduce(x, axis=(0, 2)) / self.n_values
+        mean = x.sum(axis=(0, 2)) / self.n_values
         np.subtract(x, mean[:, None], out=centred)
         variance = sum_of_products(centred, centred) / self.n_values
         self._update_averages(mean, variance)
@@ -56,7 +56,7 @@ class BatchNorm:
 
     def backward(self, dY: Floats) -> Floats:
         dy, centred, n = by_channel(dY), by_channel(self.centred), self.n_values
-        np.add.reduce(dy, axis=(0, 2), out=self.dbeta)
+        dy.sum(axis=(0, 2), out=self.dbeta)
         np.divide(sum_of_products(dy, centred), self.deviation, out=self.dgamma)
         # With Xhat = (X - mean) / deviation: dX = gamma / deviation (dY - dbeta / n - Xhat dgamma / n).
         centred *= (self.dgamma / self.deviation / n)[:, None]
@@ -80,5 +80,5 @@ class BatchNorm:
 
 def sum_of_products(A: Floats, B: Floats) -> Floats:
     """The sum of A B for each channel: (k, n, places) -> (n,)."""
-    sums: Floats = np.einsum("knp,knp->n", A, B) if A.shape[2] == 1 else np.add.reduce(np.vecdot(A, B), axis=0)
+    sums: Floats = np.einsum("knp,knp->n", A, B) if A.shape[2] == 1 else np.vecdot(A, B).sum(axis=0)
     return sums

@@ -3,10 +3,10 @@
 A filter needs few weights, and finds a stroke at any place in the image. A stride of 2 halves the sides of the image.
 Simard, Steinkraus and Platt, "Best practices for convolutional neural networks" (2003), use such networks.
 
-The patches are the columns of a matrix (im2col), so a convolution is a matrix product. There is one matrix for each
-line of the output. It has the lines of the image under the kernel, each of them once for each column of the kernel
-(``Patches``). The lines of the kernel need no copies: the matrices overlap in memory. docs/how-convolutions-learn.md
-has an example.
+A patch is a square of kernel x kernel pixels. A filter is the weights of one output. In im2col, each patch is a column
+of a matrix, so a convolution is a matrix product. Here each line of the output has its own matrix. Lines of the image
+are copied once for each column of the kernel, each copy shifted by one pixel (``Patches``). They are not copied again
+for the lines of the kernel: neighbouring matrices overlap in memory. docs/how-convolutions-learn.md has an example.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import sliding_window_view
 
 from stages.mlp.arrays import Floats
 from stages.mlp.layers.feature_maps import FeatureMaps, by_channel
@@ -62,14 +62,13 @@ class PatchGrid:
 
         At place q of a line, column j of the kernel covers pixel stride * q + j - border.
         """
-        width, found = self.maps.width, []
+        found = []
         for column in range(self.kernel):
-            offset = column - self.border  # the pixel at place 0
-            # The first place with a pixel of at least 0, and the first place with a pixel of at least `width`.
-            first = max(0, -(offset // self.stride))
-            stop = max(first, min(self.places_per_line, -((offset - width) // self.stride)))
-            pixel = self.stride * first + offset
-            found.append((slice(first, stop), slice(pixel, pixel + self.stride * (stop - first), self.stride)))
+            pixels = range(column - self.border, self.maps.width + self.kernel, self.stride)[: self.places_per_line]
+            inside = [q for q, pixel in enumerate(pixels) if 0 <= pixel < self.maps.width]
+            places = slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+            first = pixels[places.start]
+            found.append((places, slice(first, first + self.stride * len(inside), self.stride)))
         return found
 
 
@@ -106,8 +105,8 @@ class Convolution:
     def backward(self, dY: Floats) -> Floats:
         # (lines, patch_size, places * m) @ (lines, places * m, n_filters) -> (lines, patch_size, n_filters)
         np.matmul(self.patches.lines, by_channel(dY).transpose(0, 2, 1), out=self.dW_per_line)
-        np.add.reduce(self.dW_per_line, axis=0, out=self.dW)
-        np.add.reduce(dY, axis=(0, 2, 3), out=self.db)
+        self.dW_per_line.sum(axis=0, out=self.dW)
+        dY.sum(axis=(0, 2, 3), out=self.db)
         if self.transposed is None:
             return dY  # in place of dX: the value is not used
         return self.transposed.apply(dY, self.W)
@@ -144,8 +143,7 @@ def overlapping_matrices(n: int, lines: Floats) -> Floats:
 
     (lines, ..., places, m) -> (lines - n + 1, n * ..., places * m)
     """
-    line_stride = lines.strides[0]  # bytes from one line to the next, and also from one matrix to the next
-    matrices = as_strided(lines, (len(lines) - n + 1, n, *lines.shape[1:]), (line_stride, *lines.strides))
+    matrices = np.moveaxis(sliding_window_view(lines, n, axis=0), -1, 1)  # (lines - n + 1, n, ..., places, m)
     return matrices.reshape(len(matrices), prod(matrices.shape[1:-2]), prod(matrices.shape[-2:]))
 
 
@@ -173,7 +171,7 @@ class TransposedConvolution:
         padded_dY = np.zeros((above + last_t + 1, n_filters, out.width, m), dtype)
         self._inside = padded_dY[above : above + out.height]
         # For each phase: the left factor, the right factors, and the lines of `copies` for the products.
-        self.phases: dict[int, tuple[Floats, Floats, Floats]] = {}
+        self.phases: list[tuple[int, Floats, Floats, Floats]] = []
         for line in range(min(stride, maps.height)):
             # With the border, this line of the image is line stride * t + phase. The next line of this phase has t + 1.
             t, phase = divmod(grid.border + line, stride)
@@ -183,13 +181,13 @@ class TransposedConvolution:
                 products = self.copies.reshape(maps.height, kernel * maps.channels, -1)[line::stride]
                 first = above + t + 1 - n  # the first of the n lines that end with line t of dY
                 dY_matrices = overlapping_matrices(n, padded_dY)[first:][: len(products)]
-                self.phases[phase] = flipped, dY_matrices, products
+                self.phases.append((phase, flipped, dY_matrices, products))
 
     def apply(self, dY: Floats, W: Floats) -> Floats:
         """dX, (height, channels, width, m), from ``dY``, (lines, n_filters, places, m), and the filters ``W``."""
         np.copyto(self._inside, dY)
         kernel_lines = W.reshape(self.grid.kernel, -1, W.shape[1])  # (kernel, kernel * channels, n_filters)
-        for phase, (flipped, dY_matrices, products) in self.phases.items():
+        for phase, flipped, dY_matrices, products in self.phases:
             np.copyto(flipped, kernel_lines[phase :: self.grid.stride][::-1].transpose(1, 0, 2))
             np.matmul(flipped.reshape(len(flipped), -1), dY_matrices, out=products)
         self.dX.fill(0)

@@ -33,7 +33,7 @@ class Dense:
 
     def backward(self, dY: Floats) -> Floats:
         np.matmul(self.X.T, dY, out=self.dW)  # (n_in, m) @ (m, n_out) -> (n_in, n_out)
-        np.add.reduce(dY, axis=0, out=self.db)
+        dY.sum(axis=0, out=self.db)
         if self.dX is None:
             return dY  # in place of dX: the value is not used
         return np.matmul(dY, self.W.T, out=self.dX)  # (m, n_out) @ (n_out, n_in) -> (m, n_in)

@@ -19,8 +19,8 @@ class Batches:
     ----------
     training : the network, the recipe and the rows
     make_replica : makes the replica from the number of the epoch
-    last_batch : the number of the epoch's last mini-batch (from 0), (1,), in shared memory
-    window_rows : how many rows of a mapped file are in memory at a time
+    last_batch : one number in shared memory, (1,): the epoch ends after this mini-batch (from 0)
+    window_rows : rows of a memory-mapped file that all replicas together hold in memory at a time
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Batches:
         """For each mini-batch: X, Y, the indices in them of the replica's rows, and the mini-batch's number of rows."""
         size, X, Y = self.training.recipe.batch_size, self.training.X, self.training.Y
         for first in range(0, len(order), self.window_rows):
-            stop = min(first + self.window_rows, len(order))
-            batches = [order[start : min(start + size, stop)] for start in range(first, stop, size)]
+            window = order[first : first + self.window_rows]  # whole mini-batches, except at the end
+            batches = [window[start : start + size] for start in range(0, len(window), size)]
             own = [replica.rows_of(batch) for batch in batches]
             if self.is_read_in_windows:
                 # No later window has more rows than the first one.

@@ -27,9 +27,7 @@ def save_checkpoint(path: str | Path, training: TrainingState) -> None:
     }
     path = Path(path)
     temporary = path.with_name(path.name + ".new")
-    temporary.unlink(
-        missing_ok=True
-    )  # a killed run may have left one; it may also be a link, which must not be followed
+    temporary.unlink(missing_ok=True)  # a killed run may have left one, or it is a link, which must not be followed
     try:
         with temporary.open("xb") as file:
             write_arrays(file, header, training.arrays())

@@ -11,10 +11,10 @@ from time import monotonic
 import numpy as np
 
 from stages.mlp.arrays import shared_zeros
-from stages.mlp.gradient_descent.step import Step, Warper
+from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica
-from stages.mlp.parallel.shared_memory import SharedMemory
+from stages.mlp.parallel.shared_arrays import SharedArrays
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import save_checkpoint
 from stages.mlp.training.data.shuffling import epoch_rng, rows_of_window, shuffled
@@ -26,7 +26,7 @@ from stages.mlp.training.validation import Validation
 
 
 class EpochLoop:
-    """The epochs of a training that are not finished yet. Every worker of ``group`` runs one replica.
+    """Runs the epochs that a training still has to do. Every worker of ``group`` runs one replica.
 
     ``validation`` measures ``training.candidate``. ``augment`` and ``options`` are arguments of ``fit``.
     """
@@ -44,7 +44,7 @@ class EpochLoop:
         self.augment, self.options = augment, options
         recipe, X = training.recipe, training.X
         self.window_rows = rows_of_window(recipe.window_mib * 2**20, X.shape[1] * X.dtype.itemsize, recipe.batch_size)
-        self.shared = SharedMemory(training.network, training.update, group.count)
+        self.shared = SharedArrays(training.network, training.update, group.count)
         self.first_epoch = len(training.epochs) + 1
         self.last_epoch = shared_zeros(1, np.int64)  # the number of the last epoch, or 0 while it is unknown
         self.last_batch = shared_zeros(1, np.int64)  # the number of the epoch's last mini-batch, from 0
@@ -67,7 +67,7 @@ class EpochLoop:
             if index == 0:
                 self.finish_epoch(number)
             group.wait(index)  # for replica 0's decision
-            # Compare epoch numbers, not a flag: with online SGD, replica 0 may already be an epoch ahead.
+            # Compare epoch numbers, not a flag: with online SGD, replica 0 may end its next epoch before others look.
             if self.last_epoch[0] == number:
                 break
 
@@ -80,17 +80,8 @@ class EpochLoop:
 
     def make_replica(self, index: int, number: int) -> Replica:
         """Replica ``index`` for epoch ``number``. Only these two and the seed determine its random numbers."""
-        training, recipe, network = self.training, self.training.recipe, self.training.network
-        make_step = partial(
-            Step,
-            architecture=network.architecture,
-            views=network.parameter_views(self.shared.gradients[index], self.shared.statistics[index]),
-            rng=epoch_rng(recipe.seed, number, index),
-            label_smoothing=recipe.label_smoothing,
-            warper=None if self.augment is None else self.augment(),
-            x_dtype=training.X.dtype,
-        )
-        return Replica(index, self.group, self.shared, make_step)
+        warper = None if self.augment is None else self.augment()
+        return Replica(index, self.group, self.shared, epoch_rng(self.training.recipe.seed, number, index), warper)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Take the steps of epoch ``number`` (from 1) with replica ``index``: every row once, in a random order."""

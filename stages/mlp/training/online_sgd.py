@@ -45,7 +45,7 @@ class OnlineSGD:
         views = network.parameter_views(np.empty_like(network.parameters))
         self.first = Dense(*views.weights_of(1), 1, first=True)
         self.later_layers = make_layers(architecture, views, np.random.default_rng(0), 1)[1:]
-        self.loss = make_loss(1, architecture.n_classes, training.recipe.label_smoothing, architecture.dtype)
+        self.loss = make_loss(1, architecture.n_classes, architecture.dtype)
         self.dZ = np.empty((1, architecture.n_outputs), architecture.dtype)
 
     def steps(self, order: Rows, number: int, is_out_of_time: Callable[[], bool]) -> StepResults:

@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.mlp.archive import to_json
 from stages.mlp.arrays import Floats
+from stages.mlp.gradient_descent.losses import smoothed
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.network import Network
 from stages.mlp.training.data.dataset import Dataset
@@ -26,7 +27,7 @@ class TrainingState:
 
     Attributes
     ----------
-    X, Y : the training set, (M, n_inputs) and (M, n_classes)
+    X, Y : the training set, (M, n_inputs), and its targets after label smoothing, (M, n_classes)
     rows : indices of the rows to train on, (m_rows,)
     update : the optimiser and its state
     step : number of finished steps
@@ -42,7 +43,7 @@ class TrainingState:
         self.network, self.recipe = network, recipe
         # In a pandas table, columns are contiguous. Taking some rows of it would copy all of it in every step.
         self.X = data.X if data.X.flags.c_contiguous else np.ascontiguousarray(data.X)
-        self.Y = np.ascontiguousarray(data.Y, network.parameters.dtype)
+        self.Y = smoothed(np.ascontiguousarray(data.Y, network.parameters.dtype), recipe.label_smoothing)
         self.rows = np.arange(len(data)) if data.rows is None else data.rows
         self.update, self.candidate = recipe.make_update(network), Network(network.architecture)
         self.epochs: list[Epoch] = []

@@ -24,7 +24,7 @@ class Validation:
         """Measure the chunks of replica ``index``."""
         architecture = self.network.architecture
         for k, chunk, Z in logits_by_chunk(self.network, self.data.X, index, self.count, self.data.rows):
-            loss = make_loss(len(Z), architecture.n_classes, 0.0, architecture.dtype)
+            loss = make_loss(len(Z), architecture.n_classes, architecture.dtype)
             self.sums[k] = loss.measure(Z, self.Y[chunk])
 
     def loss_and_accuracy(self) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import pytest
 from every_layer import layer_classes
 
 from stages.mlp.architecture import Architecture
-from stages.mlp.gradient_descent.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from stages.mlp.gradient_descent.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, smoothed
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.batch_norm import BatchNorm
@@ -153,10 +153,14 @@ def assert_loss_gradient_agrees(loss: Loss, Z: np.ndarray, Y: np.ndarray) -> Non
 @pytest.mark.parametrize("m", [1, 6])
 def test_losses(m: int, smoothing: float) -> None:
     rng = np.random.default_rng(0)
-    softmax = SoftmaxCrossEntropy(m, 4, smoothing, np.float64)
-    assert_loss_gradient_agrees(softmax, rng.standard_normal((m, 4)), np.eye(4)[rng.integers(0, 4, m)])
-    binary = BinaryCrossEntropy(m, smoothing, np.float64)
-    assert_loss_gradient_agrees(binary, rng.standard_normal((m, 1)), np.eye(2)[rng.integers(0, 2, m)])
+    softmax = SoftmaxCrossEntropy(m, 4, np.float64)
+    assert_loss_gradient_agrees(
+        softmax, rng.standard_normal((m, 4)), smoothed(np.eye(4)[rng.integers(0, 4, m)], smoothing)
+    )
+    binary = BinaryCrossEntropy(m, np.float64)
+    assert_loss_gradient_agrees(
+        binary, rng.standard_normal((m, 1)), smoothed(np.eye(2)[rng.integers(0, 2, m)], smoothing)
+    )
 
 
 # Of each class a test that its errors must fail.
@@ -216,11 +220,11 @@ def whole_network(n_classes: int, **settings: object) -> tuple[float, float]:
     network = Network(Architecture(20, n_classes, (5, 4), dtype="float64", image=(5, 4), **{**sides, **settings}))
     rng = np.random.default_rng(4)
     network.parameters[...] = rng.standard_normal(network.parameters.shape) * 0.5
-    X, Y = rng.standard_normal((7, 20)), np.eye(n_classes)[rng.integers(0, n_classes, 7)]
+    X, Y = rng.standard_normal((7, 20)), smoothed(np.eye(n_classes)[rng.integers(0, n_classes, 7)], 0.1)
     gradient, statistics, drops = np.empty_like(network.parameters), network.statistics.copy(), np.random.default_rng(5)
     state = drops.bit_generator.state
     views = network.parameter_views(gradient, statistics)
-    step = Step(7, network.architecture, views, drops, label_smoothing=0.1, x_dtype=X.dtype)
+    step = Step(7, network.architecture, views, drops)
 
     def loss() -> float:
         drops.bit_generator.state = state  # the same values are dropped

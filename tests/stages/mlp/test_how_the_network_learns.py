@@ -78,7 +78,7 @@ def test_there_is_a_quotation_for_every_step_of_learning() -> None:
         "Update.apply",
         "one_cycle",
         "Replica.step",
-        "AllReduce._sum_gradients",
+        "Replica._sum_gradients",
         "FeatureMaps.convolved",
         "Convolution.forward",
         "Patches.fill",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -13,11 +12,11 @@ import numpy as np
 import pytest
 
 from stages.mlp import Architecture, Network, Recipe
-from stages.mlp.gradient_descent.step import Step
+from stages.mlp.gradient_descent.losses import smoothed
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.replica import Replica
-from stages.mlp.parallel.shared_memory import SharedMemory
+from stages.mlp.parallel.shared_arrays import SharedArrays
 
 
 def load_script() -> ModuleType:
@@ -42,20 +41,12 @@ class Case:
     golden: dict[str, np.ndarray]
     network: Network
     recipe: Recipe
-    shared: SharedMemory
+    shared: SharedArrays
     group: Group
     Y: np.ndarray
 
     def make_replica(self, index: int) -> Replica:
-        make_step = partial(
-            Step,
-            architecture=self.network.architecture,
-            views=self.network.parameter_views(self.shared.gradients[index], self.shared.statistics[index]),
-            rng=np.random.default_rng(0),
-            label_smoothing=self.recipe.label_smoothing,
-            x_dtype=np.float64,
-        )
-        return Replica(index, self.group, self.shared, make_step)
+        return Replica(index, self.group, self.shared, np.random.default_rng(0))
 
     def run(self, n_steps: int, learning_rate: float) -> None:
         def work(index: int) -> None:
@@ -80,8 +71,9 @@ def prepare(kind: str, name: str, replicas: int, parallel: str) -> Case:
     of_recipe = ("optimiser", "weight_decay", "clip_norm", "label_smoothing")
     recipe = Recipe(**{key: case[key] for key in of_recipe if key in case})
     group = make_group(replicas, parallel)
-    shared = SharedMemory(network, recipe.make_update(network), replicas)
-    return Case(golden, network, recipe, shared, group, np.eye(n_classes)[golden["labels"]])
+    shared = SharedArrays(network, recipe.make_update(network), replicas)
+    Y = smoothed(np.eye(n_classes)[golden["labels"]], recipe.label_smoothing)
+    return Case(golden, network, recipe, shared, group, Y)
 
 
 def groups_for(cases: dict[str, dict]) -> list[tuple[str, int, str]]:

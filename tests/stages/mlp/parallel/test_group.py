@@ -18,10 +18,10 @@ from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limi
 
 from stages.mlp.arrays import CACHE_LINE, shared_zeros
 from stages.mlp.parallel import blas_threads
-from stages.mlp.parallel.all_reduce import share_of
 from stages.mlp.parallel.group import BUFFER_VALUES, BrokenGroupError, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
+from stages.mlp.parallel.replica import share_of
 
 ON_LINUX = sys.platform == "linux"
 KINDS = [

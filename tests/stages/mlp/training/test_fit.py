@@ -211,6 +211,18 @@ def test_the_best_epochs_weights_are_kept_and_measured_without_label_smoothing()
     assert -np.log(P[Y[:50] == 1]).mean() == pytest.approx(best.validation_loss, rel=1e-4)
 
 
+@pytest.mark.parametrize(("batch_size", "optimiser"), [(M, "adam"), (1, "sgd")])
+def test_the_rows_are_learned_with_label_smoothing(batch_size: int, optimiser: str) -> None:
+    X, Y = problem()
+    network = make_network()
+    Z = network.logits(X)
+    targets = 0.8 * Y + 0.2 / Y.shape[1]
+    expected = -np.sum(targets * (Z - np.log(np.exp(Z).sum(axis=1, keepdims=True)))) / M
+    barely = Recipe(epochs=1, batch_size=batch_size, optimiser=optimiser, learning_rate=1e-9, label_smoothing=0.2)
+    history = fit(network, Dataset(X, Y), barely)
+    assert history.epochs[0].train_loss == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_last_epochs_weights_are_kept_if_wanted() -> None:
     X, Y = problem()
     recipe = {"epochs": 6, "batch_size": 32, "learning_rate": 0.2, "schedule": "constant"}
@@ -329,7 +341,7 @@ def test_float32_stays_float32(optimiser: str) -> None:
         network = make_network(activation=name, dropout=0.1, batch_norm=True)
         update = recipe.make_update(network)
         gradient, rng = np.empty_like(network.parameters), np.random.default_rng(0)
-        step = Step(8, network.architecture, network.parameter_views(gradient), rng, warper=WARP(), label_smoothing=0.1)
+        step = Step(8, network.architecture, network.parameter_views(gradient), rng, warper=WARP())
         X, Y = problem()
         step.run(X, Y, np.arange(8), 8)
         work = np.empty(PIECE_SIZE, np.float32)[: len(gradient)]

@@ -9,7 +9,7 @@ from stages.mlp.gradient_descent.update import Update
 from stages.mlp.network import Network
 
 
-class SharedMemory:
+class SharedArrays:
     """The network, its ``Update``, and arrays with one row for each replica.
 
     Attributes
