@@ -54,3 +54,9 @@ def test_averages_of_gradients_that_have_become_0_do_not_become_denormal(
     kept, n_denormal = run(optimiser)
     assert n_denormal > 0
     np.testing.assert_array_equal(cleared, kept)
+
+
+def test_averages_that_are_far_from_denormal_are_kept() -> None:
+    v = np.array([[1e-20, -1e-30]], np.float32)
+    optimisers.flush_denormals(v[0], 0.9, np.empty(2, np.float32), optimisers.FLUSH_EVERY)
+    assert v.all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.mlp.layers.feature_maps import FeatureMaps
-from stages.mlp.layers.pooling import AveragePooling, MaxPooling
+from stages.mlp.layers.pooling import AveragePooling, MaxPooling, Pooling
 
 # Maps of 3 x 3 in windows of 2 x 2, so three of the four are cut off at the edge; and where the gradients go.
 TIES = {
@@ -28,3 +28,11 @@ def test_a_mean_is_as_exact_as_the_dtype() -> None:
     X = np.random.default_rng(0).random((3, 1, 3, 1))
     layer = AveragePooling(FeatureMaps(1, 3, 3), 3, 1, np.float64)
     assert layer.forward(X).item() == pytest.approx(X.mean(), rel=1e-14)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(MaxPooling, [-3, -1]), (AveragePooling, [-6.5, -2.5])])
+def test_negative_values_and_a_window_that_is_higher_than_the_maps(kind: type[Pooling], expected: list) -> None:
+    X = np.array([[-10, -9, -8, -2, -4], [-5, -4, -3, -3, -1]], float).reshape(2, 1, 5, 1)
+    layer = kind(FeatureMaps(1, 2, 5), 3, 1, np.float64)
+    np.testing.assert_allclose(layer.forward(X).ravel(), expected)
+    np.testing.assert_allclose(layer.predict(X).ravel(), expected)
