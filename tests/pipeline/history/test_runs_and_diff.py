@@ -97,6 +97,11 @@ def test_the_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert (accuracy.text, accuracy.is_headline) == ("88.89 %", True)
 
 
+def test_an_intact_log_gives_no_warning(tmp_path: Path) -> None:
+    append_run(tmp_path, make_run(5))
+    assert LOG.read(tmp_path).warning == ""
+
+
 def test_the_next_number_is_found_at_the_end_of_the_log(tmp_path: Path) -> None:
     assert next_id(tmp_path) == 1
     (tmp_path / FILE_NAME).write_bytes(b"no run\n")
@@ -119,6 +124,15 @@ def test_of_a_long_log_only_the_end_is_read_for_the_next_number(
     monkeypatch.setattr(LineLog, "parse", lambda log, line: (parsed.append(line), parse(log, line))[1])
     assert next_id(tmp_path) == 501
     assert len(parsed) == 1
+
+
+def test_a_log_that_is_a_link_is_never_written_through(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    (tmp_path / FILE_NAME).symlink_to(outside)
+    with pytest.raises(StoreError, match="cannot write the log of runs"):
+        append_run(tmp_path, make_run(1))
+    assert outside.read_text() == "precious"
 
 
 def test_a_log_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:

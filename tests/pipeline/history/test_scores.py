@@ -108,6 +108,15 @@ def test_a_limit_on_the_size_of_files_is_named_where_the_log_meets_it(tmp_path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_another_name_of_the_log_keeps_what_it_has(tmp_path: Path) -> None:
+    append_score(tmp_path, SCORE)
+    (tmp_path / "backup").hardlink_to(tmp_path / FILE_NAME)
+    before = (tmp_path / "backup").read_bytes()
+    append_score(tmp_path, SENT)
+    assert (tmp_path / "backup").read_bytes() == before
+    assert read_scores(tmp_path).all == (SCORE, SENT)
+
+
 def test_a_writer_that_waited_for_the_lock_writes_into_the_log_that_replaced_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

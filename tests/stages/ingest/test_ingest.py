@@ -132,6 +132,15 @@ def test_rows_keep_their_order_over_many_blocks_and_row_groups(
     np.testing.assert_array_equal(read_column(tmp_path / "ingest/train.parquet", "label", stage="ingest"), LABELS)
 
 
+@pytest.mark.parametrize("n_bytes", [150, 200, 256])
+def test_blank_lines_at_the_end_are_harmless_wherever_a_block_ends(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_bytes: int
+) -> None:
+    monkeypatch.setattr(streams, "BLOCK_BYTES", n_bytes)
+    ingest({"train.csv": TRAIN_CSV + "\n\r\n" * 30, "test.csv": TEST_CSV})
+    np.testing.assert_array_equal(written(tmp_path, "train"), TRAIN)
+
+
 def test_the_same_files_give_the_same_bytes(ingest: Ingest, tmp_path: Path) -> None:
     contents = []
     for _ in range(2):
