@@ -25,6 +25,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     renamed: ClassVar[Mapping[str, str]] = {}
 
+    def check_beside(self, stages: Mapping[str, Any]) -> None:
+        """Raise ValueError if a setting does not fit another stage's; ``stages`` has the settings of all by name.
+
+        The message names each by its full name.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ChoicesOf:

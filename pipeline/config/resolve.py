@@ -169,7 +169,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
 
 
 def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str) -> Config:
-    """Let later layers win, then check each stage's settings together."""
+    """Let later layers win, then check the settings of each stage, and of all stages together."""
     winners: dict[str, Setting] = {}
     for setting in layers:
         try:
@@ -185,6 +185,12 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str) ->
         parameters[stage.name] = _convert(stage, given)
         for key in stage.parameters.__struct_fields__:
             origins[f"{stage.name}.{key}"] = given[key].origin if key in given else DEFAULT
+    for each in parameters.values():
+        try:
+            each.check_beside(parameters)
+        except ValueError as error:
+            named = [setting for setting in winners.values() if setting.name in str(error)]
+            raise _misfit("the settings", str(error), named) from error
     return Config(parameters, origins, preset)
 
 
@@ -203,12 +209,7 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         setting = given.get(key)
         if setting is None:  # a rule that concerns several keys at once
             named = [item for item in given.values() if item.key in reason] or list(given.values())
-            names = ", ".join(f"{item.name} in {item.place}" for item in named)
-            raise ConfigError(
-                f"the settings of {stage.name} do not fit together: {shortened(reason, 300)}",
-                where=names,
-                hint="change one of them; `pipeline config` shows where each comes from",
-            ) from error
+            raise _misfit(f"the settings of {stage.name}", reason, named) from error
         if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
             known = choices(setting_type(stage.parameters, key))
             raise _no_such_choice(stage, setting, unknown[1], known) from error
@@ -223,6 +224,15 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
         if not is_default and (found := unknown_choice(setting_type(stage.parameters, item.key), value)):
             raise _no_such_choice(stage, item, *found)
     return parameters
+
+
+def _misfit(settings: str, reason: str, named: Iterable[Setting]) -> ConfigError:
+    """Return the error for settings that do not fit together; ``named`` are those that a person gave."""
+    return ConfigError(
+        f"{settings} do not fit together: {shortened(reason, 300)}",
+        where=", ".join(f"{setting.name} in {setting.place}" for setting in named),
+        hint="change one of them; `pipeline config` shows where each comes from",
+    )
 
 
 def _as_text(setting: Setting, stage: Stage) -> Any:

@@ -57,13 +57,13 @@ def why_stale(project: Project, stage: str) -> str:
     first = next((decision for decision in plan.decisions if decision.action in STALE), None)
     if first is None:
         return ""
-    kept = settings_to_keep(plan.decisions, project.config.given)
+    kept = settings_to_keep(plan, project.config.given)
     return f"{first.stage}: {reasons_text(first.reasons)}{f'; {kept}' if kept else ''}"
 
 
 def is_kept_by_settings(project: Project, stage: str) -> bool:
     """Whether a stage's result is stale only because of settings, so that the settings of its run keep it fresh."""
-    return bool(settings_to_keep(_plan_of(project, stage).decisions, ()))
+    return bool(settings_to_keep(_plan_of(project, stage), ()))
 
 
 def _plan_of(project: Project, stage: str) -> Plan:

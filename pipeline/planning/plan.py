@@ -9,7 +9,7 @@ all read the same Plan. staleness.py decides on a single stage.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import StageError, first_few
 from pipeline.planning.reasons import STALE, Action
@@ -20,9 +20,13 @@ from pipeline.stage import Stage, maker_of
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One decision for every stage, in the order in which they run."""
+    """One decision for every stage, in the order in which they run.
+
+    ``fits_own_settings`` says whether all would be fresh with the settings that the present results were made with.
+    """
 
     decisions: tuple[Decision, ...]
+    fits_own_settings: bool
 
     @property
     def stale(self) -> bool:
@@ -38,9 +42,13 @@ class Plan:
 def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
     """Decide for every stage, assuming nothing about results that do not exist yet."""
     decisions: dict[str, Decision] = {}
+    own: dict[str, Decision] = {}  # with the settings of the present results
     for item in snapshot:
         decisions[item.stage.name] = decide_next(item, selection, decisions)
-    return Plan(tuple(decisions.values()))
+        if item.current:
+            item = replace(item, work=replace(item.work, parameters=item.current.work.parameters))  # noqa: PLW2901
+        own[item.stage.name] = decide_next(item, selection, own)
+    return Plan(tuple(decisions.values()), all(each.action not in STALE for each in own.values()))
 
 
 def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:

@@ -14,7 +14,7 @@ from pipeline.store.receipt import LOCATION, Damage
 from pipeline.write_toml import setting_text
 
 if TYPE_CHECKING:
-    from pipeline.planning.staleness import Decision
+    from pipeline.planning.plan import Plan
 
 MOST_NAMED = 4  # for up to so many settings a hint names each of them, for more it names the run
 MOST_EDITS = 20  # more changed definitions than these mean another release of the program
@@ -51,7 +51,6 @@ class ReasonKind(Enum):
 
 
 ABSENT = "absent"  # in place of a value, if a setting or a library is new or gone
-FOLLOWING = {ReasonKind.INPUT_CHANGED, ReasonKind.UPSTREAM_WILL_RUN, ReasonKind.UPSTREAM_MAY_CHANGE}
 STALE = {Action.RUN, Action.MAY_RUN, Action.RESTORE}
 
 
@@ -101,17 +100,15 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     return first_few(texts, MOST_SHOWN, separator="; ")
 
 
-def settings_to_keep(decisions: Iterable[Decision], given: Sequence[tuple[str, str]]) -> str:
-    """Say which settings would keep the present results fresh; an empty text if not only settings have changed.
+def settings_to_keep(plan: Plan, given: Sequence[tuple[str, str]]) -> str:
+    """Say which settings would keep the present results fresh; an empty text if no settings would.
 
     ``given`` are the options of this call that gave settings: ``("--set", "train.epochs=5")``. What they changed must
     be replaced by others.
     """
-    of_settings = {ReasonKind.PARAMETER_CHANGED, ReasonKind.EARLIER_RESULT, *FOLLOWING}
-    reasons = [reason for decision in decisions if decision.action in STALE for reason in decision.reasons]
+    reasons = [reason for decision in plan.decisions if decision.action in STALE for reason in decision.reasons]
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
-    is_more = any(reason.kind not in of_settings or reason.before == ABSENT for reason in reasons)
-    if not changed or is_more:
+    if not changed or not plan.fits_own_settings or any(reason.before == ABSENT for reason in changed):
         return ""
     if len(changed) > MOST_NAMED:
         like, shown = "--like and the number of their run", "which pipeline runs shows"

@@ -43,7 +43,7 @@ def print_plan(plan: Plan, given: GivenSettings, unfinished: Mapping[str, Unfini
     """
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
-    if kept := settings_to_keep(plan.decisions, given):
+    if kept := settings_to_keep(plan, given):
         echo(as_typed(f"A run would replace the present results; {kept}."))
     for name, work in unfinished.items():
         is_told = work.settings and not work.is_taken_up

@@ -1,7 +1,7 @@
 """The settings of train: type, bounds, default and meaning of each."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -212,3 +212,9 @@ class TrainParameters(Parameters, frozen=True):
             if self.filters and isinstance(value, tuple) and len(value) != len(self.filters):
                 numbers, filters = counted(len(value), "number"), counted(len(self.filters), "filter")
                 raise ValueError(f"{name} has {numbers} for {filters}; it is one for all, or one for each")
+
+    def check_beside(self, stages: Mapping[str, Any]) -> None:
+        if self.folds == 1 and stages["split"].validation == 0:
+            raise ValueError(
+                "split.validation = 0 leaves no rows to measure the network on; folds do, such as train.folds = 5"
+            )

@@ -89,6 +89,9 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
         "to keep the present results"
         not in invoke("status", "--set", "power.exponent=3", "--set", "total.start=4").stdout
     )
+    invoke("run", "power", "--set", "power.exponent=5")
+    assert "to keep the present results" not in invoke("status").stdout  # total was not made from this power
+    invoke("run", "all", "--set", "total.start=4")
     toy.raw.write_text("9\n")
     assert "to keep the present results" not in invoke("status").stdout  # since settings alone would not
 

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.config import load_config
 from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import values_of
 from pipeline.task import JobsRequest
-from stages import mlp
+from stages import STAGES, mlp
 from stages.mlp import load_members, predict_proba
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
@@ -260,6 +261,14 @@ def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_st
     assert "train.folds=5" in caught.value.hint
     outcome = run_stage("train", TrainParameters(**ONE_PROCESS, folds=2))
     assert values_of(outcome.figures)["mean member accuracy"] > 0.9
+
+
+def test_without_validation_rows_and_folds_nothing_runs(tmp_path: Path) -> None:
+    load = partial(load_config, STAGES, PRESETS, tmp_path, environment={})
+    with pytest.raises(ConfigError, match="do not fit together: split.validation = 0 leaves no rows") as caught:
+        load(sets=("split.validation=0",))
+    assert caught.value.where == "split.validation in --set"
+    assert load(sets=("split.validation=0", "train.folds=2")).values("train")["folds"] == 2
 
 
 @pytest.mark.usefixtures("rows")

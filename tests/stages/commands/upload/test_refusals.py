@@ -125,6 +125,7 @@ def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
 def test_settings_that_do_not_send_it_are_not_named_again(kaggle: Kaggle, project: Path) -> None:
     here = ("-q", "-C", str(project))
     assert CliRunner().invoke(main, ["run", "train", "--set", "train.epochs=1", *here]).exit_code == 0
+    assert f"hint:  pipeline -C {project} run all makes it anew\n" in run_upload(project, code=1).stderr
     told = run_upload(project, "--like", "1", code=1).stderr
     assert f"hint:  pipeline -C {project} run all --like 1 makes it anew\n" in told
     assert CliRunner().invoke(main, ["run", "all", "--like", "1", *here]).exit_code == 0
