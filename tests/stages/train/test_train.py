@@ -265,7 +265,7 @@ def test_without_validation_rows_folds_are_needed_and_suffice(rows: Path, run_st
 
 def test_without_validation_rows_and_folds_nothing_runs(tmp_path: Path) -> None:
     load = partial(load_config, STAGES, PRESETS, tmp_path, environment={})
-    with pytest.raises(ConfigError, match="do not fit together: split.validation = 0 leaves no rows") as caught:
+    with pytest.raises(ConfigError, match=r"do not fit together: split\.validation = 0 leaves no rows") as caught:
         load(sets=("split.validation=0",))
     assert caught.value.where == "split.validation in --set"
     assert load(sets=("split.validation=0", "train.folds=2")).values("train")["folds"] == 2
