@@ -16,22 +16,20 @@ from math import sqrt
 import numpy as np
 
 from stages.mlp.arrays import CACHE_LINE, Floats, Rows
-from stages.mlp.gradient_descent.step import Step, Warper
+from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE_SIZE, split_into_pieces
 from stages.mlp.parallel.group import Group, part_of
 from stages.mlp.parallel.shared_arrays import SharedArrays
 
 
 class Replica:
-    """Replica ``index`` of ``group``, for one epoch. ``rng`` and ``warper`` are used in its steps."""
+    """Replica ``index`` of ``group``. Its dropout draws from ``rng``."""
 
-    def __init__(
-        self, index: int, group: Group, shared: SharedArrays, rng: np.random.Generator, warper: Warper | None = None
-    ) -> None:
-        self.index, self.group, self.shared = index, group, shared
+    def __init__(self, index: int, group: Group, shared: SharedArrays, rng: np.random.Generator) -> None:
+        self.index, self.group, self.shared, self.rng = index, group, shared, rng
         network = shared.network
         views = network.parameter_views(shared.gradients[index], shared.statistics[index])
-        self._step_for = cache(lambda m: Step(m, network.architecture, views, rng, warper))
+        self._step_for = cache(lambda m: Step(m, network.architecture, views, rng))
         share = share_of(network.parameters, index, group.count)
         self._pieces = split_into_pieces(share.start, share.stop, network.architecture.n_weights)
         self._work = np.empty(PIECE_SIZE, network.parameters.dtype)
@@ -40,26 +38,26 @@ class Replica:
         """The rows of a mini-batch that this replica takes."""
         return batch[part_of(len(batch), self.index, self.group.count)]
 
-    def step(self, X: Floats, Y: Floats, rows: Rows, n_rows: int, step: int, learning_rate: float) -> tuple[float, int]:
-        """Take training step number ``step``, from 1. ``rows`` are this replica's rows, of the mini-batch's ``n_rows``.
+    def step(self, X: Floats, T: Floats, n_rows: int, step: int, learning_rate: float) -> tuple[float, int]:
+        """Take training step number ``step``, from 1. ``X`` and ``T`` are this replica's rows of the ``n_rows``.
 
         Returns the sum of losses and the number of correct rows of the whole mini-batch, before the update.
         """
-        self.find_gradient(X, Y, rows, n_rows)
+        self.find_gradient(X, T, n_rows)
         self.group.wait(self.index)  # for the others' gradients
         loss, n_correct = self.shared.measured.sum(axis=0).tolist()
         self.update_share(step, learning_rate)
         self.group.wait(self.index)  # for the others' updates
         return loss, int(n_correct)
 
-    def find_gradient(self, X: Floats, Y: Floats, rows: Rows, n_rows: int) -> None:
+    def find_gradient(self, X: Floats, T: Floats, n_rows: int) -> None:
         """Write the gradient, the sum of losses and the number of correct rows into shared memory."""
-        m = len(rows)
+        m = len(X)
         if m == 0:  # the mini-batch has fewer rows than there are replicas
             self.shared.gradients[self.index] = 0
             self.shared.measured[self.index] = 0
             return
-        self.shared.measured[self.index] = self._step_for(m).run(X, Y, rows, n_rows)
+        self.shared.measured[self.index] = self._step_for(m).run(X, T, n_rows)
 
     def update_share(self, step: int, learning_rate: float) -> None:
         """Sum all replicas' gradients of this replica's share of the parameters, and update that share."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from time import monotonic
 
 import numpy as np
 
 from stages.mlp.arrays import shared_zeros
-from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.parallel.shared_arrays import SharedArrays
 from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import save_checkpoint
+from stages.mlp.training.data.mini_batch import Warper
 from stages.mlp.training.data.shuffling import epoch_rng, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
@@ -76,12 +75,8 @@ class EpochLoop:
         training = self.training
         if self.augment is None and suits_online(training.network, training.recipe):
             return OnlineSGD(training, index)
-        return Batches(training, partial(self.make_replica, index), self.last_batch, self.window_rows)
-
-    def make_replica(self, index: int, number: int) -> Replica:
-        """Replica ``index`` for epoch ``number``. Only these two and the seed determine its random numbers."""
-        warper = None if self.augment is None else self.augment()
-        return Replica(index, self.group, self.shared, epoch_rng(self.training.recipe.seed, number, index), warper)
+        replica = Replica(index, self.group, self.shared, epoch_rng(training.recipe.seed, self.first_epoch, index))
+        return Batches(training, replica, self.augment, self.last_batch, self.window_rows)
 
     def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
         """Take the steps of epoch ``number`` (from 1) with replica ``index``: every row once, in a random order."""

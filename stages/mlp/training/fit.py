@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.mlp.arrays import forget_pages
-from stages.mlp.gradient_descent.step import Warper
 from stages.mlp.network import Network
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.training.checkpoint import load_checkpoint
 from stages.mlp.training.data.dataset import Dataset
+from stages.mlp.training.data.mini_batch import Warper
 from stages.mlp.training.epoch_loop import EpochLoop
 from stages.mlp.training.history import History
 from stages.mlp.training.recipe import Recipe, RunOptions

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from stages.mlp import Architecture, Augmentation, Dataset, History, Network, Recipe, RunOptions, Warp, fit
-from stages.mlp.gradient_descent.step import Warper
+from stages.mlp.training.data.mini_batch import Warper
 
 M, HEIGHT, WIDTH, K = 203, 4, 5, 3
 EVERYTHING = {"dropout": 0.2, "batch_norm": True, "activation": "gelu", "filters": (3, 2), "image": (HEIGHT, WIDTH)}

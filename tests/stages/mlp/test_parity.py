@@ -52,10 +52,11 @@ class Case:
         def work(index: int) -> None:
             replica = self.make_replica(index)
             rows = replica.rows_of(np.arange(len(self.Y)))
+            X, T, n_rows = self.golden["X"][rows], self.Y[rows], len(self.Y)
             if not n_steps:
-                replica.find_gradient(self.golden["X"], self.Y, rows, len(self.Y))
+                replica.find_gradient(X, T, n_rows)
             for k in range(n_steps):
-                replica.step(self.golden["X"], self.Y, rows, len(self.Y), k + 1, learning_rate)
+                replica.step(X, T, n_rows, k + 1, learning_rate)
 
         self.group.run(work)
 
@@ -108,8 +109,8 @@ def test_each_replica_normalises_over_its_own_rows_and_the_running_averages_are_
     gradient, statistics = np.zeros(case.network.parameters.size), []
     for index in range(3):
         alone = prepare("loss", name, 1, "threads")
-        rows = np.arange(len(alone.Y))
-        alone.make_replica(0).find_gradient(alone.golden["X"], alone.Y, rows[part_of(len(rows), index, 3)], len(rows))
+        rows = part_of(len(alone.Y), index, 3)
+        alone.make_replica(0).find_gradient(alone.golden["X"][rows], alone.Y[rows], len(alone.Y))
         gradient += alone.shared.gradients[0]
         statistics.append(alone.shared.statistics[0])
     np.testing.assert_allclose(case.shared.gradients.sum(axis=0), gradient, rtol=0, atol=1e-14)

@@ -14,7 +14,7 @@ from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 MOST = 18 * 1024  # bytes, with float32; every array of a batch takes more
 
 
-def allocated_in_steps(X: np.ndarray, architecture: Architecture, replicas: int = 2) -> list[int]:
+def allocated_in_steps(X: np.ndarray, architecture: Architecture, replicas: int = 2, epochs: int = 1) -> list[int]:
     """Bytes that each step allocates at its peak, in the first replica."""
     rng = np.random.default_rng(0)
     n_classes = architecture.n_classes
@@ -31,7 +31,7 @@ def allocated_in_steps(X: np.ndarray, architecture: Architecture, replicas: int 
 
     tracemalloc.start()
     before = [0]
-    recipe = Recipe(epochs=1, batch_size=128, optimiser="adam", replicas=replicas)
+    recipe = Recipe(epochs=epochs, batch_size=128, optimiser="adam", replicas=replicas)
     fit(network, Dataset(X, Y), recipe, options=RunOptions(on_step=measure))
     tracemalloc.stop()
     return peaks
@@ -45,6 +45,13 @@ POOLED = {"hidden": (32,), "filters": (4,), "stride": 1, "pool": 2, "image": (28
 def test_a_step_allocates_next_to_nothing(settings: dict) -> None:
     X = np.random.default_rng(0).random((640, 784), dtype=np.float32)
     assert max(allocated_in_steps(X, Architecture(784, 10, **settings))[1:]) < MOST
+
+
+def test_the_buffers_of_the_smaller_last_mini_batch_are_kept_for_the_next_epoch() -> None:
+    X = np.random.default_rng(0).random((300, 784), dtype=np.float32)
+    first, _, last, *next_epoch = allocated_in_steps(X, Architecture(784, 10, **CONVOLUTIONS), epochs=2)
+    assert min(first, last) > MOST
+    assert max(next_epoch) < MOST
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)

@@ -32,6 +32,7 @@ from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.step import Step
 from stages.mlp.gradient_descent.update import PIECE_SIZE
 from stages.mlp.layers.activations import ACTIVATIONS
+from stages.mlp.training.data.mini_batch import MiniBatch
 from stages.mlp.training.online_sgd import BLOCK_ROWS
 from stages.mlp.training.training_state import TrainingState
 
@@ -341,14 +342,16 @@ def test_float32_stays_float32(optimiser: str) -> None:
         network = make_network(activation=name, dropout=0.1, batch_norm=True)
         update = recipe.make_update(network)
         gradient, rng = np.empty_like(network.parameters), np.random.default_rng(0)
-        step = Step(8, network.architecture, network.parameter_views(gradient), rng, warper=WARP())
+        step = Step(8, network.architecture, network.parameter_views(gradient), rng)
         X, Y = problem()
-        step.run(X, Y, np.arange(8), 8)
+        batch = MiniBatch(8, X, Y, np.float32)
+        inputs, targets = batch.load(X, Y, np.arange(8), rng, WARP())
+        step.run(inputs, targets, 8)
         work = np.empty(PIECE_SIZE, np.float32)[: len(gradient)]
         update.apply(slice(None), gradient, work, 1, 0.1, decays=True)
         held = [
             values
-            for owner in (step, update, *step.layers, step.loss)
+            for owner in (batch, step, update, *step.layers, step.loss)
             for values in vars(owner).values()
             if isinstance(values, np.ndarray)
         ]
