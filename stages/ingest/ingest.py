@@ -225,7 +225,10 @@ def read_layouts(raw: dict[str, RawCsv], parameters: IngestParameters) -> dict[s
     cells = {name: header_cells(lines[name], file.name) for name, file in raw.items()}
     if parameters.has_header:
         require_header_in_both(cells["train"], raw["train"].name, cells["test"], raw["test"].name)
-        layouts = {name: read_layout(lines[name], file.name, parameters, file.next_lines) for name, file in raw.items()}
+        layouts = {
+            name: read_layout(lines[name], file.name, parameters, file.next_lines, needs_label=name == "train")
+            for name, file in raw.items()
+        }
     else:
         layouts = {}
         labels = {"train": parameters.label, "test": None}

@@ -35,7 +35,13 @@ EXAMPLES = 5
 
 
 def read_layout(
-    line: bytes, file: FileName, parameters: IngestParameters, rows: Sequence[bytes], hint: str = ""
+    line: bytes,
+    file: FileName,
+    parameters: IngestParameters,
+    rows: Sequence[bytes],
+    hint: str = "",
+    *,
+    needs_label: bool = False,
 ) -> Layout:
     """The layout that the header ``line`` of ``file`` declares; ``rows`` are the first lines below it.
 
@@ -64,7 +70,8 @@ def read_layout(
     columns = [index for index, name in enumerate(names) if name not in left_out]
     require_distinct_names([names[index] for index in columns], names, file)
     pixels = {index: names[index] for index in columns if names[index] not in special}
-    shape, prefix, first_pixel = read_pixel_names(pixels, names, file, parameters)
+    lacks_label = needs_label and parameters.label not in names
+    shape, prefix, first_pixel = read_pixel_names(pixels, names, file, parameters, lacks_label=lacks_label)
     return Layout(
         file=file,
         names=tuple(names),
@@ -123,7 +130,12 @@ def count_up(rows: Sequence[bytes], column: int) -> bool:
 
 
 def read_pixel_names(
-    pixels: dict[int, str], names: Sequence[str], file: FileName, parameters: IngestParameters
+    pixels: dict[int, str],
+    names: Sequence[str],
+    file: FileName,
+    parameters: IngestParameters,
+    *,
+    lacks_label: bool,
 ) -> tuple[tuple[int, int] | None, str, int]:
     """The size of an image (height, width) if the pixels' names say it; and the first one's prefix and number.
 
@@ -147,7 +159,7 @@ def read_pixel_names(
     else:
         found = {index: match for index, match in numbered.items() if match[1] == prefix}
         frame = None
-    require_only_pixels(pixels, found, names, file, parameters)
+    require_only_pixels(pixels, found, names, file, parameters, lacks_label=lacks_label)
     first = pixels[min(pixels)]
     if frame is None:
         require_ascending(pixels, {index: int(match[2]) for index, match in found.items()}, prefix, file)
@@ -163,6 +175,8 @@ def require_only_pixels(
     names: Sequence[str],
     file: FileName,
     parameters: IngestParameters,
+    *,
+    lacks_label: bool,
 ) -> None:
     """Raise DataError if one of ``pixels`` is not among those ``found`` to be named like pixels.
 
@@ -186,6 +200,10 @@ def require_only_pixels(
     if not close and name == KAGGLE_HEADER.id_name and parameters.id in missing:
         close = [parameters.id]
     close = close or get_close_matches(shortened(name), missing, n=1)
+    if lacks_label and name and len(others) == 1 and close in ([], [parameters.label]):
+        what = f"the label column {shortened(parameters.label)!r} is missing, and {shortened(name)!r} is no pixel"
+        hint = f"if {shortened(name)} holds the labels, use --set {shlex.quote(f'ingest.label={name}')}, "
+        raise wrong_header(file, what, f"{hint}or rename it to {shortened(parameters.label)}", index)
     hint = f"rename it{f' to {shortened(close[0])}' if close else ''} or remove it"
     if close and close[0] != expected:
         setting = "ingest.label" if close[0] == parameters.label else "ingest.id"
@@ -193,16 +211,19 @@ def require_only_pixels(
     elif name:
         hint += ", or set ingest.label or ingest.id to it"
     if not close:
-        named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
-        shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in named[:EXAMPLES])
-        listed = f"[{shown}{', ...' if len(named) > EXAMPLES else ''}]"
         hint += f"; to leave {'it' if len(others) == 1 else 'these columns'} out, "
-        if "" in named:  # a shell removes quotes, and [""] would become []
-            hint += f"use --set 'ingest.leave_out={listed}' or "
-        hint += f"set ingest.leave_out = {listed}"
+        hint += setting_to_leave_out([*(pixels[each] for each in others), *parameters.leave_out])
         if len(others) > 1 and parameters.label in missing:  # which of them it is cannot be known
             hint += ", without the label if it is among them"
     raise wrong_header(file, what, hint, index)
+
+
+def setting_to_leave_out(names: Sequence[str]) -> str:
+    """The words of a hint that set ``ingest.leave_out`` to ``names``, which replace those that it has."""
+    shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in names[:EXAMPLES])
+    listed = f"[{shown}{', ...' if len(names) > EXAMPLES else ''}]"
+    by_option = f"use --set 'ingest.leave_out={listed}' or " if "" in names else ""  # unquoted, [""] would become []
+    return f"{by_option}set ingest.leave_out = {listed}"
 
 
 def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:

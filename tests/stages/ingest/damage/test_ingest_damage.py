@@ -57,7 +57,11 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
         "...' stands in it twice",
         "column 8",
     ),
-    "a misnamed label": (renamed("label", "lable"), "'lable' is neither", "line 1, column 1"),
+    "a misnamed label": (
+        renamed("label", "lable"),
+        "the label column 'label' is missing, and 'lable' is no pixel",
+        "line 1, column 1",
+    ),
     "no label column": (without_column(TRAIN, 0), "no label column", "line 1"),
     "columns in another order": (renamed("pixel5,pixel6", "pixel6,pixel5"), "'pixel6' stands after", "column 7"),
     "columns in falling order": (
@@ -185,7 +189,7 @@ def test_a_misnamed_last_pixel_is_told_the_number_after_the_one_before_it(ingest
 def test_a_label_in_capitals_is_told_the_setting(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": renamed("label", "LABEL"), "test.csv": TEST})
-    assert error.value.hint == "rename it to label or remove it, or use --set ingest.label=LABEL"
+    assert error.value.hint == "if LABEL holds the labels, use --set ingest.label=LABEL, or rename it to label"
 
 
 def test_a_header_that_ends_within_a_name_seems_cut_off(ingest: Ingest) -> None:

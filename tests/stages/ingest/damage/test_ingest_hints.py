@@ -76,8 +76,22 @@ SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
         renamed("label", "Label"),
         TEST,
         {},
-        "'Label' is neither",
-        "rename it to label or remove it, or use --set ingest.label=Label",
+        "the label column 'label' is missing, and 'Label' is no pixel",
+        "if Label holds the labels, use --set ingest.label=Label, or rename it to label",
+    ),
+    "labels of another name": (
+        renamed("label", "the digit"),
+        TEST,
+        {},
+        "the label column 'label' is missing, and 'the digit' is no pixel",
+        "if the digit holds the labels, use --set 'ingest.label=the digit', or rename it to label",
+    ),
+    "a test set with a column of another name": (
+        TRAIN,
+        "digit," + TEST,
+        {},
+        "'digit' is neither the label, the id, nor a pixel",
+        "rename it or remove it, or set ingest.label or ingest.id to it; to leave it out, set ",
     ),
 }
 
