@@ -28,5 +28,5 @@ class Layer(Protocol):
         """Y for any number of rows, in prediction. ``X`` may be overwritten, and Y may be a view of ``X``.
 
         Layers up to the first one with weights leave ``X`` unchanged, because it belongs to the caller. No attribute of
-        the layer is written, so several threads may call ``predict`` at once.
+        the layer is written, so several calls may run at once.
         """
