@@ -38,10 +38,13 @@ def read_text(path: Path) -> str:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise TomlError(f"it has more than {MOST_BYTES:,} bytes")
+    if b"\0" in content:  # it stands beside each plain letter
+        raise TomlError("it is encoded as UTF-16")
     try:
         return content.decode("utf-8-sig")  # Windows' Notepad begins with a BOM
     except UnicodeDecodeError as error:
-        raise TomlError(f"it is not valid TOML: {error}") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TomlError(f"it is encoded in another way than UTF-8 (see line {line})") from error
 
 
 def parse_document(text: str) -> dict[str, Any]:

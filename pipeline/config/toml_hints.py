@@ -22,7 +22,7 @@ UTF_8 = "save the file as UTF-8: editors ask for the encoding at Save as"
 
 def toml_hint(document: str, reason: str) -> str:
     """Return what to do about a document that is not valid TOML; ``reason`` is what its reader says."""
-    if "\0" in document or "codec can't decode" in reason:  # UTF-16 has a NUL beside each plain letter
+    if reason.startswith("it is encoded"):
         return UTF_8
     if reason in {"it is a folder", "it is no file"}:
         return "move it away: pipeline.toml is a text file"

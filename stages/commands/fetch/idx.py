@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from stages.ingest.sources.zip_files import reason_of
 
 UNSIGNED_BYTES = 8
 REPLACE = "remove it, and fetch again"
@@ -33,7 +34,7 @@ def read_idx(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
         with gzip.open(path) as file:
             content = file.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} cannot be read: {error}", where=str(path), hint=REPLACE) from error
+        raise DataError(f"{path.name} {reason_of(error)}", where=str(path), hint=REPLACE) from error
     beginning = bytes([0, 0, UNSIGNED_BYTES, n_dimensions])
     header = 4 + 4 * n_dimensions
     if len(content) < header or not content.startswith(beginning):

@@ -74,7 +74,7 @@ def require_sound(folder: Path, name: str) -> Path:
     except Exception as error:  # zipfile raises errors of every kind for damage
         if shortage(error):  # then nothing is wrong with the file
             raise
-        raise DataError(f"the zip that arrived is damaged: {reason_of(error)}", where=name, hint=again) from error
+        raise DataError(f"the zip that arrived {reason_of(error)}", where=name, hint=again) from error
     if damaged:
         raise DataError(f"the zip that arrived is damaged: {damaged}", where=name, hint=again)
     sync(found[0])

@@ -176,11 +176,7 @@ class RawCsv:
         except Exception as error:  # zlib, bz2, lzma and zipfile each have errors of their own
             if shortage(error):  # then nothing is wrong with the file
                 raise
-            raise DataError(
-                f"{self.name} is damaged or cut off: {reason_of(error)}",
-                where=self.name.path,
-                hint=DOWNLOAD_AGAIN,
-            ) from error
+            raise DataError(f"{self.name} {reason_of(error)}", where=self.name.path, hint=DOWNLOAD_AGAIN) from error
         self.n_bytes += len(piece)
         if self.is_packed and self.n_bytes > largest_expansion(n_read := self.n_read()):
             raise DataError(
@@ -231,9 +227,9 @@ def open_raw(source: Source) -> Iterator[RawCsv]:
             if shortage(error):  # then nothing is wrong with the file
                 raise
             raise DataError(
-                f"{source.path.name} cannot be read: {reason_of(error)}",
+                f"{source.path.name} {reason_of(error)}",
                 where=str(source.path),
-                hint="check the path, or download it again",
+                hint=f"check the path, {DOWNLOAD_AGAIN}, or {UNPACK}",
             ) from error
         if source.identity not in {None, file_identity(os.fstat(file.fileno()))}:
             raise DataError(

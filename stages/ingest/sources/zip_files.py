@@ -29,9 +29,13 @@ ENCRYPTED = 0x1  # bit 0 of a member's flags
 
 
 def reason_of(error: Exception) -> str:
-    """Why a library could not read a file, on one short line: some quote the file's bytes in full."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(reason.split())[:200]
+    """What is wrong with a packed file that a library could not read, as the words after its name."""
+    if isinstance(error, EOFError):
+        return "is cut off: its end is missing"
+    if isinstance(error, NotImplementedError):
+        return "is packed by a method that Python cannot unpack"
+    system = getattr(error, "strerror", None)
+    return f"cannot be read: {system}" if system else "is damaged: its bytes are not those that were packed"
 
 
 def largest_expansion(compressed_bytes: int) -> int:
@@ -126,7 +130,7 @@ def why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
         with path.open("rb") as file:
             start = file.read(64)
     except OSError:
-        return f"cannot be read: {reason_of(error)}", "check the path"
+        return reason_of(error), "check the path"
     if not start:
         return "is empty", "download it again"
     if start.startswith(b"PK"):

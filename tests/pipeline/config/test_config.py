@@ -220,7 +220,7 @@ def test_pipeline_toml_that_cannot_be_read_is_an_error_and_not_passed_over(tmp_p
         load(tmp_path)
     (tmp_path / "pipeline.toml").rmdir()
     (tmp_path / "pipeline.toml").write_bytes(b'preset = "\xff"')
-    with pytest.raises(ConfigError, match="not valid TOML"):
+    with pytest.raises(ConfigError, match="cannot be read: it is encoded"):
         load(tmp_path)
     (tmp_path / "pipeline.toml").unlink()
     (tmp_path / "pipeline.toml").symlink_to("nowhere.toml")

@@ -56,10 +56,20 @@ def test_a_folder_in_the_place_of_the_file_is_to_be_moved_away(tmp_path: Path) -
     assert hint(tmp_path) == "move it away: pipeline.toml is a text file"
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
-def test_a_file_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-16", "as UTF-16"),
+        ("utf-16-le", "as UTF-16"),
+        ("latin-1", "in another way than UTF-8 (see line 2)"),
+    ],
+)
+def test_a_file_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path: Path, encoding: str, told: str) -> None:
     (tmp_path / "pipeline.toml").write_bytes("[train]\nepochs = 5  # é\n".encode(encoding))
-    assert "save the file as UTF-8" in hint(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_config(STAGES, PRESETS, tmp_path, environment={})
+    assert caught.value.what == f"pipeline.toml cannot be read: it is encoded {told}"
+    assert caught.value.hint.startswith("save the file as UTF-8")
 
 
 def test_a_decimal_comma_on_the_command_line_is_told_too(tmp_path: Path) -> None:

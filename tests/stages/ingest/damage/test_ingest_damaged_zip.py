@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def test_damage_within_a_member_is_told_whatever_packed_it(
     with pytest.raises(DataError, match=r"a\.zip") as error:
         ingest({"a.zip": content[:start] + filler * 40 + content[start + 40 :]})
     assert_is_short(error.value)
+
+
+def test_a_method_of_packing_that_python_does_not_know_is_told(ingest: Ingest) -> None:
+    """Windows packs files of over 2 GB with method 9."""
+    places = rb"(PK\x03\x04.{4}|PK\x01\x02.{6})\x08\0"
+    other = re.sub(places, rb"\1" + b"\t\0", zip_packed_with(zipfile.ZIP_DEFLATED), flags=re.DOTALL)
+    with pytest.raises(DataError, match=r"a\.zip is packed by a method that Python cannot unpack") as error:
+        ingest({"a.zip": other})
+    assert "unpack it" in error.value.hint
 
 
 def test_a_member_in_folders_of_endless_names_is_shown_shortly(ingest: Ingest) -> None:
