@@ -100,7 +100,9 @@ class Member:
         batch_size = self.parameters.batch_size or default_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
-        return self.build(Recipe, values)
+        recipe = self.build(Recipe, values)
+        self.build(recipe.check_rows_per_replica, {"architecture": self.architecture})
+        return recipe
 
     def build(self, make: Callable[..., Built], values: dict[str, Any]) -> Built:
         """The result of ``make`` for settings of the member; ConfigError if it refuses them."""

@@ -30,7 +30,11 @@ class SharedArrays:
         self.squares = shared_zeros(count, np.float64)
 
     def mean_statistics(self) -> Floats:
-        """Average the running averages over the replicas, and give all replicas this mean, (n_statistics,)."""
-        mean: Floats = self.statistics.mean(axis=0)
+        """Average the running averages over the replicas, and give all replicas this mean, (n_statistics,).
+
+        A replica without rows in this epoch still has the averages of the network. It does not count.
+        """
+        is_updated = (self.statistics != self.network.statistics).any(axis=1)
+        mean: Floats = self.statistics[is_updated].mean(axis=0) if is_updated.any() else self.statistics[0]
         self.statistics[...] = mean
         return mean

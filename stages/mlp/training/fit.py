@@ -47,8 +47,8 @@ def fit(
     Raises
     ------
     ValueError
-        The shape of the rows does not fit the network, all weights of a network of several layers are 0, or
-        ``options.parallel`` is unknown.
+        The shape of the rows does not fit the network, all weights of a network of several layers are 0, a replica gets
+        too few rows for batch normalisation, or ``options.parallel`` is unknown.
     DivergedError
         The loss is not finite.
 
@@ -66,6 +66,7 @@ def fit(
     """
     options = options or RunOptions()
     check_network(network, data, *([] if validation is None else [validation]))
+    recipe.check_rows_per_replica(network.architecture)
     training = TrainingState(network, recipe, data)
     if options.checkpoint is not None:
         X, rows = training.X, training.rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from stages.mlp.architecture import Architecture
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.gradient_descent.schedules import SCHEDULES
 from stages.mlp.gradient_descent.update import Update
@@ -87,6 +88,15 @@ class Recipe:
         for name in names:
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name} must be {what}, not {getattr(self, name)}")
+
+    def check_rows_per_replica(self, architecture: Architecture) -> None:
+        """Raise ValueError if batch normalisation after a dense layer gets single rows, and makes all values 0."""
+        least = 2 * self.replicas
+        if architecture.batch_norm and architecture.hidden and self.batch_size < least:
+            raise ValueError(
+                f"batch_norm needs two rows for each of {self.replicas} replicas: batch_size must be at least {least}, "
+                f"not {self.batch_size}"
+            )
 
     def make_update(self, network: Network) -> Update:
         """The ``Update`` of ``network`` for this recipe."""

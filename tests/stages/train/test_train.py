@@ -123,9 +123,19 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
 
 
 @pytest.mark.usefixtures("rows")
-def test_settings_that_contradict_each_other_are_a_config_error(run_stage) -> None:
-    with pytest.raises(ConfigError, match="patience"):
-        run_stage("train", TrainParameters(**SMALL, keep="last", patience=2))
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"keep": "last", "patience": 2}, "patience"),
+        ({"batch_norm": True, "batch_size": 3}, "batch_norm needs .*: batch_size must be at least 4, not 3"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_a_config_error(
+    run_stage, monkeypatch: pytest.MonkeyPatch, settings: dict, message: str
+) -> None:
+    monkeypatch.setattr("stages.train.member.train_member", lambda *_: pytest.fail("a member was trained"))
+    with pytest.raises(ConfigError, match=message):
+        run_stage("train", TrainParameters(**SMALL | settings))
 
 
 @pytest.mark.usefixtures("rows")

@@ -63,6 +63,17 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, object], messa
         run(**options)
 
 
+@pytest.mark.parametrize(("batch_size", "replicas"), [(1, 1), (3, 2), (7, 4)])
+def test_single_rows_are_refused_for_batch_normalisation_after_a_dense_layer(batch_size: int, replicas: int) -> None:
+    def train(batch_size: int, **settings: object) -> None:
+        run(Recipe(epochs=1, batch_size=batch_size, replicas=replicas), settings)
+
+    with pytest.raises(ValueError, match=f"batch_size must be at least {2 * replicas}, not {batch_size}"):
+        train(batch_size, batch_norm=True)
+    train(batch_size)
+    train(2 * replicas, batch_norm=True)  # some replicas get a single row of the last mini-batch, or none
+
+
 def test_a_network_with_zero_weights_is_refused_unless_it_has_one_layer() -> None:
     data = Dataset(np.ones((4, 2)), np.eye(2)[[0, 1, 0, 1]])
     with pytest.raises(ValueError, match="initialise"):
