@@ -6,13 +6,22 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from pipeline.errors import PipelineError
-from pipeline.planning.current_result import find_current
+from pipeline.planning.current_result import find_current, why_stale
+from pipeline.terminal.output import notify_stale
 from stages.ingest.sources.find import SAMPLE_ORIGIN, find_sources
 
 if TYPE_CHECKING:
     from pipeline.planning.current_result import Current
     from pipeline.planning.project import Project
     from stages.ingest.parameters import IngestParameters
+
+
+def tell_if_stale(project: Project, result: Current, what: str) -> str:
+    """Warn that a result, called ``what``, is not what a run would make now; return why, or an empty text if it is."""
+    if stale := why_stale(project, result.stage):
+        hint = hint_for_stale(project, result, f"pipeline run {result.stage} brings it up to date")
+        notify_stale(what, stale, hint)
+    return stale
 
 
 def hint_for_stale(project: Project, result: Current, command: str) -> str:

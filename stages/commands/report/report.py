@@ -23,17 +23,14 @@ MAKER, FILE = "evaluate", "report.html"
 @project_options
 def report(place: ProjectOptions, *, only_path: bool, as_json: bool) -> None:
     """Open the report in the browser: accuracy, curves, mistakes, and a canvas to draw on."""
-    from pipeline.planning.current_result import require_current, why_stale
+    from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
-    from stages.commands.stale_result import hint_for_stale
+    from stages.commands.stale_result import tell_if_stale
 
     project = place.load()
     result = require_current(project, MAKER)
     path = (place.artifacts / MAKER / FILE).absolute()  # by the link: the next run leads it to another folder
-    stale = why_stale(project, MAKER)
-    if stale:
-        hint = hint_for_stale(project, result, f"pipeline run {MAKER} brings it up to date")
-        output.notify_stale("the report", stale, hint)
+    stale = tell_if_stale(project, result, "the report")
     if not only_path:
         open_page(path)
     if as_json:

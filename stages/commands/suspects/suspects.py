@@ -37,18 +37,16 @@ def suspects(place: ProjectOptions, most: int, output: str | None, *, as_json: b
     """
     from dataclasses import asdict, astuple, fields
 
-    from pipeline.planning.current_result import require_current, why_stale
-    from pipeline.terminal.output import notify_stale, print_json
-    from stages.commands.stale_result import hint_for_stale
+    from pipeline.planning.current_result import require_current
+    from pipeline.terminal.output import print_json
+    from stages.commands.stale_result import tell_if_stale
     from stages.commands.suspects.find_in_results import Suspect, find_in_results
     from stages.commands.write_output import require_file, write_csv
 
     project = place.load()
     target = require_file(project, output, place.base, [".csv"]) if output else None
     ingest, encode, evaluate = (require_current(project, stage) for stage in ("ingest", "encode", "evaluate"))
-    if stale := why_stale(project, "evaluate"):
-        hint = hint_for_stale(project, evaluate, "pipeline run evaluate brings it up to date")
-        notify_stale("what the labels are judged by", stale, hint)
+    tell_if_stale(project, evaluate, "what the labels are judged by")
     found = find_in_results(ingest, encode, evaluate)
     if target:
         write_csv(target, [field.name for field in fields(Suspect)], map(astuple, found.suspects))
