@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.planning.plan import Plan
 
 MOST_NAMED = 4  # for up to so many settings a hint names each of them, for more it names the run
+LONGEST_NAMED = 200  # letters of these settings: the line of an error is cut after 1,000
 MOST_EDITS = 20  # more changed definitions than these mean another release of the program
 MOST_SHOWN = 2  # reasons shown in a table; --json has them all
 
@@ -110,11 +111,11 @@ def settings_to_keep(plan: Plan, given: Sequence[tuple[str, str]]) -> str:
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
     if not changed or not plan.fits_own_settings or any(reason.before == ABSENT for reason in changed):
         return ""
-    if len(changed) > MOST_NAMED:
+    kept = [("--set", f"{reason.subject}={setting_text(reason.before)}") for reason in changed]
+    if len(kept) > MOST_NAMED or len(_written(kept)) > LONGEST_NAMED:
         like, shown = "--like and the number of their run", "which pipeline runs shows"
         instead = f"put {like}, {shown}, in place of {_written(given)}"
         return f"to keep the present results, {instead if given else f'add {like}, {shown}'}"
-    kept = [("--set", f"{reason.subject}={setting_text(reason.before)}") for reason in changed]
     names = {text.partition("=")[0] for _, text in kept}
     wrong = [each for each in given if each[0] == "--set" and each[1].partition("=")[0].strip() in names]
     instead = f" in place of {_written(wrong)}" if wrong else ""

@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
-from pipeline.errors import LONGEST, shortened
+from pipeline.errors import shortened
 
+LONGEST = 10_000  # letters of a text with commands in it: one that is cut cannot be typed
 GivenSettings = Sequence[tuple[str, str]]  # ("--preset", "fast"), ("--set", "train.epochs=5"), ...
 
 

@@ -5,7 +5,6 @@ A bad row of the test set always stops the run, since a submission needs an answ
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from stages.ingest.csv.bad_lines import BYTES_KEPT, ROWS_KEPT
 from stages.ingest.csv.faults import (
     COPY_AGAIN,
     CUT_OFF,
-    EXAMPLES,
     LARGEST_ADVISED_SHARE,
     bad_rows_error,
     explain,
@@ -28,13 +26,11 @@ from stages.ingest.csv.faults import (
     text_labels,
 )
 from stages.ingest.csv.labels import ClassSet
-from stages.shared.messages import counted, is_or_are, shortened
+from stages.shared.messages import counted, is_or_are, to_copy
 from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
-
-MOST_CLASSES = 40  # so many labels are listed, to be copied into ingest.classes
 
 
 def require_good_test_rows(test: FileContents, labels: ClassSet, task: Task[IngestParameters]) -> None:
@@ -93,17 +89,14 @@ def hint_for_bad_rows(train: FileContents, labels: ClassSet, parameters: IngestP
     """What to do about bad training rows: name text labels, look at the whole file, or correct a few lines."""
     classes = parameters.classes
     texts = [text for text in text_labels(train.bad.kept, train.layout) if text not in (classes or ())]
-    shown = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
-    more = ", ..." if len(texts) > EXAMPLES else ""
     share = train.bad.n / train.n_rows
     if classes is None and (label := misspelled_label(train.bad.kept, train.layout)):
         return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
     if classes is None and texts and share > LARGEST_ADVISED_SHARE:
-        every = ", ".join(json.dumps(text, ensure_ascii=False) for text in sorted(texts)[:MOST_CLASSES])
-        return f"set ingest.classes = [{every}{', ...' * (len(texts) > MOST_CLASSES)}], every label that there is"
+        return f"set ingest.classes = [{to_copy(sorted(texts))}], every label that there is"
     hint = hint_for_few(train.bad.kept)
     if texts and labels.are_texts:
-        hint = f"add {shown}{more} to ingest.classes if they are labels, or {hint}"
+        hint = f"add {to_copy(texts)} to ingest.classes if they are labels, or {hint}"
     elif share > LARGEST_ADVISED_SHARE:
         return hint_for_many(train.bad.kept, train.layout)
     if train.bad.are_all_kept and share <= LARGEST_ADVISED_SHARE:

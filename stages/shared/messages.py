@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.figures import counted
 
-__all__ = ["FileName", "counted", "is_or_are", "shortened"]
+__all__ = ["FileName", "counted", "is_or_are", "shortened", "to_copy"]
 
 LONGEST_SHOWN = 40  # characters of a name or value from a file
+LONGEST_COPIED = 600  # characters of a list that is to be copied; a line of an error has at most 1,000
+EXAMPLES = 5  # of a longer list
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,12 @@ def is_or_are(n: int) -> str:
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
     """``text``, or its beginning and ``...``, since a cell of a file may have any length."""
     return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def to_copy(texts: Sequence[str]) -> str:
+    """Write texts as items of a list in TOML: all of them, or the first and ``...`` if the list would be too long."""
+    whole = ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+    if len(whole) <= LONGEST_COPIED:
+        return whole
+    few = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
+    return f"{few}, ..." if len(texts) > EXAMPLES else few

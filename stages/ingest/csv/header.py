@@ -7,7 +7,6 @@ without a gap; or by row and column, ``1x1`` to ``8x8``, which also gives the si
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shlex
 from collections import Counter
@@ -20,7 +19,7 @@ from pipeline.errors import DataError
 from stages.ingest.csv.labels import WHOLE_NUMBER
 from stages.ingest.csv.layout import Layout
 from stages.ingest.profile import KAGGLE_HEADER
-from stages.shared.messages import FileName, shortened
+from stages.shared.messages import FileName, shortened, to_copy
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
@@ -31,7 +30,6 @@ ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls
 ROW_NUMBERS_IN_R = re.compile(r"X1?|X\.\d+|\.\.\.1|row[._]?names?|rn", re.ASCII)  # read.csv, readr, tibble, data.table
 NUMBERS = "it holds numbers, not the names of columns"
 LETTER = re.compile(r"[^\W\d_]")
-EXAMPLES = 5
 
 
 def read_layout(
@@ -220,8 +218,7 @@ def require_only_pixels(
 
 def setting_to_leave_out(names: Sequence[str]) -> str:
     """The words of a hint that set ``ingest.leave_out`` to ``names``, which replace those that it has."""
-    shown = ", ".join(json.dumps(shortened(each), ensure_ascii=False) for each in names[:EXAMPLES])
-    listed = f"[{shown}{', ...' if len(names) > EXAMPLES else ''}]"
+    listed = f"[{to_copy(names)}]"
     by_option = f"use --set 'ingest.leave_out={listed}' or " if "" in names else ""  # unquoted, [""] would become []
     return f"{by_option}set ingest.leave_out = {listed}"
 

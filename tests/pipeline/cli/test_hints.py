@@ -11,8 +11,7 @@ from click.testing import Result
 from toy_project import Toy
 
 from pipeline.cli import main
-from pipeline.errors import LONGEST
-from pipeline.terminal.hints import as_typed, remember
+from pipeline.terminal.hints import LONGEST, as_typed, remember
 from stages import STAGES
 
 Invoke = Callable[..., Result]
@@ -67,6 +66,8 @@ def test_the_folder_is_repeated_in_every_command() -> None:
 
 def test_a_hint_stays_bounded_and_is_left_alone_outside_of_a_command() -> None:
     assert len(typed("pipeline run all", (("--set", f"train.epochs={'9' * 100_000}"),))) < LONGEST + 100
+    many = tuple(("--set", f"train.{'x' * 20}{number}=1") for number in range(60))
+    assert typed("pipeline run all, pipeline run train", many).count("=1") == 120  # none is cut
     assert as_typed("pipeline run all") == "pipeline run all"
 
 

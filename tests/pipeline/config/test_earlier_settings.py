@@ -194,7 +194,8 @@ def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
     told = f"to keep the present results, put {like}, in place of --set total.start=1 --set power.exponent=3."
     assert told in invoke(in_toy, "status", *one, *two).stdout
     assert invoke(in_toy, "status", "--like", "2", "--check").exit_code == 0
-    monkeypatch.setattr(reasons, "MOST_NAMED", 0)
+    monkeypatch.setattr(reasons, "MOST_NAMED", 4)
+    monkeypatch.setattr(reasons, "LONGEST_NAMED", 10)
     invoke(in_toy, "run", "all", *one)
     assert f"to keep the present results, add {like}.\n" in invoke(in_toy, "status").stdout
     put = f"to keep the present results, put {like}, in place of --preset cubes."
