@@ -76,7 +76,7 @@ class TrainingState:
         return {
             "parameters": self.network.parameters,
             "statistics": self.network.statistics,
-            "memory": self.update.state,
+            "optimiser_state": self.update.state,
             "averaged": self.update.averaged,
             "best_parameters": self.best_parameters,
             "best_statistics": self.best_statistics,
