@@ -25,16 +25,15 @@ class SoftmaxCrossEntropy:
     def measure(self, Z: Floats, T: Floats) -> tuple[float, int]:
         """The sum of the losses, and the number of correct rows. ``Z`` may be overwritten.
 
-        ``Z`` are the logits and ``T`` is one-hot, both (m, n_classes). A row is
-        correct if its largest logit is that of the true class; of equal logits, the first one is taken.
+        ``Z`` are the logits and ``T`` are the targets, both (m, n_classes). A row is correct if its largest logit is
+        that of the true class; of equal logits, the first one is taken.
         """
         # Subtract the largest logit of each row: then exp cannot overflow, and the sum of each row is at least 1.
         Z -= Z.max(axis=1, keepdims=True)
-        true_logits = np.vecdot(Z, T)  # the logits of the true classes, (m,)
         np.exp(Z, out=self.E)
         self.total = self.E.sum(axis=1, keepdims=True)
         # Each row of T sums to 1, so -sum(T log softmax(Z)) = log(sum(exp(Z))) - sum(T Z).
-        loss = float(np.log(self.total).sum()) - float(true_logits.sum())
+        loss = float(np.log(self.total).sum()) - float(np.vdot(T, Z))
         return loss, int(np.count_nonzero(Z.argmax(axis=1) == T.argmax(axis=1)))
 
     def gradient(self, T: Floats, n_rows: int, dZ: Floats) -> None:
