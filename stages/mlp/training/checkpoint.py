@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, astuple
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -40,13 +41,20 @@ def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
     """Load a checkpoint into ``training``. Returns False, and changes nothing, if there is no valid checkpoint.
 
     A checkpoint that is damaged, or that belongs to another training, is not valid.
+    Raises ValueError if ``path`` cannot become a file: it is a folder, or there is no folder for it.
     """
+    path = Path(path)
+    if not path.parent.is_dir() or (path.is_dir() and not path.is_symlink()):  # save_checkpoint replaces links
+        raise ValueError(f"checkpoint must be a file in a folder that exists, not {path}")
     try:
         header, found = read_arrays(path)
         if header["identity"] != training.identity():
             return False
+        for epoch in header["epochs"]:
+            check_types(epoch, get_type_hints(Epoch))
+        check_types(header, {"best": int, "step": int, "seconds": float})
         epochs = [Epoch(**epoch) for epoch in header["epochs"]]
-        best, step, seconds = int(header["best"]), int(header["step"]), float(header["seconds"])
+        best, step, seconds = header["best"], header["step"], header["seconds"]
         numbers = [step, seconds, *(number for epoch in epochs for number in astuple(epoch) if number is not None)]
         is_sound = [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1)) and 1 <= best <= len(epochs)
         if not is_sound or not np.isfinite(numbers).all():
@@ -58,3 +66,10 @@ def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
         array[...] = found[name]
     training.epochs, training.best, training.step, training.seconds = epochs, best, step, seconds
     return True
+
+
+def check_types(values: dict[str, Any], types: dict[str, Any]) -> None:
+    """Raise KeyError if a value is missing, and TypeError if it is of another type. A bool is not a number."""
+    for name, kind in types.items():
+        if not isinstance(values[name], kind) or isinstance(values[name], bool):
+            raise TypeError(f"{name} is {values[name]!r}, not {kind}")

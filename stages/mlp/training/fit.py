@@ -48,7 +48,8 @@ def fit(
     ------
     ValueError
         The shape of the rows does not fit the network, all weights of a network of several layers are 0, a replica gets
-        too few rows for batch normalisation, or ``options.parallel`` is unknown.
+        too few rows for batch normalisation, ``options.checkpoint`` is a folder or in none, or ``options.parallel`` is
+        unknown.
     DivergedError
         The loss is not finite.
 

@@ -91,12 +91,20 @@ def test_flipped_bits_and_a_missing_end_lose_the_checkpoint_or_nothing(
         lambda header, _: header["epochs"][0].update(train_loss="nan"),
         lambda header, _: header["epochs"][0].update(train_loss=float("nan")),
         lambda header, _: header["epochs"][0].update(train_loss=[[]]),
+        lambda header, _: header["epochs"][0].update(train_loss=None),
+        lambda header, _: header["epochs"][0].update(train_accuracy=True),
+        lambda header, _: header["epochs"][0].update(validation_loss="1"),
+        lambda header, _: header["epochs"][0].update(epoch=True),
         lambda header, _: header["epochs"][0].update(more=1),
         lambda header, _: header.update(best=3),
         lambda header, _: header.update(best=0),
         lambda header, _: header.update(best="two"),
+        lambda header, _: header.update(best="1"),
+        lambda header, _: header.update(best=1.9),
+        lambda header, _: header.update(best=True),
         lambda header, _: header.update(step=None),
         lambda header, _: header.update(step=float("inf")),
+        lambda header, _: header.update(step=10**400),
         lambda header, _: header.update(seconds=[]),
         lambda header, _: header.update(seconds=10**400),
         lambda _, arrays: arrays.pop("optimiser_state"),
@@ -139,6 +147,12 @@ def test_a_file_that_is_not_a_checkpoint_has_no_effect_on_the_weights(
     assert len(history.epochs) == 2
     assert path.is_file()
     assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["", "no/checkpoint.npz"])
+def test_a_checkpoint_that_cannot_become_a_file_is_refused_before_the_training(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="checkpoint must be a file in a folder that exists, not /"):
+        run(SHORT, checkpoint=tmp_path / name, on_step=lambda *_: pytest.fail("it has been trained"))
 
 
 def test_a_training_starts_anew_if_the_checkpoint_has_a_damaged_zip_directory(tmp_path: Path) -> None:
