@@ -84,10 +84,16 @@ class TrialOf:
 class RunResult:
     """What became of a run. It is filled as the run goes, so that an interrupted one can be logged too.
 
-    ``built_upon`` holds the settings, by full name, of the results that the run finds and reads.
+    ``built_upon`` holds the settings, by full name, of the results that the run finds and reads. ``preset`` and
+    ``changed`` are the settings that tell of the run, as ``Config.effective`` has them.
     """
 
+    started: datetime
     built_upon: Mapping[str, Any]
+    preset: str
+    changed: Mapping[str, Any]
+    outcome: str = "done"
+    error: str = ""
     stages: list[StageResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -135,28 +141,26 @@ def run(
                 require_memory()
             for notice in sorted({*memory_notices(is_run=True), *notices_of(snapshot)}):
                 watcher.notice(notice)
-        started, clock = datetime.now(UTC), time.monotonic()
-        result = RunResult(_built_upon(project, selection, plan))
-        outcome, error = "done", ""
+        clock = time.monotonic()
+        built_upon = _built_upon(project, selection, plan)
+        result = RunResult(datetime.now(UTC), built_upon, *project.config.effective(selection.stages, built_upon))
         try:
             _run_stages(project, selection, snapshot, watcher, result)
         except KeyboardInterrupt:
-            outcome = "interrupted"
+            result.outcome = "interrupted"
             raise
-        except PipelineError as problem:
-            outcome, error = "failed", problem.what
-            raise
-        except Exception as problem:
-            outcome, error = "failed", f"{type(problem).__name__}: {problem}"
+        except Exception as error:
+            result.outcome = "failed"
+            result.error = error.what if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
             raise
         finally:
-            if outcome != "done" or (result.has_run_anything if trial else result.did_something):
+            if result.outcome != "done" or (result.has_run_anything if trial else result.did_something):
                 result.seconds = round(time.monotonic() - clock + (trial.seconds if trial else 0.0), 3)
                 try:
                     with uninterrupted():
-                        _log(project, selection, result, started.isoformat(timespec="seconds"), outcome, error, trial)
+                        _log(project, result, trial)
                 except StoreError:
-                    if outcome == "done":  # else the first error is the one to show
+                    if result.outcome == "done":  # else the first error is the one to show
                         raise
     return result
 
@@ -182,7 +186,7 @@ def _run_stages(
     project: Project, selection: Selection, snapshot: tuple[StageSnapshot, ...], watcher: Watcher, result: RunResult
 ) -> None:
     """Decide on each stage again when its turn comes, because its inputs are known then. Then do it."""
-    settings = settings_text(*project.config.effective(selection.stages, result.built_upon))
+    settings = settings_text(result.preset, result.changed)
     decisions: dict[str, Decision] = {}
     for item in snapshot:
         name = item.stage.name
@@ -230,29 +234,20 @@ def _roots(project: Project, names: Container[str], decisions: Mapping[str, Deci
     return [receipt for receipt in found if receipt is not None]
 
 
-def _log(
-    project: Project,
-    selection: Selection,
-    result: RunResult,
-    started: str,
-    outcome: str,
-    error: str,
-    trial: TrialOf | None,
-) -> None:
+def _log(project: Project, result: RunResult, trial: TrialOf | None) -> None:
     """Write a run into the log, without settings that have had no effect on it."""
     works = [done.receipt.work for done in result.stages if done.receipt]
-    preset, changed = project.config.effective(selection.stages, result.built_upon)
     append_run(
         project.store.root,
         Run(
             id=next_id(project.store.root),
-            started=started,
+            started=result.started.isoformat(timespec="seconds"),
             seconds=result.seconds,
             command=" ".join(["pipeline", *sys.argv[1:]]),
-            outcome=outcome,
-            error=error,
-            preset=preset,
-            changed=changed,
+            outcome=result.outcome,
+            error=result.error,
+            preset=result.preset,
+            changed=result.changed,
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
             results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
