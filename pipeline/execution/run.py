@@ -17,7 +17,7 @@ from pipeline.execution.signals import interruptible, uninterrupted
 from pipeline.figures import AnyFigure
 from pipeline.fingerprint.values import digest
 from pipeline.logs.run_log import LOG, Run, append_run, next_id
-from pipeline.planning.plan import Plan, decide_next, known_inputs, make_plan
+from pipeline.planning.plan import Plan, decide_next, make_plan
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action, Reason
 from pipeline.planning.selection import Selection, ancestors
@@ -219,7 +219,7 @@ def _stage_run(
     roots = _roots(project, ancestors(item.stage.name, project.stages), decisions)
     return StageRun(
         stage=item.stage,
-        work=replace(item.work, inputs=known_inputs(item.stage, decisions)),
+        work=item.work,
         upstream={maker: receipt for maker, receipt in above.items() if receipt},
         origin=item.origin or ", ".join(receipt.origin for receipt in roots),
         notice=item.notice or " ".join(receipt.notice for receipt in roots if receipt.notice),

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pipeline.errors import StageError, first_few
 from pipeline.planning.reasons import STALE, Action
 from pipeline.planning.selection import Selection
-from pipeline.planning.staleness import Decision, StageSnapshot, decide
-from pipeline.stage import Stage, maker_of
+from pipeline.planning.staleness import Decision, StageSnapshot, decide, with_inputs
+from pipeline.stage import maker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +56,21 @@ def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[st
     name = item.stage.name
     if name not in selection.stages:
         return Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
-    known = known_inputs(item.stage, decisions)
-    require_inputs(item.stage, known, decisions)
-    return decide(item, known, decisions, forced=name in selection.forced)
+    item = with_inputs(item, decisions)
+    _require_inputs(item, decisions)
+    return decide(item, decisions, forced=name in selection.forced)
 
 
-def known_inputs(stage: Stage, decisions: Mapping[str, Decision]) -> dict[str, str]:
-    """Return the content digests of those inputs that are known before upstream has run."""
-    receipts = {path: decisions[maker_of(path)].receipt for path in stage.inputs}
-    return {path: content for path, receipt in receipts.items() if receipt and (content := receipt.content(path))}
-
-
-def require_inputs(stage: Stage, known: Mapping[str, str], decisions: Mapping[str, Decision]) -> None:
+def _require_inputs(item: StageSnapshot, decisions: Mapping[str, Decision]) -> None:
     """Raise StageError if inputs are missing or damaged and nothing in this plan will make them."""
     made = {Action.RUN, Action.MAY_RUN}
-    lacking = [path for path in stage.inputs if path not in known and decisions[maker_of(path)].action not in made]
+    lacking = [path for path in item.unknown_inputs if decisions[maker_of(path)].action not in made]
     if lacking:
+        name = item.stage.name
         named = first_few([f"artifacts/{path}" for path in lacking])
         makers = {maker_of(path) for path in lacking}
-        last = [name for name in decisions if name in makers][-1]  # a run of the last one also runs what it needs
+        last = [maker for maker in decisions if maker in makers][-1]  # a run of the last one also runs what it needs
         raise StageError(
-            f"{stage.name} needs {named}: missing or damaged",
-            hint=f"pipeline run {last}, or pipeline run {stage.name} without --only and --from",
+            f"{name} needs {named}: missing or damaged",
+            hint=f"pipeline run {last}, or pipeline run {name} without --only and --from",
         )

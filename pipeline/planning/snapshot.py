@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from pipeline.planning.current_work import NO_SOURCES, Readers, current_work, find_sources, source_digests
-from pipeline.planning.plan import Plan, decide_next, known_inputs
+from pipeline.planning.plan import Plan, decide_next
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import STALE, reason_of
 from pipeline.planning.selection import Selection
-from pipeline.planning.staleness import Decision, StageSnapshot, fits
+from pipeline.planning.staleness import Decision, StageSnapshot, fits, with_inputs
 from pipeline.stage import upstream
 from pipeline.store.lock import current_writer
 from pipeline.store.receipt import KEY_DIGITS, Work
@@ -89,9 +89,7 @@ def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: P
     for item in snapshot:
         name = item.stage.name
         if decisions[name].action in STALE and (begun := project.store.begun(name)):
-            known = known_inputs(item.stage, decisions)
-            is_known = len(known) == len(item.stage.inputs)
-            is_taken_up = replace(item.work, inputs=known).key[:KEY_DIGITS] in begun if is_known else None
+            is_taken_up = item.key[:KEY_DIGITS] in begun if item.key else None
             found[name] = UnfinishedWork(is_taken_up, tuple(sorted({*begun.values()} - {""})))
     return found
 
@@ -99,20 +97,19 @@ def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: P
 def with_stored(
     project: Project, item: StageSnapshot, selection: Selection, decisions: Mapping[str, Decision]
 ) -> StageSnapshot:
-    """Add to a stage's snapshot the stored result that fits best, if the current one does not fit.
+    """Add to a stage's snapshot the known inputs, and the stored result that fits best if the current one does not.
 
     Once all inputs are known the result is found by its name. Before that, each stored receipt is read.
     """
     name = item.stage.name
+    item = with_inputs(item, decisions)
     if name not in selection.stages or name in selection.forced:
         return item
-    known = known_inputs(item.stage, decisions)
-    if item.current and not item.damage and fits(item.current, item.work, known):
+    if item.current and not item.damage and fits(item.current, item.work):
         return replace(item, stored=None)
-    key = replace(item.work, inputs=known).key if len(known) == len(item.stage.inputs) else ""
     fitting = (
         each.receipt
-        for each in project.store.generations(name, key)
-        if each.receipt and fits(each.receipt, item.work, known) and not project.store.damage([each])[each.folder]
+        for each in project.store.generations(name, item.key)
+        if each.receipt and fits(each.receipt, item.work) and not project.store.damage([each])[each.folder]
     )
     return replace(item, stored=next(fitting, None))

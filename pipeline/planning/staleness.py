@@ -15,9 +15,9 @@ from pipeline.store.receipt import LOCATION, Receipt, Work
 class StageSnapshot:
     """What was seen of one stage before anything ran.
 
-    ``work`` is what it would do now; its inputs are left empty. ``current`` is the receipt of the result that lies
-    in artifacts/, ``damage`` what is wrong with that. ``stored`` is an intact earlier result of the same work, as far
-    as its inputs are known; it counts only where the current result does not fit.
+    ``work`` is what it would do now, with those inputs that are known. ``current`` is the receipt of the result that
+    lies in artifacts/, ``damage`` what is wrong with that. ``stored`` is an intact earlier result of the same work, as
+    far as its inputs are known; it counts only where the current result does not fit.
     """
 
     stage: Stage
@@ -27,6 +27,16 @@ class StageSnapshot:
     stored: Receipt | None = None
     origin: str = ""
     notice: str = ""
+
+    @property
+    def unknown_inputs(self) -> list[str]:
+        """The inputs that upstream has not made yet."""
+        return [path for path in self.stage.inputs if path not in self.work.inputs]
+
+    @property
+    def key(self) -> str:
+        """The key of the stage's work; an empty text as long as an input is unknown."""
+        return "" if self.unknown_inputs else self.work.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +49,23 @@ class Decision:
     receipt: Receipt | None = None
 
 
-def decide(
-    snapshot: StageSnapshot, known: Mapping[str, str], decisions: Mapping[str, Decision], *, forced: bool
-) -> Decision:
-    """Decide for one stage, given the content of those inputs that are known."""
-    name, inputs = snapshot.stage.name, snapshot.stage.inputs
+def with_inputs(snapshot: StageSnapshot, decisions: Mapping[str, Decision]) -> StageSnapshot:
+    """Fill in those inputs of a stage's work that are known from the decisions on the stages before it."""
+    receipts = {path: decisions[maker_of(path)].receipt for path in snapshot.stage.inputs}
+    known = {path: content for path, receipt in receipts.items() if receipt and (content := receipt.content(path))}
+    return replace(snapshot, work=replace(snapshot.work, inputs=known))
+
+
+def decide(snapshot: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> Decision:
+    """Decide for one stage, given the decisions on the stages before it."""
+    name = snapshot.stage.name
     current = snapshot.current if not snapshot.damage else None
-    fitting = [each for each in (current, snapshot.stored) if each and fits(each, snapshot.work, known)]
-    reasons = _own_reasons(snapshot, known)
+    fitting = [each for each in (current, snapshot.stored) if each and fits(each, snapshot.work)]
+    reasons = _own_reasons(snapshot)
     if forced:
         return Decision(name, Action.RUN, (Reason(ReasonKind.FORCED), *reasons))
-    if len(known) < len(inputs):
-        makers = sorted(set(map(maker_of, inputs)) - set(map(maker_of, known)))
-        kind = {
-            Action.RUN: ReasonKind.UPSTREAM_WILL_RUN,
-            Action.MAY_RUN: ReasonKind.UPSTREAM_MAY_CHANGE,
-        }
+    if makers := sorted(set(map(maker_of, snapshot.unknown_inputs))):
+        kind = {Action.RUN: ReasonKind.UPSTREAM_WILL_RUN, Action.MAY_RUN: ReasonKind.UPSTREAM_MAY_CHANGE}
         waits = tuple(Reason(kind[decisions[maker].action], maker) for maker in makers)
         action = Action.MAY_RUN if fitting else Action.RUN
         return Decision(name, action, (*reasons, *waits))
@@ -66,19 +77,17 @@ def decide(
     return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *changed), fitting[0])
 
 
-def fits(receipt: Receipt, work: Work, known: Mapping[str, str]) -> bool:
-    """Whether a finished result is of this work, as far as the inputs are known."""
+def fits(receipt: Receipt, work: Work) -> bool:
+    """Whether a finished result is of this work, as far as its inputs are known."""
     done = receipt.work
-    return replace(done, inputs={}) == replace(work, inputs={}) and all(
-        done.inputs.get(path) == content for path, content in known.items()
-    )
+    return replace(done, inputs=work.inputs) == work and work.inputs.items() <= done.inputs.items()
 
 
-def _own_reasons(snapshot: StageSnapshot, known: Mapping[str, str]) -> tuple[Reason, ...]:
+def _own_reasons(snapshot: StageSnapshot) -> tuple[Reason, ...]:
     """Return everything that differs from the current result, not only the first thing."""
     if snapshot.current is None:
         return snapshot.damage or (Reason(ReasonKind.FIRST_RUN),)
-    reasons = differences(snapshot.current.work, replace(snapshot.work, inputs=known))
+    reasons = differences(snapshot.current.work, snapshot.work)
     return snapshot.damage + tuple(
         replace(reason, before=snapshot.current.origin, after=snapshot.origin)
         if reason.kind is ReasonKind.SOURCE_CHANGED and reason.subject == LOCATION
