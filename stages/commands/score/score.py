@@ -43,11 +43,19 @@ def score(
 
     from pipeline.history.scores import identify, record_score
     from pipeline.planning.current_result import find_current, require_current
-    from pipeline.terminal.output import notify, print_json
+    from pipeline.terminal.output import HINT, notify, print_json
     from pipeline.visible import readable
     from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
-    from stages.commands.score.compare import Wrong, compare, find_answers, read_answers, require_different_files
+    from stages.commands.score.compare import (
+        NAME_ANSWERS,
+        Wrong,
+        compare,
+        find_answers,
+        like_sample_submission,
+        read_answers,
+        require_different_files,
+    )
     from stages.commands.write_output import require_file, write_csv
 
     project = place.load()
@@ -69,16 +77,20 @@ def score(
     run = file.run.id if file.run else None
     if target:
         write_csv(target, [field.name for field in fields(Wrong)], map(astuple, result.wrong))
+    doubt = like_sample_submission(right, result)
+    if doubt:
+        notify(f"warning: {doubt}", f"{HINT}{NAME_ANSWERS}")
     try:
-        record_score(
-            project.store,
-            file,
-            name="accuracy",
-            value=result.accuracy,
-            interval=result.interval,
-            rows=result.n_rows,
-            how=f"answers {readable(answers) if answers else 'of the bundled sample'}",
-        )
+        if not doubt:
+            record_score(
+                project.store,
+                file,
+                name="accuracy",
+                value=result.accuracy,
+                interval=result.interval,
+                rows=result.n_rows,
+                how=f"answers {readable(answers) if answers else 'of the bundled sample'}",
+            )
     finally:  # print the result even if it cannot be recorded
         if as_json:
             about = {"submission": name, "digest": file.digest, "run": run}

@@ -94,13 +94,7 @@ def test_labels_that_are_numbers_are_shown_in_their_order(tmp_path: Path) -> Non
     assert scored(tmp_path, "id,label\n1,10\n2,9\n", "id,label\n1,2\n2,9\n")["classes"] == ["2", "9", "10"]
 
 
-ZEROS = "ImageId,Label\n" + "".join(f"{row},0\n" for row in range(1, 102))
 REFUSED: dict[str, tuple[str, str, list[str]]] = {
-    "a sample submission": (
-        ZEROS,
-        ZEROS.replace("1,0\n", "1,7\n"),
-        ["every row of right.csv has the label '0', as in a sample submission", "--answers FILE names"],
-    ),
     "other ids": (
         "ImageId,Label\n1,7\n2,7\n3,7\n9,1\n8,1\n",
         SUBMISSION,
@@ -151,6 +145,16 @@ def test_what_cannot_be_compared_is_refused_with_examples_and_nothing_is_kept(tm
     stderr = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1).stderr
     for part in (*told, "hint:"):
         assert part in stderr
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_answers_of_one_label_may_be_a_sample_submission_so_the_accuracy_is_shown_and_not_kept(tmp_path: Path) -> None:
+    zeros = "ImageId,Label\n" + "".join(f"{row},0\n" for row in range(1, 102))
+    write(tmp_path, zeros, zeros.replace(",0\n", ",7\n", 1))
+    result = score(tmp_path, "mine.csv", "--answers", "right.csv")
+    told = "warning: every row of right.csv has the label '0', as in a sample submission: the accuracy is not kept\n"
+    assert f"{told}  hint:  --answers FILE names" in result.stderr
+    assert "accuracy 99.01 %" in result.stdout
     assert not (tmp_path / "artifacts").exists()
 
 
