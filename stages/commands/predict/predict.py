@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.errors import DataError
     from pipeline.planning.project import Project
     from stages.commands.current_model import Model
+    from stages.commands.predict.training_images import TrainingImages
     from stages.commands.predictions import FilePredictions
     from stages.ingest.parameters import IngestParameters
     from stages.shared.documents import Label
@@ -88,6 +89,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
         if target:
             write_predictions(target, predictions, model.classes)
         tell_predictions(predictions, errors, model, output, as_json=as_json)
+        tell_training_set(predictions, training)
     for each in list(errors.values())[:ERRORS]:
         notify_error(each)
     if len(errors) > ERRORS:
@@ -168,6 +170,16 @@ def tell_agreement(predictions: Sequence[FilePredictions], classes: Sequence[Lab
         named = first_few([shortened(str(label)) for label in dict.fromkeys(others)])
         parts.append(f"{counted(len(others), 'label')} of no class of the model: {named}")
     return "; ".join(parts)
+
+
+def tell_training_set(predictions: Sequence[FilePredictions], training: TrainingImages) -> None:
+    """Say which file is the training set."""
+    from pipeline.terminal.output import notify
+
+    for each in predictions:
+        if training.have_labels(each.labels):
+            told = "the network was trained on these rows, and is less often right about new ones"
+            notify(f"note: {each.file} is the training set: {told}")
 
 
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:

@@ -12,13 +12,18 @@ from pipeline.errors import DataError
 from pipeline.planning.current_result import find_current
 from stages.images.digit_framing import MNIST, Framing, find_framing
 from stages.images.pixel_scale import PixelScale
+from stages.ingest.image_table import PIXEL_TYPE
 from stages.ingest.profile import ImageSet, Profile
 from stages.shared.arrays import load_array
 from stages.shared.documents import read_document
+from stages.shared.parquet import open_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.planning.project import Project
     from stages.mlp import Images
+    from stages.shared.documents import Label
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,15 @@ class TrainingImages:
             return MNIST
         X = load_array(split.folder / "X_train.npy", stage="split", n_dimensions=2)
         return find_framing(X, *self.size) if X.shape[1] == math.prod(self.size) else MNIST
+
+    def have_labels(self, labels: Sequence[Label | None]) -> bool:
+        """Whether these are the labels of all training rows, in their order: then they come from the training set."""
+        ingest = find_current(self.project, "ingest") if self.images and labels else None
+        if ingest is None:
+            return False
+        with open_table(ingest.folder / "train.parquet", stage="ingest") as file:
+            names = [field.name for field in file.schema_arrow if field.type != PIXEL_TYPE]
+            return any(column.to_pylist() == labels for column in file.read(names).columns)
 
 
 def find_training_images(project: Project, known: Images) -> TrainingImages:

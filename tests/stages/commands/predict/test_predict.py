@@ -61,6 +61,13 @@ def test_labels_are_compared_and_a_long_table_is_cut(sample_run: Path) -> None:
     assert len(text.splitlines()) < 30
 
 
+def test_the_accuracy_on_the_training_set_is_told_to_be_that(sample_run: Path, tmp_path: Path) -> None:
+    told = "train.csv.gz is the training set: the network was trained on these rows"
+    assert told in predict(sample_run, TRAIN).stderr
+    (tmp_path / "some.csv").write_text("\n".join(lines_of(TRAIN)[:-1]) + "\n")
+    assert "is the training set" not in predict(sample_run, tmp_path / "some.csv").stderr
+
+
 @pytest.mark.parametrize("label", ["", "?", "NaN"])
 def test_a_label_column_without_labels_is_passed_over(sample_run: Path, tmp_path: Path, label: str) -> None:
     lines = lines_of(TRAIN)[:9]
