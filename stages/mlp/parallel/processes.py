@@ -21,12 +21,14 @@ from typing import NoReturn
 import numpy as np
 
 from stages.mlp.arrays import shared_zeros
+from stages.mlp.delay_signals import delay_signals
 from stages.mlp.parallel.group import BrokenGroupError, Group
 
 SPINS_BEFORE_YIELD = 2000  # polls before the processor is yielded to other processes in between
 SPINS_PER_CHECK = 256  # polls from one check that the other processes are alive to the next
 SPINS_BEFORE_SLEEP = 20_000  # polls before the process sleeps in between
 SLEEP_SECONDS = 0.0005
+MEMORY = "the machine may be short of memory"
 PIPE_BYTES = 60_000  # a pipe holds so many bytes that are not read yet
 
 
@@ -63,9 +65,7 @@ class Child:
             return error
         if status and not is_killed:
             how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
-            return ChildProcessError(
-                f"a process that shares the training was ended {how}; the machine may be short of memory"
-            )
+            return ChildProcessError(f"a process that shares the training was ended {how}; {MEMORY}")
         return None
 
 
@@ -84,18 +84,18 @@ class Processes(Group):
 
     def run_together(self, work: Callable[[int], None]) -> None:
         children = self._children = []
-        broken: BaseException | None = None
+        broken: ChildProcessError | None = None
         try:
             for index in range(1, self.count):
-                children.append(self._fork(work, index))  # noqa: PERF401 - if this is interrupted, the children so far are known
+                self._fork(work, index)
             work(0)
             for child in children:
                 child.wait()
-        except BrokenGroupError as error:
-            broken = error  # usually caused by an error of a child, which is raised first
+        except BrokenGroupError:  # usually caused by an error of a child, which is raised first
+            broken = ChildProcessError(f"a process that shares the training ended before its time; {MEMORY}")
         finally:
-            if any(not child.has_ended() for child in children) or len(children) < self.count - 1:
-                self._is_broken[0] = 1  # also ends a child that was forked just before an interruption
+            if any(not child.has_ended() for child in children):
+                self._is_broken[0] = 1  # ends them even if another signal interrupts the next line
             errors = [child.end() for child in children]
         for failure in (*errors, broken):
             if failure is not None:
@@ -125,7 +125,7 @@ class Processes(Group):
                 for child, counter in zip(self._children, self._n_waits[1:], strict=False)
             )
             if self._is_broken[0] or has_child_died:
-                raise BrokenGroupError("a process that shares the training ended before its time")
+                raise BrokenGroupError
         if spins < SPINS_BEFORE_SLEEP:
             os.sched_yield()
         else:
@@ -141,16 +141,18 @@ class Processes(Group):
             with self._lock:
                 pass
 
-    def _fork(self, work: Callable[[int], None], index: int) -> Child:
+    def _fork(self, work: Callable[[int], None], index: int) -> None:
         reader, writer = os.pipe()
-        with warnings.catch_warnings():
-            # Python warns that locks of other threads stay locked in the child. The child takes none of these locks.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            self._run_child(work, index, writer)
-        os.close(writer)
-        return Child(pid, reader)
+        # No signal interrupts the parent before it knows its child, or the child before it has handlers of its own.
+        with delay_signals():
+            with warnings.catch_warnings():
+                # Python warns that locks of other threads stay locked in the child. The child takes none of these.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+            if pid == 0:
+                self._run_child(work, index, writer)
+            os.close(writer)
+            self._children.append(Child(pid, reader))
 
     def _run_child(self, work: Callable[[int], None], index: int, writer: int) -> NoReturn:
         """In the child: do the work, send an error to the parent if there is one, and exit."""

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limi
 
 from stages.mlp.arrays import CACHE_LINE, shared_zeros
 from stages.mlp.parallel import blas_threads
-from stages.mlp.parallel.group import BUFFER_VALUES, BrokenGroupError, part_of
+from stages.mlp.parallel.group import BUFFER_VALUES, part_of
 from stages.mlp.parallel.make_group import make_group
 from stages.mlp.parallel.processes import Child, Processes
 from stages.mlp.parallel.replica import share_of
@@ -184,7 +184,7 @@ def test_a_group_works_if_sigchld_is_ignored() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             group.wait(index)
 
-        with pytest.raises(BrokenGroupError, match="ended before its time"):
+        with pytest.raises(ChildProcessError, match="a process that shares the training ended before its time; "):
             group.run(work)
 
 
@@ -207,6 +207,35 @@ group.run(work)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(done.stdout.split()) == 2
+
+
+@processes_only
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP", "SIGTERM"])
+@pytest.mark.parametrize("is_child", [True, False])
+def test_a_signal_right_after_the_fork_is_for_the_parent_alone(number: str, *, is_child: bool) -> None:
+    code = f"""
+import os, signal
+from stages.mlp.parallel.processes import Processes
+def stop(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.{number}, stop)
+fork = os.fork
+def interrupted():
+    child = fork()
+    if (child == 0) == {is_child}:
+        os.kill(os.getpid(), signal.{number})
+    return child
+os.fork = interrupted
+group = Processes(3)
+try:
+    group.run(group.wait)
+finally:
+    os.write(1, b"ended ")
+    print(len(group._children), open(f"/proc/self/task/{{os.getpid()}}/children").read())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == ("ended 2 \n" if is_child else "ended 1 \n"), done.stderr
+    assert ("KeyboardInterrupt" in done.stderr) == (not is_child)
 
 
 @processes_only
