@@ -157,7 +157,7 @@ def unused_columns(train: Layout, test: Layout) -> Iterator[str]:
             named = f"column {shortened(name)!r}" if name else "the column without a name"
             yield f"{layout.file}: {named} is ignored, as the row numbers that pandas or R leave there"
     if test.label is not None:
-        yield f"{test.file} has labels, in column {shortened(test.label)!r}: they are used for nothing"
+        yield f"{test.file} has labels, in column {shortened(test.label)!r}: they are not used"
 
 
 def doubled_test_rows(profile: Profile, sample: SampleSubmission | None) -> Iterator[str]:

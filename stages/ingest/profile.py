@@ -124,7 +124,7 @@ class Profile(Document, frozen=True):
                 n_shared,
                 f"{counted(n_shared, 'test image')} found in the training set too: a score on them proves little",
             ),
-            (n_twice, f"{counted(n_twice, 'training image')} found in an earlier row too: a split may part them"),
+            (n_twice, f"{counted(n_twice, 'training image')} found in an earlier row too: a copy may be held out"),
             (n_conflicting, f"{counted(n_conflicting, 'training image')} found again under another label"),
             (n_blank, f"{counted(n_blank, 'blank image')} found"),
         )

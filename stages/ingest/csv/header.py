@@ -202,25 +202,21 @@ def require_only_pixels(
         what = f"the label column {shortened(parameters.label)!r} is missing, and {shortened(name)!r} is no pixel"
         hint = f"if {shortened(name)} holds the labels, use --set {shlex.quote(f'ingest.label={name}')}, "
         raise wrong_header(file, what, f"{hint}or rename it to {shortened(parameters.label)}", index)
-    hint = f"rename it{f' to {shortened(close[0])}' if close else ''} or remove it"
-    if close and close[0] != expected:
-        setting = "ingest.label" if close[0] == parameters.label else "ingest.id"
-        hint += f", or use --set {shlex.quote(f'{setting}={name}')}"
-    elif name:
-        hint += ", or set ingest.label or ingest.id to it"
-    if not close:
-        hint += f"; to leave {'it' if len(others) == 1 else 'these columns'} out, "
-        hint += setting_to_leave_out([*(pixels[each] for each in others), *parameters.leave_out])
-        if len(others) > 1 and parameters.label in missing:  # which of them it is cannot be known
-            hint += ", without the label if it is among them"
+    if close:
+        hint = f"rename it to {shortened(close[0])} or remove it"
+        if close[0] != expected:
+            setting = "ingest.label" if close[0] == parameters.label else "ingest.id"
+            hint += f", or use --set {shlex.quote(f'{setting}={name}')}"
+        raise wrong_header(file, what, hint, index)
+    named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
+    are_one = len(others) == 1
+    hint = f"remove {'it' if are_one else 'these columns'}, or leave {'it' if are_one else 'them'} out: "
+    hint += f"--set {shlex.quote(f'ingest.leave_out=[{to_copy(named)}]')}"
+    if lacks_label:
+        hint += "; one of them must hold the labels: take it off this list, and set ingest.label to it"
+    elif name and parameters.id in missing:
+        hint += f"; if it holds ids, --set {shlex.quote(f'ingest.id={name}')}"
     raise wrong_header(file, what, hint, index)
-
-
-def setting_to_leave_out(names: Sequence[str]) -> str:
-    """The words of a hint that set ``ingest.leave_out`` to ``names``, which replace those that it has."""
-    listed = f"[{to_copy(names)}]"
-    by_option = f"use --set 'ingest.leave_out={listed}' or " if "" in names else ""  # unquoted, [""] would become []
-    return f"{by_option}set ingest.leave_out = {listed}"
 
 
 def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:

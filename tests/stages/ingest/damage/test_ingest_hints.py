@@ -91,7 +91,7 @@ SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
         "digit," + TEST,
         {},
         "'digit' is neither the label, the id, nor a pixel",
-        "rename it or remove it, or set ingest.label or ingest.id to it; to leave it out, set ",
+        """remove it, or leave it out: --set 'ingest.leave_out=["digit"]'; if it holds ids, --set ingest.id=digit""",
     ),
 }
 
