@@ -8,8 +8,9 @@ from pathlib import Path
 from pipeline.errors import PipelineError, StageError
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.project import Project
-from pipeline.planning.reasons import STALE, ReasonKind, reason_of, reasons_text, settings_to_keep
+from pipeline.planning.reasons import STALE, ReasonKind, reason_of, reasons_text
 from pipeline.planning.selection import select
+from pipeline.planning.settings_to_keep import settings_to_keep
 from pipeline.planning.snapshot import take_snapshot
 from pipeline.store.receipt import Receipt
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import first_few
 from pipeline.figures import as_figure, values_of
 from pipeline.planning.plan import Plan
-from pipeline.planning.reasons import Action, Reason, reasons_text, settings_to_keep
+from pipeline.planning.reasons import Action, Reason, reasons_text
+from pipeline.planning.settings_to_keep import settings_to_keep
 from pipeline.stage import Stage, upstream
 from pipeline.store.receipt import Receipt
 from pipeline.terminal.hints import GivenSettings, as_typed

@@ -13,7 +13,7 @@ import pipeline.cli
 from pipeline.config import Config, EarlierSettings, load_config, settings_text
 from pipeline.errors import ConfigError
 from pipeline.logs.run_log import read_runs
-from pipeline.planning import reasons
+from pipeline.planning import settings_to_keep
 from pipeline.planning.selection import Selection, settings_without_effect
 
 STAGES = make_stages("toy_never_imported")
@@ -187,15 +187,15 @@ def test_a_run_that_is_not_there_is_an_error(in_toy: Toy, number: str) -> None:
 def test_where_many_settings_differ_a_plan_says_that_like_keeps_what_is_there(
     in_toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reasons, "MOST_NAMED", 1)  # a toy has few settings
+    monkeypatch.setattr(settings_to_keep, "MOST_NAMED", 1)  # a toy has few settings
     one, two = ("--set", "total.start=1"), ("--set", "power.exponent=3")
     like = "--like and the number of their run, which pipeline runs shows"
     assert "--like" not in invoke(in_toy, "status", *one).stdout
     told = f"to keep the present results, put {like}, in place of --set total.start=1 --set power.exponent=3."
     assert told in invoke(in_toy, "status", *one, *two).stdout
     assert invoke(in_toy, "status", "--like", "2", "--check").exit_code == 0
-    monkeypatch.setattr(reasons, "MOST_NAMED", 4)
-    monkeypatch.setattr(reasons, "LONGEST_NAMED", 10)
+    monkeypatch.setattr(settings_to_keep, "MOST_NAMED", 4)
+    monkeypatch.setattr(settings_to_keep, "LONGEST_NAMED", 10)
     invoke(in_toy, "run", "all", *one)
     assert f"to keep the present results, add {like}.\n" in invoke(in_toy, "status").stdout
     put = f"to keep the present results, put {like}, in place of --preset cubes."
