@@ -50,9 +50,8 @@ def notify_error(error: PipelineError) -> None:
 
 
 def notify_stale(what: str, why: str, hint: str) -> None:
-    """Warn that a result is not what a run would make now, if there is a reason ``why`` it is not."""
-    if why:
-        notify(f"warning: {what} is not up to date", f"  why:   {as_typed(why)}", f"{HINT}{hint}")
+    """Warn that a result is not what a run would make now."""
+    notify(f"warning: {what} is not up to date", f"  why:   {as_typed(why)}", f"{HINT}{hint}")
 
 
 def notify_banner(text: str) -> None:

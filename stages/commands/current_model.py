@@ -1,19 +1,17 @@
-"""The current network in artifacts/train/, with its receipt."""
+"""The current network in artifacts/train/, with its receipt; a warning says if a run would train another one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.figures import AnyFigure, values_of
-from pipeline.planning.current_result import find_current, require_current, why_stale
+from pipeline.figures import values_of
+from pipeline.planning.current_result import find_current, require_current
 from pipeline.task import silent_progress
-from pipeline.terminal import output
-from stages.commands.stale_result import hint_for_stale
+from stages.commands.stale_result import tell_if_stale
 from stages.split.documents import Normaliser
 from stages.split.normalise import normalise
 from stages.train.predictor import Predictor, load_predictor
@@ -21,21 +19,16 @@ from stages.train.predictor import Predictor, load_predictor
 if TYPE_CHECKING:
     from pipeline.planning.current_result import Current
     from pipeline.planning.project import Project
+    from pipeline.store.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained network.
-
-    ``key`` is the key of its result. ``stale`` says why a run would train another one, and ``hint`` what to do then.
-    """
+    """A trained network, the receipt of its result, and why a run would train another one, empty if it would not."""
 
     predictor: Predictor
-    key: str
-    figures: Mapping[str, AnyFigure]
-    origin: str
+    receipt: Receipt
     stale: str
-    hint: str
 
     @property
     def classes(self) -> tuple[int | str, ...]:
@@ -50,9 +43,9 @@ class Model:
     def data(self) -> dict[str, Any]:
         """The network as --json prints it."""
         return {
-            "key": self.key,
-            "figures": values_of(self.figures),
-            "origin": self.origin,
+            "key": self.receipt.work.key,
+            "figures": values_of(self.receipt.figures),
+            "origin": self.receipt.origin,
             "stale": self.stale,
         }
 
@@ -60,11 +53,6 @@ class Model:
 def require_model(project: Project) -> Model:
     """The current network; StageError or DataError if it is missing or cannot be read."""
     return load_model(project, require_current(project, "train"))
-
-
-def tell_if_stale(model: Model) -> None:
-    """Warn on standard error if a run with these settings would train another network."""
-    output.notify_stale("the model", model.stale, model.hint)
 
 
 def find_model(project: Project, *, n_pixels: int) -> Model | None:
@@ -75,8 +63,5 @@ def find_model(project: Project, *, n_pixels: int) -> Model | None:
 
 def load_model(project: Project, current: Current, n_pixels: int | None = None) -> Model:
     """The network in a result of train."""
-    receipt = current.receipt
     predictor = load_predictor(current.folder / "model.npz", n_pixels=n_pixels)
-    stale = why_stale(project, "train")
-    hint = hint_for_stale(project, current, "pipeline run train brings it up to date") if stale else ""
-    return Model(predictor, receipt.work.key, receipt.figures, receipt.origin, stale, hint)
+    return Model(predictor, current.receipt, tell_if_stale(project, current, "the model"))

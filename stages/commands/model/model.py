@@ -30,14 +30,13 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     """
     from pipeline.terminal import output
     from pipeline.visible import readable
-    from stages.commands.current_model import require_model, tell_if_stale
+    from stages.commands.current_model import require_model
     from stages.commands.model.write_onnx import write_onnx
     from stages.commands.write_output import require_file
 
     project = place.load()
     path = require_file(project, export, place.base, [".onnx"], "--export") if export else None
     found = require_model(project)
-    tell_if_stale(found)
     n_bytes = write_onnx(path, found) if path else None
     if as_json:
         output.print_json({**document_of(found), "exported": export and readable(export), "bytes": n_bytes})

@@ -49,7 +49,6 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from pipeline.errors import DataError
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
-    from stages.commands.current_model import tell_if_stale
     from stages.commands.find_file import find_file
     from stages.commands.predict.predict_files import looks_like_picture, predict_csv, predict_picture
     from stages.commands.predict.training_images import find_training_images
@@ -62,7 +61,6 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     inputs = list(paths.values())
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
     model = model_for(project, reading)
-    tell_if_stale(model)
     training = find_training_images(project, model.predictor.images)
     predictions: list[FilePredictions] = []
     errors: dict[str, DataError] = {}
@@ -109,14 +107,11 @@ def load_projects(place: ProjectOptions) -> tuple[Project, Project]:
 
 def model_for(project: Project, reading: Project) -> Model:
     """The current network. It is not stale if it is not so for one of the two projects."""
-    from dataclasses import replace
-
     from pipeline.planning.current_result import why_stale
     from stages.commands.current_model import require_model
 
-    model = require_model(project)
-    is_made_so = reading is not project and model.stale and not why_stale(reading, "train")
-    return replace(model, stale="") if is_made_so else model
+    is_made_so = reading is not project and not why_stale(reading, "train")
+    return require_model(reading if is_made_so else project)
 
 
 def tell_predictions(

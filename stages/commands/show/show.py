@@ -34,7 +34,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
     from pipeline.terminal.hints import as_typed
-    from stages.commands.current_model import find_model, tell_if_stale
+    from stages.commands.current_model import find_model
     from stages.commands.draw_images import draw
     from stages.commands.predictions import ranked
     from stages.commands.read_rows import part_of, read_rows, warped
@@ -53,8 +53,6 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     copies = warped(image, COPIES, parameters, images.normaliser) if augmented else []
     part = "test" if is_test else part_of(row, split.folder)
     model = find_model(project, n_pixels=image.size)
-    if model:
-        tell_if_stale(model)
     predicted = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
     if as_json:
         output.print_json(
