@@ -18,15 +18,6 @@ NOT_A_LETTER = re.compile("[^a-z]")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What the list says of a submission: its score if there is one, and whether Kaggle is done with it."""
-
-    score: float | None
-    is_done: bool
-    has_failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """The public score, or why there is none; ``has_failed`` where Kaggle could not score the submission."""
 
@@ -50,22 +41,20 @@ def wait_for_score(
     for delay in delays:
         pause(delay)
         try:
-            listed = find_listed(look(), name)
+            outcome = find_outcome(look(), name)
         except PipelineError as error:  # the network may be back at the next look
             problem = error.what
             continue
         except UnknownFormatError as error:
             return Outcome(None, f"the list of submissions cannot be read: {error}")
+        if outcome:
+            return outcome
         problem = "Kaggle has not scored it yet"
-        if listed and listed.has_failed:
-            return Outcome(None, "Kaggle could not score it", has_failed=True)
-        if listed and (listed.score is not None or listed.is_done):
-            return Outcome(listed.score, "" if listed.score is not None else "Kaggle shows no public score of it")
     return Outcome(None, problem)
 
 
-def find_listed(text: str, name: str) -> Listed | None:
-    """Find the newest submission of the file called ``name`` in a list, which is CSV; None if it is not there yet.
+def find_outcome(text: str, name: str) -> Outcome | None:
+    """Find the newest submission of the file called ``name`` in a list, which is CSV; None if Kaggle has not scored it.
 
     Versions 1.6 to 2.2 print ``fileName,date,description,status,publicScore,privateScore``, since 2.0 with ``ref``
     before it. Other columns, their order, and lines before the header make no difference.
@@ -89,7 +78,11 @@ def find_listed(text: str, name: str) -> Listed | None:
         if row.get("filename") == name:
             status = row.get("status", "").casefold().rpartition(".")[2]  # complete, or SubmissionStatus.COMPLETE
             score = _number(row.get("publicscore", ""))
-            return Listed(score, is_done=status == "complete", has_failed=status == "error")
+            if status == "error":
+                return Outcome(None, "Kaggle could not score it", has_failed=True)
+            if score is None:
+                return Outcome(None, "Kaggle shows no public score of it") if status == "complete" else None
+            return Outcome(score)
     return None
 
 

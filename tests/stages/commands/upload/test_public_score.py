@@ -7,10 +7,9 @@ import pytest
 from pipeline.errors import StageError
 from stages.commands.upload.public_score import (
     DELAYS,
-    Listed,
     Outcome,
     UnknownFormatError,
-    find_listed,
+    find_outcome,
     wait_for_score,
 )
 
@@ -22,39 +21,39 @@ def row(status: str = "SubmissionStatus.COMPLETE", score: str = "0.98932", name:
     return f'5,{name},2026-11-27 06:00:00,"a, ""b""\nand c",{status},{score},\n'
 
 
-FOUND: dict[str, tuple[str, Listed | None]] = {
-    "of version 2.2": (HEADER + row(), Listed(0.98932, is_done=True)),
+FOUND: dict[str, tuple[str, Outcome | None]] = {
+    "of version 2.2": (HEADER + row(), Outcome(0.98932)),
     "of version 1.7": (
         f"fileName,date,description,status,publicScore,privateScore\n{NAME},2026-11-27,x,complete,0.98932,\n",
-        Listed(0.98932, is_done=True),
+        Outcome(0.98932),
     ),
     "after warnings": (
         f"Warning: Looks like you're using an outdated `kaggle` version\nUsing competition: x\n{HEADER}{row()}",
-        Listed(0.98932, is_done=True),
+        Outcome(0.98932),
     ),
     "with names in another style": (
         f"Public Score,file_name,extra,Status\n0.98932,{NAME},?,Complete\n",
-        Listed(0.98932, is_done=True),
+        Outcome(0.98932),
     ),
-    "without a status": (f"fileName,publicScore\n{NAME},0.98932\n", Listed(0.98932, is_done=False)),
+    "without a status": (f"fileName,publicScore\n{NAME},0.98932\n", Outcome(0.98932)),
     "with another one before it": (
         HEADER + row(score="0.1", name="submission.csv") + row(),
-        Listed(0.98932, is_done=True),
+        Outcome(0.98932),
     ),
-    "the newest of several": (HEADER + row(score="0.9") + row(score="0.8"), Listed(0.9, is_done=True)),
-    "still pending": (HEADER + row("SubmissionStatus.PENDING", ""), Listed(None, is_done=False)),
-    "without a public score": (HEADER + row(score="None"), Listed(None, is_done=True)),
-    "not scored by Kaggle": (HEADER + row("error", ""), Listed(None, is_done=False, has_failed=True)),
+    "the newest of several": (HEADER + row(score="0.9") + row(score="0.8"), Outcome(0.9)),
+    "still pending": (HEADER + row("SubmissionStatus.PENDING", ""), None),
+    "without a public score": (HEADER + row(score="None"), Outcome(None, "Kaggle shows no public score of it")),
+    "not scored by Kaggle": (HEADER + row("error", ""), Outcome(None, "Kaggle could not score it", has_failed=True)),
     "not there yet": (HEADER + row(name="submission.csv"), None),
     "none at all": ("No submissions found\n", None),
-    "with a row that is too short": (HEADER + "5,x\n" + row(), Listed(0.98932, is_done=True)),
+    "with a row that is too short": (HEADER + "5,x\n" + row(), Outcome(0.98932)),
 }
 
 
 @pytest.mark.parametrize("case", FOUND)
 def test_the_score_is_found_in_the_list(case: str) -> None:
-    text, listed = FOUND[case]
-    assert find_listed(text, NAME) == listed
+    text, outcome = FOUND[case]
+    assert find_outcome(text, NAME) == outcome
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_the_score_is_found_in_the_list(case: str) -> None:
 )
 def test_a_format_that_is_not_known_is_reported(text: str) -> None:
     with pytest.raises(UnknownFormatError):
-        find_listed(text, NAME)
+        find_outcome(text, NAME)
 
 
 def waited(*answers: str | StageError, delays: tuple[float, ...] = (1, 2, 4)) -> tuple[Outcome, list[float]]:
