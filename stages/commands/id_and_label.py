@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -13,10 +14,8 @@ from pipeline.errors import DataError
 from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.ids import require_distinct
-from stages.ingest.csv.streams import no_rows, open_raw
+from stages.ingest.csv.streams import RawCsv, no_rows, open_raw
 from stages.shared.messages import FileName, counted, shortened
-
-Choose = Callable[[FileName, Sequence[str]], Sequence[int]]  # the header's names -> which columns are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,15 @@ def read_submission(path: Path, shown: str = "") -> Submission:
     DataError
         It is no CSV of two columns with at least one row, a label is blank, or an id occurs twice.
     """
-
-    def both(file: FileName, names: Sequence[str]) -> Sequence[int]:
+    with open_csv(path, shown) as (raw, names):
+        file = raw.name
         if len(names) != 2:
             what = f"{file} has {counted(len(names), 'column')}, and a submission has two: id and label"
             raise DataError(what, where=f"{file.path}, line 1", hint="name another file")
-        return (0, 1)
-
-    file, (id_name, label_name), (ids, labels) = read_columns(path, both, shown)
-    require_labels(labels, file, label_name)
+        ids, labels = read_columns(raw, len(names), [0, 1])
+    require_labels(labels, file, names[1])
     require_distinct(ids, file)
-    return Submission(file, id_name, label_name, ids, labels)
+    return Submission(file, names[0], names[1], ids, labels)
 
 
 def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
@@ -60,41 +57,49 @@ def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
         raise DataError(what, where=where, hint="write its label, or name a file that has all labels")
 
 
-def read_columns(path: Path, choose: Choose, shown: str = "") -> tuple[FileName, list[str], list[list[str]]]:
-    """Read the columns of a CSV or .csv.gz that ``choose`` picks by the header: the file, their names, and their cells.
-
-    Cells are stripped of blanks. Messages show the path as ``shown``, if that is given.
+@contextmanager
+def open_csv(path: Path, shown: str = "") -> Iterator[tuple[RawCsv, list[str]]]:
+    """Open a CSV or .csv.gz, and read the names in its header; messages show the path as ``shown``, if that is given.
 
     Raises
     ------
     DataError
-        The file is no such table, has no rows, or a row has another number of cells than the header.
+        The file is no such table.
     """
     if is_zipfile(path):
         raise DataError(f"{path.name} is a zip", where=shown or str(path), hint="unpack it, and name the CSV in it")
     with open_raw(Source("columns", path)) as raw:
         raw.name = FileName(raw.name.name, shown or raw.name.path)
-        names = header_cells(raw.read_header(), raw.name)
-        chosen = choose(raw.name, names)
-        columns: list[list[str]] = [[] for _ in chosen]
-        first_line = raw.first_line
-        for block in raw.blocks():
-            n_before = len(columns[0])
-            try:
-                for cells in csv.reader(StringIO(block.decode("utf-8"), newline=""), strict=True):
-                    if len(cells) != len(names):
-                        what = f"has {counted(len(cells), 'cell')}, and the header has {len(names):,}"
-                        raise wrong_row(raw.name, first_line + len(columns[0]), what)
-                    for column, index in zip(columns, chosen, strict=True):
-                        column.append(cells[index].strip())
-            except UnicodeDecodeError as error:
-                line = first_line + n_before + block.count(b"\n", 0, error.start)
-                raise wrong_row(raw.name, line, "is not UTF-8 text") from error
-            except csv.Error as error:
-                raise wrong_row(raw.name, first_line + len(columns[0]), f"cannot be read: {error}") from error
+        yield raw, header_cells(raw.read_header(), raw.name)
+
+
+def read_columns(raw: RawCsv, n_columns: int, chosen: Sequence[int]) -> list[list[str]]:
+    """Read the cells of the ``chosen`` of ``n_columns`` columns, below the header, and strip them of blanks.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, has no rows, or a row has another number of cells than the header.
+    """
+    columns: list[list[str]] = [[] for _ in chosen]
+    first_line = raw.first_line
+    for block in raw.blocks():
+        n_before = len(columns[0])
+        try:
+            for cells in csv.reader(StringIO(block.decode("utf-8"), newline=""), strict=True):
+                if len(cells) != n_columns:
+                    what = f"has {counted(len(cells), 'cell')}, and the header has {n_columns:,}"
+                    raise wrong_row(raw.name, first_line + len(columns[0]), what)
+                for column, index in zip(columns, chosen, strict=True):
+                    column.append(cells[index].strip())
+        except UnicodeDecodeError as error:
+            line = first_line + n_before + block.count(b"\n", 0, error.start)
+            raise wrong_row(raw.name, line, "is not UTF-8 text") from error
+        except csv.Error as error:
+            raise wrong_row(raw.name, first_line + len(columns[0]), f"cannot be read: {error}") from error
     if not columns[0]:
         raise no_rows(raw.name, hint="check the file")
-    return raw.name, [names[index] for index in chosen], columns
+    return columns
 
 
 def wrong_row(file: FileName, line: int, what: str) -> DataError:

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.planning.current_result import Current
 from pipeline.visible import readable
-from stages.commands.id_and_label import Submission, read_columns, require_labels
+from stages.commands.id_and_label import Submission, open_csv, read_columns, require_labels
 from stages.commands.stale_result import is_of_sample
 from stages.evaluate.metrics import count_confusion, wilson_interval
 from stages.ingest.csv.ids import require_distinct
@@ -107,32 +107,14 @@ def read_answers(path: Path, submission: Submission) -> Answers:
         There is no label column or a blank label; no column has the submission's ids; or the ids or the number of
         rows are not the submission's.
     """
-    others_are_ids = False
-
-    def choose(file: FileName, names: Sequence[str]) -> Sequence[int]:
-        known = [name.casefold() for name in names]
-        label = next((known.index(each) for each in (submission.label_name.casefold(), LABEL) if each in known), None)
-        if label is None and len(names) <= 2:
-            label = len(names) - 1
-        if label is None:
-            what = f"{file} has no column '{shortened(submission.label_name)}' or '{LABEL}'"
-            where = f"{file.path}, line 1: {first_few([shortened(name) for name in names], EXAMPLES)}"
-            raise DataError(what, where=where, hint="give the column with the right labels one of these names")
-        id_name = submission.id_name.casefold()
-        ids = known.index(id_name) if id_name in known else 1 - label if len(names) == 2 else None
-        if ids is not None and ids != label:
-            return [label, ids]
-        nonlocal others_are_ids
-        others_are_ids = True
-        return [label, *[index for index in not_pixels(names) if index != label][:MOST_COLUMNS]]
-
-    file, names, columns = read_columns(path, choose)
-    labels = columns[0]
-    require_labels(labels, file, names[0])
-    if others_are_ids and len(columns) > 1:
-        index = find_ids(submission, columns[1:], names[1:], file)
-        names, columns = [names[0], names[1 + index]], [labels, columns[1 + index]]
-    if len(columns) == 1:
+    with open_csv(path) as (raw, names):
+        file, label = raw.name, label_column(names, submission, raw.name)
+        others, id_name = [index for index in range(len(names)) if index != label], submission.id_name.casefold()
+        named = [index for index in others if names[index].casefold() == id_name or len(names) == 2]
+        candidates = named or [index for index in not_pixels(names) if index != label][:MOST_COLUMNS]
+        labels, *columns = read_columns(raw, len(names), [label, *candidates])
+    require_labels(labels, file, names[label])
+    if not columns:
         if len(labels) != len(submission.ids):
             raise DataError(
                 f"{file} has {counted(len(labels), 'row')}, and {submission.file} has {len(submission.ids):,}",
@@ -141,11 +123,25 @@ def read_answers(path: Path, submission: Submission) -> Answers:
                 "below a line with the column's name",
             )
         return Answers(file, labels, None)
-    ids = columns[1]
+    at = 0 if named else find_ids(submission, columns, [names[index] for index in candidates], file)
+    ids = columns[at]
     require_distinct(ids, file)
     label_of = dict(zip(ids, labels, strict=True))
     require_same_ids(submission, ids, file)
-    return Answers(file, [label_of[each] for each in submission.ids], names[1])
+    return Answers(file, [label_of[each] for each in submission.ids], names[candidates[at]])
+
+
+def label_column(names: Sequence[str], submission: Submission, file: FileName) -> int:
+    """Which column has the right labels, as ``read_answers`` says; DataError if none does."""
+    known = [name.casefold() for name in names]
+    for name in (submission.label_name.casefold(), LABEL):
+        if name in known:
+            return known.index(name)
+    if len(names) <= 2:
+        return len(names) - 1
+    what = f"{file} has no column '{shortened(submission.label_name)}' or '{LABEL}'"
+    where = f"{file.path}, line 1: {first_few([shortened(name) for name in names], EXAMPLES)}"
+    raise DataError(what, where=where, hint="give the column with the right labels one of these names")
 
 
 def not_pixels(names: Sequence[str]) -> list[int]:
