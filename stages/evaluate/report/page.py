@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import jinja2
@@ -37,6 +36,11 @@ FILTERS = {
     "count": lambda n: f"{n:,}",
     "counted": counted,
 }
+LOADER = jinja2.PackageLoader("stages.evaluate.report")
+TEMPLATES = jinja2.Environment(
+    loader=LOADER, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+)
+TEMPLATES.filters |= FILTERS
 
 
 def render(findings: Findings) -> str:
@@ -45,9 +49,8 @@ def render(findings: Findings) -> str:
     The network is in it in full precision, else in half precision, else not at all, so that the page has at most
     ``LARGEST_PAGE`` bytes.
     """
-    environment, loader = templates()
     style, *scripts = (
-        Markup(loader.get_source(environment, name)[0])  # noqa: S704 - our own files, not data
+        Markup(LOADER.get_source(TEMPLATES, name)[0])  # noqa: S704 - our own files, not data
         for name in ("style.css", "network.js", "drawing.js")
     )
     unknown = unknown_parts(findings.networks, scripts[0])
@@ -55,7 +58,7 @@ def render(findings: Findings) -> str:
 
     def page(drawing: dict[str, Any] | None) -> str:
         policy = content_policy(style, scripts if drawing else ())
-        return environment.get_template("page.html").render(
+        return TEMPLATES.get_template("page.html").render(
             parts,
             sections=SECTIONS,
             style=style,
@@ -71,17 +74,6 @@ def render(findings: Findings) -> str:
         if drawing and len((text := page(drawing)).encode()) <= LARGEST_PAGE:
             return text
     return page(None)
-
-
-@cache
-def templates() -> tuple[jinja2.Environment, jinja2.PackageLoader]:
-    """The templates, each compiled once in a process, and again if its file has changed; and their loader."""
-    loader = jinja2.PackageLoader("stages.evaluate.report")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters |= FILTERS
-    return environment, loader
 
 
 def gather(findings: Findings) -> dict[str, Any]:

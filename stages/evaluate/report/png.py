@@ -27,9 +27,9 @@ def weight_picture(weights: NDArray[np.float32]) -> str:
     return _address(Image.fromarray(pixels))
 
 
-def displayed_size(height: int, width: int) -> tuple[int, int]:
-    """The height and width in CSS pixels at which a picture of ``height`` x ``width`` pixels is shown."""
-    scale = PICTURE_SIDE / max(height, width)
+def displayed_size(height: int, width: int, side: int = PICTURE_SIDE) -> tuple[int, int]:
+    """The size in CSS pixels of a picture of ``height`` x ``width`` pixels, whose longer side becomes ``side``."""
+    scale = side / max(height, width)
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 

@@ -69,12 +69,12 @@ def titles(findings: Findings) -> dict[str, str]:
 def drawing(findings: Findings) -> dict[str, Any]:
     """The canvas and its bars."""
     labels, images = findings.labels, findings.images
-    scale = CANVAS_SIDE / max(images.height, images.width)
+    height, width = displayed_size(images.height, images.width, CANVAS_SIDE)
     return {
         "what_to_draw": "a digit" if set(labels) <= DIGITS else f"one of the {len(labels):,} classes",
         "bars": labels if len(labels) <= MOST_CLASSES else labels[:FEW_BARS],
-        "canvas_height": max(round(images.height * scale), 1),
-        "canvas_width": max(round(images.width * scale), 1),
+        "canvas_height": height,
+        "canvas_width": width,
     }
 
 
@@ -118,12 +118,7 @@ def examples(findings: Findings) -> dict[str, Any]:
             for each in findings.disagreements
         ],
         "mistakes": gallery(findings, worst_mistakes(findings.P, findings.actual, findings.rows)[:n]),
-        "suspects": [
-            {**shown, "suggested": labels[suggested], "p_suggested": float(findings.P[at, suggested])}
-            for shown, at, suggested in zip(
-                gallery(findings, suspects.positions[:n]), suspects.positions, suspects.suggested, strict=False
-            )
-        ],
+        "suspects": gallery(findings, suspects.positions[:n]),
         "n_suspects": len(suspects.positions),
         "n_probably_wrong": int(suspects.are_confident.sum()),
         "unsure": gallery(findings, least_confident(findings.P, findings.rows)[:n]),
