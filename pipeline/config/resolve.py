@@ -231,7 +231,7 @@ def _misfit(settings: str, reason: str, named: Iterable[Setting]) -> ConfigError
     return ConfigError(
         f"{settings} do not fit together: {shortened(reason, 300)}",
         where=", ".join(f"{setting.name} in {setting.place}" for setting in named),
-        hint="change one of them; `pipeline config` shows where each comes from",
+        hint="change one of them",
     )
 
 

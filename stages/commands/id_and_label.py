@@ -96,7 +96,8 @@ def read_columns(raw: RawCsv, n_columns: int, chosen: Sequence[int]) -> list[lis
             line = first_line + n_before + block.count(b"\n", 0, error.start)
             raise wrong_row(raw.name, line, "is not UTF-8 text") from error
         except csv.Error as error:
-            raise wrong_row(raw.name, first_line + len(columns[0]), f"cannot be read: {error}") from error
+            what = "has quotation marks that do not pair, or an endless cell"
+            raise wrong_row(raw.name, first_line + len(columns[0]), what) from error
     if not columns[0]:
         raise no_rows(raw.name, hint="check the file")
     return columns
@@ -104,4 +105,4 @@ def read_columns(raw: RawCsv, n_columns: int, chosen: Sequence[int]) -> list[lis
 
 def wrong_row(file: FileName, line: int, what: str) -> DataError:
     """The error for a row that is not like the header."""
-    return DataError(f"a row of {file} {shortened(what, 200)}", where=f"{file.path}, line {line:,}", hint="correct it")
+    return DataError(f"a row of {file} {what}", where=f"{file.path}, line {line:,}", hint="correct it")

@@ -295,9 +295,8 @@ def header_cells(line: bytes, file: FileName) -> list[str]:
     try:
         cells = next(csv.reader([text], strict=True, skipinitialspace=True), [])
     except csv.Error as error:
-        raise wrong_header(
-            file, f"its quotation marks do not pair, or a name is endless ({error})", "put the quotation marks right"
-        ) from error
+        what = "its quotation marks do not pair, or a name is endless"
+        raise wrong_header(file, what, "put the quotation marks right") from error
     if not cells:
         raise wrong_header(file, "the first line is blank", "remove the blank line, or download the file again")
     if len(cells) == 1 and "," in cells[0]:

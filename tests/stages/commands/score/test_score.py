@@ -125,6 +125,11 @@ REFUSED: dict[str, tuple[str, str, list[str]]] = {
     ),
     "no label column": ("a,b,c\n1,2,3\n", SUBMISSION, ["no column 'Label' or 'label'", "a, b, c"]),
     "no rows": ("ImageId,Label\n", SUBMISSION, ["has a header, but no rows"]),
+    "a quotation mark alone": (
+        'ImageId,Label\n1,"7\n2,7\n',
+        SUBMISSION,
+        ["a row of right.csv has quotation marks that do not pair, or an endless cell", "line 2"],
+    ),
     "a row that is too short": ("ImageId,Label\n1,7\n2\n", SUBMISSION, ["has 1 cell, and the header has 2", "line 3"]),
     "labels written otherwise": (
         RIGHT.replace(",7", ",7.0").replace(",1\n", ",1.0\n"),
