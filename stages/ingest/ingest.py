@@ -34,6 +34,7 @@ from stages.ingest.csv.layout import (
     require_agreement,
     require_one_column_more,
 )
+from stages.ingest.csv.pixel_names import prefix_and_number
 from stages.ingest.csv.streams import RawCsv, open_raw
 from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
@@ -184,12 +185,13 @@ def make_profile(
 ) -> Profile:
     """The profile of both sets, whose images have ``shape`` (height, width)."""
     height, width = shape
+    prefix, first_pixel = prefix_and_number(train.layout.pixels[0])
     return Profile(
         height=height,
         width=width,
         n_pixels=height * width,
-        pixel_prefix=train.layout.prefix,
-        first_pixel=train.layout.first_pixel,
+        pixel_prefix=prefix,
+        first_pixel=first_pixel,
         label_name=task.parameters.label,
         id_name=test.layout.id,
         classes=train.summary.class_counts(),

@@ -1,7 +1,7 @@
 """The header of a CSV: what its first line says about the columns.
 
-The label and the id have configured names and may stand anywhere. Pixels are named ``<prefix><number>``, ascending
-without a gap; or by row and column, ``1x1`` to ``8x8``, which also gives the size of an image.
+The label and the id have configured names and may stand anywhere. All other columns are pixels, but for those that are
+left out, by the settings or as row numbers.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from stages.ingest.csv.labels import WHOLE_NUMBER
-from stages.ingest.csv.layout import Layout
+from stages.ingest.csv.layout import Layout, wrong_header
+from stages.ingest.csv.pixel_names import PixelNames, find_pixel_names, require_order
 from stages.ingest.profile import KAGGLE_HEADER
 from stages.shared.messages import FileName, shortened, to_copy
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-NUMBERED_PIXEL = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
-GRID_PIXEL = re.compile(r"(.*?)(\d{1,5})(\D+)(\d{1,5})(\D*)", re.ASCII)
 ROW_NUMBERS = re.compile(r"Unnamed: \d+(\.\d+)*", re.ASCII)  # what pandas calls a column without a name
 ROW_NUMBERS_IN_R = re.compile(r"X1?|X\.\d+|\.\.\.1|row[._]?names?|rn", re.ASCII)  # read.csv, readr, tibble, data.table
 NUMBERS = "it holds numbers, not the names of columns"
@@ -66,20 +65,26 @@ def read_layout(
     ]
     left_out = {*parameters.leave_out, *row_numbers}
     columns = [index for index, name in enumerate(names) if name not in left_out]
-    require_distinct_names([names[index] for index in columns], names, file)
-    pixels = {index: names[index] for index in columns if names[index] not in special}
-    lacks_label = needs_label and parameters.label not in names
-    shape, prefix, first_pixel = read_pixel_names(pixels, names, file, parameters, lacks_label=lacks_label)
+    if doubled := [name for name, count in Counter(names[index] for index in columns).items() if count > 1]:
+        column = len(names) - 1 - names[::-1].index(doubled[0])
+        what = f"{shortened(doubled[0])!r} stands in it twice"
+        raise wrong_header(file, what, "give every column a name of its own", column)
+    columns = [column for column in columns if names[column] not in special]
+    pixels = find_pixel_names(columns, names)
+    if pixels is None:
+        what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
+        raise wrong_header(file, what, "check that this is the right file")
+    if others := [column for column in columns if column not in pixels.numbers]:
+        what, hint = describe_others(others, names, pixels, parameters, needs_label=needs_label)
+        raise wrong_header(file, what, hint, others[0])
     return Layout(
         file=file,
         names=tuple(names),
         label=parameters.label if parameters.label in names else None,
         id=parameters.id if parameters.id in special and parameters.id in names else None,
-        pixels=tuple(pixels.values()),
-        text_columns=tuple(index for index in range(len(names)) if index not in pixels),
-        prefix=prefix,
-        first_pixel=first_pixel,
-        shape=shape,
+        pixels=tuple(names[column] for column in columns),
+        text_columns=tuple(sorted(set(range(len(names))) - set(columns))),
+        shape=require_order(pixels, names, file),
         row_numbers=tuple(row_numbers),
     )
 
@@ -127,146 +132,54 @@ def count_up(rows: Sequence[bytes], column: int) -> bool:
     return bool(cells) and cells in counted
 
 
-def read_pixel_names(
-    pixels: dict[int, str],
-    names: Sequence[str],
-    file: FileName,
-    parameters: IngestParameters,
-    *,
-    lacks_label: bool,
-) -> tuple[tuple[int, int] | None, str, int]:
-    """The size of an image (height, width) if the pixels' names say it; and the first one's prefix and number.
+def describe_others(
+    others: Sequence[int], names: Sequence[str], pixels: PixelNames, parameters: IngestParameters, *, needs_label: bool
+) -> tuple[str, str]:
+    """What is wrong with the first of the columns that are neither label, id nor pixel, and what to do.
 
-    ``pixels`` maps columns, counted from 0, to their names.
-
-    Raises
-    ------
-    DataError
-        A column is no pixel, or is missing or out of order.
+    The hint has the name that may be meant, or leaves them all out.
     """
-    numbered = {index: match for index, name in pixels.items() if (match := NUMBERED_PIXEL.fullmatch(name))}
-    grid = {index: match for index, name in pixels.items() if (match := GRID_PIXEL.fullmatch(name))}
-    if not numbered and not grid:
-        what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
-        raise wrong_header(file, what, "check that this is the right file")
-    prefix, n_alike = Counter(match[1] for match in numbered.values()).most_common(1)[0] if numbered else ("", 0)
-    frames = Counter((match[1], match[3], match[5]) for match in grid.values()).most_common(1)
-    if frames and frames[0][1] > n_alike:
-        frame = frames[0][0]
-        found = {index: match for index, match in grid.items() if (match[1], match[3], match[5]) == frame}
-    else:
-        found = {index: match for index, match in numbered.items() if match[1] == prefix}
-        frame = None
-    require_only_pixels(pixels, found, names, file, parameters, lacks_label=lacks_label)
-    first = pixels[min(pixels)]
-    if frame is None:
-        require_ascending(pixels, {index: int(match[2]) for index, match in found.items()}, prefix, file)
-        return None, prefix, int(found[min(found)][2])
-    shape = require_row_by_row(pixels, {index: (int(m[2]), int(m[4])) for index, m in found.items()}, frame, file)
-    start = NUMBERED_PIXEL.fullmatch(first)
-    return shape, start[1] if start else first, int(start[2]) if start else 0
-
-
-def require_only_pixels(
-    pixels: dict[int, str],
-    found: dict[int, re.Match[str]],
-    names: Sequence[str],
-    file: FileName,
-    parameters: IngestParameters,
-    *,
-    lacks_label: bool,
-) -> None:
-    """Raise DataError if one of ``pixels`` is not among those ``found`` to be named like pixels.
-
-    The hint says which name may be meant, or how to leave the column out.
-    """
-    others = [index for index in pixels if index not in found]
-    if not others:
-        return
-    index, name = others[0], pixels[others[0]]
-    before, first = found.get(index - 1), found[min(found)]
-    expected = f"{before[1]}{int(before[2]) + 1}" if before else f"{first[1]}{int(first[2])}"
-    what = f"{shortened(name)!r} is neither the label, the id, nor a pixel"
-    after = found.get(index + 1)
-    if before and after and int(after[2]) == int(before[2]) + 2:  # it stands in the place of one pixel
-        raise wrong_header(file, what, f"rename it to {shortened(expected)}", index)
-    if index == len(names) - 1 and name and expected.startswith(name):
-        hint = "the header seems cut off: copy or download the file again, or remove this column"
-        raise wrong_header(file, what, hint, index)
-    missing = [known for known in (parameters.label, parameters.id, expected) if known not in names]
-    close = [known for known in missing if known.lower() == name.lower()]
-    if not close and name == KAGGLE_HEADER.id_name and parameters.id in missing:
-        close = [parameters.id]
-    close = close or get_close_matches(shortened(name), missing, n=1)
-    if lacks_label and name and len(others) == 1 and close in ([], [parameters.label]):
-        what = f"the label column {shortened(parameters.label)!r} is missing, and {shortened(name)!r} is no pixel"
-        hint = f"if {shortened(name)} holds the labels, use --set {shlex.quote(f'ingest.label={name}')}, "
-        raise wrong_header(file, what, f"{hint}or rename it to {shortened(parameters.label)}", index)
-    if close:
-        hint = f"rename it to {shortened(close[0])} or remove it"
-        if close[0] != expected:
-            setting = "ingest.label" if close[0] == parameters.label else "ingest.id"
-            hint += f", or use --set {shlex.quote(f'{setting}={name}')}"
-        raise wrong_header(file, what, hint, index)
-    named = [*(pixels[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
-    are_one = len(others) == 1
-    hint = f"remove {'it' if are_one else 'these columns'}, or leave {'it' if are_one else 'them'} out: "
-    hint += f"--set {shlex.quote(f'ingest.leave_out=[{to_copy(named)}]')}"
+    column, label = others[0], shortened(parameters.label)
+    name, quoted = names[column], repr(shortened(names[column]))
+    before, after = (pixels.numbers.get(beside) for beside in (column - 1, column + 1))
+    expected = pixels.name((*before[:-1], before[-1] + 1) if before else pixels.numbers[min(pixels.numbers)])
+    what = f"{quoted} is neither the label, the id, nor a pixel"
+    if before and after == (*before[:-1], before[-1] + 2):  # it stands in the place of one pixel
+        return what, f"rename it to {shortened(expected)}"
+    if column == len(names) - 1 and name and expected.startswith(name):
+        return what, "the header seems cut off: copy or download the file again, or remove this column"
+    settings = {parameters.label: "ingest.label", parameters.id: "ingest.id"}
+    missing = [known for known in (*settings, expected) if known not in names]
+    meant = meant_name(name, missing, parameters)
+    lacks_label = needs_label and parameters.label in missing
+    if lacks_label and name and len(others) == 1 and meant in {"", parameters.label}:
+        hint = f"if {shortened(name)} holds the labels, use {set_to('ingest.label', name)}, or rename it to {label}"
+        return f"the label column {label!r} is missing, and {quoted} is no pixel", hint
+    if meant:
+        or_set = f", or use {set_to(settings[meant], name)}" if meant in settings else ""
+        return what, f"rename it to {shortened(meant)} or remove it{or_set}"
+    it, them = ("it", "it") if len(others) == 1 else ("these columns", "them")
+    named = [*(names[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
+    hint = f"remove {it}, or leave {them} out: {set_to('ingest.leave_out', f'[{to_copy(named)}]')}"
     if lacks_label:
         hint += "; one of them must hold the labels: take it off this list, and set ingest.label to it"
     elif name and parameters.id in missing:
-        hint += f"; if it holds ids, --set {shlex.quote(f'ingest.id={name}')}"
-    raise wrong_header(file, what, hint, index)
+        hint += f"; if it holds ids, {set_to('ingest.id', name)}"
+    return what, hint
 
 
-def require_ascending(pixels: dict[int, str], numbers: dict[int, int], prefix: str, file: FileName) -> None:
-    """Raise DataError unless the numbers of ``pixels``, which are in ``numbers``, ascend without a gap."""
-    for (before, number), (index, after) in pairwise(numbers.items()):
-        expected = shortened(f"{prefix}{number + 1}")
-        name = shortened(pixels[index])
-        if after <= number or (after > number + 1 and number + 1 in numbers.values()):
-            what = f"{name!r} stands after {shortened(pixels[before])!r}, where {expected!r} must stand"
-            raise wrong_header(file, what, "put the columns in ascending order", index)
-        if after != number + 1:
-            what = f"{expected!r} is missing, {name!r} stands in its place"
-            raise wrong_header(file, what, "put the column back", index)
+def set_to(setting: str, value: str) -> str:
+    """The words of a command that give a setting this value."""
+    return f"--set {shlex.quote(f'{setting}={value}')}"
 
 
-def require_row_by_row(
-    pixels: dict[int, str], places: dict[int, tuple[int, int]], frame: tuple[str, str, str], file: FileName
-) -> tuple[int, int]:
-    """Height and width of images whose pixels are named by row and column; ``places`` has these numbers.
-
-    Raises
-    ------
-    DataError
-        The columns do not go through the image row by row, or the last row is not whole.
-    """
-    (first_row, first_column), prefix, between, suffix = places[min(places)], *frame
-    width = sum(row == first_row for row, _ in places.values())
-    for n_before, (index, place) in enumerate(places.items()):
-        row, column = first_row + n_before // width, first_column + n_before % width
-        if place != (row, column):
-            what = f"{shortened(pixels[index])!r} stands where '{prefix}{row}{between}{column}{suffix}' must stand"
-            raise wrong_header(file, what, "put the columns in order, row by row of the image", index)
-    if len(places) % width:
-        what = f"its last row of pixels has {len(places) % width} columns, and the others have {width}"
-        raise wrong_header(file, what, "put the columns back", max(places))
-    return len(places) // width, width
-
-
-def require_distinct_names(used: list[str], names: list[str], file: FileName) -> None:
-    """Raise DataError if the name of a column that is ``used`` occurs twice."""
-    if doubled := [name for name, count in Counter(used).items() if count > 1]:
-        column = len(names) - 1 - names[::-1].index(doubled[0])
-        what = f"{shortened(doubled[0])!r} stands in it twice"
-        raise wrong_header(file, what, "give every column a name of its own", column)
-
-
-def wrong_header(file: FileName, what: str, hint: str, column: int | None = None) -> DataError:
-    """The error for a header that breaks the rules, at ``column`` counted from 0."""
-    place = f"{file.path}, line 1" + (f", column {column + 1}" if column is not None else "")
-    return DataError(f"the header of {file} is not as it must be: {what}", where=place, hint=hint)
+def meant_name(name: str, missing: Sequence[str], parameters: IngestParameters) -> str:
+    """The one of the ``missing`` names that ``name`` resembles, an empty text if none."""
+    if alike := [known for known in missing if known.lower() == name.lower()]:
+        return alike[0]
+    if name == KAGGLE_HEADER.id_name and parameters.id in missing:
+        return parameters.id
+    return next(iter(get_close_matches(shortened(name), missing, n=1)), "")
 
 
 def header_cells(line: bytes, file: FileName) -> list[str]:

@@ -26,7 +26,6 @@ class Layout:
     label, id : the name of the label and of the id column, None where there is none
     pixels : the pixel columns, in image order
     text_columns : the indices of all other columns, ascending; of these only label and id are used
-    prefix, first_pixel : ``pixel`` and 0 where the first pixel column is ``pixel0``
     shape : height and width of an image in pixels, if the names of the columns say so
     row_numbers : the names of the columns that pandas or R left there
     requires_ids : whether a row without a proper id is a bad row
@@ -38,11 +37,15 @@ class Layout:
     id: str | None
     pixels: tuple[str, ...]
     text_columns: tuple[int, ...]
-    prefix: str
-    first_pixel: int
     shape: tuple[int, int] | None = None
     row_numbers: tuple[str, ...] = ()
     requires_ids: bool = True
+
+
+def wrong_header(file: FileName, what: str, hint: str, column: int | None = None) -> DataError:
+    """The error for a header that breaks the rules, at ``column`` counted from 0."""
+    place = f"{file.path}, line 1" + (f", column {column + 1}" if column is not None else "")
+    return DataError(f"the header of {file} is not as it must be: {what}", where=place, hint=hint)
 
 
 def layout_without_header(n_columns: int, file: FileName, label: str | None) -> Layout:
@@ -67,8 +70,6 @@ def layout_without_header(n_columns: int, file: FileName, label: str | None) -> 
         id=None,
         pixels=pixels,
         text_columns=() if label is None else (0,),
-        prefix="pixel",
-        first_pixel=0,
     )
 
 

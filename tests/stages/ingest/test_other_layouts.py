@@ -96,9 +96,9 @@ def test_columns_named_by_row_and_column_give_the_size_of_an_image(
 
 def test_columns_named_by_row_and_column_must_stand_row_by_row(ingest: Ingest) -> None:
     column_by_column = [f"{row}x{column}" for column in range(1, 9) for row in range(1, 3)]
-    with pytest.raises(DataError, match="'2x1' stands where '1x2' must stand"):
+    with pytest.raises(DataError, match="'2x1' stands after '1x1', where '1x2' must stand"):
         ingest({"train.csv": with_pixels_named(TRAIN, column_by_column), "test.csv": TEST})
-    with pytest.raises(DataError, match="'1x4' stands where '1x3' must stand"):
+    with pytest.raises(DataError, match="'1x3' is missing, '1x4' stands in its place"):
         ingest({"train.csv": with_pixels_named(TRAIN, [*GRID[:2], *GRID[3:], "2x9"]), "test.csv": TEST})
     not_whole = [f"1x{column}" for column in range(10)] + [f"2x{column}" for column in range(6)]
     with pytest.raises(DataError, match="its last row of pixels has 6 columns, and the others have 10"):
