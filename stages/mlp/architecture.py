@@ -191,7 +191,10 @@ class Images:
             raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")
         if not is_size(self.height) or not is_size(self.width):
             raise ValueError(f"images of {self.height} x {self.width} have no pixels")
-        are_numbers = all(isinstance(label, Integral) and abs(int(label)) < 2**63 for label in self.classes)
+        are_numbers = all(
+            isinstance(label, Integral) and not isinstance(label, bool) and abs(int(label)) < 2**63
+            for label in self.classes
+        )
         are_strings = all(isinstance(label, str) for label in self.classes)
         are_distinct = isinstance(self.classes, tuple) and len(set(self.classes)) == len(self.classes)
         if not are_distinct or not (are_numbers or are_strings):

@@ -81,15 +81,12 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
         header, arrays = read_arrays(path)
     except ArchiveError as error:
         raise ModelFileError(f"{name} is damaged or not a model: {error}") from error
-    found, version = (str(header.get(key))[:40] for key in ("format", "version"))
-    if (found, version) != (FORMAT, str(VERSION)):
+    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+        found, version = (str(header.get(key))[:40] for key in ("format", "version"))
         what = f"{name} is not a model that this reads: it is of format {found!r} version {version}"
         raise ModelFileError(f"{what}; this reads {FORMAT!r} version {VERSION}")
     try:
-        descriptions = [
-            (read_architecture(each["architecture"]), each["images"] and Images(**lists_to_tuples(each["images"])))
-            for each in header["networks"]
-        ]
+        descriptions = read_descriptions(header["networks"], len(arrays))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({str(error)[:200]})") from error
     try:
@@ -108,6 +105,17 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
         for key, values in (network.weights | network.averages).items():
             values[...] = arrays[f"{number}/{key}"]
     return networks
+
+
+def read_descriptions(networks: list[dict[str, Any]], n_arrays: int) -> list[tuple[Architecture, Images | None]]:
+    """The architectures and images in the header of a file with ``n_arrays``. Errors as in ``read_architecture``."""
+    n_layers = sum(len(each["architecture"][kind]) for each in networks for kind in ("filters", "hidden"))
+    if n_layers > n_arrays:  # the shapes of a million layers would need much memory
+        raise ValueError(f"it says that there are {n_layers:,} layers, and has {n_arrays} arrays")
+    return [
+        (read_architecture(each["architecture"]), each["images"] and Images(**lists_to_tuples(each["images"])))
+        for each in networks
+    ]
 
 
 def read_architecture(fields_by_name: dict[str, Any]) -> Architecture:

@@ -107,9 +107,10 @@ def test_a_flipped_bit_or_a_missing_end_is_noticed(tmp_path: Path, network: Netw
 def test_another_version_or_another_kind_of_file_is_named(tmp_path: Path, network: Network) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
-    rewrite(path, header=changed_header(path, version=99))
-    with pytest.raises(ModelFileError, match="version 99"):
-        load(path)
+    for version in (99, "2", [2]):
+        rewrite(path, header=changed_header(path, version=version))
+        with pytest.raises(ModelFileError, match="is of format 'digit-pipeline network' version "):
+            load(path)
     rewrite(path, header=None)
     with pytest.raises(ModelFileError, match="not a model"):
         load(path)
@@ -254,6 +255,18 @@ def test_no_memory_is_allocated_before_the_header_is_checked(
     rewrite(path, header=header_with(path, "architecture", hidden=[5000, 4]))
     monkeypatch.setattr(model_file, "Network", None)
     with pytest.raises(ModelFileError, match="0/W1 is float32"):
+        load(path)
+
+
+@pytest.mark.parametrize("kind", ["hidden", "filters"])
+def test_nothing_is_made_of_a_header_with_more_layers_than_the_file_has_arrays(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "model.npz"
+    save(network, path)
+    rewrite(path, header=header_with(path, "architecture", **{kind: [5] * 1000}))
+    monkeypatch.setattr(model_file, "Architecture", lambda **_: pytest.fail("an architecture was made"))
+    with pytest.raises(ModelFileError, match=r"1,00\d layers, and has 14 arrays"):
         load(path)
 
 

@@ -99,6 +99,13 @@ def test_rows_of_another_width_are_refused() -> None:
         predict_proba(Network(Architecture(20, 4)), np.zeros((3, 21)))
 
 
+@pytest.mark.parametrize("classes", [(False, True), (0, True), (np.True_, np.False_), (0.0, 1.0), (1, "b")])
+def test_classes_that_are_not_whole_numbers_or_texts_are_refused(classes: tuple) -> None:
+    with pytest.raises(ValueError, match="classes"):
+        Images(classes, 2, 2)
+    assert Images(tuple(np.array([-1, 2**63 - 1])), 2, 2)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"n_classes": 1}, {"hidden": (3, 0)}, {"activation": "rellu"}, {"dropout": 1.0}, {"dtype": "float16"}]
 )
