@@ -48,7 +48,7 @@ class Momentum(Optimiser):
     """v = momentum v + g; w -= learning_rate v. Polyak (1964), in the form of PyTorch."""
 
     n_states: ClassVar[int] = 1
-    momentum: float = 0.9
+    momentum: float
 
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         v = state[0]
@@ -82,9 +82,9 @@ class Adam(Optimiser):
     """
 
     n_states: ClassVar[int] = 2
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    beta1: float
+    beta2: float
+    epsilon: float
 
     def update(self, w: Floats, g: Floats, state: Floats, work: Floats, step: int, learning_rate: float) -> None:
         m, v = state

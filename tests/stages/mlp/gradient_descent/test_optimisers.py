@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
 
+from stages.mlp import Architecture, Network
 from stages.mlp.gradient_descent import optimisers
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS, Adam, Momentum, Nesterov, Optimiser
 from stages.mlp.training.recipe import Recipe
@@ -19,7 +20,8 @@ N_STEPS = 3000
 def test_every_optimiser_lowers_a_quadratic_loss(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     curvature, w = rng.uniform(0.5, 2.0, 20), rng.standard_normal(20)
-    optimiser, state, work = OPTIMISERS[name](), np.zeros((OPTIMISERS[name].n_states, 20)), np.empty(20)
+    optimiser = Recipe(optimiser=name).make_update(Network(Architecture(2, 2, ()))).optimiser
+    state, work = np.zeros((optimiser.n_states, 20)), np.empty(20)
     first = curvature @ w**2 / 2
     for step in range(1, 301):
         optimiser.update(w, curvature * w, state, work, step, 0.03)
@@ -27,8 +29,9 @@ def test_every_optimiser_lowers_a_quadratic_loss(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_every_field_of_an_optimiser_is_a_field_of_the_recipe(name: str) -> None:
+def test_every_field_of_an_optimiser_is_a_field_of_the_recipe_and_has_its_default_only_there(name: str) -> None:
     assert {field.name for field in fields(OPTIMISERS[name])} <= {field.name for field in fields(Recipe)}
+    assert all(field.default is MISSING for field in fields(OPTIMISERS[name]))
 
 
 def run(optimiser: Optimiser) -> tuple[np.ndarray, int]:
@@ -44,7 +47,7 @@ def run(optimiser: Optimiser) -> tuple[np.ndarray, int]:
     return w, n_denormal
 
 
-@pytest.mark.parametrize("optimiser", [Momentum(0.9), Nesterov(0.9), Adam(0.9, 0.95), Adam(0.8, 0.99)])
+@pytest.mark.parametrize("optimiser", [Momentum(0.9), Nesterov(0.9), Adam(0.9, 0.95, 1e-8), Adam(0.8, 0.99, 1e-8)])
 def test_averages_of_gradients_that_have_become_0_do_not_become_denormal(
     optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
