@@ -19,7 +19,7 @@ from pipeline.fingerprint.values import digest
 from pipeline.logs.run_log import LOG, Run, append_run, next_id
 from pipeline.planning.plan import Plan, decide_next, make_plan
 from pipeline.planning.project import Project
-from pipeline.planning.reasons import Action, Reason
+from pipeline.planning.reasons import STALE, Action, Reason
 from pipeline.planning.selection import Selection, ancestors
 from pipeline.planning.snapshot import notices_of, take_snapshot, with_stored
 from pipeline.planning.staleness import Decision, StageSnapshot
@@ -53,7 +53,7 @@ class StageResult:
     action: Action
     reasons: tuple[Reason, ...]
     seconds: float
-    receipt: Receipt | None
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class RunResult:
 
     @property
     def did_something(self) -> bool:
-        return any(result.action in {Action.RUN, Action.RESTORE} for result in self.stages)
+        return any(result.action in STALE for result in self.stages)
 
     @property
     def has_run_anything(self) -> bool:
@@ -110,10 +110,7 @@ class RunResult:
     def figures(self) -> dict[str, AnyFigure]:
         """All stages' figures, as ``stage: name``."""
         return {
-            f"{result.stage}: {name}": value
-            for result in self.stages
-            if result.receipt
-            for name, value in result.receipt.figures.items()
+            f"{result.stage}: {name}": value for result in self.stages for name, value in result.receipt.figures.items()
         }
 
 
@@ -196,13 +193,13 @@ def _run_stages(
             continue
         clock = time.monotonic()
         receipt = decision.receipt
-        if decision.action is Action.RUN:
+        if receipt is None:  # no finished result fits
             progress = watcher.started(decision)
             stage_run = _stage_run(project, item, decisions, settings, forced=name in selection.forced)
             receipt = run_stage(project, stage_run, progress, watcher.log)
-        elif decision.action is Action.RESTORE and receipt is not None:
+        elif decision.action is Action.RESTORE:
             project.store.switch(name, receipt.generation)
-        elif decision.action is Action.FRESH and receipt is not None:
+        else:
             project.store.tidy(name, receipt)
         decisions[name] = replace(decision, receipt=receipt)
         done = StageResult(name, decision.action, decision.reasons, time.monotonic() - clock, receipt)
@@ -236,7 +233,7 @@ def _roots(project: Project, names: Container[str], decisions: Mapping[str, Deci
 
 def _log(project: Project, result: RunResult, trial: TrialOf | None) -> None:
     """Write a run into the log, without settings that have had no effect on it."""
-    works = [done.receipt.work for done in result.stages if done.receipt]
+    works = [done.receipt.work for done in result.stages]
     append_run(
         project.store.root,
         Run(
@@ -250,14 +247,14 @@ def _log(project: Project, result: RunResult, trial: TrialOf | None) -> None:
             changed=result.changed,
             stages={done.stage: done.action.name.lower() for done in result.stages},
             figures=result.figures,
-            results={done.stage: done.receipt.generation for done in result.stages if done.receipt},
+            results={done.stage: done.receipt.generation for done in result.stages},
             parameters={**result.built_upon, **_settings(works)},
             sources={name: value for work in works for name, value in work.sources.items()},
             inputs={path: content for work in works for path, content in work.inputs.items()},
             code={work.stage: digest(work.code) for work in works},
             libraries={name: version for work in works for name, version in work.libraries.items()},
             trial=trial.data if trial else {},
-            origin=", ".join(sorted({done.receipt.origin for done in result.stages if done.receipt} - {""})),
+            origin=", ".join(sorted({done.receipt.origin for done in result.stages} - {""})),
         ),
     )
 

@@ -98,12 +98,12 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
                 return
 
 
-def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
+def _rerun_problem(first: Receipt, again: Receipt) -> str:
     """Say how a rerun differs from the first run, in its result or its work; an empty text if it does not.
 
     Files are compared by what they hold, as keys are: another release of Python may pack equal arrays differently.
     """
-    before, after = first.outputs, again.outputs if again else {}
+    before, after = first.outputs, again.outputs
     differing = sorted(
         name
         for name in before.keys() | after.keys()
@@ -111,9 +111,9 @@ def _rerun_problem(first: Receipt, again: Receipt | None) -> str:
     )
     if not differing:
         return ""
-    if again and (reasons := differences(first.work, again.work)):
+    if reasons := differences(first.work, again.work):
         return f"stale, so a rerun gives another result: {reasons_text(reasons)}; pipeline run {first.work.stage}"
-    kernels = [made.environment.get("kernels", "") for made in (first, again) if made]
+    kernels = [made.environment.get("kernels", "") for made in (first, again)]
     if all(kernels) and len(set(kernels)) > 1:  # the processor chooses them: products differ in their last bits
         return f"made with other matrix kernels ({kernels[0]}; here {kernels[1]}), so {', '.join(differing)} differs"
     return f"a rerun gives another {', '.join(differing)}"

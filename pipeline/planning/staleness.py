@@ -41,7 +41,7 @@ class StageSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one stage and why; ``receipt`` is the result that stays, or is restored."""
+    """What happens to one stage and why; ``receipt`` is the result that stays or is restored, if there is one."""
 
     stage: str
     action: Action

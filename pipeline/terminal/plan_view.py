@@ -95,7 +95,7 @@ def print_result(
         _print_stages(result)
         echo(*result_paths(result, stages, folder), *([str(copy.path)] if copy else []))
     for done in result.stages:
-        for warning in done.receipt.warnings if done.receipt else ():
+        for warning in done.receipt.warnings:
             notify(f"warning: {warning}")
     for notice in result.notices:
         if not (quiet and notice in noticed):
@@ -126,11 +126,11 @@ def _print_stages(result: RunResult) -> None:
 
 def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> list[str]:
     """Return the files of the stages that no other stage reads: the results of the whole pipeline."""
-    read = {other.name for stage in stages for other in upstream(stage, tuple(stages))}
+    read = {other.name for stage in stages for other in upstream(stage, stages)}
     return [
         f"{folder}/{done.stage}/{name}"
         for done in result.stages
-        if done.stage not in read and done.receipt
+        if done.stage not in read
         for name in done.receipt.outputs
     ]
 
@@ -144,10 +144,10 @@ def result_data(result: RunResult, folder: str, copy: Copy | None) -> dict[str, 
                 "action": DONE[done.action],
                 "reasons": [reason_data(reason) for reason in done.reasons],
                 "seconds": round(done.seconds, 3),
-                "figures": values_of(done.receipt.figures) if done.receipt else {},
-                "warnings": list(done.receipt.warnings) if done.receipt else [],
-                "outputs": [f"{folder}/{done.stage}/{name}" for name in done.receipt.outputs] if done.receipt else [],
-                "origin": done.receipt.origin if done.receipt else "",
+                "figures": values_of(done.receipt.figures),
+                "warnings": list(done.receipt.warnings),
+                "outputs": [f"{folder}/{done.stage}/{name}" for name in done.receipt.outputs],
+                "origin": done.receipt.origin,
             }
             for done in result.stages
         ],
@@ -156,6 +156,6 @@ def result_data(result: RunResult, folder: str, copy: Copy | None) -> dict[str, 
     }
 
 
-def figures_text(receipt: Receipt | None) -> str:
+def figures_text(receipt: Receipt) -> str:
     """Join the figures of a finished stage."""
-    return ", ".join(f"{name} {as_figure(figure).text}" for name, figure in receipt.figures.items()) if receipt else ""
+    return ", ".join(f"{name} {as_figure(figure).text}" for name, figure in receipt.figures.items())

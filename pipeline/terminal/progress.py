@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pipeline.planning.reasons import Action, reasons_text
+from pipeline.planning.reasons import STALE, Action, reasons_text
 from pipeline.planning.staleness import Decision
 from pipeline.task import Progress
 from pipeline.terminal.output import notify, notify_banner
@@ -187,7 +187,7 @@ class Terminal:
 
     def finished(self, result: StageResult) -> None:
         """End a stage's line with its time and its figures."""
-        if result.action not in {Action.RUN, Action.RESTORE}:
+        if result.action not in STALE:
             return
         figures, outcome = figures_text(result.receipt), DONE[result.action]
         if not self.live:

@@ -14,6 +14,8 @@ from pipeline.terminal.progress import Line, PlainProgress, Terminal, clock, dra
 NOTE = "97.22 % validation accuracy, epoch 7"
 
 SCRIPT = """
+from dataclasses import replace
+
 from pipeline.figures import SHARE, Figure
 from pipeline.planning.reasons import Action, Reason, ReasonKind
 from pipeline.planning.staleness import Decision
@@ -28,8 +30,8 @@ with Terminal() as terminal:
     progress(50, 100, unit="steps", note="97.00 % validation accuracy, epoch 7")
     terminal.log("step 50 of 100")
     terminal.finished(StageResult("train", Action.RUN, (), 12.3, receipt))
-    terminal.finished(StageResult("submit", Action.RESTORE, (), 0.0, None))
-    terminal.finished(StageResult("ingest", Action.FRESH, (), 0.0, None))
+    terminal.finished(StageResult("submit", Action.RESTORE, (), 0.0, replace(receipt, figures={})))
+    terminal.finished(StageResult("ingest", Action.FRESH, (), 0.0, receipt))
 """
 
 
