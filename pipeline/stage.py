@@ -6,7 +6,7 @@ A stage's function is given a ``pipeline.task.Task`` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -97,7 +97,7 @@ def maker_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-def upstream(stage: Stage, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def upstream(stage: Stage, stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages that write what ``stage`` reads, in the order of ``stages``."""
     wanted = set(map(maker_of, stage.inputs))
     return tuple(other for other in stages if other.name in wanted)

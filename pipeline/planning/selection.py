@@ -35,7 +35,9 @@ def select(
     those that they bring.
     """
     known = [stage.name for stage in stages]
-    for name, words in [(name, [*known, "all"]) for name in names] + [(name, known) for name in (first, last) if name]:
+    for name, words in [(name, [*known, "all"]) for name in names] + [
+        (name, known) for name in (first, last) if name is not None
+    ]:
         if name not in words:
             meant = f"did you mean --set {shortened(name)}?" if "=" in name else nearest(name, words, "stages")
             raise ConfigError(f"there is no stage '{name}'", hint=meant)
@@ -69,5 +71,5 @@ def settings_without_effect(config: Config, selection: Selection) -> list[str]:
 def ancestors(name: str, stages: Sequence[Stage]) -> set[str]:
     """Return the names of all stages that ``name`` depends on, directly or not."""
     stage = next(stage for stage in stages if stage.name == name)
-    direct = {other.name for other in upstream(stage, tuple(stages))}
+    direct = {other.name for other in upstream(stage, stages)}
     return direct.union(*(ancestors(other, stages) for other in direct))

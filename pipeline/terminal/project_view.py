@@ -25,11 +25,7 @@ def print_config(config: Config, stages: Sequence[Stage]) -> None:
 
 def config_data(config: Config) -> dict[str, Any]:
     """Return every setting with its value and origin as plain data."""
-    settings = {
-        f"{stage}.{key}": {"value": value, "origin": config.origins[f"{stage}.{key}"]}
-        for stage in config.parameters
-        for key, value in config.values(stage).items()
-    }
+    settings = {name: {"value": value, "origin": config.origins[name]} for name, value in config.settings().items()}
     return {"preset": config.preset or None, "settings": settings}
 
 
@@ -39,7 +35,7 @@ def print_dag(stages: Sequence[Stage]) -> None:
         (
             stage.name,
             stage.summary,
-            ", ".join(other.name for other in upstream(stage, tuple(stages))) or "raw files",
+            ", ".join(other.name for other in upstream(stage, stages)) or "raw files",
             ", ".join(artifact.file_name for artifact in stage.outputs),
         )
         for stage in stages
@@ -54,7 +50,7 @@ def dag_data(stages: Sequence[Stage]) -> dict[str, Any]:
             "summary": stage.summary,
             "inputs": list(stage.inputs),
             "outputs": [artifact.path for artifact in stage.outputs],
-            "after": [other.name for other in upstream(stage, tuple(stages))],
+            "after": [other.name for other in upstream(stage, stages)],
         }
         for stage in stages
     }

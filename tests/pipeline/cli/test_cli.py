@@ -101,6 +101,7 @@ def test_a_plan_without_the_settings_of_the_last_run_says_how_to_keep_its_result
     [
         (("run", "totl"), "there is no stage 'totl'"),
         (("run", "all", "--from", "totl"), "there is no stage 'totl'"),
+        (("run", "all", "--from", ""), "there is no stage ''"),
         (("run", "all", "--from", "total", "--to", "load"), "no stage is left to run"),
         (("run", "all", "--set", "power.exponent=9"), "power.exponent cannot be 9"),
         (("run", "all", "--set", "power.exponnet=1"), "did you mean 'exponent'?"),
