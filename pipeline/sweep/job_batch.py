@@ -19,7 +19,7 @@ from pipeline.fingerprint.source_import import import_from_source
 from pipeline.stage import resolve
 from pipeline.task import JobContext, JobsRequest, Progress
 from pipeline.workers.backends import Execution, make_workers
-from pipeline.workers.dask_job import differing, environment_of, other_software
+from pipeline.workers.dask_job import environment_of, require_same_software
 
 JobKey = tuple[Path, str]  # the scratch folder of the work that a job belongs to, and the job's name there
 
@@ -123,8 +123,8 @@ def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
 
 def attempt(request: JobRequest, context: JobContext) -> JobResult:
     """Do a job on its worker. A failed job ends no other one; raises StageError if the worker's software differs."""
-    if request.environment and (found := differing(environment_of(request.function), request.environment)):
-        raise other_software(found)
+    if request.environment:
+        require_same_software(environment_of(request.function), request.environment)
     import_from_source(request.function)
     own = replace(context, scratch=request.scratch if context.scratch else None)
     clock = time.monotonic()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.fingerprint.files import file_digests
 from pipeline.task import JobsRequest, Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
-from pipeline.workers.dask_job import differing, environment_of, kernels, other_software
+from pipeline.workers.dask_job import environment_of, kernels, require_same_software
 from pipeline.workers.dask_worker import do_on_worker, look_at_files, look_at_software
 from pipeline.workers.local import usable_cores
 
@@ -68,8 +68,7 @@ class ClusterWorkers:
         workers = workers_of(client)
         answers = ask_everyone(client, workers, SECONDS_FOR_ENVIRONMENT, look_at_software, function)
         for theirs, _ in answers.values():
-            if found := differing(theirs, environment):
-                raise other_software(found)
+            require_same_software(theirs, environment)
         if other := {found for _, found in answers.values()} - {kernels()}:
             self._log(
                 f"the cluster's processors take other kernels of the matrix library ({', '.join(sorted(other))} there, "

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.errors import SHOW_WHERE, PipelineError, StageError, failure
 from pipeline.fingerprint.code import code_closure
+from pipeline.fingerprint.environment import matrix_kernels
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.fingerprint.values import digest
 from pipeline.stage import resolve
@@ -53,27 +54,26 @@ def environment_of(function: str) -> dict[str, str]:
 
 
 def kernels() -> str:
-    """Return the processor types of the kernels that the matrix library has chosen here."""
+    """Return the kernels that the matrix library has chosen here."""
     import numpy as np  # noqa: F401 - brings the library with it
-    from threadpoolctl import threadpool_info
 
-    return ", ".join(sorted({str(found.get("architecture", "")) for found in threadpool_info()}))
+    return matrix_kernels()
 
 
-def differing(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Say what differs between two environments: ``numpy 2.3.0 there, 2.4.6 here``; an empty text if nothing does."""
-    return "; ".join(
+def require_same_software(theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Raise StageError if a worker's environment, ``theirs``, is not that of the machine that asks."""
+    differing = [
         f"{name} {theirs.get(name, 'unknown')} there, {value} here"
         for name, value in ours.items()
         if theirs.get(name) != value
-    )
+    ]
+    if differing:
+        raise other_software("; ".join(differing))
 
 
 def do(remote: RemoteJob) -> Any:
     """Do a job; raises StageError if the software here is not that of the machine that asks."""
-    ours = environment_of(remote.function)
-    if found := differing(ours, remote.environment):
-        raise other_software(found)
+    require_same_software(environment_of(remote.function), remote.environment)
     import_from_source(remote.function)
     context = JobContext(open_arrays(remote.arrays), None, silent_progress, ignore)
     return resolve(remote.function)(pickle.loads(remote.job), context)  # noqa: S301 - from the user's own machine
