@@ -62,13 +62,18 @@ class Config:
         """Return a stage's settings as plain data: lists, texts, numbers, None."""
         return plain(self.parameters[stage])
 
+    def settings(self) -> dict[str, Any]:
+        """Return all settings by full name, as plain data."""
+        return {f"{stage}.{key}": value for stage in self.parameters for key, value in self.values(stage).items()}
+
     def changed(self) -> dict[str, Any]:
         """Return the settings that neither the defaults nor the preset gave, by full name."""
-        return {
-            name: self.values(name.partition(".")[0])[name.partition(".")[2]]
-            for name, origin in self.origins.items()
-            if origin not in {DEFAULT, f"preset {self.preset}"}
-        }
+        others = {DEFAULT, f"preset {self.preset}"}
+        return {name: value for name, value in self.settings().items() if self.origins[name] not in others}
+
+    def to_bytes(self) -> bytes:
+        """Return all settings as bytes, which are equal if the settings are."""
+        return msgspec.json.encode(self.parameters)
 
     def effective(self, stages: Collection[str], built_upon: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the preset and the changed settings of a run of these ``stages``.
@@ -160,7 +165,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
     """
     layers = [*from_preset(presets, like.preset, like.origin), *from_names(like.changed, like.origin)]
     config = _resolve(stages, layers, like.preset)
-    now = {f"{stage.name}.{key}": value for stage in stages for key, value in config.values(stage.name).items()}
+    now = config.settings()
     other = {name: value for name, value in like.parameters.items() if name in now and value != now[name]}
     gone = setting_texts({name: like.parameters[name] for name in sorted(like.parameters.keys() - now.keys())})
     layers += [*from_names(other, like.origin), *sets]

@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import mean
 
-import msgspec
-
-from pipeline.config import Config
 from pipeline.errors import ConfigError, SweepError
 from pipeline.explain.changes import Base, Change, find_changes, joined
 from pipeline.explain.shapley_shares import Made, Order, Share, corners, orders_of, over_seeds, shares
@@ -104,7 +101,7 @@ def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run
         for offset in range(n_seeds if objective.seed else 1)
     ]
     sweep = make_sweep(project, objective, [each for of_seed in settings for each in of_seed.values()], base.config)
-    number_of = {_in_full(trial.config): trial.number for trial in sweep.trials if trial.config}
+    number_of = {trial.config.to_bytes(): trial.number for trial in sweep.trials if trial.config}
     return Experiment(
         runs=runs,
         changes=tuple(changes),
@@ -112,15 +109,10 @@ def plan_experiment(project: Project, objective: Objective, runs: tuple[Run, Run
         orders=orders,
         sweep=sweep,
         trials=tuple(
-            {made: number_of[_in_full(base.config(each))] for made, each in of_seed.items()} for of_seed in settings
+            {made: number_of[base.config(each).to_bytes()] for made, each in of_seed.items()} for of_seed in settings
         ),
         gone=found.gone,
     )
-
-
-def _in_full(config: Config) -> bytes:
-    """All settings as bytes: the same settings are tried once."""
-    return msgspec.json.encode(config.parameters)
 
 
 def cost_of(project: Project, experiment: Experiment) -> Cost:

@@ -24,7 +24,6 @@ from pipeline.planning.staleness import Decision
 from pipeline.store.receipt import Receipt, Work
 from pipeline.store.trial_store import TrialStore
 from pipeline.sweep.job_batch import FinishedJobs, JobKey, JobResult, JobsPending, do_jobs
-from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, ranked
 from pipeline.sweep.trials import Sweep, Trial, common_stages, stages_to_run
 from pipeline.task import JobsRequest
@@ -78,9 +77,7 @@ def find_results(project: Project, sweep: Sweep, config: Config, intact: set[Pat
     selection = select(project.stages, stages_to_run(sweep))
     snapshot = take_snapshot(replace(project, config=config, store=store), selection)
     decisions = [item for item in make_plan(snapshot, selection).decisions if item.stage in selection.stages]
-    stored = {
-        item.stage: item.receipt for item in decisions if item.action in {Action.FRESH, Action.RESTORE} and item.receipt
-    }
+    stored = {item.stage: item.receipt for item in decisions if item.receipt}
     if len(stored) < len(decisions):
         return None
     for item in decisions:
@@ -202,25 +199,23 @@ class SweepRun:
         sweep, rung = self.sweep, self.sweep.rungs[number]
         config = sweep.config(trial, rung)
         budget, is_final = sweep.budget_of(config), rung.divisor == 1
-        store = TrialStore(self.project.store.root, self.intact)
-        seconds = sum(result.seconds for result in finished.values())
-        about = TrialOf(sweep.id, trial.number, self.is_expected, seconds)
+        seconds_of_jobs = sum(result.seconds for result in finished.values())
+        about = TrialOf(sweep.id, trial.number, self.is_expected, seconds_of_jobs)
         try:
             stored = None if finished else find_results(self.looked_up, sweep, config, self.intact)
             if stored:
                 about.require_expected(stored.works)
-                values, interval = read_metrics(stored.store, sweep.metrics)
-                seconds_then = self.seconds.get(stored.last.generation)
-                return TrialResult(trial, number, budget, is_final, values, interval, seconds_then)
-            found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
+                store, seconds, is_new = stored.store, self.seconds.get(stored.last.generation), False
+            else:
+                store = TrialStore(self.project.store.root, self.intact)
+                found = self._run(store, config, stages_to_run(sweep), about, watcher, finished)
+                seconds, is_new = self._seconds(found), found.has_run_anything
         except (SweepError, StoreError, LockError):  # the next trial would fail in the same way
             raise
         except PipelineError as error:
             return TrialResult(trial, number, budget, is_final, {}, is_new=True, problem=error.what)
-        values, interval = read_metrics(store, sweep.metrics)
-        return TrialResult(
-            trial, number, budget, is_final, values, interval, self._seconds(found), found.has_run_anything
-        )
+        values, interval = read_metrics(store, sweep)
+        return TrialResult(trial, number, budget, is_final, values, interval, seconds, is_new)
 
     def _run(
         self,
@@ -240,17 +235,17 @@ class SweepRun:
     def _seconds(self, found: RunResult) -> float | None:
         """Return the seconds of the last run that made this result, now or earlier; None if the log has no such run."""
         last = found.stages[-1]
-        generation = last.receipt.generation if last.receipt else ""
+        generation = last.receipt.generation
         if last.action is Action.RUN:
             self.seconds[generation] = found.seconds
         return self.seconds.get(generation)
 
 
-def read_metrics(store: TrialStore, metrics: Sequence[Metric]) -> tuple[dict[str, float], tuple[float, float] | None]:
-    """Return the metrics by name, and the interval of the first that has one."""
+def read_metrics(store: TrialStore, sweep: Sweep) -> tuple[dict[str, float], tuple[float, float] | None]:
+    """Return the metrics by name, and the interval of the one that has it."""
     values: dict[str, float] = {}
     interval = None
-    for metric in metrics:
+    for metric in sweep.metrics:
         path = store.folder(metric.stage) / metric.artifact.partition("/")[2]
         try:
             document = json.loads(path.read_bytes())
@@ -261,7 +256,7 @@ def read_metrics(store: TrialStore, metrics: Sequence[Metric]) -> tuple[dict[str
                 hint="the same sweep again makes it anew",
             ) from error
         values[metric.name] = document[metric.name]
-        if metric.interval and interval is None:
+        if metric.interval and metric is sweep.interval_metric:
             low, high = document[metric.interval]
             interval = (float(low), float(high))
     return values, interval

@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from pipeline.config import Config, find_setting
 from pipeline.errors import ConfigError, nearest
 from pipeline.fingerprint.values import digest
@@ -62,6 +60,11 @@ class Sweep:
         """The settings that are tried."""
         return tuple(self.trials[0].settings)
 
+    @property
+    def interval_metric(self) -> Metric | None:
+        """The metric whose 95 % interval is shown: the first that has one."""
+        return next((metric for metric in self.metrics if metric.interval), None)
+
     @cached_property  # every trial needs it, and it is a digest of all trials
     def id(self) -> str:
         """The name of the sweep, which is the same for the same trials, compared in the same way."""
@@ -73,8 +76,7 @@ class Sweep:
         return digest(["sweep", trials, [metric.name for metric in self.metrics], rungs])[:8]
 
     def budget_of(self, config: Config) -> Any:
-        stage, _, key = self.budget.partition(".")
-        return config.values(stage)[key]
+        return config.settings()[self.budget]
 
     def config(self, trial: Trial, rung: Rung) -> Config:
         """Return the settings of a trial with the budget of a rung."""
@@ -117,15 +119,15 @@ def make_sweep(
             problems[number] = error
             trials.append(Trial(number, settings, None, error.what))
         else:
-            full = msgspec.json.encode(config.parameters)
+            full = config.to_bytes()
             if full not in seen:
                 seen.add(full)
                 trials.append(Trial(number, settings, config))
     sweep = Sweep(tuple(trials), metrics, objective.budget, (Rung(len(trials), 1),), configure)
     _require_right_values(trials, problems, configure)
-    budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
     if not halving:
         return sweep
+    budgets = [sweep.budget_of(trial.config) for trial in trials if trial.config]
     if not all(isinstance(budget, int) for budget in budgets):
         raise ConfigError(f"halving needs {objective.budget} to be a whole number", hint=f"--set {objective.budget}=27")
     return replace(sweep, rungs=halving_rungs(len(budgets), min(budgets)))

@@ -139,7 +139,7 @@ def print_results(
     """Print the table, the best trial first, how far to trust it, and where the files are."""
     best = best_of(results)
     metrics = [metric.name for metric in sweep.metrics]
-    interval = next((metric for metric in sweep.metrics if metric.interval), None)
+    interval = sweep.interval_metric
     intervals = [f"95 % of {interval.name}"] if interval else []
     columns = ["trial", *short_names(sweep.names), *metrics, *intervals, "seconds", "remark"]
     rows = [
