@@ -79,17 +79,15 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
     Changed code is one reason: a new line in a helper changes the helper and all that use it.
     """
     told = [reason for reason in reasons if reason.kind is not ReasonKind.INPUT_CHANGED]
-    made_anew = sorted({maker_of(reason.subject) for reason in reasons if reason not in told})
+    if reasons and not told:
+        return f"{', '.join(sorted({maker_of(reason.subject) for reason in reasons}))} changed"
     code = [reason.subject for reason in told if reason.kind is ReasonKind.CODE_CHANGED]
     moved = [reason for reason in told if reason.subject == LOCATION and reason.before != reason.after]
     texts = [f"other raw files (before {moved[0].before}, now {moved[0].after})"] if moved else []
     apart = {ReasonKind.CODE_CHANGED, *([ReasonKind.SOURCE_CHANGED] if moved else [])}
     texts += [str(reason) for reason in told if reason.kind not in apart]
-    if code:
-        is_update = len(code) > MOST_EDITS
-        texts.append(
-            "the program was updated" if is_update else f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}"
-        )
-    if made_anew and not told:
-        texts = [f"{', '.join(made_anew)} changed"]
+    if len(code) > MOST_EDITS:
+        texts.append("the program was updated")
+    elif code:
+        texts.append(f"{ReasonKind.CODE_CHANGED.value}: {first_few(code, 1)}")
     return first_few(texts, MOST_SHOWN, separator="; ")

@@ -22,22 +22,27 @@ def store_errors(doing: str, path: Path, needed: str = "writable") -> Iterator[N
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        named = [name for name in (error.filename2, error.filename) if name] or [path]  # filename2 is where to move it
-        folders = [unwritable_folder(Path(name)) for name in named]
-        closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
-        if needed == "readable":  # the file may not be read, or its folder hides it
-            closed = (Path(named[-1]) if os.path.lexists(named[-1]) else path).absolute()
-        hint = f"make {closed} {needed}, or work in another folder with -C"
-        if error.errno in BEYOND_PERMISSIONS:
-            hint = ANOTHER_FILE_SYSTEM
-        if error.errno == errno.ENOENT:
-            hint = "it was moved or removed meanwhile: run it again"
-        if full := disk_full(error):
-            reason, hint = full
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            hint = "move away the file that stands where a folder should be"
+        reason, hint = disk_full(error) or (error.strerror or str(error), _hint(error, path, needed))
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error
+
+
+def _hint(error: OSError, path: Path, needed: str) -> str:
+    """Say what to do about an error of the file system."""
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        return "move away the file that stands where a folder should be"
+    if error.errno == errno.ENOENT:
+        return "it was moved or removed meanwhile: run it again"
+    if error.errno in BEYOND_PERMISSIONS:
+        return ANOTHER_FILE_SYSTEM
+    named = [Path(name) for name in (error.filename2, error.filename) if name] or [
+        path
+    ]  # filename2 is where to move it
+    if needed == "readable":  # the file may not be read, or its folder hides it
+        closed = (named[-1] if exists(named[-1]) else path).absolute()
+    else:
+        folders = [unwritable_folder(each) for each in named]
+        closed = next((folder for folder in folders if not os.access(folder, os.W_OK)), folders[-1])
+    return f"make {closed} {needed}, or work in another folder with -C"
 
 
 def unwritable_folder(path: Path) -> Path:
