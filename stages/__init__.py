@@ -94,7 +94,6 @@ STAGES = (
             "encode/Y_validation.npy",
             "encode/classes.json",
             "ingest/profile.json",  # the report shows this and the following
-            "split/labels_train.npy",
             "ingest/receipt.json",
             "split/receipt.json",
             "encode/receipt.json",

@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from stages.shared.documents import Count, Document, Label, Positive, Share
 
+OUT_OF_FOLD = "out-of-fold: on every training row, by the members that have not seen it"
+
 
 class ClassMetrics(Document, frozen=True):
     """How well one class is recognised; a ratio of 0 to 0 is 0."""
@@ -68,6 +70,11 @@ class Metrics(Document, frozen=True):
     is_unbiased: bool = True
     members: tuple[MemberMetrics, ...] = ()
     ensemble: EnsembleMetrics | None = None
+
+    @property
+    def is_out_of_fold(self) -> bool:
+        """Whether the rows are the training rows, each predicted by the members that were not trained on it."""
+        return self.measured == OUT_OF_FOLD
 
     def __post_init__(self) -> None:
         if self.n_rows != sum(each.n_rows for each in self.per_class):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError, first_few, not_as_written
 from pipeline.figures import SHARE, AnyFigure, Figure
-from pipeline.task import Outcome, Task
+from pipeline.task import Outcome, Progress, Task
 from stages.encode.documents import Classes
-from stages.evaluate.documents import Metrics
-from stages.evaluate.metrics import count_confusion, measure, measure_members, measure_overall
+from stages.evaluate.documents import OUT_OF_FOLD, Metrics
+from stages.evaluate.metrics import measure, measure_members, measure_overall
 from stages.evaluate.out_of_fold import Predictions, RowsToPredict, find_disagreements, predict_rows
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
@@ -34,12 +34,10 @@ from stages.shared.parquet import open_table, read_column, write_table
 from stages.split.documents import ImageFormat
 from stages.train.epoch_to_keep import epoch_to_keep
 from stages.train.folds import IN_NO_FOLD
-from stages.train.predictor import load_predictor
+from stages.train.predictor import Predictor, load_predictor
 
 if TYPE_CHECKING:
     from stages.evaluate.parameters import EvaluateParameters
-
-OUT_OF_FOLD = "out-of-fold: on every training row, by the members that have not seen it"
 
 
 def evaluate(task: Task[EvaluateParameters]) -> Outcome:
@@ -53,70 +51,39 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
         The model knows other classes than encode wrote, or the files written do not agree with each other.
     """
     classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
-    source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
     with open_table(task.inputs["train/history.parquet"], stage="train") as file:
         history = file.read().to_pydict()
     fold_of_row = load_array(task.inputs["train/folds.npy"], stage="train", n_dimensions=1)  # (m_train,)
-    with_folds = bool((fold_of_row != IN_NO_FOLD).any())
-    fold_of_member = dict(zip(history["member"], history["fold"], strict=True))
-    folds = [fold if with_folds else None for fold in fold_of_member.values()]
-    held_out = read_rows(task, "validation")
-    predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=held_out.X.shape[1])
+    training, validation = read_rows(task, "train", fold_of_row), read_rows(task, "validation")
+    predictor = load_predictor(task.inputs["train/model.npz"], n_pixels=validation.X.shape[1])
     if predictor.classes != classes:
         raise StageError(
             f"the model's classes {predictor.classes} are not those of the labels {classes}",
             where="train/model.npz and encode/classes.json",
             hint="pipeline run train",
         )
-
-    parts = [read_rows(task, "train", fold_of_row)] if with_folds else []
-    parts += [held_out] if len(held_out.X) else []
-    if not parts:
-        raise StageError(
-            "there are no rows to measure by: split holds no validation rows, and the model has no folds",
-            where="split/X_validation.npy",
-            hint="pipeline run split --set split.validation=0.1, then pipeline run evaluate",
-        )
-    n_done, n_rows = 0, sum(len(part.X) for part in parts)
-
-    def count(n: int) -> None:
-        nonlocal n_done
-        n_done += n
-        task.progress(n_done, n_rows)
-
-    predictions = [predict_rows(predictor, part, folds, count) for part in parts]
-    rows, P = parts[0], predictions[0].P  # what the figures measure
-    confusion = count_confusion(rows.actual, P.argmax(axis=1), len(classes))
+    fold_of_member = dict(zip(history["member"], history["fold"], strict=True))
+    folds = [fold if training.are_in_folds else None for fold in fold_of_member.values()]
+    predictions = predict_unseen(training, validation, predictor, folds, task.progress)
     receipts = read_receipts(task.inputs)
-    validation = predictions[-1].scores if len(held_out.X) else None
-    metrics = msgspec.structs.replace(
-        measure(P, rows.actual, classes, source),
-        is_unbiased=epoch_to_keep(settings_of(receipts, "train")) == "last",
-        members=measure_members(folds, predictions[0].scores, validation) if len(folds) > 1 else (),
-        ensemble=measure_overall(predictions[1].P, held_out.actual) if len(parts) > 1 else None,
-        **({"measured": OUT_OF_FOLD} if with_folds else {}),
-    )
+    source = read_document(task.inputs["ingest/source.json"], DataSource, stage="ingest")
+    is_unbiased = epoch_to_keep(settings_of(receipts, "train")) == "last"
+    metrics = measure_all(predictions, folds, classes, source, is_unbiased=is_unbiased)
+    confusion = predictions[0].confusion
     task.outputs["evaluate/metrics.json"].write_bytes(encode_document(metrics))
-    write_predictions(task.outputs["evaluate/predictions.parquet"], parts, predictions, classes)
+    write_predictions(task.outputs["evaluate/predictions.parquet"], predictions, classes)
     write_confusion(task.outputs["evaluate/confusion.csv"], confusion, classes)
     findings = Findings(
         metrics=metrics,
-        confusion=confusion,
-        history=mean_history(history),
-        kept_epochs=tuple(epoch for epoch, kept in zip(history["epoch"], history["kept"], strict=True) if kept),
+        history=history,
         networks=predictor.networks,
         images=read_document(task.inputs["split/images.json"], ImageFormat, stage="split"),
         profile=read_document(task.inputs["ingest/profile.json"], Profile, stage="ingest"),
-        X=rows.X,
-        P=P,
-        actual=rows.actual,
-        rows=rows.numbers,
-        X_train=load_array(task.inputs["split/X_train.npy"], stage="split", n_dimensions=2),
-        labels_train=load_array(task.inputs["split/labels_train.npy"], stage="split", n_dimensions=1),
-        rows_train=load_array(task.inputs["split/rows_train.npy"], stage="split", n_dimensions=1),
+        predictions=predictions[0],
+        training=training,
         receipts=receipts,
         parameters=msgspec.structs.asdict(task.parameters),
-        disagreements=find_disagreements(predictor, parts[-1], predictions[-1], folds, task.parameters.examples),
+        disagreements=find_disagreements(predictor, predictions[-1], folds, task.parameters.examples),
     )
     task.outputs["evaluate/report.html"].write_text(render(findings), encoding="utf-8", newline="\n")
     check_written(task, metrics)
@@ -145,9 +112,61 @@ def read_rows(task: Task[EvaluateParameters], name: str, fold_of_row: NDArray[np
     return RowsToPredict(X, Y.argmax(axis=1), numbers, folds)
 
 
+def predict_unseen(
+    training: RowsToPredict,
+    validation: RowsToPredict,
+    predictor: Predictor,
+    folds: Sequence[int | None],
+    progress: Progress,
+) -> list[Predictions]:
+    """Predict the training rows, if they are in folds, and then the validation rows, if there are any.
+
+    Raises
+    ------
+    StageError
+        There is nothing to predict.
+    """
+    parts = [training] if training.are_in_folds else []
+    parts += [validation] if len(validation.X) else []
+    if not parts:
+        raise StageError(
+            "there are no rows to measure by: split holds no validation rows, and the model has no folds",
+            where="split/X_validation.npy",
+            hint="pipeline run split --set split.validation=0.1, then pipeline run evaluate",
+        )
+    n_done, n_rows = 0, sum(len(part.X) for part in parts)
+
+    def count(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        progress(n_done, n_rows)
+
+    return [predict_rows(predictor, part, folds, count) for part in parts]
+
+
+def measure_all(
+    predictions: Sequence[Predictions],
+    folds: Sequence[int | None],
+    classes: tuple[Label, ...],
+    source: DataSource,
+    *,
+    is_unbiased: bool,
+) -> Metrics:
+    """The metrics on the rows that were predicted first, with those of each member, and of an ensemble of folds."""
+    measured, last = predictions[0], predictions[-1]
+    validation = None if last.rows.are_in_folds else last.scores
+    return msgspec.structs.replace(
+        measure(measured.P, measured.rows.actual, classes, source),
+        is_unbiased=is_unbiased,
+        members=measure_members(folds, measured.scores, validation) if len(folds) > 1 else (),
+        ensemble=measure_overall(last.P, last.rows.actual) if len(predictions) > 1 else None,
+        **({"measured": OUT_OF_FOLD} if measured.rows.are_in_folds else {}),
+    )
+
+
 def figures_of(metrics: Metrics) -> dict[str, AnyFigure]:
     """The figures that a run shows."""
-    ensemble, rows = metrics.ensemble, "out-of-fold" if metrics.measured == OUT_OF_FOLD else "validation"
+    ensemble, rows = metrics.ensemble, "out-of-fold" if metrics.is_out_of_fold else "validation"
     return {
         f"{rows} accuracy": Figure(metrics.accuracy, SHARE, is_headline=True),
         "macro F1": metrics.macro_f1,
@@ -168,22 +187,9 @@ def warnings_of(confusion: Indices, classes: tuple[Label, ...]) -> tuple[str, ..
     return (f"{which} never predicted{'' if len(missed) == 1 else f': {named}'}: see macro F1, not the accuracy",)
 
 
-def mean_history(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The history of the training: each epoch's mean over the members that reached it."""
-    epochs = np.array(history["epoch"])
-    means: dict[str, list[Any]] = {"epoch": np.unique(epochs).tolist()}
-    for name, column in history.items():
-        if name not in {"member", "fold", "epoch", "kept"}:
-            values = np.array(column, dtype=np.float64)
-            means[name] = [float(values[epochs == epoch].mean()) for epoch in means["epoch"]]
-    return means
-
-
-def write_predictions(
-    path: Path, parts: Sequence[RowsToPredict], predictions: Sequence[Predictions], classes: tuple[Label, ...]
-) -> None:
+def write_predictions(path: Path, predictions: Sequence[Predictions], classes: tuple[Label, ...]) -> None:
     """Write a line for each row, with its number in train.parquet; docs/stages.md lists the columns."""
-    labels = np.array(classes)  # (n_classes,)
+    labels, parts = np.array(classes), [each.rows for each in predictions]
     P = np.concatenate([each.P for each in predictions])
     actual = np.concatenate([part.actual for part in parts])
     predicted = P.argmax(axis=1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.metrics import MemberScore
+from stages.evaluate.metrics import MemberScore, count_confusion
 from stages.mlp import forget_pages
 from stages.shared.arrays import Indices, Inputs, Probabilities
 from stages.train.folds import IN_NO_FOLD
@@ -36,10 +36,15 @@ class RowsToPredict:
     numbers: Indices
     folds: NDArray[np.int16]
 
+    @property
+    def are_in_folds(self) -> bool:
+        """Whether they are training rows that are predicted out of fold."""
+        return bool((self.folds != IN_NO_FOLD).any())
+
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """The predictions for some rows.
+    """Some rows with what was predicted for them.
 
     Attributes
     ----------
@@ -48,9 +53,15 @@ class Predictions:
     scores : the score of each member alone
     """
 
+    rows: RowsToPredict
     P: Probabilities
     disagreements: Indices
     scores: Sequence[MemberScore]
+
+    @property
+    def confusion(self) -> Indices:
+        """How often each actual class (line) was predicted as each class (column): (n_classes, n_classes)."""
+        return count_confusion(self.rows.actual, self.P.argmax(axis=1), self.P.shape[1])
 
 
 def predict_rows(
@@ -75,7 +86,7 @@ def predict_rows(
                 scores[member].add(own_P, rows.actual[block])
             count(len(block))
             forget_pages(rows.X)
-    return Predictions(P, disagreements, scores)
+    return Predictions(rows, P, disagreements, scores)
 
 
 def members_for(fold: int, fold_of_member: Sequence[int | None]) -> list[int]:
@@ -103,16 +114,13 @@ class Disagreement:
 
 
 def find_disagreements(
-    predictor: Predictor,
-    rows: RowsToPredict,
-    predictions: Predictions,
-    fold_of_member: Sequence[int | None],
-    most: int,
+    predictor: Predictor, predictions: Predictions, fold_of_member: Sequence[int | None], most: int
 ) -> tuple[Disagreement, ...]:
     """At most ``most`` rows on which the members disagree.
 
     Rows with the most disagreeing members come first; ties are sorted by confidence, the lowest first, then by number.
     """
+    rows = predictions.rows
     differing = np.flatnonzero(predictions.disagreements)
     confidence = predictions.P[differing].max(axis=1)
     order = np.lexsort((rows.numbers[differing], confidence, -predictions.disagreements[differing]))

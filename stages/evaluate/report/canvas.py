@@ -78,7 +78,7 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
     if max(np.abs(values).max() for _, values in described) >= np.finfo(precision).max:
         return None
     images = findings.images
-    framing = find_framing(findings.X, images.height, images.width)
+    framing = find_framing(findings.predictions.rows.X, images.height, images.width)
     background, ink = findings.input_range
     return {
         "labels": findings.labels,

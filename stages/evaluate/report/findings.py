@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.evaluate.documents import Metrics
-from stages.evaluate.out_of_fold import Disagreement
+from stages.evaluate.out_of_fold import Disagreement, Predictions, RowsToPredict
 from stages.evaluate.report.receipts import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network
+from stages.shared.arrays import Inputs
 from stages.split.documents import ImageFormat
 
 
@@ -24,34 +25,24 @@ class Findings:
     Attributes
     ----------
     metrics : evaluate/metrics.json
-    confusion : how often each actual class (line) was predicted as each class (column): (n_classes, n_classes)
-    history : the columns of train/history.parquet, averaged over the networks
-    kept_epochs : of each network, the number of the epoch whose weights were kept
+    history : the columns of train/history.parquet
     networks : what was evaluated: one network, or the members of an ensemble, whose probabilities are averaged
     images : the shape of the images, and how pixels become inputs
     profile : ingest/profile.json
-    X, P : images that were not trained on (m, n_pixels), and their predicted probabilities (m, n_classes)
-    actual, rows : the indices of the right classes (m,), and the images' numbers in train.parquet (m,)
-    X_train, labels_train, rows_train : images, labels and row numbers of the training rows
+    predictions : of the rows that are measured, which were not trained on
+    training : the training rows
     receipts : of the stages before this one, in their order
     parameters : evaluate's own settings
     disagreements : the rows on which the networks disagree most
     """
 
     metrics: Metrics
-    confusion: NDArray[np.int64]
-    history: Mapping[str, Sequence[float]]
-    kept_epochs: tuple[int, ...]
+    history: Mapping[str, Sequence[Any]]
     networks: tuple[Network, ...]
     images: ImageFormat
     profile: Profile
-    X: NDArray[np.float32]
-    P: NDArray[np.float32]
-    actual: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    X_train: NDArray[np.float32]
-    labels_train: NDArray[Any]
-    rows_train: NDArray[np.int64]
+    predictions: Predictions
+    training: RowsToPredict
     receipts: tuple[Receipt, ...]
     parameters: Mapping[str, Any]
     disagreements: tuple[Disagreement, ...] = ()
@@ -62,11 +53,6 @@ class Findings:
         return [str(each.label) for each in self.metrics.per_class]
 
     @property
-    def with_folds(self) -> bool:
-        """Whether the rows are the training rows, each predicted by the networks that were not trained on it."""
-        return any(member.fold is not None for member in self.metrics.members)
-
-    @property
     def input_range(self) -> tuple[float, float]:
         """The network's inputs for the background, which is the smaller one, and for full ink."""
         normaliser = self.images.normaliser
@@ -74,15 +60,27 @@ class Findings:
         background, ink = np.clip(sorted(ends), 0, 1).tolist()
         return (background, ink) if background < ink else (0.0, 1.0)  # all images may be blank
 
-    def image(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def image(self, x: Inputs) -> Inputs:
         """Inputs (n_pixels,) as an image (height, width) that goes from 0, the background, to 1, full ink."""
         background, ink = self.input_range
         return (x.reshape(self.images.height, self.images.width) - background) / np.float32(ink - background)
 
     @property
+    def mean_history(self) -> dict[str, list[Any]]:
+        """The history of the training: each epoch's mean over the networks that reached it."""
+        epochs = np.array(self.history["epoch"])
+        means: dict[str, list[Any]] = {"epoch": np.unique(epochs).tolist()}
+        for name, column in self.history.items():
+            if name not in {"member", "fold", "epoch", "kept"}:
+                values = np.array(column, dtype=np.float64)
+                means[name] = [float(values[epochs == epoch].mean()) for epoch in means["epoch"]]
+        return means
+
+    @property
     def kept_epoch(self) -> int | None:
         """The epoch that was chosen as the best; None if the last one was kept, or if there are several networks."""
-        return None if self.metrics.is_unbiased or len(self.kept_epochs) > 1 else self.kept_epochs[0]
+        is_chosen = not self.metrics.is_unbiased and len(self.networks) == 1
+        return int(self.history["epoch"][self.history["kept"].index(True)]) if is_chosen else None
 
 
 def worst_mistakes(P: NDArray[np.float32], actual: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

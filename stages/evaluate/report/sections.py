@@ -34,7 +34,7 @@ def header(findings: Findings) -> dict[str, Any]:
         "metrics": findings.metrics,
         "images": findings.images,
         "n_classes": len(findings.labels),
-        "with_folds": findings.with_folds,
+        "with_folds": findings.metrics.is_out_of_fold,
         "n_networks": len(networks),
         "n_parameters": sum(len(each.parameters) for each in networks),
         "architectures": [
@@ -80,20 +80,18 @@ def drawing(findings: Findings) -> dict[str, Any]:
 
 def learning(findings: Findings) -> dict[str, Any]:
     """The learning curves."""
-    return {
-        "history": findings.history,
-        "kept_epoch": findings.kept_epoch,
-        "curves": learning_curves(findings.history, findings.kept_epoch),
-    }
+    history, kept_epoch = findings.mean_history, findings.kept_epoch
+    return {"history": history, "kept_epoch": kept_epoch, "curves": learning_curves(history, kept_epoch)}
 
 
 def classes(findings: Findings) -> dict[str, Any]:
     """The confusion matrix and the table of classes; the worst of both, if there are more than ``MOST_CLASSES``."""
-    labels, is_small = findings.labels, len(findings.labels) <= MOST_CLASSES
+    labels, confusion = findings.labels, findings.predictions.confusion
+    is_small = len(labels) <= MOST_CLASSES
     return {
         "labels": labels,
-        "confusion_tables": confusion_tables(findings.confusion) if is_small else [],
-        "confusions": [] if is_small else frequent_confusions(findings.confusion, MOST_CLASSES),
+        "confusion_tables": confusion_tables(confusion) if is_small else [],
+        "confusions": [] if is_small else frequent_confusions(confusion, MOST_CLASSES),
         "classes": hardest_classes(findings.metrics.per_class, MOST_CLASSES),
         "rows_of": {each.label: each.rows for each in findings.profile.classes},
     }
@@ -102,7 +100,8 @@ def classes(findings: Findings) -> dict[str, Any]:
 def examples(findings: Findings) -> dict[str, Any]:
     """The galleries of rows: disagreements, mistakes, suspected labels, and the least confident predictions."""
     labels, images, n = findings.labels, findings.images, findings.parameters["examples"]
-    suspects = find_suspects(findings.P, findings.actual, findings.rows)
+    P, rows = findings.predictions.P, findings.predictions.rows
+    suspects = find_suspects(P, rows.actual, rows.numbers)
     height, width = displayed_size(images.height, images.width)
     return {
         "picture_height": height,
@@ -117,27 +116,26 @@ def examples(findings: Findings) -> dict[str, Any]:
             }
             for each in findings.disagreements
         ],
-        "mistakes": gallery(findings, worst_mistakes(findings.P, findings.actual, findings.rows)[:n]),
+        "mistakes": gallery(findings, worst_mistakes(P, rows.actual, rows.numbers)[:n]),
         "suspects": gallery(findings, suspects.positions[:n]),
         "n_suspects": len(suspects.positions),
         "n_probably_wrong": int(suspects.are_confident.sum()),
-        "unsure": gallery(findings, least_confident(findings.P, findings.rows)[:n]),
+        "unsure": gallery(findings, least_confident(P, rows.numbers)[:n]),
     }
 
 
 def gallery(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any]]:
     """Evaluated rows as pictures, with the right label and the two most probable classes."""
-    labels, found = findings.labels, []
+    labels, P, rows, found = findings.labels, findings.predictions.P, findings.predictions.rows, []
     for at in positions:
         first, second = (
-            {"label": labels[k], "probability": float(findings.P[at, k])}
-            for k in np.argsort(-findings.P[at], kind="stable")[:2].tolist()
+            {"label": labels[k], "probability": float(P[at, k])} for k in np.argsort(-P[at], kind="stable")[:2].tolist()
         )
         found.append(
             {
-                "picture": grey_picture(findings.image(findings.X[at])),
-                "row": int(findings.rows[at]),
-                "label": labels[findings.actual[at]],
+                "picture": grey_picture(findings.image(rows.X[at])),
+                "row": int(rows.numbers[at]),
+                "label": labels[rows.actual[at]],
                 "first": first,
                 "second": second,
             }
@@ -147,7 +145,7 @@ def gallery(findings: Findings, positions: Iterable[int]) -> list[dict[str, Any]
 
 def calibration(findings: Findings) -> dict[str, Any]:
     """The reliability chart and its bins."""
-    bins = reliability(findings.P, findings.actual)
+    bins = reliability(findings.predictions.P, findings.predictions.rows.actual)
     error = calibration_error(bins)
     return {
         "bins": bins,
@@ -170,17 +168,17 @@ def first_layer(findings: Findings) -> dict[str, Any]:
 
 def warp_pictures(findings: Findings) -> list[dict[str, str]]:
     """Training images of different classes as they are, each followed by warped copies; none without augmentation."""
-    settings = settings_of(findings.receipts, "train")
+    settings, training = settings_of(findings.receipts, "train"), findings.training
     augmentation = Augmentation(**{field.name: settings[field.name] for field in fields(Augmentation)})
     if not augmentation.is_active:
         return []
     rng = np.random.default_rng(settings["seed"])
-    _, first = np.unique(findings.labels_train, return_index=True)
+    _, first = np.unique(training.actual, return_index=True)
     chosen = first[np.unique(np.linspace(0, len(first) - 1, num=WARPED_IMAGES).astype(int))]
     found = []
     for at in chosen.tolist():
-        image = findings.image(findings.X_train[at])
-        description = f"training row {findings.rows_train[at]}, a {findings.labels_train[at]}"
+        image = findings.image(training.X[at])
+        description = f"training row {training.numbers[at]}, a {findings.labels[training.actual[at]]}"
         found.append({"picture": grey_picture(image), "description": description})
         found += [
             {"picture": grey_picture(copy), "description": f"{description}, warped"}

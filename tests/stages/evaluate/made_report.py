@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 from made_receipt import make_receipt
 
-from stages.evaluate.metrics import count_confusion, measure
+from stages.evaluate.metrics import measure
+from stages.evaluate.out_of_fold import Predictions, RowsToPredict
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.receipts import Receipt
 from stages.ingest.documents import DataSource
@@ -18,16 +20,20 @@ from stages.mlp import Architecture, Network
 from stages.mlp import Images as NetworkImages
 from stages.shared.documents import Label
 from stages.split.documents import ImageFormat, Normaliser
+from stages.train.folds import IN_NO_FOLD
 from stages.train.parameters import TrainParameters
 
 N_ROWS, N_TRAIN = 200, 60
 HISTORY = {
+    "member": [0, 0],
+    "fold": [0, 0],
     "epoch": [1, 2],
     "learning_rate": [0.01, 0.001],
     "train_loss": [0.9, 0.4],
     "train_accuracy": [0.5, 0.9],
     "validation_loss": [0.8, 0.5],
     "validation_accuracy": [0.6, 0.8],
+    "kept": [False, True],
 }
 
 
@@ -127,23 +133,30 @@ def make_findings(
     """Findings about 200 random images."""
     P, actual = make_predictions(len(classes))
     rng = np.random.default_rng(2)
+
+    def rows_of(actual: np.ndarray, numbers: np.ndarray) -> RowsToPredict:
+        X = rng.random((len(actual), height * width), dtype=np.float32)
+        return RowsToPredict(X, actual, numbers, np.full(len(actual), IN_NO_FOLD, np.int16))
+
     decode = msgspec.json.Decoder(Receipt).decode
     metrics = measure(P, actual, classes, DataSource(source=source, is_sample=False, holds_test_images=False))
     return Findings(
         metrics=msgspec.structs.replace(metrics, is_unbiased=is_unbiased),
-        confusion=count_confusion(actual, P.argmax(axis=1), len(classes)),
         history=HISTORY,
-        kept_epochs=(2,) * n_networks,
         networks=tuple(make_network(classes, height, width, seed=k + 1, **architecture) for k in range(n_networks)),
         images=make_images(height, width),
         profile=make_profile(classes, height, width),
-        X=rng.random((N_ROWS, height * width), dtype=np.float32),
-        P=P,
-        actual=actual,
-        rows=1000 + np.arange(N_ROWS)[::-1],
-        X_train=rng.random((N_TRAIN, height * width), dtype=np.float32),
-        labels_train=np.array(classes)[np.arange(N_TRAIN) % len(classes)],
-        rows_train=np.arange(N_TRAIN),
+        predictions=Predictions(
+            rows_of(actual, 1000 + np.arange(N_ROWS)[::-1]), P, disagreements=np.zeros(N_ROWS, np.int64), scores=[]
+        ),
+        training=rows_of(np.arange(N_TRAIN) % len(classes), np.arange(N_TRAIN)),
         receipts=tuple(decode(receipt) for receipt in make_receipts(**(training or {})).values()),
         parameters={"examples": examples},
     )
+
+
+def with_pixels_times(factor: float, findings: Findings) -> Findings:
+    """The same findings, of rows whose inputs are ``factor`` times as large."""
+    predictions = findings.predictions
+    rows = replace(predictions.rows, X=predictions.rows.X * np.float32(factor))
+    return replace(findings, predictions=replace(predictions, rows=rows))

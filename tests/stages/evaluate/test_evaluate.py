@@ -62,18 +62,12 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "split/images.json").write_bytes(encode_document(make_images(HEIGHT, WIDTH)))
         (tmp_path / "ingest/profile.json").write_bytes(encode_document(make_profile(classes, HEIGHT, WIDTH)))
         np.save(tmp_path / "split/X_train.npy", X[:60])
-        np.save(tmp_path / "split/labels_train.npy", np.array(classes)[np.arange(60) % len(classes)])
+        np.save(tmp_path / "encode/Y_train.npy", np.eye(len(classes), dtype=np.float32)[np.arange(60) % len(classes)])
         np.save(tmp_path / "split/rows_train.npy", np.arange(60))
         for name, receipt in make_receipts().items():
             (tmp_path / name).write_bytes(receipt)
         np.save(tmp_path / "train/folds.npy", np.full(60, -1, np.int16))
-        history = {
-            "member": [0, 0],
-            "fold": [0, 0],
-            **HISTORY,
-            "kept": [False, True],
-        }
-        pd.DataFrame(history).to_parquet(tmp_path / "train/history.parquet")
+        pd.DataFrame(HISTORY).to_parquet(tmp_path / "train/history.parquet")
         (tmp_path / "train/model.npz").write_bytes(b"")
         monkeypatch.setattr(module, "load_predictor", lambda *_, **__: TablePredictor(classes, P))
         return P, actual

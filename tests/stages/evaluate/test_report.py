@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_report import N_ROWS, make_findings, make_network
+from made_report import HISTORY, N_ROWS, make_findings, make_network, with_pixels_times
 from msgspec.structs import replace as replace_struct
 from PIL import Image
 
@@ -129,13 +129,14 @@ def test_the_page_shows_nothing_that_differs_when_the_same_work_is_done_again() 
 @pytest.mark.usefixtures("no_charts")
 def test_as_many_mistakes_as_set_are_drawn_the_most_confident_first() -> None:
     findings = make_findings(examples=4)
-    wrong = np.flatnonzero(findings.P.argmax(axis=1) != findings.actual)
-    surest = wrong[np.argsort(-findings.P[wrong].max(axis=1))][:4]
+    P, rows = findings.predictions.P, findings.predictions.rows
+    wrong = np.flatnonzero(P.argmax(axis=1) != rows.actual)
+    surest = wrong[np.argsort(-P[wrong].max(axis=1))][:4]
     page = Page(render(findings))
     drawn = [each for each in page.all("img") if "predicted" in each["alt"]]
     assert [each["alt"].split(":")[0] for each in drawn] == [f"Row {1199 - at}" for at in surest]
     assert {(each["width"], each["height"]) for each in drawn} == {("84", "50")}
-    assert np.array_equal(decoded(drawn[0]["src"]), np.rint(findings.X[surest[0]].reshape(3, 5) * 255))
+    assert np.array_equal(decoded(drawn[0]["src"]), np.rint(rows.X[surest[0]].reshape(3, 5) * 255))
     assert not [each for each in Page(render(make_findings(examples=0))).all("img") if each["alt"].startswith("Row")]
 
 
@@ -153,7 +154,7 @@ def other_pixels(findings: Findings, pixel_range: tuple[int, int], offset: float
 @pytest.mark.usefixtures("no_charts")
 def test_images_of_few_grey_levels_are_drawn_from_black_to_white() -> None:
     findings = make_findings()
-    few = replace(other_pixels(findings, (0, 16), 0, 255), X=findings.X * np.float32(16 / 255))
+    few = with_pixels_times(16 / 255, other_pixels(findings, (0, 16), 0, 255))
     assert few.input_range == pytest.approx((0, 16 / 255))
     drawn, usual = (
         [each["src"] for each in Page(render(made)).all("img") if each["alt"].startswith("Row")]
@@ -175,10 +176,10 @@ def test_the_inputs_of_background_and_ink_are_found_whichever_is_darker() -> Non
 def test_a_network_without_a_mistake_is_said_to_have_none() -> None:
     findings = make_findings()
     P = np.full((N_ROWS, 3), 0.05, np.float32)
-    P[np.arange(N_ROWS), findings.actual] = 0.9
-    confusion = np.diag(np.bincount(findings.actual))
+    P[np.arange(N_ROWS), findings.predictions.rows.actual] = 0.9
+    predictions = replace(findings.predictions, P=P)
     metrics = replace_struct(findings.metrics, n_errors=0, accuracy=1.0, accuracy_interval=(0.98, 1.0))
-    assert "There are none." in render(replace(findings, P=P, confusion=confusion, metrics=metrics))
+    assert "There are none." in render(replace(findings, predictions=predictions, metrics=metrics))
 
 
 @pytest.mark.usefixtures("no_charts")
@@ -200,7 +201,7 @@ def test_warped_copies_are_drawn_with_the_runs_own_seed() -> None:
 def test_the_best_epochs_weights_are_marked_only_where_they_were_kept() -> None:
     findings = make_findings(is_unbiased=False)
     assert findings.kept_epoch == 2
-    assert replace(findings, kept_epochs=(1,)).kept_epoch == 1
+    assert replace(findings, history=HISTORY | {"kept": [True, False]}).kept_epoch == 1
     assert make_findings().kept_epoch is None  # the last one is kept, and no row chose it
     assert make_findings(n_networks=2, is_unbiased=False).kept_epoch is None
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, made_network
-from made_report import make_findings
+from made_report import make_findings, with_pixels_times
 
 from stages.evaluate.report import page as page_module
 from stages.evaluate.report.canvas import FULL, drawing_model
@@ -178,7 +178,7 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
 
 def assert_script_agrees(script: Any, findings: Findings) -> None:
     """The script, with the networks as the page holds them, says what NumPy says of the findings' rows."""
-    X = findings.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
+    X = findings.predictions.rows.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
     P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
     assert P.std(axis=0).min() > 0.002  # else any constant would do
     model = drawing_model(findings, FULL, largest=100_000)
@@ -232,7 +232,7 @@ def test_a_drawing_gets_the_range_of_the_training_images(tmp_path: Path, open_pa
         train = msgspec.structs.replace(made.profile.train, pixel_range=(0, largest))
         profile = msgspec.structs.replace(made.profile, train=train)
         path = tmp_path / f"{largest}.html"
-        path.write_text(render(replace(made, profile=profile, X=made.X * np.float32(largest / 255))))
+        path.write_text(render(with_pixels_times(largest / 255, replace(made, profile=profile))))
         tab = open_page(path)
         tab.draw(SEVEN)
         inputs.append(np.array(tab.page.evaluate("Array.from(frame(drawnInk(), canvas.width).map(asInput))")))
@@ -248,7 +248,7 @@ def test_half_precision_differs_by_thousandths_only(
     size = write_page(tmp_path, **large)[0].stat().st_size
     monkeypatch.setattr(page_module, "LARGEST_PAGE", size - 100_000)
     path, findings = write_page(tmp_path, **large)
-    X = findings.X[:50]
+    X = findings.predictions.rows.X[:50]
     tab = open_page(path)
     assert "half precision" in tab.page.locator("section").first.inner_text()
     np.testing.assert_allclose(forward(tab.page, X), predict_proba(findings.networks[0], X), atol=5e-3)
