@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from stages.ingest.csv.bad_lines import BadRow, BadRows, separate_bad_lines
+from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
-from stages.ingest.csv.parse import parse_block
+from stages.ingest.csv.parse import ParsedRows, parse_block
 from stages.ingest.csv.streams import DOWNLOAD_AGAIN, RawCsv, no_rows
 from stages.ingest.image_table import Contract, ImageTable
 from stages.ingest.summary import Summary
@@ -73,24 +73,30 @@ def convert(
         The file is damaged, or holds no row at all.
     """
     found = FileContents(layout, Summary(len(layout.pixels)), raw.first_line)
-    for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
-        rows = parsed
-        bad_rows: list[BadRow] = []
-        if rows is None:
-            rows, bad_rows = separate_bad_lines(block, raw.first_line + found.n_rows, layout, labels)
+    for rows in good_rows(raw, labels, found):
         columns: dict[str | None, list[Any]] = {layout.label: rows.labels, layout.id: rows.ids}
         table.add(rows.pixels, {name: columns[name] for name in table.leading})
-        found.summary.add(rows)
-        found.ids += rows.ids
-        found.bad.add(bad_rows)
         show_progress()
-    last_line = found.first_line + found.n_rows - 1
-    found.is_cut_off = raw.ends_within_line and found.bad.is_cut_off_at(last_line, layout)
     classes = tuple(each.label for each in found.summary.class_counts())
     table.describe(Contract(rows=found.summary.n_rows, label=layout.label, id=layout.id, classes=classes))
     if not found.n_rows:
         raise no_rows(layout.file, DOWNLOAD_AGAIN)
     return found
+
+
+def good_rows(raw: RawCsv, labels: ClassSet, found: FileContents) -> Iterator[ParsedRows]:
+    """The valid rows of each block of ``raw``; what the file holds is collected in ``found``."""
+    layout = found.layout
+    for block, parsed in map_ahead(lambda block: (block, parse_block(block, layout, labels)), raw.blocks()):
+        rows = parsed
+        if rows is None:
+            rows, bad_rows = separate_bad_lines(block, found.first_line + found.n_rows, layout, labels)
+            found.bad.add(bad_rows)
+        found.summary.add(rows)
+        found.ids += rows.ids
+        yield rows
+    last_line = found.first_line + found.n_rows - 1
+    found.is_cut_off = raw.ends_within_line and found.bad.is_cut_off_at(last_line, layout)
 
 
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -50,7 +50,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
     from stages.commands.find_file import find_file
-    from stages.commands.predict.predict_files import looks_like_picture, predict_csv, predict_picture
+    from stages.commands.predict.predict_files import predict_file
     from stages.commands.predict.training_images import find_training_images
     from stages.commands.predict.write_predictions import write_predictions
     from stages.commands.write_output import require_file
@@ -62,23 +62,12 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     target = require_file(project, output, place.base, [".csv", ".parquet"], inputs=inputs) if output else None
     model = model_for(project, reading)
     training = find_training_images(project, model.predictor.images)
+    parameters = cast("IngestParameters", reading.config.parameters["ingest"])
     predictions: list[FilePredictions] = []
     errors: dict[str, DataError] = {}
     for name, path in paths.items():
         try:
-            if looks_like_picture(path):
-                predictions.append(predict_picture(name, path, training, model.probabilities))
-            else:
-                predictions.append(
-                    predict_csv(
-                        name,
-                        path,
-                        training=training,
-                        classes=model.classes,
-                        parameters=cast("IngestParameters", reading.config.parameters["ingest"]),
-                        predict=model.probabilities,
-                    )
-                )
+            predictions.append(predict_file(name, path, model, training, parameters))
         except DataError as error:
             if len(paths) == 1:
                 raise

@@ -5,8 +5,7 @@ Pixels are read in blocks. Only the predictions are kept, a few numbers for each
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from stages.commands.predict.training_images import TrainingImages
 from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
-from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
+from stages.ingest.convert import FileContents, good_rows
 from stages.ingest.csv.faults import (
     LARGEST_ADVISED_SHARE,
     NO_VALUES,
@@ -32,15 +31,15 @@ from stages.ingest.csv.faults import (
 from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
-from stages.ingest.csv.parse import parse_block
 from stages.ingest.csv.streams import OFFICE_FILE, RawCsv, no_rows, open_raw
 from stages.ingest.profile import differences
 from stages.ingest.summary import Summary
-from stages.shared.arrays import Pixels, Probabilities
+from stages.shared.arrays import Pixels
 from stages.shared.documents import Label
 from stages.shared.messages import counted
 
 if TYPE_CHECKING:
+    from stages.commands.current_model import Model
     from stages.ingest.parameters import IngestParameters
 
 BLOCK_ROWS = 4096
@@ -49,7 +48,6 @@ PICTURE_SUFFIXES = {
     *(".svg", ".pdf", ".eps"),
 }
 
-Predict = Callable[[Pixels], Probabilities]  # raw images (m, n_pixels) -> (m, n_classes)
 NO_LABEL = ""  # which is no class
 
 
@@ -66,17 +64,32 @@ class LabelsOrNone(ClassSet):
         return NO_LABEL if label is None and text.lower() in NO_VALUES else label
 
 
+def predict_file(
+    name: str, path: Path, model: Model, training: TrainingImages, parameters: IngestParameters
+) -> FilePredictions:
+    """Predict the digit in a picture, or every row of a CSV that is laid out as ``parameters`` say.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or a row is not valid. Nothing is predicted then.
+    """
+    if looks_like_picture(path):
+        return predict_picture(name, path, model, training)
+    return predict_csv(name, path, model, training, parameters)
+
+
 def looks_like_picture(path: Path) -> bool:
     """Whether a file is a picture by its first bytes, or by the ending of its name."""
     with path.open("rb") as file:
         return is_picture(file.read(8)) or path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def predict_picture(name: str, path: Path, training: TrainingImages, predict: Predict) -> FilePredictions:
+def predict_picture(name: str, path: Path, model: Model, training: TrainingImages) -> FilePredictions:
     """Predict the digit in a picture, after giving it the size, framing and pixel scale of the training images."""
     warnings: list[str] = []
     image = picture_to_input(path, *training.size, training.framing, training.scale, warnings.append)
-    found = FilePredictions(readable(name), is_picture=True, P=predict(image.reshape(1, -1)))
+    found = FilePredictions(readable(name), is_picture=True, P=model.probabilities(image.reshape(1, -1)))
     found.warnings += [f"{found.file} {warning}" for warning in warnings]
     return found
 
@@ -91,63 +104,46 @@ def require_no_zip(path: Path) -> None:
 
 
 def predict_csv(
-    name: str,
-    path: Path,
-    *,
-    training: TrainingImages,
-    classes: Sequence[Label],
-    parameters: IngestParameters,
-    predict: Predict,
+    name: str, path: Path, model: Model, training: TrainingImages, parameters: IngestParameters
 ) -> FilePredictions:
-    """Predict every row of a CSV; warn if the images differ from the training images in range or polarity.
-
-    Raises
-    ------
-    DataError
-        It is not laid out like the training data, or a row is not valid. Nothing is predicted then.
-    """
-    labels = LabelsOrNone(classes)
-    found = FilePredictions(readable(name), is_picture=False, P=np.empty((0, len(classes)), np.float32))
-    bad, probabilities, summary = BadRows(), [], Summary(math.prod(training.size))
+    """Predict every row of a CSV; warn if the images differ from the training images in range or polarity."""
+    labels, found_labels, probabilities = LabelsOrNone(model.classes), [], []
     waiting: list[Pixels] = []  # blocks (m, n_pixels)
-    n_rows = 0
     with open_raw(Source("predict", path)) as raw:
         require_no_zip(path)
         layout = read_csv_layout(raw, training.size, parameters)
-        for block in raw.blocks():
-            rows = parse_block(block, layout, labels)
-            if rows is None:
-                rows, bad_rows = separate_bad_lines(block, raw.first_line + n_rows, layout, labels)
-                bad.add(bad_rows)
-                n_rows += len(bad_rows)
-            n_rows += len(rows)
-            summary.add(rows)
-            found.ids += rows.ids
-            found.labels += [None if label == NO_LABEL else label for label in rows.labels]
+        contents = FileContents(layout, Summary(len(layout.pixels)), raw.first_line)
+        for rows in good_rows(raw, labels, contents):
+            found_labels += [None if label == NO_LABEL else label for label in rows.labels]
             waiting.append(rows.pixels.T)
             if sum(map(len, waiting)) >= BLOCK_ROWS:
-                probabilities.append(predict(np.concatenate(waiting)))
+                probabilities.append(model.probabilities(np.concatenate(waiting)))
                 waiting = []
+    require_good_rows(contents, labels)
+    if waiting:
+        probabilities.append(model.probabilities(np.concatenate(waiting)))
+    P = np.concatenate(probabilities)
+    found = FilePredictions(readable(name), is_picture=False, P=P, ids=contents.ids, labels=found_labels)
+    tell_ids_from_labels(found, model.classes, has_header=parameters.has_header)
+    if training.images is not None:
+        images = contents.summary.image_set(layout.pixels, training.size)
+        found.warnings += differences(images, training.images, str(layout.file))
+    return found
+
+
+def require_good_rows(found: FileContents, labels: LabelsOrNone) -> None:
+    """Raise DataError if a row of a file is not valid, or if it has none."""
+    bad, layout = found.bad, found.layout
     if bad.n:
-        is_cut_off = raw.ends_within_line and bad.is_cut_off_at(raw.first_line + n_rows - 1, layout)
-        is_few = bad.n <= LARGEST_ADVISED_SHARE * n_rows
+        is_few = bad.n <= LARGEST_ADVISED_SHARE * found.n_rows
         hint = hint_for_few(bad.kept) if is_few else hint_for_many(bad.kept, layout)
         n_wrong = sum(labels(label) is None for label in labels_of(bad.kept, layout))
         if 2 * n_wrong > len(bad.kept):
             hint = "write one of the model's classes as the label, or leave the cell empty"
         faults = explain(bad.kept, layout, labels)
-        raise bad_rows_error(faults, bad.n, n_rows, layout, is_cut_off=is_cut_off, hint=hint)
-    if not n_rows:
+        raise bad_rows_error(faults, bad.n, found.n_rows, layout, is_cut_off=found.is_cut_off, hint=hint)
+    if not found.n_rows:
         raise no_rows(layout.file, hint="check the file")
-    if waiting:
-        probabilities.append(predict(np.concatenate(waiting)))
-    found.P = np.concatenate(probabilities)
-    tell_ids_from_labels(found, classes, has_header=parameters.has_header)
-    if training.images is not None:
-        found.warnings += differences(
-            summary.image_set(layout.pixels, training.size), training.images, str(layout.file)
-        )
-    return found
 
 
 def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, has_header: bool) -> None:

@@ -17,18 +17,12 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
     Columns are ``file``, ``row``, ``id`` and ``label`` (where a file has them), ``predicted``, ``confidence`` and a
     ``p_<label>`` for each class.
     """
-    columns = [
-        name
-        for name, is_there in (
-            ("file", True),
-            ("row", not all(each.is_picture for each in predictions)),
-            ("id", any(each.ids for each in predictions)),
-            ("label", any(each.labels for each in predictions)),
-            ("predicted", True),
-            ("confidence", True),
-        )
-        if is_there
-    ]
+    are_there = {
+        "row": not all(each.is_picture for each in predictions),
+        "id": any(each.ids for each in predictions),
+        "label": any(each.labels for each in predictions),
+    }
+    columns = ["file", *(name for name, is_there in are_there.items() if is_there), "predicted", "confidence"]
     records = (record for each in predictions for record in each.records(classes))
     if path.suffix.lower() == ".csv":
         rows = ([*(record[name] for name in columns), *record["probabilities"].values()] for record in records)
