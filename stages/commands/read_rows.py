@@ -1,26 +1,17 @@
-"""Rows of the data: their images and labels, the part that split put them into, and warped copies of an image."""
+"""Rows of ingest's tables by their numbers: their images, labels and ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pipeline.errors import ConfigError
 from stages.ingest.image_table import columns_as_array, pixel_names, read_contract
-from stages.mlp import Augmentation, warped_copies
 from stages.shared.arrays import Pixels
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table
-from stages.split.normalise import normalise
-
-if TYPE_CHECKING:
-    from stages.split.documents import Normaliser
-    from stages.train.parameters import TrainParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +55,3 @@ def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
                 label, id = (table.column(name)[at].as_py() if name else None for name in (contract.label, contract.id))
                 found[row] = Row(columns[:, at], label, id)
     return [found[row] for row in rows]
-
-
-def part_of(row: int, folder: Path) -> str:
-    """Where split put a row of train.parquet: ``training``, ``validation``, or ``unused``."""
-    for part in ("training", "validation"):
-        rows = np.load(folder / f"rows_{part.removesuffix('ing')}.npy", mmap_mode="r")
-        if (rows == row).any():
-            return part
-    return "unused"
-
-
-def warped(image: Pixels, copies: int, parameters: TrainParameters, normaliser: Normaliser) -> list[Pixels]:
-    """``copies`` of ``image`` (height, width), warped as in training with these settings; none without augmentation."""
-    augmentation = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
-    if not augmentation.is_active:
-        return []
-    shown = normalise(image, normaliser, np.dtype(np.float32))
-    warped_images = warped_copies(shown, augmentation, np.random.default_rng(parameters.seed), copies)
-    return list(np.round(warped_images.clip(0, 1) * normaliser.scale + normaliser.offset).astype(np.uint8))

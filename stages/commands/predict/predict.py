@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pipeline.errors import DataError
     from pipeline.planning.project import Project
     from stages.commands.current_model import Model
+    from stages.commands.predict.file_predictions import FilePredictions
     from stages.commands.predict.training_images import TrainingImages
-    from stages.commands.predictions import FilePredictions
     from stages.ingest.parameters import IngestParameters
     from stages.shared.documents import Label
 
@@ -169,7 +169,7 @@ def tell_training_set(predictions: Sequence[FilePredictions], training: Training
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
     """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
     from pipeline.terminal.output import echo, print_table
-    from stages.commands.predictions import ranked
+    from stages.commands.probabilities import ranked
 
     left, rows = SHOWN, []
     for each in predictions:

@@ -14,8 +14,8 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.task import Source
 from pipeline.visible import readable
+from stages.commands.predict.file_predictions import FilePredictions
 from stages.commands.predict.training_images import TrainingImages
-from stages.commands.predictions import FilePredictions
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
 from stages.ingest.convert import FileContents, good_rows

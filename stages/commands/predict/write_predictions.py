@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from stages.commands.predictions import FilePredictions
+from stages.commands.predict.file_predictions import FilePredictions
 from stages.commands.write_output import output_file, write_csv
 from stages.shared.documents import Label
 

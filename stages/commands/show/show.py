@@ -36,8 +36,9 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.terminal.hints import as_typed
     from stages.commands.current_model import find_model
     from stages.commands.draw_images import draw
-    from stages.commands.predictions import ranked
-    from stages.commands.read_rows import part_of, read_rows, warped
+    from stages.commands.probabilities import ranked
+    from stages.commands.read_rows import read_rows
+    from stages.commands.show.image_in_training import part_of, warped
     from stages.shared.documents import read_document
     from stages.split.documents import ImageFormat
 

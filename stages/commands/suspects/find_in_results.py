@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
-from stages.commands.predictions import shortest
+from stages.commands.probabilities import shortest
 from stages.commands.read_rows import read_rows
 from stages.encode.documents import Classes
 from stages.evaluate.suspects import find_suspects

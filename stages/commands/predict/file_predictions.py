@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from stages.commands.probabilities import shortest
 from stages.shared.arrays import Probabilities
 from stages.shared.documents import Label
 
@@ -50,13 +49,3 @@ class FilePredictions:
         """How many of the labelled rows are recognised."""
         predicted = (classes[index] for index in self.P.argmax(axis=1).tolist())
         return sum(label == own for label, own in zip(predicted, self.labels, strict=False))
-
-
-def shortest(value: np.float32) -> float:
-    """A float32 as the shortest decimal that rounds to it."""
-    return float(str(value))
-
-
-def ranked(p: Probabilities, classes: Sequence[Label]) -> list[tuple[Label, float]]:
-    """The classes and their probabilities ``p`` (n_classes,), the likeliest first."""
-    return sorted(zip(classes, map(shortest, p), strict=True), key=lambda item: -item[1])
