@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import msgspec
 
-from pipeline.config import Config, plain
+from pipeline.config import plain
 from pipeline.errors import PipelineError
 from pipeline.execution.run import Watcher, run
 from pipeline.execution.run_stage import check_file
@@ -78,22 +79,16 @@ def verify_by_rerun(project: Project, watcher: Watcher) -> Iterator[Finding]:
     """
     made = {stage.name: project.store.current(stage.name) for stage in project.stages}
     receipts = {name: item.receipt for name, item in made.items() if item and item.receipt}
-    parameters = {
-        stage.name: _as_made(stage, project.config.parameters[stage.name], receipts[stage.name].work.parameters)
-        if stage.name in receipts
-        else project.config.parameters[stage.name]
-        for stage in project.stages
-    }
-    config = Config(parameters, project.config.origins, project.config.preset)
+    parameters = dict(project.config.parameters)
+    for name, receipt in receipts.items():
+        parameters[name] = _as_made(parameters[name], receipt.work.parameters)
+    config = replace(project.config, parameters=parameters)
     with system_folder(VERIFY) as folder:
         scratch = replace(project, config=config, store=Store(folder / project.store.root.name))
-        for stage in project.stages:
-            if stage.name not in receipts:
-                continue
-            result = run(scratch, Selection((stage.name,)), watcher)
-            made_before = receipts[stage.name]
-            problem = _rerun_problem(made_before, result.stages[-1].receipt)
-            yield Finding(stage.name, "rerun", len(made_before.outputs), problem)
+        for name, receipt in receipts.items():
+            result = run(scratch, Selection((name,)), watcher)
+            problem = _rerun_problem(receipt, result.stages[-1].receipt)
+            yield Finding(name, "rerun", len(receipt.outputs), problem)
             if problem:
                 return
 
@@ -119,7 +114,12 @@ def _rerun_problem(first: Receipt, again: Receipt) -> str:
     return f"a rerun gives another {', '.join(differing)}"
 
 
-def _as_made(stage: Stage, now: Parameters, made: object) -> Parameters:
-    """Return the settings of a receipt, with the present values of those in ``not_in_key``, which no receipt holds."""
-    values = {**plain(now), **(made if isinstance(made, dict) else {})}
-    return msgspec.convert(values, stage.parameters)
+def _as_made(now: Parameters, made: Mapping[str, Any]) -> Parameters:
+    """Return the settings of a receipt, with the present values of those in ``not_in_key``, which no receipt holds.
+
+    Return the settings of ``now`` if those of the receipt, from an earlier version, are not valid any more.
+    """
+    try:
+        return msgspec.convert({**plain(now), **made}, type(now))
+    except msgspec.ValidationError:
+        return now

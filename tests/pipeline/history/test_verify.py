@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toy_project import Toy
+import msgspec
+from toy_project import PowerParameters, Toy
 
-from pipeline.history.verify import _rerun_problem, verify
+from pipeline.history.verify import _rerun_problem, verify, verify_by_rerun
 from pipeline.store.receipt import Receipt
+from pipeline.terminal.progress import Terminal
 
 
 def made(toy: Toy) -> Receipt:
-    receipt = toy.run("power").stages[-1].receipt
-    assert receipt is not None
-    return receipt
+    return toy.run("power").stages[-1].receipt
 
 
 def test_equal_values_in_other_bytes_are_the_same_result(toy: Toy) -> None:
@@ -44,3 +44,13 @@ def test_a_file_that_its_stage_no_longer_makes_is_checked_against_its_receipt_on
     load = toy.stages[0]
     toy.stages = (replace(load, outputs=load.outputs[:1]), *toy.stages[1:])
     assert [finding.problem for finding in verify(toy.project())] == [""] * len(toy.stages)
+
+
+def test_a_result_of_a_setting_that_there_is_no_more_is_repeated_with_the_settings_of_now(toy: Toy) -> None:
+    stages = toy.stages
+    earlier = msgspec.defstruct("Earlier", [("gone", int, 1)], bases=(PowerParameters,), kw_only=True, frozen=True)
+    toy.stages = (stages[0], replace(stages[1], parameters=earlier), *stages[2:])
+    toy.run("power")
+    toy.stages = stages
+    with Terminal(quiet=True) as terminal:
+        assert [finding.problem for finding in verify_by_rerun(toy.project(), terminal)] == ["", ""]
