@@ -55,7 +55,7 @@ def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[st
     """Decide for a stage, given the decisions on all stages before it; raises StageError if inputs are missing."""
     name = item.stage.name
     if name not in selection.stages:
-        return Decision(name, Action.LEFT, receipt=None if item.damage else item.current)
+        return Decision(name, Action.LEFT, receipt=item.intact)
     item = with_inputs(item, decisions)
     _require_inputs(item, decisions)
     return decide(item, decisions, forced=name in selection.forced)

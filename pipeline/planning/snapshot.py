@@ -105,7 +105,7 @@ def with_stored(
     item = with_inputs(item, decisions)
     if name not in selection.stages or name in selection.forced:
         return item
-    if item.current and not item.damage and fits(item.current, item.work):
+    if item.intact and fits(item.intact, item.work):
         return replace(item, stored=None)
     fitting = (
         each.receipt

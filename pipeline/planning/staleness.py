@@ -29,6 +29,11 @@ class StageSnapshot:
     notice: str = ""
 
     @property
+    def intact(self) -> Receipt | None:
+        """The current result, unless it is damaged."""
+        return None if self.damage else self.current
+
+    @property
     def unknown_inputs(self) -> list[str]:
         """The inputs that upstream has not made yet."""
         return [path for path in self.stage.inputs if path not in self.work.inputs]
@@ -59,8 +64,7 @@ def with_inputs(snapshot: StageSnapshot, decisions: Mapping[str, Decision]) -> S
 def decide(snapshot: StageSnapshot, decisions: Mapping[str, Decision], *, forced: bool) -> Decision:
     """Decide for one stage, given the decisions on the stages before it."""
     name = snapshot.stage.name
-    current = snapshot.current if not snapshot.damage else None
-    fitting = [each for each in (current, snapshot.stored) if each and fits(each, snapshot.work)]
+    fitting = [each for each in (snapshot.intact, snapshot.stored) if each and fits(each, snapshot.work)]
     reasons = _own_reasons(snapshot)
     if forced:
         return Decision(name, Action.RUN, (Reason(ReasonKind.FORCED), *reasons))
@@ -71,8 +75,8 @@ def decide(snapshot: StageSnapshot, decisions: Mapping[str, Decision], *, forced
         return Decision(name, action, (*reasons, *waits))
     if not fitting:
         return Decision(name, Action.RUN, reasons)
-    if fitting[0] is current:
-        return Decision(name, Action.FRESH, receipt=current)
+    if fitting[0] is snapshot.intact:
+        return Decision(name, Action.FRESH, receipt=fitting[0])
     changed = [reason for reason in reasons if reason.kind is not ReasonKind.FIRST_RUN]  # there was an earlier one
     return Decision(name, Action.RESTORE, (Reason(ReasonKind.EARLIER_RESULT), *changed), fitting[0])
 
