@@ -51,9 +51,7 @@ class ProjectOptions:
         return project
 
 
-def load_project(
-    folder: Path, preset: str | None = None, sets: tuple[str, ...] = (), like: EarlierSettings | None = None
-) -> Project:
+def load_project(folder: Path, preset: str | None, sets: tuple[str, ...], like: EarlierSettings | None) -> Project:
     """Load the stages, the settings and the artifacts of a folder; raises ConfigError."""
     from pipeline.config import load_config
     from pipeline.fingerprint.parse_cache import ParseCache

@@ -209,26 +209,29 @@ def _convert(stage: Stage, given: Mapping[str, Setting]) -> Parameters:
     try:
         parameters = msgspec.convert({key: setting.value for key, setting in given.items()}, stage.parameters)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).rpartition(" - at `$.") if " - at `$." in str(error) else (str(error), "", "")
-        key = path.rstrip("`").partition("[")[0]
-        setting = given.get(key)
-        if setting is None:  # a rule that concerns several keys at once
-            named = [item for item in given.values() if item.key in reason] or list(given.values())
-            raise _misfit(f"the settings of {stage.name}", reason, named) from error
-        if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
-            known = choices(setting_type(stage.parameters, key))
-            raise _no_such_choice(stage, setting, unknown[1], known) from error
-        raise ConfigError(
-            f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(plain_reason(reason), 300)}",
-            where=setting.place,
-            hint=_written_right(stage, setting) + _advice(stage, key),
-        ) from error
+        raise _refusal(stage, given, str(error)) from error
     for item in given.values():
         value = getattr(parameters, item.key)
         is_default = value == getattr(stage.parameters(), item.key)  # then its table need not be read
         if not is_default and (found := unknown_choice(setting_type(stage.parameters, item.key), value)):
             raise _no_such_choice(stage, item, *found)
     return parameters
+
+
+def _refusal(stage: Stage, given: Mapping[str, Setting], message: str) -> ConfigError:
+    """Return the error for settings that msgspec refuses; its ``message`` ends with the key, if one key is wrong."""
+    reason, _, path = message.rpartition(" - at `$.") if " - at `$." in message else (message, "", "")
+    setting = given.get(path.rstrip("`").partition("[")[0])
+    if setting is None:  # a rule that concerns several keys at once
+        named = [item for item in given.values() if item.key in reason] or list(given.values())
+        return _misfit(f"the settings of {stage.name}", reason, named)
+    if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
+        return _no_such_choice(stage, setting, unknown[1], choices(setting_type(stage.parameters, setting.key)))
+    return ConfigError(
+        f"{setting.name} cannot be {shortened(toml_text(setting.value))}: {shortened(plain_reason(reason), 300)}",
+        where=setting.place,
+        hint=_written_right(stage, setting) + _advice(stage, setting.key),
+    )
 
 
 def _misfit(settings: str, reason: str, named: Iterable[Setting]) -> ConfigError:

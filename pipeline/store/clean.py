@@ -54,7 +54,7 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     kept = [item.receipt for item in (current, *generations[:keep]) if item and item.receipt]
     used = {key for receipt in kept for key in receipt.partial_results}
     spared = resumable_folders(store, stage, (current, *stored)) if keep else []
-    partial = [item for item in store.partial_results(stage) if item.folder.name not in used]
+    unused = (item for item in store.partial_results(stage) if item.folder.name not in used)
 
     def listed(what: str, items: Iterable[Generation]) -> list[Disposable]:
         others = [item for item in items if current is None or item.folder != current.folder]
@@ -65,7 +65,7 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     return [
         *listed("result", generations[keep:]),
         *listed("unreadable result", (item for item in stored if item.folder not in good)),
-        *listed("partial result", (item for item in partial if item.folder not in spared)),
+        *listed("partial result", (item for item in unused if item.folder not in spared)),
         *(
             Disposable(stage, "checkpoint", "", path, size_of(path))
             for path in store.unfinished(stage)

@@ -21,10 +21,10 @@ class TrialStore(Store):
     a result never changes, and a stage that runs certifies its inputs in any case.
     """
 
-    def __init__(self, root: Path, intact: set[Path] | None = None) -> None:
+    def __init__(self, root: Path, intact: set[Path]) -> None:
         super().__init__(root)
         self._chosen: dict[str, Generation] = {}
-        self._intact = set() if intact is None else intact
+        self._intact = intact
 
     def folder(self, stage: str) -> Path:
         return self._chosen[stage].folder if stage in self._chosen else super().folder(stage)
