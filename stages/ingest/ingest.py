@@ -34,8 +34,9 @@ from stages.ingest.csv.layout import (
     require_agreement,
     require_one_column_more,
 )
+from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.csv.pixel_names import prefix_and_number
-from stages.ingest.csv.streams import RawCsv, open_raw
+from stages.ingest.csv.streams import RawCsv
 from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
 from stages.ingest.profile import KAGGLE_HEADER, Profile, SubmissionHeader

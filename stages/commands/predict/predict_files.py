@@ -5,6 +5,7 @@ Pixels are read in blocks. Only the predictions are kept, a few numbers for each
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +32,10 @@ from stages.ingest.csv.faults import (
 from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
-from stages.ingest.csv.streams import OFFICE_FILE, RawCsv, no_rows, open_raw
+from stages.ingest.csv.open_raw import open_raw
+from stages.ingest.csv.streams import RawCsv, no_rows
 from stages.ingest.profile import differences
+from stages.ingest.sources.other_formats import OFFICE_FILE
 from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels
 from stages.shared.documents import Label
@@ -98,7 +101,7 @@ def require_no_zip(path: Path) -> None:
     """Raise DataError if the file is a zip, which only `pipeline run` reads."""
     with path.open("rb") as file:
         start = file.read(64)
-        if start.startswith(b"PK\x03\x04") and not OFFICE_FILE.match(start):
+        if start.startswith(b"PK\x03\x04") and not re.match(OFFICE_FILE, start):
             hint = "predict takes a CSV or a picture: unzip it first, or use pipeline run all"
             raise DataError(f"{path.name} is a zip", where=str(path), hint=hint)
 

@@ -13,7 +13,7 @@ from pipeline.errors import DataError, first_few
 from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
-from stages.ingest.csv.streams import open_raw
+from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.profile import KAGGLE_HEADER, SubmissionHeader
 from stages.shared.messages import FileName, counted, shortened
 

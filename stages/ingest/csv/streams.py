@@ -1,4 +1,4 @@
-"""Raw files as streams of whole lines: CSV, gzipped CSV, or a member of a zip, told apart by content.
+"""A raw CSV as a stream of whole lines.
 
 A file is read once, in blocks of BLOCK_BYTES that end at a line's end; memory does not grow with the file. A file that
 is no CSV at all (a web page, a picture, UTF-16) is refused here by its kind, before it is parsed.
@@ -6,19 +6,13 @@ is no CSV at all (a web page, a picture, UTF-16) is refused here by its kind, be
 
 from __future__ import annotations
 
-import gzip
-import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, FileIO
 
 from pipeline.errors import DataError, shortage
-from pipeline.task import Source, file_identity
-from stages.ingest.sources.possible_data import LIBSVM
-from stages.ingest.sources.zip_files import WEB_PAGE, largest_expansion, reason_of
+from stages.ingest.sources.other_formats import OTHER_FORMATS
+from stages.ingest.sources.zip_files import largest_expansion, reason_of
 from stages.shared.messages import FileName
 
 BLOCK_BYTES = 2**19  # what is parsed at once; its separators' positions take several times that in memory
@@ -26,50 +20,19 @@ LONGEST_LINE = 4 * 2**20  # bytes; the header of images of 512 x 512 (pixel0 to 
 
 LOOKED_AT = 100  # rows, to see what a column of the header holds
 
-LONGEST_GZIP_HEADER = 2**16  # bytes of names, comments and padding
-
 DOWNLOAD_AGAIN = "download the file again"
-UNPACK = "unpack it: a CSV is read as it is, gzipped, or in a zip"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PRINTABLE = bytes(range(32, 127))
 NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
 
-EXPORT = "export it as CSV"
-OFFICE_FILE = re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|xl/|mimetype)", re.DOTALL)  # a zip too
-OTHER_TABLES = ((OFFICE_FILE, "is a spreadsheet or another office file"), (LIBSVM, "is a libsvm file"))
-
-# What a file that is no CSV begins with, and what to say about it.
-OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xff\xfe", "is encoded as UTF-16", "save it as UTF-8"),
-    (b"\xfe\xff", "is encoded as UTF-16", "save it as UTF-8"),
-    (b"\x89PNG", "is a PNG image", "put the CSV file there"),
-    (b"\xff\xd8\xff", "is a JPEG image", "put the CSV file there"),
-    (b"%PDF", "is a PDF document", "put the CSV file there"),
-    (b"PK\x03\x04", "is a zip", "name it .zip and put it into data/, or set ingest.archive to it"),
-    (b"\x1f\x8b", "is gzipped twice", "unpack it once"),
-    (b"PAR1", "is a Parquet file", EXPORT),
-    (b"\xfd7zXZ\0", "is compressed with xz", UNPACK),
-    (b"BZh", "is compressed with bzip2", UNPACK),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd", UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive", UNPACK),
-    (b"Rar!", "is a rar archive", UNPACK),
-    (b"\xd0\xcf\x11\xe0", "is an Excel file", EXPORT),
-    (b"\x93NUMPY", "is a NumPy file", EXPORT),
-    (b"\x89HDF", "is an HDF5 file", EXPORT),
-    (b"<", "is a web page, not a table", f"{DOWNLOAD_AGAIN}: {WEB_PAGE}"),
-    (b"{", "is JSON", EXPORT),
-    (b"[", "is JSON", EXPORT),
-)
-
 
 def require_no_other_format(start: bytes, file: FileName) -> None:
     """Raise DataError if a file that begins with ``start`` has a known format that is not CSV."""
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
-    found = [(what, EXPORT) for form, what in OTHER_TABLES if form.match(start)]
-    found += [(what, hint) for magic, what, hint in OTHER_FORMATS if start.startswith(magic) or text.startswith(magic)]
-    for what, hint in found:
-        raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
+    for form, what, hint in OTHER_FORMATS:
+        if re.match(form, start) or re.match(form, text):
+            raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
 
 
 def no_rows(file: FileName, hint: str) -> DataError:
@@ -208,72 +171,3 @@ def is_utf8(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-@contextmanager
-def open_raw(source: Source) -> Iterator[RawCsv]:
-    """Open a raw file for reading; gzip is known by its first bytes, whatever the file is called.
-
-    Raises
-    ------
-    DataError
-        The file cannot be opened, or is not the one that the engine has fingerprinted.
-    """
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(RawBytes(FileIO(source.path)))
-            raw = _read_as_csv(source, file, stack)
-        except Exception as error:  # zipfile raises errors of every kind for damage
-            if shortage(error):  # then nothing is wrong with the file
-                raise
-            raise DataError(
-                f"{source.path.name} {reason_of(error)}",
-                where=str(source.path),
-                hint=f"check the path, {DOWNLOAD_AGAIN}, or {UNPACK}",
-            ) from error
-        if source.identity not in {None, file_identity(os.fstat(file.fileno()))}:
-            raise DataError(
-                f"{source.path.name} was exchanged or changed while the stage ran",
-                where=str(source.path),
-                hint="run it again when nothing changes the file any more",
-            )
-        yield raw
-
-
-def _read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
-    """The CSV that the open ``file`` is or holds."""
-    size = os.fstat(file.fileno()).st_size
-    if source.member is not None:
-        archive = stack.enter_context(zipfile.ZipFile(file))
-        info = archive.getinfo(source.member)
-        member = stack.enter_context(archive.open(info))
-        n_before = file.n_read  # of the zip's directory
-        member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
-        return RawCsv(
-            name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
-            size=min(info.compress_size, size),  # the zip's directory may be wrong
-            read=member.read,
-            n_read=lambda: file.n_read - n_before,
-            is_packed=True,
-        )
-    name = FileName(source.path.name, str(source.path))
-    if file.peek(2)[:2] == b"\x1f\x8b":
-        unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
-        return RawCsv(name, size, unpacked.read, lambda: file.n_read, is_packed=True)
-    return RawCsv(name, size, file.read, lambda: file.n_read)
-
-
-class RawBytes(BufferedReader):
-    """The bytes of a file, counted. An endless gzip header is refused: Python would read it byte by byte for ever."""
-
-    n_read = 0  # bytes
-    n_single = 0  # bytes that were read one by one, in a row
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next ``size`` bytes; BadGzipFile if they are the ``LONGEST_GZIP_HEADER``-th that is read alone."""
-        self.n_single = self.n_single + 1 if size == 1 else 0
-        if self.n_single > LONGEST_GZIP_HEADER:
-            raise gzip.BadGzipFile("a gzip header in it does not end")
-        data = super().read(size)
-        self.n_read += len(data)
-        return data

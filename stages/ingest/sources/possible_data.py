@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.files.paths import leads_to_folder
+from stages.ingest.sources.other_formats import DATA_FORMATS, LIBSVM
 
 PAIR = ("train", "test")
 SET_PATHS = "set ingest.train and ingest.test (or ingest.archive, for a zip) to the files' paths"
@@ -30,16 +31,9 @@ UNFINISHED_COPY = re.compile(r"\..+\.[A-Za-z0-9]{6}")  # .train.csv.x7Kp2a, as r
 PICTURES = re.compile("png|jpe?g|gif|bmp|webp|tiff?|pgm")
 NEITHER = re.compile("md|rst|py|ipynb|html?|css|js|pdf|svg|toml|ya?ml|log")
 
-# The first bytes of archives, tables and arrays; and the patterns of tables that are text: sixteen cells (pixels of
-# 4 x 4) that are numbers or end in one. A cell may be written as 153:0.07, as libsvm does, or 1.0e+02.
-# A line of libsvm may be short, since it leaves out all zeros: a label, and two pixels or more.
-STARTS = (
-    *(b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
-    *(b"\x1f\x9d", b"ARROW1", b"FEA1"),
-    *(b"PAR1", b"\x93NUMPY", b"\x89HDF", b"\xd0\xcf\x11\xe0", b"SQLite format 3", b"\0\0\x08\x01", b"\0\0\x08\x03"),
-)
-CELLS = re.compile(rb"(?:[\w.:+\"'-]{0,40}\d[\"']?[,;|\s]\s{0,10}){16}")
-LIBSVM = re.compile(rb"^[+-]?\d[\d.]* +\d+:[\d.e+-]+ +\d+:[\d.e+-]+(?: |\r?$)", re.MULTILINE)
+# Tables that are text: sixteen cells (pixels of 4 x 4) that are numbers or end in one. A cell may be written as
+# 153:0.07, as libsvm does, or 1.0e+02.
+CELLS = rb"(?:[\w.:+\"'-]{0,40}\d[\"']?[,;|\s]\s{0,10}){16}"
 LOOKED_AT = 2**16  # bytes of a file whose name says nothing
 
 
@@ -141,7 +135,8 @@ def holds_data(path: Path) -> bool:
         return False
     is_tar = start[257:262] == b"ustar"
     text = start.replace(b"\0", b"")  # UTF-16 too
-    return start.startswith(STARTS) or is_tar or any(form.search(text) for form in (CELLS, LIBSVM))
+    has_cells = any(re.search(form, text) for form in (CELLS, LIBSVM))
+    return is_tar or has_cells or any(re.match(form, start) for form, _, _ in DATA_FORMATS)
 
 
 def seems_unfinished(path: Path) -> bool:

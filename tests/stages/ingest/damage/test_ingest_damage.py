@@ -109,6 +109,7 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "a web page": ("<!DOCTYPE html><html></html>\n", "web page", "first bytes"),
     "a web page after a blank line": ("\r\n \n<html></html>\n", "web page", "first bytes"),
     "a spreadsheet": (b"PK\x03\x04" + bytes(26) + b"docProps/app.xml", "is a spreadsheet", "first bytes"),
+    "an IDX file": (b"\0\0\x08\x03" + bytes(12), "is an IDX file", "first bytes"),
     "libsvm": ("5 12:3 14:255\n", "is a libsvm file", "first bytes"),
     "a zip under the name of a CSV": (b"PK\x03\x04" + bytes(50), "is a zip", "first bytes"),
     "something else altogether": (bytes(range(1, 9)) + b"\n", "is damaged, or not a CSV", "first bytes"),
@@ -360,7 +361,7 @@ def test_a_gzip_bomb_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch)
     assert_is_short(error.value)
 
 
-@pytest.mark.parametrize("place", ["gzip.GzipFile.read", "stages.ingest.csv.streams._read_as_csv"])
+@pytest.mark.parametrize("place", ["gzip.GzipFile.read", "stages.ingest.csv.open_raw.read_as_csv"])
 def test_too_little_memory_is_not_taken_for_damage(ingest: Ingest, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError

@@ -14,7 +14,7 @@ from small_csv import HEADER, TEST, TRAIN, Ingest, assert_is_short
 from pipeline.errors import DataError
 from pipeline.task import Source, file_identity
 from stages.ingest.csv import streams
-from stages.ingest.csv.streams import open_raw
+from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.sources import zip_files
 
 
