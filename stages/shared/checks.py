@@ -11,9 +11,8 @@ import pandera.pandas as pa
 from pandera.config import config_context
 
 from stages.shared.damage import damaged
+from stages.shared.messages import EXAMPLES
 from stages.shared.parquet import open_table
-
-EXAMPLES = 5
 
 
 def read_table(path: Path, *, stage: str) -> pd.DataFrame:

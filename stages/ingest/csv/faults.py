@@ -12,7 +12,7 @@ from pipeline.errors import DataError
 from stages.ingest.csv.bad_lines import HAS_NUL, HEADER_AGAIN, PIXEL, BadRow, disagreement
 from stages.ingest.csv.labels import ID_RULE, WHOLE_NUMBER, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
-from stages.shared.messages import counted, is_or_are, shortened
+from stages.shared.messages import EXAMPLES, counted, is_or_are, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 PIXELS = frozenset(map(str, range(256)))
 PIXEL_RULE = "not a whole number from 0 to 255"
 
-EXAMPLES = 5
 FAULTS_KEPT = 100_000
 LARGEST_ADVISED_SHARE = 0.2  # if more rows are bad, the fault is in the file and not in its rows
 OTHER_LAYOUT = (

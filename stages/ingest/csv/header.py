@@ -38,7 +38,7 @@ def read_layout(
     rows: Sequence[bytes],
     hint: str = "",
     *,
-    needs_label: bool = False,
+    is_training: bool = False,
 ) -> Layout:
     """The layout that the header ``line`` of ``file`` declares; ``rows`` are the first lines below it.
 
@@ -75,7 +75,7 @@ def read_layout(
         what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
         raise wrong_header(file, what, "check that this is the right file")
     if others := [column for column in columns if column not in pixels.numbers]:
-        what, hint = describe_others(others, names, pixels, parameters, needs_label=needs_label)
+        what, hint = describe_others(others, names, pixels, parameters, needs_label=is_training)
         raise wrong_header(file, what, hint, others[0])
     return Layout(
         file=file,
@@ -86,18 +86,8 @@ def read_layout(
         text_columns=tuple(sorted(set(range(len(names))) - set(columns))),
         shape=require_order(pixels, names, file),
         row_numbers=tuple(row_numbers),
+        requires_ids=not is_training,
     )
-
-
-def require_header_in_both(
-    train_cells: Sequence[str], train: FileName, test_cells: Sequence[str], test: FileName
-) -> None:
-    """Raise DataError if only one of the two files has a header."""
-    if (train_lacks_it := looks_like_data(train_cells)) != looks_like_data(test_cells):
-        without, with_one = (train, test) if train_lacks_it else (test, train)
-        hint = f"give {without} a first line that names its columns, as {with_one} has; or remove that line from "
-        hint += f"{with_one}, and set ingest.has_header = false"
-        raise wrong_header(without, f"{NUMBERS}, and {with_one} has a header", hint)
 
 
 def require_no_header(cells: Sequence[str], file: FileName, hint: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.errors import DataError, first_few
 from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
 from stages.ingest.csv.labels import WHOLE_NUMBER, is_id
+from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.profile import KAGGLE_HEADER, SubmissionHeader
 from stages.shared.messages import FileName, counted, shortened
@@ -84,38 +86,52 @@ def ids_in(block: bytes, file: FileName, first_line: int) -> list[str]:
 
 
 def submission_ids(
-    id_name: str | None, test_ids: list[str] | None, sample: SampleSubmission | None, n_test: int
+    test: Layout, test_ids: list[str], sample: SampleSubmission | None, n_test: int
 ) -> tuple[SubmissionHeader, pa.Array]:
     """The header of a submission, and the id (n_test,) of every test row: int64 if all are whole numbers, else text.
 
-    The header is the sample submission's; without one, ``id_name`` and ``label`` if the test set has ids of
+    The header is the sample submission's; without one, the id column's name and ``label`` if the test set has ids of
     its own, and Kaggle's usual one if not. The ids are the test set's own, else the sample's, else 1, 2, ...
 
     Raises
     ------
     DataError
-        The sample submission has other ids than the test set; or the test set has none, and 1 to m are out of order.
+        An id of the test set occurs twice, or the sample submission has others; or the test set has none, and 1 to m
+        are out of order in the sample submission.
     """
-    if sample is not None and test_ids is not None and (differing := set(test_ids) ^ set(sample.ids)):
-        example = shortened(min(differing))
-        n_differing = counted(len(differing), "id stands", "ids stand")
-        raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!r}")
-    header = KAGGLE_HEADER if id_name is None else SubmissionHeader(id_name=id_name, label_name="label")
+    if test.id is None:
+        header, ids = KAGGLE_HEADER, sample.ids if sample is not None else None
+    else:
+        require_distinct(test_ids, test.file)
+        header, ids = SubmissionHeader(id_name=test.id, label_name="label"), test_ids
+        if sample is not None and (differing := set(ids) ^ set(sample.ids)):
+            example = shortened(min(differing))
+            n_differing = counted(len(differing), "id stands", "ids stand")
+            raise another_test_set(sample.file, f"{n_differing} in one of them only, e.g. {example!r}")
     if sample is not None:
         header = sample.header
-    ids = test_ids or (sample.ids if sample is not None else None)
     if ids is None:
         return header, pa.array(np.arange(1, n_test + 1))
     if not all(WHOLE_NUMBER.fullmatch(each) for each in ids):
         return header, pa.array(ids, type=pa.string())
     numbers = pa.array([int(each) for each in ids], type=pa.int64())
-    if test_ids is None and sample is not None and not are_counted(numbers) and are_counted(numbers.sort()):
+    if test.id is None and sample is not None and not are_counted(numbers) and are_counted(numbers.sort()):
         raise DataError(
             f"{sample.file} has the ids 1 to {n_test:,} in another order, and the test set has none to go by",
             where=f"{sample.file.path}, column {shortened(header.id_name)}: {first_few(ids)}",
             hint=f"sort it by its ids as numbers, {LEAVE_OUT}",
         )
     return header, numbers
+
+
+def unchecked_ids(test: Layout, sample: SampleSubmission | None, ids: pa.Array) -> Iterator[str]:
+    """Warn if nothing confirms the sample submission's header and ids: neither the test set nor Kaggle's usual ones."""
+    if sample is not None and test.id is None and not (sample.header == KAGGLE_HEADER and are_counted(ids)):
+        header = f"{shortened(sample.header.id_name)},{shortened(sample.header.label_name)}"
+        yield (
+            f"the submission gets its header ({header}) and its ids from {sample.file}; they are not checked, "
+            "since the test set has no ids"
+        )
 
 
 def are_counted(ids: pa.Array) -> bool:

@@ -12,8 +12,6 @@ from stages.shared.messages import FileName, counted, shortened
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-MOST_LOST = 5  # columns; if a file lacks more, it is another competition's
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -71,77 +69,6 @@ def layout_without_header(n_columns: int, file: FileName, label: str | None) -> 
         pixels=pixels,
         text_columns=() if label is None else (0,),
     )
-
-
-def require_one_column_more(train: Layout, test: Layout) -> None:
-    """Raise DataError if, of two files without headers, test has one column more than train, or as many."""
-    n_train, n_test = len(train.names), len(test.names)
-    if n_test == n_train + 1:
-        raise swapped(train.file, test.file, f"{test.file} has one column more, as only the labels would be")
-    if n_test == n_train:
-        columns = counted(n_test, "column")
-        raise DataError(
-            f"{train.file} and {test.file} both have {columns}, and only {train.file} may have more than pixels",
-            where=f"{test.file.path}, line 1",
-            hint=f"remove the first column, labels or ids, from {test.file}, or put labels into {train.file}",
-        )
-
-
-def swapped(train: FileName, test: FileName, why: str) -> DataError:
-    """The error for a training set in the test set's place."""
-    return DataError(
-        f"{train} and {test} are swapped: {why}",
-        where=f"{test.path}, line 1",
-        hint="give each the other's name, or swap ingest.train and ingest.test if they are set",
-    )
-
-
-def require_agreement(train: Layout, test: Layout, parameters: IngestParameters) -> None:
-    """Train and test have the same pixels, train has a label column, and what is left out is in one of them.
-
-    Raises
-    ------
-    ConfigError
-        ``ingest.leave_out`` names a column that neither file has.
-    DataError
-        The two files do not fit together.
-    """
-    if unknown := set(parameters.leave_out) - {*train.names, *test.names}:
-        raise ConfigError(
-            f"neither {train.file} nor {test.file} has a column {shortened(min(unknown))!r}",
-            where="ingest.leave_out",
-            hint="remove the name from ingest.leave_out, or correct it",
-        )
-    if train.label is None and test.label is not None:
-        raise swapped(train.file, test.file, f"the labels are in {test.file}")
-    if train.label is None:
-        named, columns = shortened(parameters.label), ", ".join(map(shortened, train.names[:3]))
-        raise DataError(
-            f"{train.file} has no label column {named!r}; its first columns are {columns}",
-            where=f"{train.file.path}, line 1",
-            hint=f"its header must have the column {named!r}; if it is called otherwise, set ingest.label to its name",
-        )
-    if train.pixels != test.pixels:
-        a, b = len(train.pixels), len(test.pixels)
-        first = next((pair for pair in zip(train.pixels, test.pixels, strict=False) if pair[0] != pair[1]), None)
-        what = f"{a:,} and {counted(b, 'pixel')}"
-        if a == b and first:
-            what = f"pixels {shortened(first[0])!r} and {shortened(first[1])!r}"
-        raise DataError(
-            f"{train.file} and {test.file} do not belong together: their images have {what}",
-            where=f"{test.file.path}, line 1",
-            hint=f"{few_missing(train, test)}put the two files of one competition there",
-        )
-
-
-def few_missing(train: Layout, test: Layout) -> str:
-    """The beginning of a hint that names the columns missing in one of two files; empty if they are many."""
-    fewer, more = sorted((train, test), key=lambda layout: len(layout.pixels))
-    lost = [name for name in more.pixels if name not in fewer.pixels]
-    if not 0 < len(lost) <= MOST_LOST or len(more.pixels) - len(fewer.pixels) != len(lost):
-        return ""
-    columns, are = ("the columns", "are") if len(lost) > 1 else ("the column", "is")
-    return f"perhaps {columns} {', '.join(map(shortened, lost))} {are} missing in {fewer.file}: download it again; or "
 
 
 def image_shape(train: Layout, parameters: IngestParameters) -> tuple[int, int]:
