@@ -21,8 +21,9 @@ from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.task import JobContext, silent_progress
 from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
-from stages.train.member import make_members, train_member
+from stages.train.member import make_members
 from stages.train.parameters import TrainParameters
+from stages.train.train_member import train_member
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

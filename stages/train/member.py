@@ -1,51 +1,29 @@
-"""Train one member of an ensemble, in this process or another, from its settings to its weights.
+"""A member of an ensemble: its settings, and the network and the recipe that they describe.
 
-A single network is an ensemble of one member. A killed training leaves a checkpoint in the scratch folder. The next
-training of the same member resumes from it, and ends with the same weights.
+A single network is an ensemble of one member.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from itertools import product
 from math import prod
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError, DataError, StageError
-from pipeline.figures import percent
-from pipeline.task import JobContext, Progress
-from stages.mlp import (
-    Architecture,
-    Augmentation,
-    Dataset,
-    DivergedError,
-    Epoch,
-    History,
-    Images,
-    Network,
-    Recipe,
-    RunOptions,
-    Warp,
-    fit,
-    forget_pages,
-)
+from pipeline.errors import ConfigError
+from stages.mlp import Architecture, History, Images, Network, Recipe
 from stages.train.epoch_to_keep import epoch_to_keep
-from stages.train.folds import divide_into_folds, seed_of_member
+from stages.train.folds import seed_of_member
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
 
-Built = TypeVar("Built")
-BLOCK_ROWS = 4096
 SETTINGS_OF_ALL_MEMBERS = ("folds", "members", "variants", "processes", "report_steps")
 
 
@@ -100,14 +78,16 @@ class Member:
         batch_size = self.parameters.batch_size or default_batch_size(n_rows)
         own = settings_of(self.parameters, Recipe)
         values = {**own, "batch_size": batch_size, "seed": self.seed, "keep": self.keep}
-        recipe = self.build(Recipe, values)
-        self.build(recipe.check_rows_per_replica, {"architecture": self.architecture})
+        with self.blaming_settings():
+            recipe = Recipe(**values)
+            recipe.check_rows_per_replica(self.architecture)
         return recipe
 
-    def build(self, make: Callable[..., Built], values: dict[str, Any]) -> Built:
-        """The result of ``make`` for settings of the member; ConfigError if it refuses them."""
+    @contextmanager
+    def blaming_settings(self) -> Iterator[None]:
+        """Turn a ValueError of a block, which refuses settings of the member, into a ConfigError."""
         try:
-            return make(**values)
+            yield
         except ValueError as error:
             n_variants = len(self.parameters.variants)
             which = f" with [[train.variants]] number {self.variant + 1} of {n_variants}" if n_variants else ""
@@ -135,8 +115,8 @@ def make_member(parameters: TrainParameters, images: Images, fold: int, number: 
         return member
     variant = msgspec.structs.asdict(parameters.variants[member.variant])
     own = {name: value for name, value in variant.items() if value is not None}
-    changed = member.build(partial(msgspec.structs.replace, parameters), own)
-    return replace(member, parameters=changed)
+    with member.blaming_settings():
+        return replace(member, parameters=msgspec.structs.replace(parameters, **own))
 
 
 def make_members(parameters: TrainParameters, images: Images) -> list[Member]:
@@ -154,152 +134,10 @@ class Trained:
     history: History
 
 
-def train_member(member: Member, context: JobContext) -> Trained:
-    """Train a member on the rows in ``context.arrays``; the validation rows may be missing.
-
-    Raises
-    ------
-    ConfigError
-        Settings contradict each other.
-    DataError
-        Pixels are not finite.
-    StageError
-        The training diverged.
-    """
-    parameters = member.parameters
-    network = member.empty_network()
-    data, validation = datasets(member, network, context)
-    recipe = member.recipe(len(data))
-    network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
-    augmentation = Augmentation(**settings_of(parameters, Augmentation))
-    images = member.images
-    warp = partial(Warp, augmentation, images.height, images.width, dtype=network.architecture.dtype)
-    who = "train" if parameters.folds * parameters.members == 1 else member.name
-    report = TrainingProgress(who, context.progress, context.log, len(data), recipe.batch_size, parameters.report_steps)
-    checkpoint = None if context.scratch is None else checkpoint_path(context.scratch, member.name)
-    try:
-        history = fit(
-            network,
-            data,
-            recipe,
-            validation=validation,
-            augment=warp if augmentation.is_active else None,
-            options=RunOptions(checkpoint=checkpoint, on_step=report.step, on_epoch=report.epoch),
-        )
-    except DivergedError as error:
-        check_finite(context)
-        raise StageError(
-            f"the training diverged: {error}",
-            hint=f"lower train.learning_rate (now {parameters.learning_rate:g}), or set train.clip_norm=1",
-        ) from error
-    return Trained(network.parameters, network.statistics, history)
-
-
-def datasets(member: Member, network: Network, context: JobContext) -> tuple[Dataset, Dataset | None]:
-    """The rows that a member is trained on, and its validation rows, if there are any; both deskewed."""
-    parameters, arrays = member.parameters, context.arrays
-
-    def prepared(X: NDArray[Any]) -> NDArray[Any]:
-        return X if parameters.deskew == "none" else all_deskewed(X, network, context.scratch)
-
-    if parameters.deskew != "none":
-        check_finite(context)
-    X, Y = prepared(arrays["split/X_train.npy"]), arrays["encode/Y_train.npy"]
-    if parameters.folds > 1:
-        fold_of_row = divide_into_folds(Y.argmax(axis=1), parameters.folds, parameters.seed)
-        seen, unseen = np.flatnonzero(fold_of_row != member.fold), np.flatnonzero(fold_of_row == member.fold)
-        return Dataset(X, Y, seen), Dataset(X, Y, unseen)
-    if "split/X_validation.npy" not in arrays:
-        return Dataset(X, Y), None
-    return Dataset(X, Y), Dataset(prepared(arrays["split/X_validation.npy"]), arrays["encode/Y_validation.npy"])
-
-
-def check_finite(context: JobContext) -> None:
-    """Raise DataError if a pixel is not finite.
-
-    Split has checked all pixels, so they are not read again before every training. A training with such a pixel
-    diverges at once; then this check finds the reason.
-    """
-    for name in sorted({"split/X_train.npy", "split/X_validation.npy"} & context.arrays.keys()):
-        X = context.arrays[name]
-        for start in range(0, len(X), BLOCK_ROWS):
-            wrong = np.argwhere(~np.isfinite(X[start : start + BLOCK_ROWS]))
-            forget_pages(X)
-            if len(wrong):
-                row, column = start + int(wrong[0, 0]), int(wrong[0, 1])
-                what = f"a pixel is {X[row, column]}: row {row}, column {column}, both from 0"
-                raise DataError(what, where=name, hint="pipeline run split --force")
-
-
-def checkpoint_path(scratch: Path, name: str) -> Path:
-    """The path of the checkpoint of the member ``name``. A folder in its place is removed."""
-    path = scratch / f"{name}.npz"
-    for each in scratch.glob(f"{path.name}*"):
-        if each.is_dir() and not each.is_symlink():
-            shutil.rmtree(each)
-    return path
-
-
-def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
-    """All rows of ``X``, (m, n_pixels), deskewed for ``network``, and mapped from disk like ``X``.
-
-    The file lies in ``scratch``, or in the system's folder for temporary files. It has no name, so it disappears
-    however the training ends.
-    """
-    with TemporaryFile(dir=scratch) as file:
-        for start in range(0, len(X), BLOCK_ROWS):
-            file.write(network.prepare(X[start : start + BLOCK_ROWS]).data)
-            forget_pages(X)
-        file.flush()
-        return np.memmap(file, X.dtype, "r", shape=X.shape)
-
-
 def settings_of(parameters: TrainParameters, kind: type[Any]) -> dict[str, Any]:
     """Those of ``parameters`` that the dataclass ``kind`` has a field for."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in msgspec.structs.asdict(parameters).items() if name in names}
-
-
-@dataclass(slots=True)
-class TrainingProgress:
-    """Shows progress at every step, and every ``report_steps`` steps a line as the tutorial prints it."""
-
-    who: str
-    progress: Progress
-    log: Callable[[str], None]
-    n_rows: int
-    batch_size: int
-    report_steps: int
-    n_steps: int = 0  # seen
-    note: str = ""
-    loss: float = 0.0  # summed since the last line, as the following
-    n_correct: int = 0
-    n_seen: int = 0
-
-    def step(self, step: int, n_steps: int, loss: float, n_correct: int) -> None:
-        """Called after each step, with its batch's summed loss and number of correct rows."""
-        if not self.n_steps and step > 1:
-            self.log(f"{self.who}: goes on after step {step - 1:,} of {n_steps:,}, where an earlier run was ended")
-        self.n_steps += 1
-        self.progress(step, n_steps, unit="steps", note=self.note)
-        every, batch_size = self.report_steps, self.batch_size
-        if not every:
-            return
-        n_epoch_steps = -(-self.n_rows // batch_size)
-        in_epoch = (step - 1) % n_epoch_steps
-        self.loss, self.n_correct = self.loss + loss, self.n_correct + n_correct
-        self.n_seen += min(batch_size, self.n_rows - in_epoch * batch_size)
-        if step % every == 0:
-            self.log(
-                f"step {step:,} of {n_steps:,}: loss {self.loss / self.n_seen:.4f}, "
-                f"accuracy {percent(self.n_correct / self.n_seen)} over the last {every:,}"
-            )
-            self.loss, self.n_correct, self.n_seen = 0.0, 0, 0
-
-    def epoch(self, epoch: Epoch) -> None:
-        """An epoch is over."""
-        if epoch.validation_accuracy is not None:
-            self.note = f"{percent(epoch.validation_accuracy)} validation accuracy, epoch {epoch.epoch}"
 
 
 def default_batch_size(n_rows: int) -> int:

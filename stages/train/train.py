@@ -76,7 +76,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         n_found = len(members) - len(missing)
         task.log(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
     request = JobsRequest(
-        "stages.train.member:train_member",
+        "stages.train.train_member:train_member",
         missing,
         arrays={name: task.inputs[name] for name in ROWS},
         scratch=task.scratch,

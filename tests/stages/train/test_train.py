@@ -26,9 +26,11 @@ from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
 from stages.train.checks import check_history, check_model
-from stages.train.member import Member, Trained, TrainingProgress, all_deskewed, default_batch_size, make_member
+from stages.train.member import Member, Trained, default_batch_size, make_member
 from stages.train.parameters import TrainParameters, Variant
 from stages.train.train import ROWS, train_missing
+from stages.train.train_member import all_deskewed
+from stages.train.training_progress import TrainingProgress
 
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
 DIGITS = mlp.Images(tuple(range(10)), 28, 28)
@@ -81,7 +83,7 @@ def test_an_interrupted_training_gives_the_bytes_of_an_uninterrupted_one(rows: P
         if seen.count(19) == 1 and step == 19:  # 8 steps an epoch
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("stages.train.member.TrainingProgress.step", killed_in_epoch_three)
+    monkeypatch.setattr("stages.train.training_progress.TrainingProgress.step", killed_in_epoch_three)
     with pytest.raises(KeyboardInterrupt):
         run_stage("train", settings)
     run_stage("train", settings)
@@ -133,7 +135,7 @@ def test_a_damaged_model_and_a_wrong_history_do_not_pass(rows: Path, run_stage) 
 def test_settings_that_contradict_each_other_are_a_config_error(
     run_stage, monkeypatch: pytest.MonkeyPatch, settings: dict, message: str
 ) -> None:
-    monkeypatch.setattr("stages.train.member.train_member", lambda *_: pytest.fail("a member was trained"))
+    monkeypatch.setattr("stages.train.train_member.train_member", lambda *_: pytest.fail("a member was trained"))
     with pytest.raises(ConfigError, match=message):
         run_stage("train", TrainParameters(**SMALL | settings))
 
@@ -149,7 +151,7 @@ def test_a_kernel_larger_than_the_images_is_warned_of(run_stage, *, kernel: int,
 def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
     run_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.train.member.train_member", lambda *_: pytest.fail("a member was trained"))
+    monkeypatch.setattr("stages.train.train_member.train_member", lambda *_: pytest.fail("a member was trained"))
     variants = (Variant(), Variant(filters=(4, 5), kernel=(3,)))
     with pytest.raises(ConfigError, match="one for all, or one for each") as caught:
         run_stage("train", TrainParameters(**SMALL, members=2, variants=variants))
@@ -340,7 +342,7 @@ def test_deskewed_rows_are_mapped_from_a_file_without_a_name(
         folders.append(dir)
         return TemporaryFile(dir=dir)
 
-    monkeypatch.setattr("stages.train.member.TemporaryFile", temporary_file)
+    monkeypatch.setattr("stages.train.train_member.TemporaryFile", temporary_file)
     prepared = all_deskewed(X, member.empty_network(), rows / folder if folder else None)
     assert folders == [rows / folder if folder else None]
     assert isinstance(prepared.base, mmap)
