@@ -7,7 +7,7 @@ the same settings and the same rows give the same weights, to the bit.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from inspect import Parameter, Signature
 from math import isqrt
 from numbers import Integral
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.task import JobContext, silent_progress
-from stages.mlp import Images, Network, predict_proba
+from stages.mlp import Augmentation, Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_members
 from stages.train.parameters import TrainParameters
@@ -34,7 +34,7 @@ except ImportError as error:
     raise ImportError(f"DigitClassifier needs scikit-learn: {pip_install('scikit-learn>=1.6')}") from error
 
 ONLY_OF_RUNS = {"processes", "report_steps"}  # these have no effect here
-NOT_WARPED = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+NOT_WARPED = asdict(Augmentation())
 
 SETTINGS: dict[str, Any] = {
     field.name: field.default for field in msgspec.structs.fields(TrainParameters) if field.name not in ONLY_OF_RUNS

@@ -8,7 +8,6 @@ the polarity of the training images. A picture of the network's own size is take
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from pipeline.errors import DataError
-from stages.images.digit_framing import MNIST, Framing, stroke_width
+from stages.images.digit_framing import Framing, stroke_width
 from stages.images.pixel_scale import PixelScale
 from stages.images.read_picture import read_picture
 from stages.images.remove_specks import box_of, sheet_of_paper, without_specks
@@ -24,10 +23,8 @@ from stages.shared.arrays import Inputs, Pixels, border
 
 LEAST_SIDE = 4  # pixels, below which a picture shows no digit
 FAINTEST = 32  # the least difference between ink and background, in grey levels
+SEVERAL = "may show several digits, or one in pieces; a picture must show a single digit"
 FINE = 8  # a digit is placed on a grid this many times finer, and each pixel is the mean of its cells
-
-
-USUAL_SCALE = PixelScale()
 
 
 class BlankPictureError(ValueError):
@@ -35,16 +32,11 @@ class BlankPictureError(ValueError):
 
 
 def picture_to_input(
-    path: Path,
-    height: int,
-    width: int,
-    framing: Framing = MNIST,
-    scale: PixelScale = USUAL_SCALE,
-    warn: Callable[[str], object] | None = None,
-) -> Pixels:
+    path: Path, height: int, width: int, framing: Framing, scale: PixelScale
+) -> tuple[Pixels, tuple[str, ...]]:
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
-    ``warn`` is called if it may show several digits.
+    Beside it stands a warning if the picture may show several digits.
 
     Raises
     ------
@@ -53,7 +45,7 @@ def picture_to_input(
     """
     grey = read_picture(path)
     if grey.shape == (height, width):
-        return scale.match_polarity(grey)
+        return scale.match_polarity(grey), ()
     try:
         digit = cropped(ink(grey))
     except BlankPictureError as error:
@@ -61,9 +53,8 @@ def picture_to_input(
         if min(grey.shape) < LEAST_SIDE:
             what, hint = f"it has {grey.shape[1]} x {grey.shape[0]} pixels", "take a larger picture"
         raise DataError(f"nothing can be seen in {path.name}: {what}", where=str(path), hint=hint) from error
-    if warn and shows_several(digit):
-        warn("may show several digits, or one in pieces; a picture must show a single digit")
-    return scale.pixels(framed(digit, height, width, framing))
+    warnings = (SEVERAL,) if shows_several(digit) else ()
+    return scale.pixels(framed(digit, height, width, framing)), warnings
 
 
 def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:

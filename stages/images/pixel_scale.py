@@ -13,8 +13,8 @@ from stages.shared.arrays import Pixels, border
 class PixelScale:
     """The values of the background and of full ink; if images are dark on light, the ink's is the smaller one."""
 
-    background: int = 0
-    ink: int = 255
+    background: int
+    ink: int
 
     def pixels(self, image: Pixels) -> Pixels:
         """An image that is light on dark, from 0 to 255, in the pixels of the data set."""

@@ -90,8 +90,7 @@ def looks_like_picture(path: Path) -> bool:
 
 def predict_picture(name: str, path: Path, model: Model, training: TrainingImages) -> FilePredictions:
     """Predict the digit in a picture, after giving it the size, framing and pixel scale of the training images."""
-    warnings: list[str] = []
-    image = picture_to_input(path, *training.size, training.framing, training.scale, warnings.append)
+    image, warnings = picture_to_input(path, *training.size, training.framing, training.scale)
     found = FilePredictions(readable(name), is_picture=True, P=model.probabilities(image.reshape(1, -1)))
     found.warnings += [f"{found.file} {warning}" for warning in warnings]
     return found

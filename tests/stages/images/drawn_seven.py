@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from stages.images.digit_framing import MNIST, Framing
-from stages.images.picture_to_input import cropped, framed, ink
+from stages.images.picture_to_input import cropped, framed, ink, picture_to_input
+from stages.images.pixel_scale import PixelScale
 from stages.shared.arrays import Pixels
 
 
@@ -30,6 +32,11 @@ def difference(one: Pixels, other: Pixels) -> float:
 def prepare(grey: Pixels, height: int = 28, width: int = 28, framing: Framing = MNIST) -> Pixels:
     """The digit in a grey picture as an image, without what depends on the file and the data set."""
     return framed(cropped(ink(grey)), height, width, framing)
+
+
+def as_mnist(path: Path) -> tuple[Pixels, tuple[str, ...]]:
+    """The picture in a file as MNIST would have it, with its warnings."""
+    return picture_to_input(path, 28, 28, MNIST, PixelScale(background=0, ink=255))
 
 
 STANDARD = prepare(np.asarray(seven()))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_seven import STANDARD, difference, prepare, seven
+from drawn_seven import STANDARD, as_mnist, difference, prepare, seven
 from PIL import Image, ImageDraw
 
 from pipeline.errors import DataError
 from stages.images.digit_framing import Framing, find_framing
-from stages.images.picture_to_input import BlankPictureError, centre_of_mass, picture_to_input
+from stages.images.picture_to_input import BlankPictureError, centre_of_mass
 from stages.images.read_picture import MOST_PIXELS, as_grey, read_picture
 
 
@@ -77,7 +77,7 @@ def test_a_picture_of_the_networks_own_size_is_taken_as_it_is(tmp_path: Path) ->
     image = np.random.default_rng(0).integers(0, 90, (28, 28), dtype=np.uint8)
     for levels in (image, 255 - image):
         Image.fromarray(levels).save(tmp_path / "own.png")
-        assert (picture_to_input(tmp_path / "own.png", 28, 28) == image).all()
+        assert (as_mnist(tmp_path / "own.png")[0] == image).all()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -114,7 +114,7 @@ def test_a_photo_that_was_taken_sideways_is_turned(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees to the right
     seven().rotate(90, expand=True).save(tmp_path / "photo.jpg", quality=95, exif=exif)
-    assert difference(picture_to_input(tmp_path / "photo.jpg", 28, 28), STANDARD) < 3
+    assert difference(as_mnist(tmp_path / "photo.jpg")[0], STANDARD) < 3
 
 
 def bomb() -> bytes:
@@ -169,15 +169,14 @@ def test_digits_side_by_side_are_reported(
     for mark in marks:
         ImageDraw.Draw(sheet).rectangle(mark, fill=20)
     sheet.save(tmp_path / "digits.png")
-    told: list[str] = []
-    picture_to_input(tmp_path / "digits.png", 28, 28, warn=told.append)
-    assert told == ["may show several digits, or one in pieces; a picture must show a single digit"] * is_told
+    _, warnings = as_mnist(tmp_path / "digits.png")
+    assert warnings == ("may show several digits, or one in pieces; a picture must show a single digit",) * is_told
 
 
 def test_a_picture_of_a_single_pixel_is_told_as_too_small(tmp_path: Path) -> None:
     Image.new("L", (1, 1)).save(tmp_path / "dot.png")
     with pytest.raises(DataError, match=r"nothing can be seen in dot\.png: it has 1 x 1 pixels") as error:
-        picture_to_input(tmp_path / "dot.png", 28, 28)
+        as_mnist(tmp_path / "dot.png")
     assert error.value.hint == "take a larger picture"
 
 
@@ -185,4 +184,4 @@ def test_a_picture_of_a_single_pixel_is_told_as_too_small(tmp_path: Path) -> Non
 def test_a_blank_or_a_faint_picture_is_named(tmp_path: Path, ink: int) -> None:
     seven(ink=ink, paper=255).save(tmp_path / "empty.png")
     with pytest.raises(DataError, match=r"nothing can be seen in empty\.png: it is all of one grey, or nearly"):
-        picture_to_input(tmp_path / "empty.png", 28, 28)
+        as_mnist(tmp_path / "empty.png")
