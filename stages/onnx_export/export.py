@@ -44,9 +44,8 @@ def as_onnx(networks: Sequence[Network]) -> bytes:
     each = [add_network(graph, network, deskewed[network.deskew]) for network in networks]
     graph.node("Mean", *each, name=PROBABILITIES)
     best = graph.node("ArgMax", PROBABILITIES, axis=1, keepdims=0)
-    is_text = isinstance(images.classes[0], str)
     graph.node("Gather", images.classes, best, name=LABEL)
-    content: bytes = model_of(graph, images, is_text=is_text).SerializeToString(deterministic=True)
+    content: bytes = model_of(graph, images).SerializeToString(deterministic=True)
     return content
 
 
@@ -67,10 +66,11 @@ def add_network(graph: Graph, network: Network, X: str) -> str:
     return graph.node("Concat", first, second, axis=1)
 
 
-def model_of(graph: Graph, images: Images, *, is_text: bool) -> onnx.ModelProto:
+def model_of(graph: Graph, images: Images) -> onnx.ModelProto:
     """The graph with its inputs and outputs described, and checked by ONNX's own rules."""
     tensor, kinds = onnx.helper.make_tensor_value_info, onnx.TensorProto
     n_pixels, n_classes = images.height * images.width, len(images.classes)
+    is_text = isinstance(images.classes[0], str)
     made = onnx.helper.make_graph(
         graph.nodes,
         "digit-pipeline",

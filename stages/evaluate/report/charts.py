@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter, StrMethodFormatter
-from numpy.typing import NDArray
 
 from pipeline.figures import percent
 from stages.evaluate.report.calibration import Bin
@@ -55,45 +53,33 @@ RULES = {
     "legend.labelcolor": FAINT,
     "figure.constrained_layout.use": True,
 }
-Values = NDArray[np.floating[Any]]
+CURVES = {"train": (SECOND, "--"), "validation": (FIRST, "-"), "": (FIRST, "-")}  # by the rows that were measured
 STYLED = re.compile(r"\s*([\w-]+)\s*:\s*([^;]+)")
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], kept: int | None) -> list[tuple[str, Markup]]:
-    """Title and chart of each learning curve: loss, accuracy and learning rate, as far as they were recorded.
+    """Title and chart of each learning curve: loss, accuracy and learning rate.
 
     ``history`` are columns as in history.parquet; the epoch ``kept``, if any, is marked.
     """
-    found = []
-    for title, ending in (("Loss", "loss"), ("Accuracy", "accuracy"), ("Learning rate", "learning_rate")):
-        series = {
-            name.removesuffix(ending).strip("_"): np.array(values, dtype=np.float64)
-            for name, values in history.items()
-            if name.endswith(ending)
-        }
-        if any(np.isfinite(values).any() for values in series.values()):
-            found.append((title, _curve(title, np.array(history["epoch"]), series, kept)))
-    return found
+    endings = {"Loss": "loss", "Accuracy": "accuracy", "Learning rate": "learning_rate"}
+    return [(title, _curve(title, ending, history, kept)) for title, ending in endings.items()]
 
 
-def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int | None) -> Markup:
-    """One chart over the epochs. The marked epoch has a ring on each line."""
+def _curve(title: str, ending: str, history: Mapping[str, Sequence[float]], kept: int | None) -> Markup:
+    """One chart of the columns with this ending over the epochs. The marked epoch has a ring on each line of rows."""
+    series = {name.removesuffix(ending).strip("_"): name for name in history if name.endswith(ending)}
+    epochs = history["epoch"]
     with _our_style(title):
         figure = Figure(figsize=(3.5, 2.45))
         axes = figure.subplots()
-        for (name, values), colour, dashes in zip(series.items(), (SECOND, FIRST), ("--", "-"), strict=False):
-            seen = np.isfinite(values)
-            axes.plot(
-                epochs[seen],
-                values[seen],
-                marker="o" if seen.sum() == 1 else None,
-                label=name or None,
-                color=colour if name else FIRST,
-                linestyle=dashes if name else "-",
-            )
-            if kept is not None and name:
-                at = epochs == kept
-                axes.plot(epochs[at], values[at], "o", markersize=7, markerfacecolor="none", markeredgecolor=colour)
+        for rows, name in series.items():
+            colour, dashes = CURVES[rows]
+            marker = "o" if len(epochs) == 1 else None
+            axes.plot(epochs, history[name], marker=marker, label=rows or None, color=colour, linestyle=dashes)
+            if kept is not None and rows:
+                at = history[name][epochs.index(kept)]
+                axes.plot(kept, at, "o", markersize=7, markerfacecolor="none", markeredgecolor=colour)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         if title == "Accuracy":
@@ -103,13 +89,8 @@ def _curve(title: str, epochs: Values, series: Mapping[str, Values], kept: int |
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
         if any(series):
             axes.legend(loc="best", handlelength=1.8)
-        ends = ", ".join(f"{name or title} {_last(values):.4g}" for name, values in series.items())
+        ends = ", ".join(f"{rows or title} {history[name][-1]:.4g}" for rows, name in series.items())
         return _inline(figure, f"{title} after every epoch; at the end: {ends}")
-
-
-def _last(values: Values) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite[-1]) if len(finite) else float("nan")
 
 
 def reliability_chart(bins: tuple[Bin, ...], error: float) -> Markup:
