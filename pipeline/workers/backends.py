@@ -40,14 +40,18 @@ DEFAULT = "local"
 class Execution:
     """Where jobs are done: the name of a ``backend``, and the address of its ``scheduler`` if it has one.
 
-    Raises ConfigError for an address where there is no cluster.
+    Raises ConfigError for an address where there is no cluster, and for an empty one.
     """
 
     backend: str = DEFAULT
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        if self.scheduler is not None and not self.is_cluster:
+        if self.scheduler is None:
+            return
+        if not self.scheduler.strip():
+            raise ConfigError("--scheduler is empty", hint="name one: --scheduler tcp://host:8786, or leave it out")
+        if not self.is_cluster:
             clusters = " or ".join(name for name, backend in BACKENDS.items() if backend.is_cluster)
             raise ConfigError(
                 "--scheduler names a Dask cluster", hint=f"--backend {clusters} --scheduler {self.scheduler}"

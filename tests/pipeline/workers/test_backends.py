@@ -26,3 +26,5 @@ def test_an_address_without_a_cluster_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="--scheduler names a Dask cluster") as caught:
         Execution("local", "tcp://host:1")
     assert caught.value.hint == "--backend dask --scheduler tcp://host:1"
+    with pytest.raises(ConfigError, match="--scheduler is empty"):
+        Execution("dask", " ")
