@@ -57,7 +57,7 @@ def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
             names = {f"{stage.name}.{key}": defaults[key] for key in stage.not_in_key}
             places = _between(stage, *({name: run.changed.get(name, names[name]) for name in names} for run in runs))
             gone = [run for run in runs if not _has_its_files(project, stage, run)]
-            are_others = _digests(runs[0]) != _digests(runs[1])
+            are_others = _digests(runs[0].sources) != _digests(runs[1].sources)
             if places and are_others and not gone:
                 changes.append(places)
             elif places:
@@ -83,8 +83,9 @@ def divided(change: Change) -> list[Change]:
     return [Change(change.stage, {name: change.before[name]}, {name: change.after[name]}) for name in change.after]
 
 
-def _digests(run: Run) -> dict[str, str]:
-    return {name: value for name, value in run.sources.items() if name != LOCATION}
+def _digests(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of raw files without that of the place where they lie."""
+    return {name: value for name, value in sources.items() if name != LOCATION}
 
 
 def _has_its_files(project: Project, stage: Stage, run: Run) -> bool:
@@ -94,7 +95,7 @@ def _has_its_files(project: Project, stage: Stage, run: Run) -> bool:
         found = source_digests(find_sources(replace(project, config=config), stage))
     except PipelineError:
         return False
-    return {name: value for name, value in found.items() if name != LOCATION} == _digests(run)
+    return _digests(found) == _digests(run.sources)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,7 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     current = store.current(stage)
     stored = store.stored(stage)
     generations = newest_first(stage, stored)
-    kept = [item.receipt for item in (current, *generations[:keep]) if item and item.receipt]
-    used = {key for receipt in kept for key in receipt.partial_results}
+    used = parts_of((current, *generations[:keep]))
     spared = resumable_folders(store, stage, (current, *stored)) if keep else []
     unused = (item for item in store.partial_results(stage) if item.folder.name not in used)
 
@@ -74,9 +73,14 @@ def disposable(store: Store, stage: str, keep: int) -> list[Disposable]:
     ]
 
 
+def parts_of(results: Iterable[Generation | None]) -> set[str]:
+    """Return the keys of the partial results that some results were made of."""
+    return {key for item in results if item and item.receipt for key in item.receipt.partial_results}
+
+
 def resumable_folders(store: Store, stage: str, results: Iterable[Generation | None]) -> list[Path]:
     """Return what a run may take up: checkpoints of a stage, and readable partial results that no result names."""
-    used = {key for item in results if item and item.receipt for key in item.receipt.partial_results}
+    used = parts_of(results)
     parts = [item.folder for item in store.partial_results(stage) if item.receipt and item.folder.name not in used]
     begun = store.begun(stage)
     return [*parts, *(path for path in store.unfinished(stage) if path.name in begun)]
@@ -87,7 +91,7 @@ def n_earlier_kept(store: Store, stages: Iterable[Stage], keep: int) -> int:
     n = 0
     for stage in stages:
         current = store.current(stage.name)
-        newest = newest_first(stage.name, store.stored(stage.name))[:keep]
+        newest = store.generations(stage.name)[:keep]
         n += sum(current is None or item.folder != current.folder for item in newest)
     return n
 

@@ -86,19 +86,20 @@ def do_jobs(
     Raises PipelineError if the workers themselves fail. Closing the generator ends the jobs that are going on.
     """
     for numbers in grouped(requests):
+        first = requests[numbers[0]]
+        environment = environment_of(first.function) if execution.is_cluster else {}
         jobs: dict[str, JobRequest] = {}
         names: dict[JobKey, str] = {}
         owners: dict[str, list[tuple[int, JobKey]]] = {}
         for number in numbers:
             request = requests[number]
-            environment = environment_of(request.function) if execution.is_cluster else {}
             for name, job in request.jobs.items():
                 key = (request.scratch, name)
                 own = names.setdefault(key, f"{number}-{name}")
                 jobs[own] = JobRequest(request.function, job, request.scratch, environment)
                 owners.setdefault(own, []).append((number, key))
         # The parent folder, because each trial's own scratch folder is removed when the trial is done.
-        batch = replace(request, function="pipeline.sweep.job_batch:attempt", jobs=jobs, scratch=request.scratch.parent)
+        batch = replace(first, function="pipeline.sweep.job_batch:attempt", jobs=jobs, scratch=first.scratch.parent)
         with closing(make_workers(execution, progress, log).run(batch)) as results:
             for own, result in results:
                 for number, key in owners[own]:
