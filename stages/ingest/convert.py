@@ -27,6 +27,7 @@ from stages.shared.documents import Label
 
 # More threads parse faster than one thread writes, and each holds a block.
 N_THREADS = min(4, os.cpu_count() or 1)
+MANY = 0.2  # of all rows
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,6 +48,16 @@ class FileContents:
     def n_rows(self) -> int:
         """The rows of the file, good and bad."""
         return self.summary.n_rows + self.bad.n
+
+    @property
+    def share_bad(self) -> float:
+        """The share of bad rows among all of them."""
+        return self.bad.n / self.n_rows if self.n_rows else 0.0
+
+    @property
+    def has_many_bad(self) -> bool:
+        """Whether so many rows are bad that the fault is in the file, and not in its rows."""
+        return self.share_bad > MANY
 
     def lines_labelled(self, label: Label, most: int) -> list[int]:
         """The line numbers in the file of the first ``most`` rows with this label, if all bad rows were kept."""

@@ -19,16 +19,10 @@ from stages.commands.predict.file_predictions import FilePredictions
 from stages.commands.predict.training_images import TrainingImages
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
+from stages.ingest.bad_row_hints import NO_VALUES, bad_labels, hint_for_few, hint_for_many
+from stages.ingest.bad_rows import bad_rows_error
 from stages.ingest.convert import FileContents, good_rows
-from stages.ingest.csv.faults import (
-    LARGEST_ADVISED_SHARE,
-    NO_VALUES,
-    bad_rows_error,
-    explain,
-    hint_for_few,
-    hint_for_many,
-    labels_of,
-)
+from stages.ingest.csv.faults import explain
 from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
@@ -135,17 +129,14 @@ def predict_csv(
 
 def require_good_rows(found: FileContents, labels: LabelsOrNone) -> None:
     """Raise DataError if a row of a file is not valid, or if it has none."""
-    bad, layout = found.bad, found.layout
+    bad = found.bad
     if bad.n:
-        is_few = bad.n <= LARGEST_ADVISED_SHARE * found.n_rows
-        hint = hint_for_few(bad.kept) if is_few else hint_for_many(bad.kept, layout)
-        n_wrong = sum(labels(label) is None for label in labels_of(bad.kept, layout))
-        if 2 * n_wrong > len(bad.kept):
+        hint = hint_for_many(found) if found.has_many_bad else hint_for_few(found)
+        if 2 * sum(labels(label) is None for label in bad_labels(found)) > len(bad.kept):
             hint = "write one of the model's classes as the label, or leave the cell empty"
-        faults = explain(bad.kept, layout, labels)
-        raise bad_rows_error(faults, bad.n, found.n_rows, layout, is_cut_off=found.is_cut_off, hint=hint)
+        raise bad_rows_error(found, explain(bad.kept, found.layout, labels), hint)
     if not found.n_rows:
-        raise no_rows(layout.file, hint="check the file")
+        raise no_rows(found.layout.file, hint="check the file")
 
 
 def tell_ids_from_labels(found: FilePredictions, classes: Sequence[Label], *, has_header: bool) -> None:
