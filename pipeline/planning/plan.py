@@ -17,6 +17,8 @@ from pipeline.planning.selection import Selection
 from pipeline.planning.staleness import Decision, StageSnapshot, decide, with_inputs
 from pipeline.stage import maker_of
 
+MAKES = {Action.RUN, Action.MAY_RUN}  # a stage with one of these may have a new result
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -36,7 +38,7 @@ class Plan:
     @property
     def runs(self) -> bool:
         """Whether a stage runs, or may run. Otherwise earlier results are restored, at most."""
-        return any(decision.action in {Action.RUN, Action.MAY_RUN} for decision in self.decisions)
+        return any(decision.action in MAKES for decision in self.decisions)
 
 
 def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
@@ -63,8 +65,7 @@ def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[st
 
 def _require_inputs(item: StageSnapshot, decisions: Mapping[str, Decision]) -> None:
     """Raise StageError if inputs are missing or damaged and nothing in this plan will make them."""
-    made = {Action.RUN, Action.MAY_RUN}
-    lacking = [path for path in item.unknown_inputs if decisions[maker_of(path)].action not in made]
+    lacking = [path for path in item.unknown_inputs if decisions[maker_of(path)].action not in MAKES]
     if lacking:
         name = item.stage.name
         named = first_few([f"artifacts/{path}" for path in lacking])
