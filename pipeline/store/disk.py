@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
@@ -26,6 +26,11 @@ def store_errors(doing: str, path: Path, needed: str = "writable") -> Iterator[N
         raise StoreError(f"cannot {doing}: {reason}", where=str(error.filename or path), hint=hint) from error
 
 
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Turn an OSError while artifacts are read into a StoreError that says where, and what to do."""
+    return store_errors("read the artifacts", path, "readable")
+
+
 def _hint(error: OSError, path: Path, needed: str) -> str:
     """Say what to do about an error of the file system."""
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
@@ -34,9 +39,8 @@ def _hint(error: OSError, path: Path, needed: str) -> str:
         return "it was moved or removed meanwhile: run it again"
     if error.errno in BEYOND_PERMISSIONS:
         return ANOTHER_FILE_SYSTEM
-    named = [Path(name) for name in (error.filename2, error.filename) if name] or [
-        path
-    ]  # filename2 is where to move it
+    # filename2 is the place that a file is moved to
+    named = [Path(name) for name in (error.filename2, error.filename) if name] or [path]
     if needed == "readable":  # the file may not be read, or its folder hides it
         closed = (named[-1] if exists(named[-1]) else path).absolute()
     else:
@@ -81,7 +85,7 @@ def exists(path: Path) -> bool:
 
 def status(path: Path) -> os.stat_result | None:
     """Return the ``lstat`` of a path, None if nothing is there; raises StoreError without permission."""
-    with store_errors("read the artifacts", path.parent, "readable"):
+    with reading(path.parent):
         try:
             return path.lstat()
         except PermissionError:

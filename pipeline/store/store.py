@@ -22,6 +22,7 @@ from pipeline.files.paths import require_folder_or_nothing
 from pipeline.store.disk import (
     exists,
     is_folder,
+    reading,
     regular_size,
     remove,
     require_folder,
@@ -127,7 +128,7 @@ class Store(Generations):
 
         The settings are an empty text if they are not known.
         """
-        with store_errors("read the artifacts", self._scratch, "readable"):
+        with reading(self._scratch):
             return {
                 folder.name: begun_with(folder / SETTINGS)
                 for folder in self.unfinished(stage)
@@ -137,7 +138,7 @@ class Store(Generations):
     def unfinished(self, stage: str) -> list[Path]:
         """Return the folders of a stage's checkpoints."""
         place = self._scratch / stage
-        with store_errors("read the artifacts", place, "readable"):
+        with reading(place):
             return sorted(place.iterdir()) if is_folder(self._scratch) and is_folder(place) else []
 
 

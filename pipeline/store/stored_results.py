@@ -19,7 +19,7 @@ from pipeline.errors import StoreError
 from pipeline.files.paths import require_folder_or_nothing
 from pipeline.fingerprint.files import file_digests
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, is_folder, regular_size, status, store_errors
+from pipeline.store.disk import exists, is_folder, reading, regular_size, status
 from pipeline.store.receipt import KEY_DIGITS, Damage, DamageKind, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt
@@ -56,7 +56,7 @@ class StoredResults:
     def current(self, stage: str) -> Generation | None:
         """Return the current result of a stage, None where there is none."""
         place = self.folder(stage)
-        with store_errors("read the artifacts", place, "readable"):
+        with reading(place):
             found = status(place)
             if found is None:
                 require_folder_or_nothing(self.root)
@@ -96,7 +96,7 @@ class StoredResults:
     def stored(self, stage: str, key: str = "") -> tuple[Generation, ...]:
         """Return all stored results of a stage, readable or not; with a ``key``, those whose names begin with it."""
         place = self._inner / stage
-        with store_errors("read the artifacts", place, "readable"):
+        with reading(place):
             if not self._is_home(stage):
                 return ()
             found = sorted(folder for folder in place.iterdir() if folder.name.startswith(key[:KEY_DIGITS]))
@@ -112,7 +112,7 @@ class StoredResults:
     def partial_results(self, stage: str) -> tuple[Generation, ...]:
         """Return all partial results of a stage, readable or not."""
         place = self._inner / stage / PARTIAL
-        with store_errors("read the artifacts", place, "readable"):
+        with reading(place):
             if not self._is_home(stage) or not is_folder(place):
                 return ()
             return _read_results(sorted(place.iterdir()))
@@ -141,7 +141,7 @@ class StoredResults:
                     found.append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
                 else:
                     wanted[path] = (generation.folder, subject, output.bytes)
-        with store_errors("read the artifacts", self.root, "readable"):
+        with reading(self.root):
             try:
                 digests = file_digests(wanted)
             except FileNotFoundError:  # a result was removed meanwhile: look again
@@ -201,7 +201,7 @@ def read_result(folder: Path) -> Generation:
     except receipts.ReceiptError as error:
         return Generation(folder, None, str(error))
     except PermissionError:
-        with store_errors("read the artifacts", path, "readable"):
+        with reading(path):
             raise
     except OSError as error:
         return Generation(folder, None, error.strerror or str(error))

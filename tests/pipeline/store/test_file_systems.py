@@ -15,7 +15,7 @@ from toy_project import Recorder, Toy, oracle
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError, PipelineError, StageError, StoreError
 from pipeline.files.safe_files import replacing
 from pipeline.logs.run_log import read_runs
-from pipeline.store.disk import store_errors
+from pipeline.store.disk import reading
 from pipeline.store.lock import current_writer, writer_lock
 from pipeline.store.store import Store
 
@@ -143,7 +143,7 @@ def test_artifacts_that_may_not_be_read_are_to_be_made_readable(
 
 
 def test_what_lies_in_a_closed_folder_is_to_be_opened_by_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(StoreError) as caught, store_errors("read the artifacts", tmp_path, "readable"):
+    with pytest.raises(StoreError) as caught, reading(tmp_path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "unseen/receipt.json"))
     assert caught.value.hint.startswith(f"make {tmp_path} readable")
 
