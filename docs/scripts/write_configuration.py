@@ -15,11 +15,16 @@ HEAD = """\
 
 Made by `docs/scripts/write_configuration.py` from each stage's `parameters.py`; a test checks that it is current.
 
-Settings come from five places; a later one wins: defaults, a preset (`preset = "fast"` at the top of `pipeline.toml`,
-`PIPELINE_PRESET`, or `--preset`), the tables of `pipeline.toml`, the environment (`PIPELINE_TRAIN_EPOCHS=5`), and
-`--set train.epochs=5`. Values are TOML. In the last two, quotes around a text may be left out, also brackets around a
-list of texts (`source,usage`), and `none` unsets a value. `pipeline config` shows every value in use, and where it
-came from.
+Settings come from five places; a later one wins:
+
+1. the defaults
+2. a preset: `preset = "fast"` at the top of `pipeline.toml`, `PIPELINE_PRESET`, or `--preset`
+3. the tables of `pipeline.toml`
+4. the environment: `PIPELINE_TRAIN_EPOCHS=5`
+5. the command line: `--set train.epochs=5`
+
+Values are TOML. In the last two, quotes around a text and brackets around a list of texts may be left out, and `none`
+unsets a value. `pipeline config` shows every value in use, and where it came from.
 
 `--like 3` takes the settings of run 3, as `pipeline runs` lists it; `--like -1` takes those of the last run that is no
 trial of a sweep. Then only `--set` changes them; `pipeline.toml` and the environment do not apply.

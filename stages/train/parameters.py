@@ -131,8 +131,8 @@ class TrainParameters(Parameters, frozen=True):
     keep: Annotated[
         Annotated[str, ChoicesOf("stages.mlp.training.recipe:KEEPS")] | None,
         Meta(
-            description="Which epoch's weights are kept. Unless this is set, it is the last epoch if there are folds "
-            "or the learning rate ends at 0, and otherwise the best one."
+            description="Which epoch's weights are kept. Unless this is set: the last epoch with folds, and where the "
+            "learning rate ends at 0 and neither patience nor max_seconds is set; otherwise the best one."
         ),
     ] = None
     patience: Annotated[
