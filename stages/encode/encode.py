@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError, StageError, not_as_written
+from pipeline.errors import DataError, StageError, first_few, not_as_written
 from pipeline.task import Outcome, Task
 from stages.encode.documents import Classes
 from stages.shared.arrays import load_array
@@ -70,10 +70,7 @@ def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
     unknown = np.unique(labels[classes[indices] != labels])
     if len(unknown):
         raise DataError(
-            "no training row has the label "
-            + ", ".join(repr(label.item()) for label in unknown[:5])
-            + (f" ({len(unknown)} labels in all)" if len(unknown) > 5 else "")
-            + ", but validation rows have",
+            f"no training row has the label {first_few(list(map(repr, unknown.tolist())))}, but validation rows have",
             where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
             hint="set split.stratify=true, if every class has two rows or more; or divide otherwise, by another "
             "split.seed, a smaller split.validation or more split.train_rows; or remove the rows if the label is wrong",

@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
 from pipeline.task import Outcome, Source, Task
@@ -30,7 +32,6 @@ from stages.ingest.mnist_labels import is_mnist
 from stages.ingest.profile import Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 from stages.ingest.sources.leakage import NOTICE, notice_of_shared
-from stages.ingest.summary import Summary
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted
 from stages.shared.parquet import write_table
@@ -77,9 +78,10 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         sample_source = task.sources.get("sample_submission")
         sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
         submission, ids = submission_ids(test.layout, test.ids, sample, test.summary.n_rows)
-        profile = make_profile(train, test, shape, submission, task)
+        shared = test.summary.shared_hashes(train.summary)
+        profile = make_profile(train, test, shape, len(shared), submission, parameters.label)
     is_noted = task.sources.get("test_images") is not None
-    notice = NOTICE if is_noted else notice_of_test_images(train.summary, test.summary)
+    notice = NOTICE if is_noted or is_mnist(train.summary) else notice_of_shared(len(np.unique(shared)), profile.n_test)
     source = DataSource(
         source=readable(task.origin), is_sample=task.origin == SAMPLE_ORIGIN, holds_test_images=bool(notice)
     )
@@ -100,11 +102,6 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         *profile.warnings(),
     )
     return Outcome(figures, warnings, notice="" if is_noted else notice)  # a note was shown before the run began
-
-
-def notice_of_test_images(train: Summary, test: Summary) -> str:
-    """Say that the training set is MNIST, or holds many images of the test set; empty if neither."""
-    return NOTICE if is_mnist(train) else notice_of_shared(test.n_shared_images(train), test.n_rows)
 
 
 def prepare_checks() -> None:
@@ -140,10 +137,11 @@ def make_profile(
     train: FileContents,
     test: FileContents,
     shape: tuple[int, int],
+    n_shared: int,
     submission: SubmissionHeader,
-    task: Task[IngestParameters],
+    label_name: str,
 ) -> Profile:
-    """The profile of both sets, whose images have ``shape`` (height, width)."""
+    """The profile of both sets, whose images have ``shape`` (height, width); ``n_shared`` test rows are in train."""
     height, width = shape
     prefix, first_pixel = prefix_and_number(train.layout.pixels[0])
     return Profile(
@@ -152,7 +150,7 @@ def make_profile(
         n_pixels=height * width,
         pixel_prefix=prefix,
         first_pixel=first_pixel,
-        label_name=task.parameters.label,
+        label_name=label_name,
         id_name=test.layout.id,
         classes=train.summary.class_counts(),
         n_train=train.summary.n_rows,
@@ -161,7 +159,7 @@ def make_profile(
         train=train.summary.image_set(train.layout.pixels, shape),
         test=test.summary.image_set(test.layout.pixels, shape),
         conflicting_labels=train.summary.n_conflicting(),
-        shared_rows=len(test.summary.shared_rows(train.summary)),
+        shared_rows=n_shared,
         submission=submission,
     )
 

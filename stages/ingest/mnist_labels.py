@@ -48,5 +48,5 @@ def is_mnist(summary: Summary) -> bool:
     if tuple(summary.n_of_class[digit] for digit in range(10)) in COUNTS:
         return True
     digits = np.array(labels, dtype=np.uint8) + ord("0")
-    order = digits[np.concatenate(summary.codes)].tobytes().decode("ascii") if labels else ""
+    order = digits[summary.codes].tobytes().decode("ascii") if labels else ""
     return any(part in order for part in PARTS)

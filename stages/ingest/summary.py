@@ -34,8 +34,8 @@ class Summary:
         self.n_summed = 0
         self.n_blank = 0
         self.n_of_class: Counter[Label] = Counter()
-        self.hashes: list[NDArray[np.uint64]] = []
-        self.codes: list[NDArray[np.uint64]] = []  # each row's label, as its index in the order of first occurrence
+        self.hash_blocks: list[NDArray[np.uint64]] = []
+        self.code_blocks: list[NDArray[np.uint64]] = []
 
     def add(self, rows: ParsedRows) -> None:
         """Take in a block of rows."""
@@ -46,15 +46,25 @@ class Summary:
         self.sums += first.sum(axis=1, dtype=np.int64)
         self.n_summed += first.shape[1]
         self.n_blank += int(np.count_nonzero(pixels.min(axis=0) == pixels.max(axis=0)))
-        self.hashes.append(rows.hashes)
+        self.hash_blocks.append(rows.hashes)
         self.n_of_class.update(rows.labels)
         code = {label: index for index, label in enumerate(self.n_of_class)}
-        self.codes.append(np.array([code[label] for label in rows.labels], dtype=np.uint64))
+        self.code_blocks.append(np.array([code[label] for label in rows.labels], dtype=np.uint64))
 
     @property
     def n_rows(self) -> int:
         """How many rows were taken in."""
-        return sum(map(len, self.hashes))
+        return sum(map(len, self.hash_blocks))
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hash of each row's image, (n_rows,)."""
+        return np.concatenate(self.hash_blocks)
+
+    @property
+    def codes(self) -> NDArray[np.uint64]:
+        """Each row's label as its index in the order of first occurrence, (n_rows,)."""
+        return np.concatenate(self.code_blocks)
 
     def image_set(self, names: tuple[str, ...], shape: tuple[int, int]) -> ImageSet:
         """What was gathered about the images of ``shape`` (height, width); ``names`` are the pixel columns."""
@@ -67,7 +77,7 @@ class Summary:
             is_dark_on_light=bool(border(means).mean() > lightest_dark),
             constant_pixels=tuple(names[index] for index in np.flatnonzero(self.smallest == self.largest)),
             blank_images=self.n_blank,
-            duplicate_rows=self.n_rows - len(np.unique(np.concatenate(self.hashes))),
+            duplicate_rows=self.n_rows - len(np.unique(self.hashes)),
         )
 
     def class_counts(self) -> tuple[ClassCount, ...]:
@@ -76,22 +86,17 @@ class Summary:
 
     def rows_labelled(self, label: Label) -> NDArray[np.int64]:
         """Which rows have this label, ascending; rows count from 0."""
-        return np.flatnonzero(np.concatenate(self.codes) == list(self.n_of_class).index(label))
+        return np.flatnonzero(self.codes == list(self.n_of_class).index(label))
 
     def n_conflicting(self) -> int:
         """How many further labels there are for images that were seen before under another label."""
-        hashes, codes = np.concatenate(self.hashes), np.concatenate(self.codes)
-        labelled = hashes + codes * MIXER
-        return len(np.unique(labelled)) - len(np.unique(hashes))
+        labelled = self.hashes + self.codes * MIXER
+        return len(np.unique(labelled)) - len(np.unique(self.hashes))
 
-    def shared_rows(self, other: Summary) -> NDArray[np.int64]:
-        """The rows whose images are in ``other`` too, ascending."""
-        return np.flatnonzero(np.isin(np.concatenate(self.hashes), np.concatenate(other.hashes)))
+    def shared_hashes(self, other: Summary) -> NDArray[np.uint64]:
+        """The hashes of the rows whose images are in ``other`` too."""
+        return self.hashes[np.isin(self.hashes, other.hashes)]
 
     def has_rows_of(self, other: Summary) -> bool:
         """Whether the images are those of ``other``, in the same order."""
-        return np.array_equal(np.concatenate(self.hashes), np.concatenate(other.hashes))
-
-    def n_shared_images(self, other: Summary) -> int:
-        """How many distinct images are in ``other`` too."""
-        return len(np.intersect1d(np.concatenate(self.hashes), np.concatenate(other.hashes)))
+        return np.array_equal(self.hashes, other.hashes)

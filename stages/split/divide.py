@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, first_few
 from stages.shared.arrays import Indices, Labels
 from stages.shared.messages import counted
 
@@ -56,8 +56,7 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
         single = classes[n_rows < 2]
         raise DataError(
             f"{counted(len(single), 'class has', 'classes have')} one row only, which cannot lie in both parts: "
-            + ", ".join(repr(label.item()) for label in single[:5])
-            + (", ..." if len(single) > 5 else ""),
+            f"{first_few(list(map(repr, single.tolist())))}",
             where=f"ingest/train.parquet, row {int(np.flatnonzero(labels == single[0])[0])}",
             hint="pipeline run split --set split.stratify=false, or add rows of such a class",
         )

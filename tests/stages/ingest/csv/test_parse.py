@@ -22,7 +22,7 @@ def layout_of(*leading: str, n_pixels: int) -> Layout:
     pixels = tuple(f"pixel{index}" for index in range(n_pixels))
     label, id_ = ("label" if "label" in leading else None), ("id" if "id" in leading else None)
     columns = tuple(range(len(leading)))
-    return Layout(FileName("a.csv", "a.csv"), (*leading, *pixels), label, id_, pixels, columns, "pixel", 0)
+    return Layout(FileName("a.csv", "a.csv"), (*leading, *pixels), label, id_, pixels, columns)
 
 
 def test_of_all_short_texts_just_the_256_plain_numbers_are_pixels() -> None:
