@@ -31,7 +31,14 @@ MEANINGS = {
     f"403 - Forbidden - {USED_UP}": "Kaggle takes no more submissions today",
     "403 - Forbidden - Permission 'competitions.participate' was denied": "the competition's rules have not been",
     "Denied\n\nYou don't have access to this resource.": "the competition's rules have not been accepted",
+    "403 - Forbidden - You must accept this competition's rules before you'll be able to download files.": (
+        "accept the rules there, signed in as the owner of the token"
+    ),
+    "403 Client Error: Forbidden for url: https://www.kaggle.com/api/v1/competitions": "accept the rules",
     "Authentication required to call the Kaggle API.": "Kaggle does not know who you are",
+    "You must authenticate before you can call the Kaggle API.": "KAGGLE_API_TOKEN",
+    "401 Client Error: Unauthorized for url: https://api.kaggle.com/v1": "create a token",
+    "ValueError: Error: Missing username in configuration.": "~/.kaggle/access_token",
     "OSError: Could not find kaggle.json. Make sure it's located in /root/.kaggle.": "does not know who you are",
     "Could not find competition - please verify that you entered the correct competition ID": "has no competition 'x'",
     "400 Client Error: Bad Request for url: https://www.kaggle.com/api/v1": "Kaggle refuses the download (400)",

@@ -21,22 +21,12 @@ pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
 
 REFUSALS = {
-    "no credentials": (
-        answer("Authentication required to call the Kaggle API.\n", code=1),
-        "does not know who you are",
-    ),
-    "rules": (answer(says="403 - Forbidden - Permission 'competitions.participate' was denied", code=1), "rules"),
-    "quota": (
-        answer(says="Submission not allowed: Your team has used its submission allowance (5 of 5).", code=1),
-        "no more submissions today",
-    ),
-    "no network": (
-        answer(says="ConnectionError: Max retries exceeded with url: /v1 (Failed to resolve 'api.kaggle.com')", code=1),
-        "Kaggle cannot be reached",
+    "rules": (
+        answer(says="403 - Forbidden - Permission 'competitions.participate' was denied", code=1),
+        "Kaggle refuses the submission (403): the competition's rules",
     ),
     "not sent, with exit code 0": (answer("Could not submit to competition"), "Kaggle's program did not send it"),
     "interrupted, with exit code 0": (answer("User cancelled operation\n"), "User cancelled operation"),
-    "killed": (answer("halfway", code=-9), "killed by signal 9"),
     "something new": (answer(says="\x1b[31mno\x1b[0m", code=3), "\\x1b[31mno\\x1b[0m"),
 }
 
