@@ -1,4 +1,4 @@
-"""Write the file that the person names, such as a CSV of rows: all of it or nothing."""
+"""Write a file beside the pipeline's own, such as a CSV that the person names: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -62,9 +62,15 @@ def output_file(path: Path, option: str = "--output") -> Iterator[IO[bytes]]:
     DataError
         It cannot be written; the hint names the ``option``.
     """
+    with written(path.name, path, f"name another file with {option}"), replacing(path) as file:
+        yield file
+
+
+@contextmanager
+def written(name: str, where: Path, hint: str) -> Iterator[None]:
+    """Turn an OSError of a block that writes the file ``name`` into a DataError; ``hint`` is for what is not known."""
     try:
-        with replacing(path) as file:
-            yield file
+        yield
     except OSError as error:
-        _, hint = disk_full(error) or ("", f"name another file with {option}")
-        raise DataError(f"{path.name} cannot be written: {error.strerror}", where=str(path), hint=hint) from error
+        reason, hint = disk_full(error) or (error.strerror or str(error), hint)
+        raise DataError(f"{name} cannot be written: {reason}", where=str(where), hint=hint) from error

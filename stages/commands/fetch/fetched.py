@@ -1,13 +1,13 @@
-"""What `pipeline fetch` has put into data/, and the error if it cannot write there."""
+"""What `pipeline fetch` has put into data/."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import DataError, disk_full
+from pipeline.errors import DataError
+from stages.commands.write_output import written
 from stages.ingest.sources.data_folder import FILE_NAMES
 from stages.ingest.sources.leakage import NOTE
 from stages.ingest.sources.possible_data import PAIR
@@ -54,12 +54,6 @@ def describe(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fe
     )
 
 
-@contextmanager
-def written_to(data: Path, name: str) -> Iterator[None]:
+def written_to(data: Path, name: str) -> AbstractContextManager[None]:
     """Turn an OSError of a block that writes ``name`` into the folder ``data`` into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        full = disk_full(error)
-        reason, hint = full or (error.strerror or str(error), f"make {data.name}/ a folder that you may write to")
-        raise DataError(f"{name} cannot be written: {reason}", where=str(data), hint=hint) from error
+    return written(name, data, f"make {data.name}/ a folder that you may write to")
