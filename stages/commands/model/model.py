@@ -9,8 +9,12 @@ import click
 from pipeline.cli.options import json_option, project_options, settings_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.cli.project import ProjectOptions
     from stages.commands.current_model import Model
+    from stages.mlp import Network
+    from stages.notebook.layer_table import LayerTable
 
 SHOWN = 20  # members in the table; --json has them all
 
@@ -85,11 +89,9 @@ def print_model(model: Model) -> None:
     from pipeline.terminal.output import echo, print_table
     from stages.notebook import layer_table
     from stages.notebook.layer_table import COLUMNS
-    from stages.shared.messages import counted
 
     images, networks = model.predictor.images, model.predictor.networks
     tables = [layer_table(network) for network in networks]
-    descriptions = [network.architecture.description for network in networks]
     is_alike = len({network.architecture for network in networks}) == 1
     echo(
         f"inputs:  {images.height} x {images.width} pixels; (pixel - {images.offset:g}) / {images.scale:g}, "
@@ -97,29 +99,32 @@ def print_model(model: Model) -> None:
     )
     echo(f"classes: {first_few([in_a_list(label) for label in model.classes], 20)}")
     if is_alike:
-        echo(f"network: {descriptions[0]}")
+        echo(f"network: {networks[0].architecture.description}")
     if len(networks) > 1:
-        echo(f"members: {len(networks):,}, whose probabilities are averaged", "")
-        lines = [
-            (
-                str(number),
-                *(() if is_alike else (descriptions[number],)),
-                networks[number].deskew,
-                f"{table.parameters:,}",
-                f"{table.multiply_adds:,}",
-            )
-            for number, table in enumerate(tables[:SHOWN])
-        ]
-        columns = ("member", *(() if is_alike else ("network",)), "deskewing", *COLUMNS[-2:])
-        print_table(columns, lines, numbers=("member", *COLUMNS[-2:]))
-        if len(networks) > SHOWN:
-            echo(f"and {counted(len(networks) - SHOWN, 'more member')}: --json prints them")
+        print_members(networks, tables, is_alike=is_alike)
     echo("")
     if is_alike:
         print_table(COLUMNS, tables[0].cells, numbers=COLUMNS[1:])
         echo("")
     predicted, trained = (sum(each.multiply_adds for each in tables), sum(each.step_multiply_adds for each in tables))
     echo(f"an image costs {predicted:,} multiply-adds in prediction, and {trained:,} in a training step")
+
+
+def print_members(networks: Sequence[Network], tables: Sequence[LayerTable], *, is_alike: bool) -> None:
+    """Print a line for each of the first members; it describes the network unless they are alike in that."""
+    from pipeline.terminal.output import echo, print_table
+    from stages.notebook.layer_table import COLUMNS
+    from stages.shared.messages import counted
+
+    echo(f"members: {len(networks):,}, whose probabilities are averaged", "")
+    lines = []
+    for number, (network, table) in enumerate(zip(networks[:SHOWN], tables, strict=False)):
+        described = [] if is_alike else [network.architecture.description]
+        lines.append((str(number), *described, network.deskew, f"{table.parameters:,}", f"{table.multiply_adds:,}"))
+    columns = ("member", *(() if is_alike else ("network",)), "deskewing", *COLUMNS[-2:])
+    print_table(columns, lines, numbers=("member", *COLUMNS[-2:]))
+    if len(networks) > SHOWN:
+        echo(f"and {counted(len(networks) - SHOWN, 'more member')}: --json prints them")
 
 
 def in_a_list(label: int | str) -> str:

@@ -49,3 +49,13 @@ class FilePredictions:
         """How many of the labelled rows are recognised."""
         predicted = (classes[index] for index in self.P.argmax(axis=1).tolist())
         return sum(label == own for label, own in zip(predicted, self.labels, strict=False))
+
+
+def optional_columns(predictions: Sequence[FilePredictions]) -> list[str]:
+    """Which of ``row``, ``id`` and ``label`` at least one of the files has."""
+    are_there = {
+        "row": not all(each.is_picture for each in predictions),
+        "id": any(each.ids for each in predictions),
+        "label": any(each.labels for each in predictions),
+    }
+    return [name for name, is_there in are_there.items() if is_there]

@@ -169,6 +169,7 @@ def tell_training_set(predictions: Sequence[FilePredictions], training: Training
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
     """Print every picture and the first rows of CSVs with their likeliest classes, and how many more rows there are."""
     from pipeline.terminal.output import echo, print_table
+    from stages.commands.predict.file_predictions import optional_columns
     from stages.commands.probabilities import ranked
 
     left, rows = SHOWN, []
@@ -176,25 +177,18 @@ def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[
         n_shown = 1 if each.is_picture else min(left, len(each.P))
         rows += [(each, row) for row in range(n_shown)]
         left -= 0 if each.is_picture else n_shown
-    with_ids, with_labels = any(each.ids for each in predictions), any(each.labels for each in predictions)
+    optional = [name for name in optional_columns(predictions) if name != "row"]  # which is part of the first column
     table = []
     for each, row in rows:
         first, *others = ranked(each.P[row], classes)[:RANKED]
-        image = each.file if each.is_picture else f"row {row:,}"
-        label = "" if not each.labels or each.labels[row] is None else str(each.labels[row])
+        image = [each.file] if each.is_picture or len(predictions) > 1 else []
+        image += [] if each.is_picture else [f"row {row:,}"]
+        label = each.labels[row] if each.labels else None
+        cells = {"id": each.ids[row] if each.ids else "", "label": "" if label is None else str(label)}
         shown = "   ".join(f"{name} {percent(p)}" for name, p in others if p >= LEAST)
-        table.append(
-            (
-                image if each.is_picture or len(predictions) == 1 else f"{each.file}, {image}",
-                *((each.ids[row] if each.ids else "",) if with_ids else ()),
-                *((label,) if with_labels else ()),
-                str(first[0]),
-                percent(first[1]),
-                shown,
-            )
-        )
-    columns = ["image", *(["id"] if with_ids else []), *(["label"] if with_labels else [])]
-    print_table([*columns, "predicted", "confidence", "others"], table, numbers=("confidence",))
+        named = [cells[name] for name in optional]
+        table.append((", ".join(image), *named, str(first[0]), percent(first[1]), shown))
+    print_table(("image", *optional, "predicted", "confidence", "others"), table, numbers=("confidence",))
     n_rows = sum(len(each.P) for each in predictions)
     if n_rows > len(rows):
         echo(f"and {n_rows - len(rows):,} more rows: --output FILE writes all, --json prints them")

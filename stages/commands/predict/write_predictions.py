@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from stages.commands.predict.file_predictions import FilePredictions
+from stages.commands.predict.file_predictions import FilePredictions, optional_columns
 from stages.commands.write_output import output_file, write_csv
 from stages.shared.documents import Label
 
@@ -17,12 +17,7 @@ def write_predictions(path: Path, predictions: Sequence[FilePredictions], classe
     Columns are ``file``, ``row``, ``id`` and ``label`` (where a file has them), ``predicted``, ``confidence`` and a
     ``p_<label>`` for each class.
     """
-    are_there = {
-        "row": not all(each.is_picture for each in predictions),
-        "id": any(each.ids for each in predictions),
-        "label": any(each.labels for each in predictions),
-    }
-    columns = ["file", *(name for name, is_there in are_there.items() if is_there), "predicted", "confidence"]
+    columns = ["file", *optional_columns(predictions), "predicted", "confidence"]
     records = (record for each in predictions for record in each.records(classes))
     if path.suffix.lower() == ".csv":
         rows = ([*(record[name] for name in columns), *record["probabilities"].values()] for record in records)

@@ -11,7 +11,11 @@ from pipeline.figures import percent
 from stages import SUBMISSION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.cli.project import ProjectOptions
+    from pipeline.planning.current_result import Current
+    from pipeline.planning.project import Project
     from stages.commands.score.compare import Answers, Result
 
 SHOWN = 20  # wrong rows in the table; --json and --output have them all
@@ -39,10 +43,8 @@ def score(
     and perhaps more; or only labels, in the submission's order. The accuracy is kept, and pipeline runs shows it.
     """
     from dataclasses import astuple, fields
-    from pathlib import Path
 
     from pipeline.history.scores import identify, record_score
-    from pipeline.planning.current_result import find_current, require_current
     from pipeline.terminal.output import HINT, notify, print_json
     from pipeline.visible import readable
     from stages.commands.find_file import find_file
@@ -59,19 +61,13 @@ def score(
     from stages.commands.write_output import require_file, write_csv
 
     project = place.load()
-    if submission:
-        maker = find_current(project, "ingest")  # whose test set the file is probably about
-        path, name, shown = find_file(submission, place.base), readable(submission), ""
-    else:
-        maker = require_current(project, "submit")
-        path, name = maker.folder / Path(SUBMISSION).name, f"artifacts/{SUBMISSION}"
-        shown = name
+    path, name, maker = find_submission(project, submission, place.base)
     answers_path = find_file(answers, place.base) if answers else find_answers(maker)
     if not answers:
         notify("no --answers are named: these are the bundled sample's own")
     require_different_files(path, name, answers_path)
     target = require_file(project, output, place.base, [".csv"], inputs=[path, answers_path]) if output else None
-    given = read_submission(path, shown)
+    given = read_submission(path, "" if submission else name)
     right = read_answers(answers_path, given)
     result, file = compare(given, right), identify(project.store, SUBMISSION, path)
     run = file.run.id if file.run else None
@@ -97,6 +93,34 @@ def score(
             print_json(about | result_data(result, right, answers or str(answers_path)))
         else:
             print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
+
+
+def find_submission(project: Project, named: str | None, folder: Path) -> tuple[Path, str, Current | None]:
+    """Find the submission that is ``named``, relative to ``folder``, or else the current one.
+
+    Returns
+    -------
+    path : its file
+    name : how messages call it
+    maker : the result whose test set it is probably about, if there is one
+
+    Raises
+    ------
+    ConfigError
+        There is no file of that name.
+    StageError
+        None is named, and none has been made.
+    """
+    from pathlib import Path
+
+    from pipeline.planning.current_result import find_current, require_current
+    from pipeline.visible import readable
+    from stages.commands.find_file import find_file
+
+    if named:
+        return find_file(named, folder), readable(named), find_current(project, "ingest")
+    submit = require_current(project, "submit")
+    return submit.folder / Path(SUBMISSION).name, f"artifacts/{SUBMISSION}", submit
 
 
 def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     part = "test" if is_test else part_of(row, split.folder)
     model = find_model(project, n_pixels=image.size)
     predicted = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
+    best, confidence = predicted[0] if predicted else (None, None)
     if as_json:
         output.print_json(
             {
@@ -66,20 +67,20 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
                 "width": images.width,
                 "pixels": image.tolist(),
                 "augmented": [copy.tolist() for copy in copies],
-                "predicted": predicted[0][0] if predicted else None,
-                "confidence": predicted[0][1] if predicted else None,
+                "predicted": best,
+                "confidence": confidence,
                 "probabilities": {str(label): p for label, p in predicted} if predicted else None,
                 "model": model.data() if model else None,
             }
         )
         return
     draw([image, *copies])
-    described = [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else ""]
-    output.echo(", ".join([*filter(None, described), *([] if found.label is None else [f"label {found.label}"])]))
+    label = "" if found.label is None else f"label {found.label}"
+    output.echo(", ".join(filter(None, [f"row {row:,}", f"{part} set", f"id {found.id}" if found.id else "", label])))
     if predicted:
-        verdict = "" if found.label is None else "right, " if predicted[0][0] == found.label else "wrong, "
+        verdict = "" if found.label is None else "right, " if best == found.label else "wrong, "
         shown = "   ".join(f"{label} {percent(p)}" for label, p in predicted[:RANKED])
-        output.echo(f"the network says {predicted[0][0]}: {verdict}{shown}")
+        output.echo(f"the network says {best}: {verdict}{shown}")
     else:
         output.echo(f"no network yet: {as_typed('pipeline run train')}")
     if augmented and not copies:
