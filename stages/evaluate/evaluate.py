@@ -48,7 +48,8 @@ def evaluate(task: Task[EvaluateParameters]) -> Outcome:
     DataError
         The model is damaged, or does not fit the images.
     StageError
-        The model knows other classes than encode wrote, or the files written do not agree with each other.
+        The model knows other classes than encode wrote, there are no rows to measure by, or the files written do not
+        agree with each other.
     """
     classes = read_document(task.inputs["encode/classes.json"], Classes, stage="encode").classes
     with open_table(task.inputs["train/history.parquet"], stage="train") as file:
