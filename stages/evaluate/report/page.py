@@ -18,17 +18,6 @@ from stages.evaluate.report.findings import Findings
 from stages.shared.messages import counted
 
 LARGEST_PAGE = 5_000_000  # bytes
-SECTIONS = (  # the templates in templates/sections, in their order on the page
-    "drawing",
-    "learning",
-    "classes",
-    "members",
-    "mistakes",
-    "calibration",
-    "first_layer",
-    "data",
-    "provenance",
-)
 FILTERS = {
     "zipped": lambda columns: zip(*columns, strict=True),
     "percent": lambda share: percent(share).replace(" ", sections.NO_BREAK),
@@ -60,7 +49,6 @@ def render(findings: Findings) -> str:
         policy = content_policy(style, scripts if drawing else ())
         return TEMPLATES.get_template("page.html").render(
             parts,
-            sections=SECTIONS,
             style=style,
             scripts=scripts,
             policy=policy,

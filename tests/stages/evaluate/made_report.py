@@ -155,8 +155,12 @@ def make_findings(
     )
 
 
-def with_pixels_times(factor: float, findings: Findings) -> Findings:
-    """The same findings, of rows whose inputs are ``factor`` times as large."""
-    predictions = findings.predictions
-    rows = replace(predictions.rows, X=predictions.rows.X * np.float32(factor))
-    return replace(findings, predictions=replace(predictions, rows=rows))
+def with_largest_pixel(findings: Findings, largest: int) -> Findings:
+    """The same findings, of images whose pixels go from 0 to ``largest``."""
+    train = msgspec.structs.replace(findings.profile.train, pixel_range=(0, largest))
+    rows = replace(findings.predictions.rows, X=findings.predictions.rows.X * np.float32(largest / 255))
+    return replace(
+        findings,
+        profile=msgspec.structs.replace(findings.profile, train=train),
+        predictions=replace(findings.predictions, rows=rows),
+    )

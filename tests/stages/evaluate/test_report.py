@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_report import HISTORY, N_ROWS, make_findings, make_network, with_pixels_times
+from made_report import HISTORY, N_ROWS, make_findings, make_network, with_largest_pixel
 from msgspec.structs import replace as replace_struct
 from PIL import Image
 
@@ -154,7 +154,7 @@ def other_pixels(findings: Findings, pixel_range: tuple[int, int], offset: float
 @pytest.mark.usefixtures("no_charts")
 def test_images_of_few_grey_levels_are_drawn_from_black_to_white() -> None:
     findings = make_findings()
-    few = with_pixels_times(16 / 255, other_pixels(findings, (0, 16), 0, 255))
+    few = with_largest_pixel(findings, 16)
     assert few.input_range == pytest.approx((0, 16 / 255))
     drawn, usual = (
         [each["src"] for each in Page(render(made)).all("img") if each["alt"].startswith("Row")]

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, made_network
-from made_report import make_findings, with_pixels_times
+from made_report import make_findings, with_largest_pixel
 
 from stages.evaluate.report import page as page_module
 from stages.evaluate.report.canvas import FULL, drawing_model
@@ -229,10 +228,8 @@ def test_a_drawing_gets_the_range_of_the_training_images(tmp_path: Path, open_pa
     inputs = []
     for largest in (255, 16):
         made = make_findings(height=12, width=12)
-        train = msgspec.structs.replace(made.profile.train, pixel_range=(0, largest))
-        profile = msgspec.structs.replace(made.profile, train=train)
         path = tmp_path / f"{largest}.html"
-        path.write_text(render(with_pixels_times(largest / 255, replace(made, profile=profile))))
+        path.write_text(render(with_largest_pixel(made, largest)))
         tab = open_page(path)
         tab.draw(SEVEN)
         inputs.append(np.array(tab.page.evaluate("Array.from(frame(drawnInk(), canvas.width).map(asInput))")))
