@@ -110,6 +110,6 @@ def with_stored(
     fitting = (
         each.receipt
         for each in project.store.generations(name, item.key)
-        if each.receipt and fits(each.receipt, item.work) and not project.store.damage([each])[each.folder]
+        if each.receipt and fits(each.receipt, item.work) and project.store.is_intact(each)
     )
     return replace(item, stored=next(fitting, None))

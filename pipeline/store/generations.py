@@ -38,7 +38,7 @@ class Generations(StoredResults):
             _seal(folder, receipt)
             if exists(target):
                 stored = read_result(target)
-                if is_folder(target) and stored.receipt and not any(self.damage([stored]).values()):
+                if is_folder(target) and stored.receipt and self.is_intact(stored):
                     self.switch(stage, target.name)
                     remove(folder)
                     return stored.receipt
@@ -94,7 +94,7 @@ class Generations(StoredResults):
         if not all(is_folder(place) for place in (folder.parent.parent, folder.parent, folder)):
             return None
         found = read_result(folder)
-        if found.receipt and found.receipt.work.key == key and not any(self.damage([found]).values()):
+        if found.receipt and found.receipt.work.key == key and self.is_intact(found):
             return folder
         self.forget(folder)
         return None

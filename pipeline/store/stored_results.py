@@ -151,6 +151,10 @@ class StoredResults:
                 problems[folder].append(Damage(DamageKind.OUTPUT_DAMAGED, subject))
         return {folder: tuple(found) for folder, found in problems.items()}
 
+    def is_intact(self, result: Generation) -> bool:
+        """Whether a result's receipt can be read, and its files are those that the receipt names."""
+        return not self.damage([result])[result.folder]
+
     def observe(self, find: Callable[[], tuple[Generation, ...]]) -> tuple[tuple[Generation, ...], Damages]:
         """Find results and say what is wrong with them; look again if one was removed meanwhile, as by ``clean``."""
         while True:

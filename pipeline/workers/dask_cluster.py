@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.fingerprint.files import file_digests
+from pipeline.fingerprint.files import file_digest
 from pipeline.task import JobsRequest, Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
 from pipeline.workers.dask_job import environment_of, kernels, require_same_software
@@ -47,7 +47,7 @@ class ClusterWorkers:
         with connected(self._scheduler, count, request.scratch) as client:
             environment = environment_of(function)
             files = {name: path.resolve() for name, path in request.arrays.items()}
-            digests = {name: file_digests([path])[path] for name, path in files.items()}
+            digests = {name: file_digest(path) for name, path in files.items()}
             workers = self._check(client, function, environment)
             contents = self._contents(client, workers, files, digests)
             futures = {
