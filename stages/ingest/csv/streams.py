@@ -27,12 +27,24 @@ PRINTABLE = bytes(range(32, 127))
 NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # control characters but tab and line ends
 
 
-def require_no_other_format(start: bytes, file: FileName) -> None:
-    """Raise DataError if a file that begins with ``start`` has a known format that is not CSV."""
+def fault_of_start(start: bytes) -> tuple[str, str] | None:
+    """What a file is that begins with ``start`` and cannot be a CSV, and what to do; None if it may be one."""
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
     for form, what, hint in OTHER_FORMATS:
         if re.match(form, start) or re.match(form, text):
-            raise DataError(f"{file} {what}", where=f"{file.path}, its first bytes", hint=hint)
+            return what, hint
+    if not text.strip(b"\0"):
+        return "holds NUL bytes in place of text", f"copy it again, or {DOWNLOAD_AGAIN}"
+    return None
+
+
+def fault_of_line(line: bytes, start: bytes) -> tuple[str, str] | None:
+    """What is wrong with the first line of a file that begins with ``start``, and what to do; None if it is text."""
+    if NO_TEXT.search(line) or (not is_utf8(line) and NO_TEXT.search(start, 0, 1024)):
+        if 3 * line.count(b"\0") > len(line) and not line.replace(b"\0", b"").strip(PRINTABLE):
+            return "is encoded as UTF-16", "save it as UTF-8"
+        return "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
+    return None
 
 
 def no_rows(file: FileName, hint: str) -> DataError:
@@ -63,13 +75,10 @@ class RawCsv:
             The file is empty, or is something else than text.
         """
         start = self._read_piece()
-        require_no_other_format(start, self.name)
-        start = start.removeprefix(BYTE_ORDER_MARK)
-        if not start.strip():
+        if not start.removeprefix(BYTE_ORDER_MARK).strip():
             raise DataError(f"{self.name} is empty", where=self.name.path, hint=DOWNLOAD_AGAIN)
-        if not start.strip(b"\0"):
-            what, hint = "holds NUL bytes in place of text", f"copy it again, or {DOWNLOAD_AGAIN}"
-            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
+        self._require_none(fault_of_start(start))
+        start = start.removeprefix(BYTE_ORDER_MARK)
         while b"\n" not in start and len(start) <= LONGEST_LINE and (piece := self._read_piece()):
             start += piece
         line, end, self.held_back = start.partition(b"\n")
@@ -77,12 +86,7 @@ class RawCsv:
             raise self._too_long()
         self.first_line = 2
         line = line.removesuffix(b"\r")
-        if NO_TEXT.search(line) or (not is_utf8(line) and NO_TEXT.search(start, 0, 1024)):
-            if 3 * line.count(b"\0") > len(line) and not line.replace(b"\0", b"").strip(PRINTABLE):
-                what, hint = "is encoded as UTF-16", "save it as UTF-8"
-            else:
-                what, hint = "is damaged, or not a CSV: it holds bytes that are no text", DOWNLOAD_AGAIN
-            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
+        self._require_none(fault_of_line(line, start))
         if b"\r" in line:
             raise DataError(
                 f"{self.name} ends its lines with a carriage return alone",
@@ -149,6 +153,11 @@ class RawCsv:
                 hint=DOWNLOAD_AGAIN,
             )
         return piece
+
+    def _require_none(self, fault: tuple[str, str] | None) -> None:
+        if fault is not None:
+            what, hint = fault
+            raise DataError(f"{self.name} {what}", where=f"{self.name.path}, its first bytes", hint=hint)
 
     def _too_long(self) -> DataError:
         return DataError(

@@ -33,7 +33,7 @@ FILE_NAMES = {"train": "train.csv", "test": "test.csv", "sample_submission": "sa
 PUT_FILES = "put train.csv and test.csv, or the competition's zip, into data/"
 READABLE = "a run reads .csv, .csv.gz, .csv.zip, and a zip that holds both"
 
-TABLE_ENDINGS = (".csv", ".csv.gz", ".zip")
+TABLE_ENDINGS = (".csv", ".csv.gz")
 
 
 def require_folder(data: Path) -> None:
@@ -138,26 +138,31 @@ def incomplete_zip(path: Path, missing: Sequence[str]) -> DataError:
     """The error for a zip without the files that are ``missing`` (``train``); it says what the zip holds."""
     held = list_members(path)
     shown = first_few([shortened(name) for name in held]) or "nothing"
-    inner = {Path(name).name for name in held}
-    hint = "unzip it, and set ingest.train and ingest.test to the two CSV files"
-    if len(missing) == 1:
-        lost, other = FILE_NAMES[missing[0]], FILE_NAMES[PAIR[1 - PAIR.index(missing[0])]]
-        if path.name == f"{other}.zip":  # one of a pair
-            hint = f"put {lost}.zip (or {lost}) beside it"
-        elif other in inner:
-            hint = f"one zip must hold both: download it again, or unzip it into data/ and put {lost} beside {other}"
-    tables = [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS[:2])]
-    if len(missing) == len(PAIR) and tables:
-        hint = f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {hint}"
-    if len(missing) == len(PAIR) and (zips := sorted(name for name in inner if name.lower().endswith(".zip"))):
-        hint = f"unzip it, and put the zip that it holds ({first_few([*map(shortened, zips)])}) into data/ in its place"
-    if all(inner & {f"{FILE_NAMES[name]}.gz", f"{FILE_NAMES[name]}.zip"} for name in missing):
-        hint = "unzip it, and put what it holds into data/: .csv.gz and .csv.zip are read there"
     return DataError(
         f"the zip {path.name} holds no {' and no '.join(FILE_NAMES[name] for name in missing)}; it holds {shown}",
         where=str(path),
-        hint=hint,
+        hint=hint_for_incomplete_zip(path.name, held, missing),
     )
+
+
+def hint_for_incomplete_zip(zip_name: str, held: Sequence[str], missing: Sequence[str]) -> str:
+    """What to do about a zip without one of the two files, or both, by what it has in their place."""
+    inner = {Path(name).name for name in held}
+    if all(inner & {f"{FILE_NAMES[name]}.gz", f"{FILE_NAMES[name]}.zip"} for name in missing):
+        return "unzip it, and put what it holds into data/: .csv.gz and .csv.zip are read there"
+    unzip = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+    if len(missing) == 1:
+        lost, other = FILE_NAMES[missing[0]], FILE_NAMES[PAIR[1 - PAIR.index(missing[0])]]
+        if zip_name == f"{other}.zip":  # one of a pair
+            return f"put {lost}.zip (or {lost}) beside it"
+        if other in inner:
+            return f"one zip must hold both: download it again, or unzip it into data/ and put {lost} beside {other}"
+        return unzip
+    if zips := sorted(shortened(name) for name in inner if name.lower().endswith(".zip")):
+        return f"unzip it, and put the zip that it holds ({first_few(zips)}) into data/ in its place"
+    if tables := [shortened(name) for name in held if name.lower().endswith(TABLE_ENDINGS)]:
+        return f"it looks like another competition's zip ({first_few(tables)}): put the right one there, or {unzip}"
+    return unzip
 
 
 def require_no_other_data(data: Path) -> None:
