@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.evaluate.documents import ClassMetrics, EnsembleMetrics, MemberMetrics, Metrics
 from stages.ingest.documents import DataSource
@@ -56,39 +55,49 @@ def class_metrics(confusion: Indices, index: int, label: Label) -> ClassMetrics:
     )
 
 
-def measure_overall(P: Probabilities, actual: Indices) -> EnsembleMetrics:
-    """The metrics over all rows and classes: accuracy and its interval, log loss, numbers of rows and of errors."""
-    n_rows, n_correct = len(actual), int((P.argmax(axis=1) == actual).sum())
-    return EnsembleMetrics(
-        accuracy=n_correct / n_rows,
-        accuracy_interval=wilson_interval(n_correct, n_rows),
-        log_loss=float(cross_entropy(P, actual).mean()),
-        n_rows=n_rows,
-        n_errors=n_rows - n_correct,
-    )
-
-
 @dataclass(slots=True)
-class MemberScore:
-    """The score of one member on some rows, summed block by block."""
+class Score:
+    """How well some rows were predicted, summed block by block."""
 
     n_rows: int = 0
     n_correct: int = 0
     loss: float = 0.0  # summed over the rows
 
     def add(self, P: Probabilities, actual: Indices) -> None:
-        """Add a block of rows: the member's ``P`` (m, n_classes), and the right classes' indices (m,)."""
+        """Add a block of rows: their probabilities ``P`` (m, n_classes), and the right classes' indices (m,)."""
+        p_right = P[np.arange(len(P)), actual].astype(np.float64)
         self.n_rows += len(P)
         self.n_correct += int((P.argmax(axis=1) == actual).sum())
-        self.loss += float(cross_entropy(P, actual).sum())
+        self.loss -= float(np.log(np.clip(p_right, LEAST_PROBABILITY, 1.0)).sum())
+
+    @property
+    def n_errors(self) -> int:
+        return self.n_rows - self.n_correct
 
     @property
     def accuracy(self) -> float:
         return self.n_correct / self.n_rows
 
+    @property
+    def log_loss(self) -> float:
+        return self.loss / self.n_rows
+
+
+def measure_overall(P: Probabilities, actual: Indices) -> EnsembleMetrics:
+    """The metrics over all rows and classes: accuracy and its interval, log loss, numbers of rows and of errors."""
+    score = Score()
+    score.add(P, actual)
+    return EnsembleMetrics(
+        accuracy=score.accuracy,
+        accuracy_interval=wilson_interval(score.n_correct, score.n_rows),
+        log_loss=score.log_loss,
+        n_rows=score.n_rows,
+        n_errors=score.n_errors,
+    )
+
 
 def measure_members(
-    folds: Sequence[int | None], scores: Sequence[MemberScore], validation: Sequence[MemberScore] | None
+    folds: Sequence[int | None], scores: Sequence[Score], validation: Sequence[Score] | None
 ) -> tuple[MemberMetrics, ...]:
     """The metrics of each member alone.
 
@@ -100,20 +109,13 @@ def measure_members(
             member=member,
             fold=fold,
             accuracy=score.accuracy,
-            log_loss=score.loss / score.n_rows,
+            log_loss=score.log_loss,
             n_rows=score.n_rows,
-            n_errors=score.n_rows - score.n_correct,
+            n_errors=score.n_errors,
             validation_accuracy=validation[member].accuracy if validation else None,
         )
         for member, (fold, score) in enumerate(zip(folds, scores, strict=True))
     )
-
-
-def cross_entropy(P: Probabilities, actual: Indices) -> NDArray[np.float64]:
-    """-ln p(right class) of each row of ``P`` (m, n_classes): (m,)."""
-    p_right = P[np.arange(len(P)), actual].astype(np.float64)
-    loss: NDArray[np.float64] = -np.log(np.clip(p_right, LEAST_PROBABILITY, 1.0))
-    return loss
 
 
 def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.metrics import MemberScore, count_confusion
+from stages.evaluate.metrics import Score, count_confusion
 from stages.mlp import forget_pages
 from stages.shared.arrays import Indices, Inputs, Probabilities
 from stages.train.folds import IN_NO_FOLD
@@ -56,7 +56,7 @@ class Predictions:
     rows: RowsToPredict
     P: Probabilities
     disagreements: Indices
-    scores: Sequence[MemberScore]
+    scores: Sequence[Score]
 
     @property
     def confusion(self) -> Indices:
@@ -73,7 +73,7 @@ def predict_rows(
     """
     P = np.empty((len(rows.X), len(predictor.classes)), np.float32)
     disagreements = np.zeros(len(rows.X), np.int64)
-    scores = [MemberScore() for _ in fold_of_member]
+    scores = [Score() for _ in fold_of_member]
     for fold in np.unique(rows.folds).tolist():
         members = members_for(fold, fold_of_member)
         in_fold = np.flatnonzero(rows.folds == fold)
