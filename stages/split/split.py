@@ -23,7 +23,7 @@ from stages.shared.arrays import Labels, Pixels
 from stages.shared.documents import encode_document, read_document
 from stages.shared.parquet import read_column
 from stages.split.divide import Division, divide, is_stratified, position_of
-from stages.split.documents import ImageFormat
+from stages.split.documents import ImageFormat, Normaliser
 from stages.split.normalise import fit_normaliser, kind_of, normalise
 from stages.split.row_file import RowFile
 
@@ -61,12 +61,9 @@ def split(task: Task[SplitParameters]) -> Outcome:
         The files that were written do not fit each other.
     """
     parameters = task.parameters
-    train_table, test_table = task.inputs["ingest/train.parquet"], task.inputs["ingest/test.parquet"]
+    train_table = task.inputs["ingest/train.parquet"]
     profile = read_document(task.inputs["ingest/profile.json"], ProfileForSplit, stage="ingest")
-    n_pixels, n_test = profile.height * profile.width, profile.n_test
     labels = as_labels(read_column(train_table, profile.label_name, stage="ingest"))  # (m,)
-    n_rows, dtype = len(labels) + n_test, np.dtype(parameters.dtype)
-
     whole = divide(labels, parameters)
     division = Division(whole.train[: parameters.train_rows], whole.validation[: parameters.validation_rows])
     if parameters.stratify:
@@ -80,25 +77,7 @@ def split(task: Task[SplitParameters]) -> Outcome:
         is_dark_on_light=profile.train.is_dark_on_light,
     )
 
-    parts = {"train": division.train, "validation": division.validation, "test": np.arange(n_test)}
-    with ExitStack() as stack:
-        files = {
-            name: stack.enter_context(RowFile(task.outputs[f"split/X_{name}.npy"], (len(rows), n_pixels), dtype))
-            for name, rows in parts.items()
-        }
-        n_done = 0
-        for table, names, n_table in (
-            (train_table, ("train", "validation"), len(labels)),
-            (test_table, ("test",), n_test),
-        ):
-            positions = {name: position_of(parts[name], n_table) for name in names}
-            for first_row, block in numbered_blocks(table, n_pixels):
-                for name, position in positions.items():
-                    target = position[first_row : first_row + len(block)]
-                    files[name].write(target[target >= 0], normalise(block[target >= 0], normaliser, dtype))
-                n_done += len(block)
-                task.progress(n_done, n_rows)
-
+    write_pixels(task, profile, division, normaliser, n_labelled=len(labels))
     for name, rows in (("train", division.train), ("validation", division.validation)):
         np.save(task.outputs[f"split/rows_{name}.npy"], rows)
         np.save(task.outputs[f"split/labels_{name}.npy"], labels[rows])
@@ -108,12 +87,41 @@ def split(task: Task[SplitParameters]) -> Outcome:
         normaliser=normaliser,
         n_train=len(division.train),
         n_validation=len(division.validation),
-        n_test=n_test,
+        n_test=profile.n_test,
     )
     task.outputs["split/images.json"].write_bytes(encode_document(images))
     check_written(task, labels)
     figures = {"rows": f"{images.n_train:,} + {images.n_validation:,}"}
     return Outcome(figures, tuple(warnings_of(profile, parameters, len(labels), len(whole.validation))))
+
+
+def write_pixels(
+    task: Task[SplitParameters],
+    profile: ProfileForSplit,
+    division: Division,
+    normaliser: Normaliser,
+    *,
+    n_labelled: int,
+) -> None:
+    """Write the normalised pixels of the ``n_labelled`` training rows, divided in two, and those of the test rows."""
+    n_pixels, dtype, n_done = profile.height * profile.width, np.dtype(task.parameters.dtype), 0
+    tables = {
+        "ingest/train.parquet": (n_labelled, {"train": division.train, "validation": division.validation}),
+        "ingest/test.parquet": (profile.n_test, {"test": np.arange(profile.n_test)}),
+    }
+    for table, (n_rows, parts) in tables.items():
+        positions = {name: position_of(rows, n_rows) for name, rows in parts.items()}
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(RowFile(task.outputs[f"split/X_{name}.npy"], (len(rows), n_pixels), dtype))
+                for name, rows in parts.items()
+            }
+            for first_row, block in numbered_blocks(task.inputs[table], n_pixels):
+                for name, position in positions.items():
+                    target = position[first_row : first_row + len(block)]
+                    files[name].write(target[target >= 0], normalise(block[target >= 0], normaliser, dtype))
+                n_done += len(block)
+                task.progress(n_done, n_labelled + profile.n_test)
 
 
 def warnings_of(
