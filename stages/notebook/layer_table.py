@@ -68,10 +68,7 @@ class LayerTable:
     @property
     def cells(self) -> list[tuple[str, str, str, str]]:
         """Every layer as texts for ``COLUMNS``, nothing in place of 0, and the sums."""
-        shapes = (" x ".join(map(str, row.output)) for row in self.rows)
-        lines = [
-            (row.layer, shape, row.parameters, row.multiply_adds) for row, shape in zip(self.rows, shapes, strict=True)
-        ]
+        lines = [(row.layer, " x ".join(map(str, row.output)), row.parameters, row.multiply_adds) for row in self.rows]
         lines.append(("sum", "", self.parameters, self.multiply_adds))
         return [(name, shape, f"{n:,}" if n else "", f"{cost:,}" if cost else "") for name, shape, n, cost in lines]
 
