@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from stages.mlp import Augmentation, warped_copies
 from stages.shared.arrays import Pixels
 from stages.split.normalise import normalise
+from stages.train.member import settings_of
 
 if TYPE_CHECKING:
     from stages.split.documents import Normaliser
@@ -28,7 +28,7 @@ def part_of(row: int, folder: Path) -> str:
 
 def warped(image: Pixels, copies: int, parameters: TrainParameters, normaliser: Normaliser) -> list[Pixels]:
     """``copies`` of ``image`` (height, width), warped as in training with these settings; none without augmentation."""
-    augmentation = Augmentation(**{each.name: getattr(parameters, each.name) for each in fields(Augmentation)})
+    augmentation = Augmentation(**settings_of(parameters, Augmentation))
     if not augmentation.is_active:
         return []
     shown = normalise(image, normaliser, np.dtype(np.float32))

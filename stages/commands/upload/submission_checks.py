@@ -126,9 +126,10 @@ def check(project: Project, folder: Path) -> Checked:
 def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
     """The beginning of a hint: the command that sends this submission though it is not up to date; or an empty text."""
     run = identify(project.store, ARTIFACT, submit.folder / FILE).run
+    if run is None or project.config.given == (("--like", str(run.id)),):  # then a run must restore it
+        return ""
     with suppress(PipelineError):  # the error that is raised anyway has the reason
-        is_like_it = run is not None and project.config.given == (("--like", str(run.id)),)  # a run must restore it
-        if run and not is_like_it and is_kept_by_settings(project, MAKER):
+        if is_kept_by_settings(project, MAKER):
             return f"pipeline upload -m MESSAGE --like {run.id} sends this one; "
     return ""
 
