@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from stages.ingest.csv.bad_lines import BadRows, separate_bad_lines
+from stages.ingest.bad_rows.bad_lines import BadRows, separate_bad_lines
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import ParsedRows, parse_block

@@ -18,7 +18,7 @@ from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
 from pipeline.task import Outcome, Source, Task
 from pipeline.visible import readable
-from stages.ingest.bad_rows import require_good_test_rows, set_aside_bad_rows
+from stages.ingest.bad_rows.stop_or_set_aside import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.classes import classes_without_rows, require_classes
 from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.both_layouts import read_layouts, unused_columns

@@ -19,10 +19,10 @@ from stages.commands.predict.file_predictions import FilePredictions
 from stages.commands.predict.training_images import TrainingImages
 from stages.images.picture_to_input import picture_to_input
 from stages.images.read_picture import is_picture
-from stages.ingest.bad_row_hints import NO_VALUES, bad_labels, hint_for_few, hint_for_many
-from stages.ingest.bad_rows import bad_rows_error
+from stages.ingest.bad_rows.faults import explain
+from stages.ingest.bad_rows.hints import NO_VALUES, bad_labels, hint_for_few, hint_for_many
+from stages.ingest.bad_rows.stop_or_set_aside import bad_rows_error
 from stages.ingest.convert import FileContents, good_rows
-from stages.ingest.csv.faults import explain
 from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header

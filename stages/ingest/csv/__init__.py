@@ -1,7 +1,6 @@
-"""Reading CSV: a stream of lines becomes blocks of pixels, and invalid lines become bad rows.
+"""Reading CSV: a stream of lines becomes blocks of pixels.
 
 ``open_raw`` opens a file, and ``streams`` reads its lines. ``header``, ``pixel_names`` and ``layout`` read its columns,
-``both_layouts`` compares those of two files. ``parse`` reads a block. ``bad_lines`` finds the bad rows of a block, and
-``faults`` says what is wrong with them.
+``both_layouts`` compares those of two files. ``parse`` reads a block of valid rows.
 This room imports ``stages.shared``, and of ingest its parameters, the profile, and how zips are read.
 """

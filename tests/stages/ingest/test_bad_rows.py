@@ -10,8 +10,8 @@ import pytest
 from small_csv import HEADER, PIXELS, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import bad_lines, faults
-from stages.ingest.csv.bad_lines import BadRow, BadRows
+from stages.ingest.bad_rows import bad_lines, faults
+from stages.ingest.bad_rows.bad_lines import BadRow, BadRows
 
 DECIMALS = [row.replace(",", ",0.") for row in ROWS]  # 16 bad cells each
 MANY_GOOD = "\n".join([HEADER, *ROWS * 20]) + "\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.ingest.csv.bad_lines import separate_bad_lines
+from stages.ingest.bad_rows.bad_lines import separate_bad_lines
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import parse_block

@@ -31,7 +31,8 @@ from small_csv import (
 )
 
 from pipeline.errors import ConfigError, DataError
-from stages.ingest.csv import bad_lines, streams
+from stages.ingest.bad_rows import bad_lines
+from stages.ingest.csv import streams
 from stages.ingest.sources import zip_files as archive
 from stages.shared.messages import FileName
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN
+from stages.ingest.bad_rows.faults import PIXELS
 from stages.ingest.convert import FileContents
-from stages.ingest.csv.bad_lines import HEADER_AGAIN
-from stages.ingest.csv.faults import PIXELS
 from stages.ingest.csv.labels import WHOLE_NUMBER, ClassSet
 from stages.shared.messages import shortened, to_copy
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from stages.ingest.csv.bad_lines import HAS_NUL, PIXEL, BadRow, disagreement
+from stages.ingest.bad_rows.bad_lines import HAS_NUL, PIXEL, BadRow, disagreement
 from stages.ingest.csv.labels import ID_RULE, ClassSet, is_id
 from stages.ingest.csv.layout import Layout
 from stages.shared.messages import EXAMPLES, shortened
