@@ -27,7 +27,7 @@ STAGE_NAMES = {stage.name for stage in STAGES_IN_ORDER}
 # The rooms of the engine. Each may import the rooms that stand before it, and no others.
 FLOORS = (
     ("exit_codes",),
-    ("errors", "figures", "visible", "write_toml"),
+    ("errors", "figures", "printable_text", "write_toml"),
     ("files", "child_process", "stage"),
     ("task",),
     ("config",),
@@ -56,7 +56,7 @@ FLOORS_OF_NETWORK = (
     ("training",),
 )
 # What stages may import of the engine.
-OF_STAGES = {"errors", "figures", "files.paths", "stage", "task", "visible", "write_toml"}
+OF_STAGES = {"errors", "figures", "files.paths", "stage", "task", "printable_text", "write_toml"}
 OF_LIST = {*OF_STAGES, "sweep.objective"}  # their list, stages/__init__.py
 # What a folder of the stages may import of the others, besides the modules that stages publish in their ``__all__``.
 BESIDE = {
@@ -80,7 +80,7 @@ OF_COMMANDS = {
     "cli",
     "terminal",
     "planning.current_result",
-    "planning.output_file",
+    "planning.output_place",
     "history.scores",
     "files.safe_files",
     "files.leftovers",
@@ -235,16 +235,20 @@ def test_only_the_store_the_lock_and_the_log_write_below_artifacts() -> None:
     elsewhere = {
         "pipeline.files.safe_files",
         "pipeline.files.leftovers",
-        "pipeline.sweep.files",
+        "pipeline.sweep.sweep_files",
         "pipeline.workers.dask_job",
         "pipeline.workers.local",
         "pipeline.terminal.streams",  # /dev/null
     }  # where --output says so, below sweeps/, in temporary folders
-    store = {"pipeline.store.store", "pipeline.store.generations"}
-    assert writers == {*store, "pipeline.store.disk", "pipeline.store.lock", "pipeline.logs.line_log", *elsewhere}
-    users = {
-        name for name, source in modules(ENGINE, "pipeline").items() if "pipeline.store.disk" in imports(name, source)
+    store, files = {"pipeline.store.store", "pipeline.store.generations"}, "pipeline.store.durable_files"
+    assert writers == {
+        *store,
+        "pipeline.store.durable_files",
+        "pipeline.store.lock",
+        "pipeline.logs.line_log",
+        *elsewhere,
     }
+    users = {name for name, source in modules(ENGINE, "pipeline").items() if files in imports(name, source)}
     assert users == {*store, "pipeline.store.stored_results", "pipeline.store.clean"}  # the last two only look
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from stages import STAGES
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")

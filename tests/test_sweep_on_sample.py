@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.logs.run_log import read_runs
-from pipeline.sweep.files import settings_toml
+from pipeline.sweep.sweep_files import settings_toml
 from pipeline.terminal.sweep_view import SweepTerminal
 from stages import STAGES
 from stages.presets import PRESETS

@@ -126,7 +126,7 @@ class Commands(click.Group):
 
     @staticmethod
     def _end(ctx: click.Context, lines: Sequence[str], code: int, error: Exception | None = None) -> None:
-        from pipeline.terminal.hints import remembered
+        from pipeline.terminal.commands_as_typed import remembered
         from pipeline.terminal.output import notify
 
         if remembered("debug"):

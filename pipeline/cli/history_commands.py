@@ -31,7 +31,7 @@ def runs(place: ProjectOptions, *, show_all: bool, as_json: bool) -> None:
     from pipeline.logs.run_log import LOG
     from pipeline.logs.score_log import read_scores
     from pipeline.store.store import Store
-    from pipeline.terminal.hints import as_typed
+    from pipeline.terminal.commands_as_typed import as_typed
     from pipeline.terminal.history_view import print_runs, runs_data
     from pipeline.terminal.output import HINT, notify, print_json
 

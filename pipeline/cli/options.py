@@ -13,7 +13,7 @@ import click
 
 from pipeline.cli.completion import complete_presets, complete_settings
 from pipeline.cli.project import ProjectOptions, locate, settings_of_run
-from pipeline.terminal.hints import remember, remembered
+from pipeline.terminal.commands_as_typed import remember, remembered
 from pipeline.workers.backends import BACKENDS, DEFAULT, Execution
 from stages.presets import PRESETS
 

@@ -40,7 +40,7 @@ class ProjectOptions:
         """Read the settings and the artifacts; ``more`` are settings beyond those of --set. Raises ConfigError."""
         project = load_project(self.folder, self.preset, (*self.sets, *more), self.like)
         if not more:  # once for a command
-            from pipeline.terminal.hints import remember
+            from pipeline.terminal.commands_as_typed import remember
             from pipeline.terminal.output import notify
 
             remember("settings", project.config.given)

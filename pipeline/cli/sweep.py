@@ -112,10 +112,10 @@ def sweep(place: ProjectOptions, options: SweepOptions, execution: Execution, ou
     sweeps/; the artifacts stay as they are. The same sweep again runs only what is missing.
     """  # noqa: D301 - click takes the character itself: the next lines stay as they are
     from pipeline.config import takes_fractions
-    from pipeline.sweep.files import require_new, sweep_folder, write_files
     from pipeline.sweep.results import best_of
     from pipeline.sweep.run_sweep import find_done, run_sweep
     from pipeline.sweep.search_space import combine, parse_choice, parse_random
+    from pipeline.sweep.sweep_files import require_new, sweep_folder, write_files
     from pipeline.sweep.trials import make_sweep
     from pipeline.terminal.output import notify, print_json
     from pipeline.terminal.sweep_view import SweepTerminal, print_results, print_trials, results_data, trials_data

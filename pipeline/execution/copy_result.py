@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, StageError, StoreError, disk_full
 from pipeline.execution.run import RunResult
 from pipeline.files.safe_files import replacing
 from pipeline.planning.current_result import require_current
-from pipeline.planning.output_file import require_output
+from pipeline.planning.output_place import require_output
 from pipeline.planning.project import Project
 from pipeline.planning.selection import Selection
 from pipeline.stage import maker_of

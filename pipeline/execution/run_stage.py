@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import DataError, PipelineError, StageError, StoreError, failure, first_few
+from pipeline.fingerprint.digest_files import no_garbage_collection
 from pipeline.fingerprint.environment import loaded_environment
-from pipeline.fingerprint.files import no_garbage_collection
 from pipeline.fingerprint.source_import import import_from_source
 from pipeline.planning.current_work import current_work, find_sources, source_digests
 from pipeline.planning.project import Project
 from pipeline.planning.reasons import Reason, ReasonKind, reason_of
 from pipeline.planning.staleness import differences
+from pipeline.printable_text import readable
 from pipeline.stage import Artifact, Parameters, Stage, maker_of, resolve
 from pipeline.store.partial_results import StagePartialResults, fingerprint_files
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
 from pipeline.task import Outcome, Progress, Source, Sources, Task, file_identity
-from pipeline.visible import readable
 from pipeline.workers.backends import make_workers
 
 UNDECLARED = "let the stage's function write what its list of outputs names"

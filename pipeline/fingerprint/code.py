@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 
 from pipeline.errors import StageError
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.fingerprint.values import digest
 
 ENGINE = "pipeline"

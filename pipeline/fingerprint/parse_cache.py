@@ -16,7 +16,7 @@ import msgspec
 
 from pipeline.fingerprint import code
 from pipeline.fingerprint.code import ModuleCode, parse_module
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.fingerprint.values import digest
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.logs.run_log import Run, read_runs
 from pipeline.logs.score_log import Score, append_score, read_scores
 from pipeline.store.receipt import bytes_part

@@ -21,7 +21,7 @@ from pipeline.errors import StoreError, disk_full
 from pipeline.figures import counted
 from pipeline.files.paths import require_folder_or_nothing
 from pipeline.files.safe_files import replacing
-from pipeline.visible import readable_json
+from pipeline.printable_text import readable_json
 
 T = TypeVar("T")
 

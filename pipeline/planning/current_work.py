@@ -7,7 +7,7 @@ import stat
 from pipeline.config import plain
 from pipeline.errors import DataError
 from pipeline.fingerprint.code import Closure, CodeReader, code_closure
-from pipeline.fingerprint.files import file_digests
+from pipeline.fingerprint.digest_files import file_digests
 from pipeline.fingerprint.libraries import Installed, library_versions
 from pipeline.fingerprint.values import digest
 from pipeline.planning.project import Project

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.stage import Stage
-from pipeline.store.disk import size_of
+from pipeline.store.durable_files import size_of
 from pipeline.store.lock import writer_lock
 from pipeline.store.store import Store
 from pipeline.store.stored_results import Generation, newest_first

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pipeline.files.safe_files import sync
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, is_folder, remove, require_folder, store_errors, write
+from pipeline.store.durable_files import exists, is_folder, remove, require_folder, store_errors, write
 from pipeline.store.receipt import KEY_DIGITS, Receipt
 from pipeline.store.stored_results import FAILED, PARTIAL, StoredResults, read_result
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError
-from pipeline.visible import readable_json
+from pipeline.printable_text import readable_json
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)  # what reading the lock's file may raise
 MOST_BYTES = 1 << 20  # of the lock's file: more than the longest command line

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint.files import content_digest, file_digests, no_garbage_collection
+from pipeline.fingerprint.digest_files import content_digest, file_digests, no_garbage_collection
 from pipeline.store.receipt import Output, Receipt, Work
 from pipeline.store.store import Store
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.figures import AnyFigure, read_figure
 from pipeline.fingerprint.values import digest
-from pipeline.visible import readable_json
+from pipeline.printable_text import readable_json
 
 FORMAT = 1
 LOCATION = "location"  # an entry among a work's sources: where the raw files lie

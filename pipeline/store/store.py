@@ -19,7 +19,7 @@ from uuid import uuid4
 from pipeline.errors import ANOTHER_FILE_SYSTEM, StoreError, disk_full
 from pipeline.files.leftovers import JOBS, remove_leftovers, remove_system_leftovers
 from pipeline.files.paths import require_folder_or_nothing
-from pipeline.store.disk import (
+from pipeline.store.durable_files import (
     exists,
     is_folder,
     reading,

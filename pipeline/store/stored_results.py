@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.files.paths import require_folder_or_nothing
-from pipeline.fingerprint.files import file_digests
+from pipeline.fingerprint.digest_files import file_digests
 from pipeline.store import receipt as receipts
-from pipeline.store.disk import exists, is_folder, reading, regular_size, status
+from pipeline.store.durable_files import exists, is_folder, reading, regular_size, status
 from pipeline.store.receipt import KEY_DIGITS, Damage, DamageKind, Receipt
 
 FAILED = "failed"  # the folder of a stage that has failed and has no result yet: a report and no receipt

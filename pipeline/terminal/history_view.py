@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import settings_text
 from pipeline.figures import Figure, as_figure, counted, values_of
 from pipeline.store.receipt import LOCATION
-from pipeline.terminal.hints import as_typed
+from pipeline.terminal.commands_as_typed import as_typed
 from pipeline.terminal.output import HINT, echo, notify, print_table
 from pipeline.write_toml import setting_text, setting_texts
 

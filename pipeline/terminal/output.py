@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.terminal.hints import as_typed
-from pipeline.visible import readable_json, visible
+from pipeline.printable_text import readable_json, visible
+from pipeline.terminal.commands_as_typed import as_typed
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,12 +11,12 @@ from pipeline.figures import as_figure, values_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.reasons import Action, Reason, reasons_text
 from pipeline.planning.settings_to_keep import settings_to_keep
+from pipeline.printable_text import visible
 from pipeline.stage import Stage, upstream
 from pipeline.store.receipt import Receipt
-from pipeline.terminal.hints import GivenSettings, as_typed
+from pipeline.terminal.commands_as_typed import GivenSettings, as_typed
 from pipeline.terminal.output import columns_of, console, echo, notify, notify_banner, print_table
 from pipeline.terminal.table import draw_table
-from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.execution.copy_result import Copy

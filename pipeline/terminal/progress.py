@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.planning.reasons import STALE, Action, reasons_text
 from pipeline.planning.staleness import Decision
+from pipeline.printable_text import visible
 from pipeline.task import Progress
 from pipeline.terminal.output import notify, notify_banner
 from pipeline.terminal.plan_view import DONE, figures_text
-from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions

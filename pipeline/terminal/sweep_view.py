@@ -12,7 +12,7 @@ from pipeline.planning.staleness import Decision
 from pipeline.sweep.results import TrialResult, best_of, is_within_noise, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
 from pipeline.task import Progress, silent_progress
-from pipeline.terminal.hints import as_typed
+from pipeline.terminal.commands_as_typed import as_typed
 from pipeline.terminal.output import HINT, echo, notify, notify_banner, print_table
 from pipeline.terminal.progress import Terminal
 from pipeline.write_toml import setting_text, setting_texts

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.task import JobsRequest, Progress
 from pipeline.workers.dask_connection import ask_everyone, collect, connected, workers_of
 from pipeline.workers.dask_job import environment_of, kernels, require_same_software

@@ -45,7 +45,7 @@ def connected(scheduler: str | None, count: int, folder: Path) -> Iterator[Clien
         import dask
         from distributed import Client
 
-        from pipeline.workers.own_cluster import own_cluster
+        from pipeline.workers.dask_in_process import own_cluster
     except ImportError as error:
         raise ConfigError("--backend dask needs Dask", hint=pip_install("distributed")) from error
     if scheduler is not None:

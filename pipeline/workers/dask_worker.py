@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StageError
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.workers.dask_job import RemoteJob, environment_of, kernels
 
 TRIES = 3  # of a job whose process is killed

@@ -13,9 +13,9 @@ from zipfile import is_zipfile
 from pipeline.errors import DataError
 from pipeline.task import Source
 from stages.ingest.csv.header import header_cells
-from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.csv.streams import RawCsv, no_rows
+from stages.ingest.submission_format import require_distinct
 from stages.shared.messages import FileName, counted, shortened
 
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, DataError, disk_full
 from pipeline.files.safe_files import replacing
-from pipeline.planning.output_file import require_output
+from pipeline.planning.output_place import require_output
 
 if TYPE_CHECKING:
     from pipeline.planning.project import Project

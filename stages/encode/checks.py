@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.encode.documents import Classes
 from stages.shared.arrays import load_array
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document
 
 BLOCK_ROWS = 4096

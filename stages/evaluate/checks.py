@@ -10,7 +10,7 @@ import pandera.pandas as pa
 
 from stages.evaluate.documents import Metrics
 from stages.shared.checks import check_table, read_csv, read_table
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document
 
 

@@ -21,7 +21,7 @@ from pipeline.task import Outcome, Progress, Task
 from stages.encode.documents import Classes
 from stages.evaluate.documents import OUT_OF_FOLD, Metrics
 from stages.evaluate.metrics import measure, measure_members, measure_overall
-from stages.evaluate.out_of_fold import Predictions, RowsToPredict, find_disagreements, predict_rows
+from stages.evaluate.predict_rows import Predictions, RowsToPredict, find_disagreements, predict_rows
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.evaluate.report.receipts import read_receipts, settings_of

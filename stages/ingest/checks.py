@@ -11,7 +11,7 @@ from stages.ingest.documents import DataSource
 from stages.ingest.image_table import PIXEL_TYPE, Contract, pixel_names, read_contract
 from stages.ingest.profile import Profile
 from stages.shared.checks import check_table, read_table
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import open_table

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
-from stages.ingest.convert import FileContents
+from stages.ingest.csv_to_table import FileContents
 from stages.ingest.profile import ClassCount
 from stages.shared.messages import EXAMPLES, counted, shortened
 

@@ -1,6 +1,7 @@
 """Ingest: check raw CSV files of several layouts, and write validated Parquet and a profile.
 
-``convert`` reads each of the two files. This module has the order of the steps, and checks that the files fit together.
+``csv_to_table`` reads each of the two files. This module has the order of the steps, and checks that the files fit
+together.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.figures import AnyFigure
+from pipeline.printable_text import readable
 from pipeline.task import Outcome, Source, Task
-from pipeline.visible import readable
 from stages.ingest.bad_rows.stop_or_set_aside import require_good_test_rows, set_aside_bad_rows
 from stages.ingest.classes import classes_without_rows, require_classes
-from stages.ingest.convert import FileContents, convert, table_for
 from stages.ingest.csv.both_layouts import read_layouts, unused_columns
-from stages.ingest.csv.ids import SampleSubmission, read_sample_submission, submission_ids, unchecked_ids
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv.layout import Layout, image_shape
 from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.csv.pixel_names import prefix_and_number
+from stages.ingest.csv_to_table import FileContents, convert, table_for
 from stages.ingest.documents import DataSource
 from stages.ingest.mnist_labels import is_mnist
 from stages.ingest.profile import Profile, SubmissionHeader
 from stages.ingest.sources.find import SAMPLE_ORIGIN
-from stages.ingest.sources.leakage import NOTICE, notice_of_shared
+from stages.ingest.sources.notice_of_test_images import NOTICE, notice_of_shared
+from stages.ingest.submission_format import SampleSubmission, read_sample_submission, submission_ids, unchecked_ids
 from stages.shared.documents import encode_document
 from stages.shared.messages import counted
 from stages.shared.parquet import write_table

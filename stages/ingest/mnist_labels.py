@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from stages.ingest.summary import Summary
+    from stages.ingest.running_summary import Summary
 
 # How often 0 to 9 occur in MNIST's training set, and in its training and test set together.
 COUNTS = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.messages import shortened
 
 Pixels = NDArray[np.uint8]  # as they stand in a file: 0 to 255

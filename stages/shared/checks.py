@@ -10,7 +10,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.config import config_context
 
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.messages import EXAMPLES
 from stages.shared.parquet import open_table
 

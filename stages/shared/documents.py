@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 
 Label = int | str
 Count = Annotated[int, Meta(ge=0)]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import shortage
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 
 
 def open_writer(path: Path, schema: pa.Schema, encodings: Mapping[str, str] | None = None) -> pq.ParquetWriter:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.shared.arrays import load_array
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.split.documents import ImageFormat

@@ -25,7 +25,7 @@ from stages.shared.parquet import read_column
 from stages.split.divide import Division, divide, is_stratified, position_of
 from stages.split.documents import ImageFormat, Normaliser
 from stages.split.normalise import fit_normaliser, kind_of, normalise
-from stages.split.row_file import RowFile
+from stages.split.npy_row_writer import RowFile
 
 if TYPE_CHECKING:
     from stages.split.parameters import SplitParameters

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandera.pandas as pa
 
 from stages.shared.checks import check_table, read_csv
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.messages import counted
 
 

@@ -10,7 +10,7 @@ import pandera.pandas as pa
 from stages.mlp import ModelFileError, load_members
 from stages.shared.arrays import load_array
 from stages.shared.checks import check_table, read_table
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 
 
 def check_history(path: Path) -> None:

@@ -21,7 +21,7 @@ from pipeline.task import JobsRequest, Outcome, Task
 from stages.encode.documents import Classes
 from stages.mlp import Epoch, History, Images, load, save, save_ensemble
 from stages.shared.arrays import Indices, load_array
-from stages.shared.damage import damaged
+from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document
 from stages.shared.messages import counted
 from stages.shared.parquet import write_table

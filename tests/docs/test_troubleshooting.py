@@ -21,8 +21,8 @@ from pipeline.cli import main
 from pipeline.errors import StageError
 from pipeline.history.verify import _rerun_problem
 from pipeline.store.store import Store
-from stages.commands.upload.destination import Destination
 from stages.commands.upload.public_score import wait_for_score
+from stages.commands.upload.send_to_kaggle import Destination
 from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")

@@ -20,7 +20,7 @@ from stages.commands.fetch.download import cache_folder, download
 from stages.commands.fetch.fetched import Fetched, describe, written_to
 from stages.commands.fetch.idx import read_idx
 from stages.ingest.profile import KAGGLE_HEADER
-from stages.ingest.sources.leakage import NOTE, NOTICE
+from stages.ingest.sources.notice_of_test_images import NOTE, NOTICE
 from stages.ingest.sources.possible_data import ANSWERS
 
 ROWS_AT_ONCE = 4096

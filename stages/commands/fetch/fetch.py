@@ -39,7 +39,7 @@ def fetch(place: ProjectOptions, name: str, mirrors: tuple[str, ...], *, force: 
     """
     from pipeline.errors import PipelineError, first_few
     from pipeline.terminal import output
-    from pipeline.terminal.hints import as_typed
+    from pipeline.terminal.commands_as_typed import as_typed
     from stages.ingest.sources.find import find_sources
 
     found = fetch_by_name(name, place.folder / "data", mirrors, again=force, quiet=as_json)

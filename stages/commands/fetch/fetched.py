@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import DataError
 from stages.commands.write_output import written
 from stages.ingest.sources.data_folder import FILE_NAMES
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 from stages.ingest.sources.possible_data import PAIR
 from stages.ingest.sources.zip_files import find_members, list_members
 

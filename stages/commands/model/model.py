@@ -32,8 +32,8 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     A multiply-add is one product that is added to a sum. An ensemble has a line for each member. With --export, the
     whole model is written to a file: it takes raw pixels and gives the probability of every class, and the label.
     """
+    from pipeline.printable_text import readable
     from pipeline.terminal import output
-    from pipeline.visible import readable
     from stages.commands.current_model import require_model
     from stages.commands.model.write_onnx import write_onnx
     from stages.commands.write_output import require_file

@@ -49,7 +49,7 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from pipeline.errors import DataError
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
-    from stages.commands.find_file import find_file
+    from stages.commands.named_file import find_file
     from stages.commands.predict.predict_files import predict_file
     from stages.commands.predict.training_images import find_training_images
     from stages.commands.predict.write_predictions import write_predictions
@@ -115,8 +115,8 @@ def tell_predictions(
 
     JSON names the files that cannot be read, ``errors``, too.
     """
+    from pipeline.printable_text import readable
     from pipeline.terminal.output import echo, notify, print_json
-    from pipeline.visible import readable
     from stages.shared.messages import counted
 
     if as_json:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.printable_text import readable
 from pipeline.task import Source
-from pipeline.visible import readable
 from stages.commands.predict.file_predictions import FilePredictions
 from stages.commands.predict.training_images import TrainingImages
 from stages.images.picture_to_input import picture_to_input
@@ -22,15 +22,15 @@ from stages.images.read_picture import is_picture
 from stages.ingest.bad_rows.faults import explain
 from stages.ingest.bad_rows.hints import NO_VALUES, bad_labels, hint_for_few, hint_for_many
 from stages.ingest.bad_rows.stop_or_set_aside import bad_rows_error
-from stages.ingest.convert import FileContents, good_rows
 from stages.ingest.csv.header import header_cells, read_layout, require_no_header
 from stages.ingest.csv.labels import ClassSet, listed
 from stages.ingest.csv.layout import Layout, layout_without_header
 from stages.ingest.csv.open_raw import open_raw
 from stages.ingest.csv.streams import RawCsv, no_rows
+from stages.ingest.csv_to_table import FileContents, good_rows
 from stages.ingest.profile import differences
+from stages.ingest.running_summary import Summary
 from stages.ingest.sources.other_formats import OFFICE_FILE
-from stages.ingest.summary import Summary
 from stages.shared.arrays import Pixels
 from stages.shared.documents import Label
 from stages.shared.messages import counted

@@ -12,12 +12,12 @@ import numpy as np
 
 from pipeline.errors import ConfigError, DataError, first_few
 from pipeline.planning.current_result import Current
-from pipeline.visible import readable
+from pipeline.printable_text import readable
 from stages.commands.id_and_label import Submission, open_csv, read_columns, require_labels
 from stages.commands.stale_result import is_of_sample
 from stages.evaluate.metrics import count_confusion, wilson_interval
-from stages.ingest.csv.ids import require_distinct
 from stages.ingest.csv.labels import WHOLE_NUMBER
+from stages.ingest.submission_format import require_distinct
 from stages.sample import SAMPLE_FOLDER
 from stages.shared.arrays import Indices
 from stages.shared.messages import FileName, counted, shortened

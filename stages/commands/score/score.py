@@ -45,10 +45,10 @@ def score(
     from dataclasses import astuple, fields
 
     from pipeline.history.scores import identify, record_score
+    from pipeline.printable_text import readable
     from pipeline.terminal.output import HINT, notify, print_json
-    from pipeline.visible import readable
-    from stages.commands.find_file import find_file
     from stages.commands.id_and_label import read_submission
+    from stages.commands.named_file import find_file
     from stages.commands.score.compare import (
         NAME_ANSWERS,
         Wrong,
@@ -114,8 +114,8 @@ def find_submission(project: Project, named: str | None, folder: Path) -> tuple[
     from pathlib import Path
 
     from pipeline.planning.current_result import find_current, require_current
-    from pipeline.visible import readable
-    from stages.commands.find_file import find_file
+    from pipeline.printable_text import readable
+    from stages.commands.named_file import find_file
 
     if named:
         return find_file(named, folder), readable(named), find_current(project, "ingest")
@@ -127,7 +127,7 @@ def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
     """The result as --json prints it; ``answers`` is the name of their file."""
     from dataclasses import asdict
 
-    from pipeline.visible import readable
+    from pipeline.printable_text import readable
 
     return {
         "answers": readable(answers),
@@ -144,8 +144,8 @@ def result_data(result: Result, right: Answers, answers: str) -> dict[str, Any]:
 
 def print_result(result: Result, answers: Answers, name: str, output: str | None) -> None:
     """Print the accuracy, the confusion of classes, and the first wrong rows, or how many were written to a file."""
+    from pipeline.printable_text import readable
     from pipeline.terminal.output import echo, print_table
-    from pipeline.visible import readable
     from stages.shared.messages import counted
 
     low, high = result.interval

@@ -33,7 +33,7 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     from pipeline.errors import DataError
     from pipeline.planning.current_result import require_current
     from pipeline.terminal import output
-    from pipeline.terminal.hints import as_typed
+    from pipeline.terminal.commands_as_typed import as_typed
     from stages.commands.current_model import find_model
     from stages.commands.draw_images import draw
     from stages.commands.probabilities import ranked

@@ -96,9 +96,9 @@ def print_suspects(suspects: Sequence[Suspect], ingest: Path) -> None:
 
 def tell_number(found: Found, most: int, output: str | None) -> None:
     """Say how many labels are probably wrong, where the others are, and how many rows were not judged."""
-    from pipeline.terminal.hints import as_typed
+    from pipeline.printable_text import readable
+    from pipeline.terminal.commands_as_typed import as_typed
     from pipeline.terminal.output import echo, notify
-    from pipeline.visible import readable
     from stages.shared.messages import counted, is_or_are
 
     n, n_confident = len(found.suspects), found.n_confident

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pipeline.cli.project import ProjectOptions
     from pipeline.logs.score_log import Score
-    from stages.commands.upload.destination import Destination
     from stages.commands.upload.public_score import Outcome
+    from stages.commands.upload.send_to_kaggle import Destination
 
 NAME = "public score"
 
@@ -54,8 +54,8 @@ def upload(
     from pipeline.history.scores import record_score, scores_by
     from pipeline.terminal import output
     from stages.commands.kaggle_program import find_program
-    from stages.commands.upload.competition import competition_of, require_matching_test_set
-    from stages.commands.upload.destination import Destination, require_valid_options
+    from stages.commands.upload.choose_competition import competition_of, require_matching_test_set
+    from stages.commands.upload.send_to_kaggle import Destination, require_valid_options
     from stages.commands.upload.submission_checks import ARTIFACT, checked_copy
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.figures import percent
 from pipeline.terminal import output
-from pipeline.terminal.hints import as_typed
+from pipeline.terminal.commands_as_typed import as_typed
 from pipeline.terminal.history_view import settings_of
 from stages.commands.upload.submission_checks import ARTIFACT
 
 if TYPE_CHECKING:
-    from stages.commands.upload.destination import Destination
     from stages.commands.upload.public_score import Outcome
+    from stages.commands.upload.send_to_kaggle import Destination
     from stages.commands.upload.submission_checks import Checked, Validation
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.evaluate.documents import Metrics
-from stages.evaluate.out_of_fold import Disagreement, Predictions, RowsToPredict
+from stages.evaluate.predict_rows import Disagreement, Predictions, RowsToPredict
 from stages.evaluate.report.receipts import Receipt
 from stages.ingest.profile import Profile
 from stages.mlp import Network

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pipeline.figures import percent
 from pipeline.write_toml import setting_text
 from stages.evaluate.report import sections
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, unknown_parts
+from stages.evaluate.report.canvas_network import FULL, HALF, drawing_model, unknown_parts
 from stages.evaluate.report.findings import Findings
 from stages.shared.messages import counted
 

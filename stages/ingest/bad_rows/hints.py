@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN
 from stages.ingest.bad_rows.faults import PIXELS
-from stages.ingest.convert import FileContents
 from stages.ingest.csv.labels import WHOLE_NUMBER, ClassSet
+from stages.ingest.csv_to_table import FileContents
 from stages.shared.messages import shortened, to_copy
 
 if TYPE_CHECKING:

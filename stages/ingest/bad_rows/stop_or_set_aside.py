@@ -13,8 +13,8 @@ from pipeline.task import Task
 from stages.ingest.bad_rows.bad_lines import BYTES_KEPT, ROWS_KEPT
 from stages.ingest.bad_rows.faults import Faults, explain, quarantine
 from stages.ingest.bad_rows.hints import hint_for_few, hint_for_many, hint_for_training_rows
-from stages.ingest.convert import FileContents
 from stages.ingest.csv.labels import ClassSet
+from stages.ingest.csv_to_table import FileContents
 from stages.shared.messages import EXAMPLES, counted, is_or_are, shortened
 from stages.shared.parquet import write_table
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import DataError, first_few
 from pipeline.files.paths import broken_link, leads_to_file, leads_to_folder
+from pipeline.printable_text import visible
 from pipeline.task import Source
-from pipeline.visible import visible
 from stages.ingest.sources.possible_data import (
     NO_CSV,
     PACKED,

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.files.paths import from_home, leads_to_folder
+from pipeline.printable_text import visible
 from pipeline.task import Source, Sources
-from pipeline.visible import visible
 from stages.ingest.sources.data_folder import (
     FILE_NAMES,
     PUT_FILES,
@@ -40,7 +40,7 @@ from stages.ingest.sources.data_folder import (
     unread_zips,
 )
 from stages.ingest.sources.kaggle_input import files_below
-from stages.ingest.sources.leakage import NOTICE, note_beside
+from stages.ingest.sources.notice_of_test_images import NOTICE, note_beside
 from stages.ingest.sources.possible_data import PAIR, beside_data, possible_data
 from stages.ingest.sources.zip_files import require_readable
 from stages.sample import SAMPLE_FOLDER

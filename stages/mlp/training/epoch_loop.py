@@ -13,11 +13,11 @@ from stages.mlp.arrays import shared_zeros
 from stages.mlp.parallel.group import Group
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.parallel.shared_arrays import SharedArrays
-from stages.mlp.training.batches import Batches
 from stages.mlp.training.checkpoint import save_checkpoint
 from stages.mlp.training.data.mini_batch import Warper
 from stages.mlp.training.data.shuffling import epoch_rng, rows_of_window, shuffled
 from stages.mlp.training.history import Epoch
+from stages.mlp.training.mini_batch_trainer import MiniBatchTrainer
 from stages.mlp.training.online_sgd import OnlineSGD, suits_online
 from stages.mlp.training.recipe import DivergedError, RunOptions
 from stages.mlp.training.training_state import TrainingState
@@ -70,15 +70,15 @@ class EpochLoop:
             if self.last_epoch[0] == number:
                 break
 
-    def make_trainer(self, index: int) -> OnlineSGD | Batches:
+    def make_trainer(self, index: int) -> OnlineSGD | MiniBatchTrainer:
         """The object that takes the steps of replica ``index``. Each worker makes its own, with its own arrays."""
         training = self.training
         if self.augment is None and suits_online(training.network, training.recipe):
             return OnlineSGD(training, index)
         replica = Replica(index, self.group, self.shared, epoch_rng(training.recipe.seed, self.first_epoch, index))
-        return Batches(training, replica, self.augment, self.last_batch, self.window_rows)
+        return MiniBatchTrainer(training, replica, self.augment, self.last_batch, self.window_rows)
 
-    def run_epoch(self, trainer: OnlineSGD | Batches, index: int, number: int) -> None:
+    def run_epoch(self, trainer: OnlineSGD | MiniBatchTrainer, index: int, number: int) -> None:
         """Take the steps of epoch ``number`` (from 1) with replica ``index``: every row once, in a random order."""
         rows, seed = self.training.rows, self.training.recipe.seed
         order = rows[shuffled(len(rows), self.window_rows, epoch_rng(seed, number))]

@@ -49,7 +49,7 @@ class OnlineSGD:
         self.dZ = np.empty((1, architecture.n_outputs), architecture.dtype)
 
     def steps(self, order: Rows, number: int, is_out_of_time: Callable[[], bool]) -> StepResults:
-        """As ``Batches.steps``, but the time is checked only after each block."""
+        """As ``MiniBatchTrainer.steps``, but the time is checked only after each block."""
         if self.index > 0:
             return
         X, Y = self.training.X, self.training.Y

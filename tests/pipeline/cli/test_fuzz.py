@@ -251,7 +251,7 @@ def test_damaged_files_of_the_engine_are_told_of_or_made_anew(
         shutil.copytree(toy.artifacts, kept, symlinks=True)
         monkeypatch.setattr(pipeline.cli.project, "load_project", commands(toy))
         monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
-        monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")
+        monkeypatch.setattr("pipeline.sweep.sweep_files.picture", lambda *_: "")
     shutil.rmtree(toy.artifacts)
     shutil.copytree(kept, toy.artifacts, symlinks=True)
     for _ in range(data.draw(st.integers(1, 2))):

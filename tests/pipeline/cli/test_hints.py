@@ -11,7 +11,7 @@ from click.testing import Result
 from toy_project import Toy
 
 from pipeline.cli import main
-from pipeline.terminal.hints import LONGEST, as_typed, remember
+from pipeline.terminal.commands_as_typed import LONGEST, as_typed, remember
 from stages import STAGES
 
 Invoke = Callable[..., Result]

@@ -15,7 +15,7 @@ from pipeline.history.why import trace
 from pipeline.planning.current_result import require_current
 from pipeline.planning.selection import select
 from pipeline.planning.snapshot import take_snapshot
-from pipeline.store import disk, stored_results
+from pipeline.store import durable_files, stored_results
 from pipeline.store.clean import clean
 
 READERS: dict[str, Callable[[Toy], list[str]]] = {
@@ -35,7 +35,7 @@ MOMENTS: dict[str, tuple[Any, str]] = {
     "a folder is looked at": (stored_results, "is_folder"),
     "files are hashed": (stored_results, "file_digests"),
     "a link is read": (Path, "readlink"),
-    "sizes are added up": (disk, "status"),
+    "sizes are added up": (durable_files, "status"),
 }
 
 

@@ -15,7 +15,7 @@ from toy_project import Recorder, Toy, oracle
 from pipeline.errors import ANOTHER_FILE_SYSTEM, LockError, PipelineError, StageError, StoreError
 from pipeline.files.safe_files import replacing
 from pipeline.logs.run_log import read_runs
-from pipeline.store.disk import reading
+from pipeline.store.durable_files import reading
 from pipeline.store.lock import current_writer, writer_lock
 from pipeline.store.store import Store
 

@@ -11,7 +11,7 @@ import pytest
 from toy_project import NAMES, RAW, Toy, actions, oracle, ran, why
 
 from pipeline.files.leftovers import JOBS, temporary_folder
-from pipeline.fingerprint.files import content_digest, file_digest
+from pipeline.fingerprint.digest_files import content_digest, file_digest
 from pipeline.store import generations, stored_results, trial_store
 from pipeline.store.clean import clean
 from pipeline.store.receipt import DamageKind, Output, Receipt, Work

@@ -32,5 +32,5 @@ def call(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
 @pytest.fixture
 def invoke(call: Invoke, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Calls `pipeline sweep` on the toy project."""
-    monkeypatch.setattr("pipeline.sweep.files.picture", lambda *_: "")  # which takes longer than the rest
+    monkeypatch.setattr("pipeline.sweep.sweep_files.picture", lambda *_: "")  # which takes longer than the rest
     return partial(call, "sweep")

@@ -20,9 +20,9 @@ from pipeline.errors import DataError
 from pipeline.figures import Figure
 from pipeline.planning.reasons import Action
 from pipeline.planning.staleness import Decision
+from pipeline.printable_text import readable, readable_json, visible
 from pipeline.terminal import output
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, draw_line
-from pipeline.visible import readable, readable_json, visible
 
 HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"
 SHOWN = r"a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"

@@ -11,7 +11,7 @@ import numpy as np
 from made_receipt import make_receipt
 
 from stages.evaluate.metrics import measure
-from stages.evaluate.out_of_fold import Predictions, RowsToPredict
+from stages.evaluate.predict_rows import Predictions, RowsToPredict
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.receipts import Receipt
 from stages.ingest.documents import DataSource

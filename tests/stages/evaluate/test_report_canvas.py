@@ -11,7 +11,7 @@ from every_layer import ARCHITECTURES, DESKEWS, layer_classes, made_network
 from made_report import make_findings
 
 from stages.evaluate.report import page as module
-from stages.evaluate.report.canvas import FULL, HALF, drawing_model, layers_of, unknown_parts
+from stages.evaluate.report.canvas_network import FULL, HALF, drawing_model, layers_of, unknown_parts
 from stages.evaluate.report.page import render
 from stages.mlp import Architecture
 from stages.mlp import network as network_module

@@ -23,7 +23,7 @@ from stages.ingest.csv import streams
 from stages.ingest.image_table import read_pixel_blocks
 from stages.ingest.parameters import IngestParameters
 from stages.ingest.sources.find import find_sources
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 from stages.shared.parquet import read_column
 
 Ingest = Callable[..., Outcome]

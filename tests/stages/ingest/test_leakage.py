@@ -14,8 +14,8 @@ import pytest
 from pipeline.errors import DataError
 from stages.ingest.csv.parse import ParsedRows, hash_images
 from stages.ingest.mnist_labels import COUNTS, PARTS, is_mnist
-from stages.ingest.sources.leakage import NOTE, NOTICE
-from stages.ingest.summary import Summary
+from stages.ingest.running_summary import Summary
+from stages.ingest.sources.notice_of_test_images import NOTE, NOTICE
 
 TEST_CSV = "pixel0,pixel1,pixel2,pixel3\n9,9,9,9\n"
 RANDOM = np.random.default_rng(18).integers(0, 10, 3000).tolist()

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_csv import ROWS, TEST, TRAIN, Ingest
 
-from stages.ingest import convert, image_table
+from stages.ingest import csv_to_table, image_table
 from stages.ingest import ingest as stage
 from stages.ingest.csv import streams
 
@@ -24,7 +24,7 @@ SECONDS = 60  # they pass only if the test fails
 def test_the_last_two_row_groups_of_train_may_still_be_written_when_test_has_been_parsed(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parse_block: Callable[..., Any] = convert.parse_block
+    parse_block: Callable[..., Any] = csv_to_table.parse_block
     write_table: Callable[..., Any] = pq.ParquetWriter.write_table
     n_groups = -(-len(ROWS) // ROWS_PER_GROUP)
     is_parsed, written = Event(), []
@@ -41,7 +41,7 @@ def test_the_last_two_row_groups_of_train_may_still_be_written_when_test_has_bee
         write_table(writer, table)
 
     monkeypatch.setattr(image_table, "ROWS_PER_GROUP", ROWS_PER_GROUP)
-    monkeypatch.setattr(convert, "parse_block", parse)
+    monkeypatch.setattr(csv_to_table, "parse_block", parse)
     monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
     ingest({"train.csv": TRAIN, "test.csv": TEST})
     assert n_groups > 2
@@ -52,7 +52,7 @@ def test_blocks_are_parsed_side_by_side_and_while_a_row_group_is_written(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two blocks at a time; the first row group is not written before the last block of train.csv is parsed."""
-    parse_block: Callable[..., Any] = convert.parse_block
+    parse_block: Callable[..., Any] = csv_to_table.parse_block
     write_table: Callable[..., Any] = pq.ParquetWriter.write_table
     both, last, written = Barrier(2), Event(), []
 
@@ -69,9 +69,9 @@ def test_blocks_are_parsed_side_by_side_and_while_a_row_group_is_written(
         write_table(writer, table)
 
     monkeypatch.setattr(streams, "BLOCK_BYTES", min(map(len, ROWS)))  # no block has more than one row
-    monkeypatch.setattr(convert, "N_THREADS", 2)
+    monkeypatch.setattr(csv_to_table, "N_THREADS", 2)
     monkeypatch.setattr(image_table, "ROWS_PER_GROUP", len(ROWS) // 2 + 1)
-    monkeypatch.setattr(convert, "parse_block", parse)
+    monkeypatch.setattr(csv_to_table, "parse_block", parse)
     monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
     ingest({"train.csv": TRAIN, "test.csv": TEST})
     assert len(written) > 2
@@ -80,7 +80,7 @@ def test_blocks_are_parsed_side_by_side_and_while_a_row_group_is_written(
 
 def test_the_checks_are_imported_before_anything_is_parsed(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     """An import keeps Python's lock: threads that parse would wait for it at each step, and ingest takes longer."""
-    parse_block: Callable[..., Any] = convert.parse_block
+    parse_block: Callable[..., Any] = csv_to_table.parse_block
     done: list[str] = []
 
     def parse(*arguments: Any) -> Any:
@@ -90,7 +90,7 @@ def test_the_checks_are_imported_before_anything_is_parsed(ingest: Ingest, monke
     def prepare() -> None:
         done.append(f"imported by {current_thread().name}")
 
-    monkeypatch.setattr(convert, "parse_block", parse)
+    monkeypatch.setattr(csv_to_table, "parse_block", parse)
     monkeypatch.setattr(stage, "prepare_checks", prepare)
     ingest({"train.csv": TRAIN, "test.csv": TEST})
     assert done == [f"imported by {main_thread().name}", "parsed", "parsed"]

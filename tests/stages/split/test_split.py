@@ -20,8 +20,8 @@ from stages.shared.parquet import open_writer
 from stages.split import split as module
 from stages.split.divide import divide, validation_quota
 from stages.split.normalise import fit_normaliser
+from stages.split.npy_row_writer import RowFile
 from stages.split.parameters import SplitParameters
-from stages.split.row_file import RowFile
 
 N_TRAIN, N_TEST, HEIGHT, WIDTH = 300, 40, 3, 2
 

@@ -9,7 +9,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const sigmoid = (x) => 0.5 * (1 + Math.tanh(x / 2));
 
 // A function for each kind of layer: from its input and what the layer holds to its output. It has the name of the
-// layer's class in Python, and gets the attributes that canvas.py lists. canvas.py reads the names here and in
+// layer's class in Python, and gets the attributes that canvas_network.py lists. canvas_network.py reads the names here and in
 // `deskews`: a network that needs another one has no canvas.
 const layers = {
   Dense: (X, {W, b}) => product(X, W, b, new Float64Array(b.length)),

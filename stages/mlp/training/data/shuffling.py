@@ -1,4 +1,4 @@
-"""The random order of an epoch's rows, and reading a file in that order if it does not fit into memory.
+"""The random order of an epoch's rows.
 
 A small training set is permuted as a whole. A large one is shuffled in two steps. First, runs of neighbouring rows are
 permuted. Then the runs are divided into windows that fit into memory, and the rows of each window are permuted. So the
@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.mlp.arrays import Floats, Rows, forget_pages
+from stages.mlp.arrays import Rows
 
 # Rows of a run: 200 kB for images of 28 x 28. A disk reads them almost as fast as one row. A window of 256 MiB holds
 # 1,300 runs.
 RUN_ROWS = 64
-
-# Rows that are read before the pages of the mapped file are freed.
-READ_ROWS = 8192
 
 
 def epoch_rng(seed: int, epoch: int, replica: int | None = None) -> np.random.Generator:
@@ -40,33 +37,3 @@ def shuffled(n: int, window: int, rng: np.random.Generator) -> Rows:
     for start in range(0, n, window):
         rng.shuffle(order[start : start + window])
     return order
-
-
-class Window:
-    """A buffer for ``size`` rows of the mapped file ``X``, (M, n_inputs), and of their labels ``Y``, (M, n_classes)."""
-
-    def __init__(self, X: Floats, Y: Floats, size: int) -> None:
-        self._source, self._labels = X, Y
-        self._X = np.empty((size, X.shape[1]), X.dtype)
-        self._Y = np.empty((size, Y.shape[1]), Y.dtype)
-
-    def load(self, order: Rows) -> tuple[Floats, Floats, Rows]:
-        """Read the rows with the indices ``order``, (k,).
-
-        Returns
-        -------
-        X, Y : (k, n_inputs) and (k, n_classes), in the order of the file
-        positions : the index in X and Y of each row of ``order``, (k,)
-        """
-        k = len(order)
-        in_file_order = np.argsort(order)
-        positions = np.empty(k, np.int64)
-        positions[in_file_order] = np.arange(k)
-        for start in range(0, k, READ_ROWS):
-            block = slice(start, min(start + READ_ROWS, k))
-            rows = order[in_file_order[block]]
-            # mode="clip" writes directly to `out`. The default mode makes a copy first.
-            np.take(self._source, rows, axis=0, out=self._X[block], mode="clip")
-            np.take(self._labels, rows, axis=0, out=self._Y[block], mode="clip")
-            forget_pages(self._source)
-        return self._X[:k], self._Y[:k], positions

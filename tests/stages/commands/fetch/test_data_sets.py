@@ -29,7 +29,7 @@ from stages.commands.data_sets import DataSet
 from stages.commands.fetch import competition_files, download
 from stages.commands.fetch.competition_files import fetch_data_set
 from stages.commands.fetch.idx import read_idx
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 
 pytestmark = pytest.mark.usefixtures("cache")
 

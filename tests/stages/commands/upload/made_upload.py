@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from made_kaggle import answer
 
 from pipeline.cli import main
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 
 QUICK = ("--set", "train.epochs=2", "--set", "train.hidden=[16]", "--set", "train.replicas=1")
 SENT = answer("Submission ref: 12345\n4 submissions remaining today.\nSuccessfully submitted to Digit Recognizer")

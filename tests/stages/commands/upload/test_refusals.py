@@ -13,9 +13,9 @@ from made_upload import QUICK, SENT, listing, logged, run_upload
 
 from pipeline.cli import main
 from pipeline.errors import StageError
-from stages.commands.upload import destination, submission_checks, upload
+from stages.commands.upload import send_to_kaggle, submission_checks, upload
 from stages.commands.upload.submission_checks import require_ids
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
@@ -46,7 +46,7 @@ def test_a_refusal_says_what_to_do_and_nothing_counts_as_sent(kaggle: Kaggle, pr
 def test_a_client_that_hangs_is_stopped_and_the_person_is_told_to_look(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(destination, "UPLOAD_SECONDS", 0.05)
+    monkeypatch.setattr(send_to_kaggle, "UPLOAD_SECONDS", 0.05)
     kaggle.will("submit", answer(hangs=True))
     stderr = run_upload(project, code=1).stderr
     assert "did not end within 0.05 seconds" in stderr
@@ -57,11 +57,11 @@ def test_a_client_that_hangs_is_stopped_and_the_person_is_told_to_look(
 def test_a_list_that_hangs_is_refused_or_cannot_be_read_fails_nothing_since_it_was_sent(
     kaggle: Kaggle, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(destination, "LIST_SECONDS", 0.05)
+    monkeypatch.setattr(send_to_kaggle, "LIST_SECONDS", 0.05)
     kaggle.will("submit", SENT)
     kaggle.will("submissions", answer(hangs=True))
     assert "did not end within 0.05 seconds" in run_upload(project).stderr
-    monkeypatch.setattr(destination, "LIST_SECONDS", 60.0)
+    monkeypatch.setattr(send_to_kaggle, "LIST_SECONDS", 60.0)
     kaggle.will("submissions", answer(says="429 Too Many Requests", code=1))
     assert "Kaggle's program failed (exit code 1)" in run_upload(project).stderr
     kaggle.will("submissions", answer("id;score\n5;0.98932\n"))
@@ -167,7 +167,7 @@ def test_an_interrupt_while_sending_says_that_the_outcome_is_unknown(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(destination, "call", interrupted)
+    monkeypatch.setattr(send_to_kaggle, "call", interrupted)
     assert "whether it was sent is not known: see https://www.kaggle.com/" in run_upload(project, code=130).stderr
     assert (logged(project), kaggle.calls) == ([], [])
 

@@ -14,10 +14,10 @@ from made_upload import SENT, listing, logged, run_upload, sent_name
 from pipeline.cli import main
 from pipeline.errors import StageError
 from pipeline.figures import percent
-from pipeline.fingerprint.files import file_digest
+from pipeline.fingerprint.digest_files import file_digest
 from pipeline.history.scores import KnownFile
 from stages.commands.upload import upload
-from stages.commands.upload.competition import competition_of, require_matching_test_set
+from stages.commands.upload.choose_competition import competition_of, require_matching_test_set
 from stages.commands.upload.submission_checks import Checked, Validation
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stages.evaluate.report import canvas
+from stages.evaluate.report import canvas_network
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIETLY = (
@@ -78,7 +78,7 @@ class Tab:
 def script(browser: Any) -> Any:
     """A window with nothing but network.js, for all tests that only run it: a report takes longer than what they do."""
     page = browser.new_page()
-    page.add_script_tag(path=Path(canvas.__file__).parent / "templates/network.js")
+    page.add_script_tag(path=Path(canvas_network.__file__).parent / "templates/network.js")
     return page
 
 

@@ -14,7 +14,7 @@ from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, made_network
 from made_report import make_findings, with_largest_pixel
 
 from stages.evaluate.report import page as page_module
-from stages.evaluate.report.canvas import FULL, drawing_model
+from stages.evaluate.report.canvas_network import FULL, drawing_model
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.mlp import Architecture, load, predict_proba

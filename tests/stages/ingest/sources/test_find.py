@@ -12,7 +12,7 @@ from raw_files import ALL, BOTH, find, found, put, zipped
 
 from pipeline.errors import ConfigError, DataError
 from stages.ingest.sources.find import SAMPLE_ORIGIN
-from stages.ingest.sources.leakage import NOTE
+from stages.ingest.sources.notice_of_test_images import NOTE
 from stages.sample import SAMPLE_FOLDER
 
 UNREAD = "b.zip in data/ is not read: train.csv and test.csv lie beside it."

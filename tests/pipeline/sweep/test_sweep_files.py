@@ -14,7 +14,7 @@ import pytest
 from toy_project import Toy, oracle, ran
 from toy_sweeps import GRID, Invoke, data, total
 
-from pipeline.sweep.files import picture
+from pipeline.sweep.sweep_files import picture
 
 FILES = ("trials.csv", "best.toml", "picture.svg")
 
@@ -47,7 +47,7 @@ def test_the_best_settings_are_a_file_that_gives_the_same_trial(toy: Toy, invoke
 def test_the_files_tell_of_every_trial_and_are_the_same_again(
     toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
+    monkeypatch.setattr("pipeline.sweep.sweep_files.picture", picture)
     grid = ("--grid", "power.exponent=1,3", "--grid", "load.limit=none,2", "--grid", "total.fails=false,true")
     words = (*grid, "--json")
     files = {kind: toy.work / path for kind, path in data(invoke(*words))["files"].items()}
@@ -75,7 +75,7 @@ def test_the_files_tell_of_every_trial_and_are_the_same_again(
 def test_a_value_with_dollar_signs_is_drawn_as_it_is_and_not_as_a_formula(
     toy: Toy, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.sweep.files.picture", picture)
+    monkeypatch.setattr("pipeline.sweep.sweep_files.picture", picture)
     names = ["$\\frac{$", "a$b$c", "n" * 60]
     for name in names:
         (toy.work / name).write_text(toy.raw.read_text())

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Config, plain
 from pipeline.errors import ConfigError, StoreError, disk_full, shortened
 from pipeline.files.safe_files import replacing
-from pipeline.planning.output_file import require_output
+from pipeline.planning.output_place import require_output
 from pipeline.planning.project import Project
+from pipeline.printable_text import readable, visible
 from pipeline.stage import Stage
 from pipeline.sweep.objective import Metric
 from pipeline.sweep.results import TrialResult, best_of, metrics_text, result_data
 from pipeline.sweep.trials import Sweep
-from pipeline.visible import readable, visible
 from pipeline.write_toml import setting_text, toml_text
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.fingerprint import files
-from pipeline.fingerprint.files import content_digest, file_digest, file_digests
+from pipeline.fingerprint import digest_files
+from pipeline.fingerprint.digest_files import content_digest, file_digest, file_digests
 
 # bytes ---------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ def test_wide_tables_do_not_depend_on_how_many_columns_are_read_at_a_time(
 ) -> None:
     table = pa.table([pa.array([first, None, first + 2]) for first in range(5)], names=list(names))
     at_once = table_digest(tmp_path / "t.parquet", table)
-    monkeypatch.setattr(files, "COLUMNS", n_columns)
+    monkeypatch.setattr(digest_files, "COLUMNS", n_columns)
     assert table_digest(tmp_path / "t.parquet", table, row_group_size=2) == at_once
     other = table.set_column(4, names[4], pa.array([4, None, 7]))
     assert table_digest(tmp_path / "t.parquet", other) != at_once

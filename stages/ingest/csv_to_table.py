@@ -22,7 +22,7 @@ from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import ParsedRows, parse_block
 from stages.ingest.csv.streams import DOWNLOAD_AGAIN, RawCsv, no_rows
 from stages.ingest.image_table import Contract, ImageTable
-from stages.ingest.summary import Summary
+from stages.ingest.running_summary import Summary
 from stages.shared.documents import Label
 
 # More threads parse faster than one thread writes, and each holds a block.

@@ -10,11 +10,12 @@ import numpy as np
 from stages.mlp.arrays import Floats, Rows
 from stages.mlp.parallel.replica import Replica
 from stages.mlp.training.data.mini_batch import MiniBatch, Warper
-from stages.mlp.training.data.shuffling import Window, epoch_rng
+from stages.mlp.training.data.shuffling import epoch_rng
+from stages.mlp.training.data.window import Window
 from stages.mlp.training.training_state import StepResults, TrainingState
 
 
-class Batches:
+class MiniBatchTrainer:
     """Trains on a replica's part of each mini-batch.
 
     Parameters
