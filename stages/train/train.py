@@ -28,6 +28,7 @@ from stages.shared.parquet import write_table
 from stages.split.documents import ImageFormat
 from stages.train.folds import divide_into_folds
 from stages.train.member import Member, Trained, make_members
+from stages.train.train_member import train_member
 
 if TYPE_CHECKING:
     from stages.train.parameters import TrainParameters
@@ -76,7 +77,7 @@ def train_missing(task: Task[TrainParameters], members: Sequence[Member]) -> Non
         n_found = len(members) - len(missing)
         task.log(f"train: {n_found} of {counted(len(members), 'member')} were trained before")
     request = JobsRequest(
-        "stages.train.train_member:train_member",
+        f"{train_member.__module__}:{train_member.__name__}",  # the import makes it part of this stage's code
         missing,
         arrays={name: task.inputs[name] for name in ROWS},
         scratch=task.scratch,

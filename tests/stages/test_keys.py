@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -113,6 +114,16 @@ def test_other_help_texts_change_no_key(sources: Path, before: dict[str, Any]) -
 @pytest.mark.parametrize("stage", NAMES)
 def test_another_check_of_a_stage_changes_its_key_only(sources: Path, before: dict[str, Any], stage: str) -> None:
     assert edited(sources, before, (f"stages/{stage}/checks.py", one_more_check)) == {stage}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_every_module_in_the_folder_of_a_stage_is_part_of_its_key(before: dict[str, Any], stage: str) -> None:
+    """A module that only a text names, as the workers name the function of a job, would be left out."""
+    folder = ROOT / "stages" / stage
+    files = [path for path in folder.rglob("*.py") if path.name not in {"__init__.py", "parameters.py"}]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    published = {f"stages.{stage}.{name}" for name in importlib.import_module(f"stages.{stage}").__all__}
+    assert modules - published <= before[stage]["code"].keys()
 
 
 def test_a_new_command_or_preset_changes_no_key(sources: Path, before: dict[str, Any]) -> None:
