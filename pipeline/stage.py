@@ -26,7 +26,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     renamed: ClassVar[Mapping[str, str]] = {}
 
     def check_beside(self, stages: Mapping[str, Any]) -> None:
-        """Raise ValueError if a setting does not fit another stage's; ``stages`` has the settings of all by name.
+        """Raise ValueError if a setting does not fit another stage's; ``stages`` has the settings of all that run.
 
         The message names each by its full name.
         """

@@ -98,6 +98,7 @@ def run(
         plan_copy(project, SUBMISSION, submission, place.base, selection, option="--submission") if submission else None
     )
     if output.dry_run:
+        project.config.require_fitting(selection.stages)
         snapshot = take_snapshot(project, selection)
         plan = make_plan(snapshot, selection)
         for notice in notices_of(snapshot):

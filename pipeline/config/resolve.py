@@ -75,6 +75,17 @@ class Config:
         """Return all settings as bytes, which are equal if the settings are."""
         return msgspec.json.encode(self.parameters)
 
+    def require_fitting(self, stages: Collection[str]) -> None:
+        """Raise ConfigError if settings of ``stages``, which a run brings up to date, do not fit together."""
+        chosen = {name: self.parameters[name] for name in stages}
+        for each in chosen.values():
+            try:
+                each.check_beside(chosen)
+            except ValueError as error:
+                given = (name for name, origin in self.origins.items() if origin != DEFAULT and name in str(error))
+                places = [f"{name} in {self.origins[name]}" for name in given]
+                raise _misfit("the settings", str(error), places) from error
+
     def effective(self, stages: Collection[str], built_upon: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the preset and the changed settings of a run of these ``stages``.
 
@@ -174,7 +185,7 @@ def _resolve_like(stages: Sequence[Stage], presets: Presets, like: EarlierSettin
 
 
 def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str) -> Config:
-    """Let later layers win, then check the settings of each stage, and of all stages together."""
+    """Let later layers win, then check the settings of each stage."""
     winners: dict[str, Setting] = {}
     for setting in layers:
         try:
@@ -190,12 +201,6 @@ def _resolve(stages: Sequence[Stage], layers: Iterable[Setting], preset: str) ->
         parameters[stage.name] = _convert(stage, given)
         for key in stage.parameters.__struct_fields__:
             origins[f"{stage.name}.{key}"] = given[key].origin if key in given else DEFAULT
-    for each in parameters.values():
-        try:
-            each.check_beside(parameters)
-        except ValueError as error:
-            named = [setting for setting in winners.values() if setting.name in str(error)]
-            raise _misfit("the settings", str(error), named) from error
     return Config(parameters, origins, preset)
 
 
@@ -224,7 +229,8 @@ def _refusal(stage: Stage, given: Mapping[str, Setting], message: str) -> Config
     setting = given.get(path.rstrip("`").partition("[")[0])
     if setting is None:  # a rule that concerns several keys at once
         named = [item for item in given.values() if item.key in reason] or list(given.values())
-        return _misfit(f"the settings of {stage.name}", reason, named)
+        places = [f"{item.name} in {item.place}" for item in named]
+        return _misfit(f"the settings of {stage.name}", reason, places)
     if unknown := re.fullmatch(r"Invalid enum value '(.*)'", reason, flags=re.DOTALL):
         return _no_such_choice(stage, setting, unknown[1], choices(setting_type(stage.parameters, setting.key)))
     return ConfigError(
@@ -234,11 +240,11 @@ def _refusal(stage: Stage, given: Mapping[str, Setting], message: str) -> Config
     )
 
 
-def _misfit(settings: str, reason: str, named: Iterable[Setting]) -> ConfigError:
-    """Return the error for settings that do not fit together; ``named`` are those that a person gave."""
+def _misfit(settings: str, reason: str, places: Iterable[str]) -> ConfigError:
+    """Return the error for settings that do not fit together; ``places`` name those that a person gave."""
     return ConfigError(
         f"{settings} do not fit together: {shortened(reason, 300)}",
-        where=", ".join(f"{setting.name} in {setting.place}" for setting in named),
+        where=", ".join(places),
         hint="change one of them",
     )
 

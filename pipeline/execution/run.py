@@ -126,6 +126,7 @@ def run(
 
     A ``trial`` of a sweep that finds all its results there is not logged.
     """
+    project.config.require_fitting(selection.stages)
     store = project.store
     store.prepare()
     with interruptible(), writer_lock(store.lock_path, wait=wait, notify=watcher.log):

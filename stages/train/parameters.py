@@ -214,7 +214,7 @@ class TrainParameters(Parameters, frozen=True):
                 raise ValueError(f"{name} has {numbers} for {filters}; it is one for all, or one for each")
 
     def check_beside(self, stages: Mapping[str, Any]) -> None:
-        if self.folds == 1 and stages["split"].validation == 0:
+        if self.folds == 1 and "split" in stages and stages["split"].validation == 0:
             raise ValueError(
                 "split.validation = 0 leaves no rows to measure the network on; folds do, such as train.folds = 5"
             )
