@@ -41,10 +41,11 @@ def load_checkpoint(path: str | Path, training: TrainingState) -> bool:
     """Load a checkpoint into ``training``. Returns False, and changes nothing, if there is no valid checkpoint.
 
     A checkpoint that is damaged, or that belongs to another training, is not valid.
-    Raises ValueError if ``path`` cannot become a file: it is a folder, or there is no folder for it.
+    Raises ValueError if ``path`` cannot become a file: it is a folder, pipe or device, or there is no folder for it.
     """
     path = Path(path)
-    if not path.parent.is_dir() or (path.is_dir() and not path.is_symlink()):  # save_checkpoint replaces links
+    may_be_replaced = path.is_symlink() or path.is_file() or not path.exists()  # a link is, not what it points at
+    if not may_be_replaced or not path.parent.is_dir():
         raise ValueError(f"checkpoint must be a file in a folder that exists, not {path}")
     try:
         header, found = read_arrays(path)

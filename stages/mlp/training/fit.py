@@ -47,9 +47,9 @@ def fit(
     Raises
     ------
     ValueError
-        The shape of the rows does not fit the network, all weights of a network of several layers are 0, a replica gets
-        too few rows for batch normalisation, ``options.checkpoint`` is a folder or in none, or ``options.parallel`` is
-        unknown.
+        The shape of the rows does not fit the network, all weights of a network of several layers are 0,
+        ``recipe.batch_size`` is below two rows for each replica and a dense layer is batch-normalised,
+        ``options.checkpoint`` is no file or in no folder, or ``options.parallel`` is unknown.
     DivergedError
         The loss is not finite.
 

@@ -90,7 +90,10 @@ class Recipe:
                 raise ValueError(f"{name} must be {what}, not {getattr(self, name)}")
 
     def check_rows_per_replica(self, architecture: Architecture) -> None:
-        """Raise ValueError if batch normalisation after a dense layer gets single rows, and makes all values 0."""
+        """Raise ValueError if ``batch_size`` is below two rows for each replica and a dense layer is batch-normalised.
+
+        Batch normalisation makes all values of a single row 0. A last, smaller mini-batch is not refused.
+        """
         least = 2 * self.replicas
         if architecture.batch_norm and architecture.hidden and self.batch_size < least:
             raise ValueError(
