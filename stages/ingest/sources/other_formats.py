@@ -14,7 +14,7 @@ LIBSVM = rb"(?m)^[+-]?\d[\d.]* +\d+:[\d.e+-]+ +\d+:[\d.e+-]+(?: |\r?$)"
 
 Formats = tuple[tuple[bytes, str, str], ...]  # a pattern of the first bytes, what the file is, and what to do
 
-# Archives, tables and arrays, which may be the user's data.
+# Archives, tables and arrays, which may be the user's data. A header may begin with FEA1: NUL bytes tell them apart.
 DATA_FORMATS: Formats = (
     (OFFICE_FILE, "is a spreadsheet or another office file", EXPORT),
     (LIBSVM, "is a libsvm file", EXPORT),
@@ -26,12 +26,12 @@ DATA_FORMATS: Formats = (
     (rb"\x1f\x9d", "is compressed with compress", UNPACK),
     (rb"7z\xbc\xaf\x27\x1c", "is a 7z archive", UNPACK),
     (rb"Rar!", "is a rar archive", UNPACK),
-    (rb"PAR1", "is a Parquet file", EXPORT),
-    (rb"ARROW1|FEA1", "is an Arrow file", EXPORT),
+    (rb"PAR1\x15", "is a Parquet file", EXPORT),
+    (rb"ARROW1\0\0|FEA1\0{4}", "is an Arrow file", EXPORT),
     (rb"\xd0\xcf\x11\xe0", "is an Excel file", EXPORT),
     (rb"\x93NUMPY", "is a NumPy file", EXPORT),
     (rb"\x89HDF", "is an HDF5 file", EXPORT),
-    (rb"SQLite format 3", "is an SQLite database", EXPORT),
+    (rb"SQLite format 3\0", "is an SQLite database", EXPORT),
     (rb"\0\0\x08[\x01\x03]", "is an IDX file", "make a CSV of it, with a row of pixels for each image"),
 )
 OTHER_FORMATS: Formats = (

@@ -105,6 +105,15 @@ def test_columns_named_by_row_and_column_must_stand_row_by_row(ingest: Ingest) -
         ingest({"train.csv": with_pixels_named(TRAIN, not_whole), "test.csv": TEST})
 
 
+@pytest.mark.parametrize("prefix", ["FEA", "ARROW", "PAR", "SQLite format "])
+def test_a_header_that_begins_as_a_binary_format_does_is_no_such_file(
+    ingest: Ingest, tmp_path: Path, prefix: str
+) -> None:
+    names = [f"{prefix}{number}" for number in range(3 if "SQL" in prefix else 1, 20)][:16]
+    ingest({"train.csv": with_pixels_named(TRAIN, names), "test.csv": with_pixels_named(TEST, names)})
+    assert_read(tmp_path)
+
+
 def test_a_size_that_is_not_that_of_the_names_is_refused(ingest: Ingest) -> None:
     with pytest.raises(ConfigError, match="named as those of images of 2 x 8"):
         ingest({"train.csv": with_pixels_named(TRAIN, GRID), "test.csv": with_pixels_named(TEST, GRID)}, height=4)
