@@ -38,7 +38,8 @@ def read_text(path: Path) -> str:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise TomlError(f"it has more than {MOST_BYTES:,} bytes")
-    if b"\0" in content:  # it stands beside each plain letter
+    fewer, more = sorted(content[start::2].count(0) for start in (0, 1))
+    if not fewer and 4 * more > len(content) and not len(content) % 2:  # a NUL stands beside each plain letter
         raise TomlError("it is encoded as UTF-16")
     try:
         return content.decode("utf-8-sig")  # Windows' Notepad begins with a BOM

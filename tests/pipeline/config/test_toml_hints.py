@@ -72,6 +72,24 @@ def test_a_file_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path: Path, enco
     assert caught.value.hint.startswith("save the file as UTF-8")
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"[train]\nepochs = 2\n\0\0\0\0", "not valid TOML: Invalid statement (at line 3, column 1)"),
+        (b"[train]\nepochs = 2 # \0\n", "not valid TOML: Found invalid character '\\x00' (at line 2, column 14)"),
+        ("[train]\nepochs = 2\n".encode("utf-32"), "encoded in another way than UTF-8 (see line 1)"),
+        ("[train]\nepochs = 2\n".encode("utf-32-le"), "not valid TOML: "),
+        (b"\0", "not valid TOML: Invalid statement (at line 1, column 1)"),
+    ],
+    ids=["NULs at the end", "a NUL in a comment", "UTF-32", "UTF-32 without its mark", "a NUL alone"],
+)
+def test_not_every_nul_is_told_as_utf_16(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "pipeline.toml").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(STAGES, PRESETS, tmp_path, environment={})
+    assert caught.value.what.startswith(f"pipeline.toml cannot be read: it is {told}")
+
+
 def test_a_decimal_comma_on_the_command_line_is_told_too(tmp_path: Path) -> None:
     assert hint(tmp_path, "train.learning_rate=0,001").startswith("with a decimal point: 0.001; ")
     assert hint(tmp_path, "train.hidden=512,128").startswith("with brackets: [512,128]; ")
