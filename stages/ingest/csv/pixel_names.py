@@ -57,7 +57,7 @@ def require_order(pixels: PixelNames, names: Sequence[str], file: FileName) -> t
         The pixels do not go through the image row by row, one is missing, or the last row is not whole.
     """
     columns, numbers = list(pixels.numbers), list(pixels.numbers.values())
-    *first_row, first = numbers[0]  # names with one number are a single row
+    *first_row, first = min(numbers)  # names with one number are a single row
     width = sum(row == first_row for *row, _ in numbers)
     for n_before, (column, found) in enumerate(pixels.numbers.items()):
         expected = (*(row + n_before // width for row in first_row), first + n_before % width)
@@ -65,8 +65,8 @@ def require_order(pixels: PixelNames, names: Sequence[str], file: FileName) -> t
             name, missing = shortened(names[column]), shortened(pixels.name(expected))
             if expected in numbers or found < expected:
                 hint = f"put the columns in ascending order{', row by row of the image' if first_row else ''}"
-                before = shortened(names[columns[n_before - 1]])
-                what = f"{name!r} stands after {before!r}, where {missing!r} must stand"
+                place = f"after {shortened(names[columns[n_before - 1]])!r}" if n_before else "first"
+                what = f"{name!r} stands {place}, where {missing!r} must stand"
                 raise wrong_header(file, what, hint, column)
             what = f"{missing!r} is missing, {name!r} stands in its place"
             raise wrong_header(file, what, "put the column back", column)

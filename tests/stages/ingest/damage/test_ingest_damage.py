@@ -67,8 +67,8 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "columns in another order": (renamed("pixel5,pixel6", "pixel6,pixel5"), "'pixel6' stands after", "column 7"),
     "columns in falling order": (
         ",".join(["label", *HEADER.split(",")[:0:-1]]) + TRAIN.removeprefix(HEADER),
-        "'pixel14' stands after",
-        "column 3",
+        "'pixel15' stands first, where 'pixel0' must stand",
+        "column 2",
     ),
     "two numbers in one pair of quotation marks": (
         TRAIN.replace(ROWS[2], quoted_pair(ROWS[2])),
