@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.figures import counted
 
-__all__ = ["FileName", "counted", "is_or_are", "shortened", "to_copy"]
+__all__ = ["FileName", "counted", "is_or_are", "shortened", "to_copy", "whole_to_copy"]
 
 LONGEST_SHOWN = 40  # characters of a name or value from a file
 LONGEST_COPIED = 600  # characters of a list that is to be copied; a line of an error has at most 1,000
@@ -38,8 +38,13 @@ def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
 
 def to_copy(texts: Sequence[str]) -> str:
     """Write texts as items of a list in TOML: all of them, or the first and ``...`` if the list would be too long."""
-    whole = ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
-    if len(whole) <= LONGEST_COPIED:
+    if whole := whole_to_copy(texts):
         return whole
     few = ", ".join(json.dumps(shortened(text), ensure_ascii=False) for text in texts[:EXAMPLES])
     return f"{few}, ..." if len(texts) > EXAMPLES else few
+
+
+def whole_to_copy(texts: Sequence[str]) -> str:
+    """Write all texts as items of a list in TOML, an empty text if the list would be too long."""
+    whole = ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+    return whole if len(whole) <= LONGEST_COPIED else ""

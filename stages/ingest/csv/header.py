@@ -20,7 +20,7 @@ from stages.ingest.csv.labels import WHOLE_NUMBER
 from stages.ingest.csv.layout import Layout, wrong_header
 from stages.ingest.csv.pixel_names import PixelNames, find_pixel_names, require_order
 from stages.ingest.profile import KAGGLE_HEADER
-from stages.shared.messages import FileName, shortened, to_copy
+from stages.shared.messages import FileName, shortened, whole_to_copy
 
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
@@ -148,13 +148,15 @@ def describe_others(
     if meant:
         or_set = f", or use {set_to(settings[meant], name)}" if meant in settings else ""
         return what, f"rename it to {shortened(meant)} or remove it{or_set}"
-    it, them = ("it", "it") if len(others) == 1 else ("these columns", "them")
-    named = [*(names[each] for each in others), *parameters.leave_out]  # a list replaces the earlier one
-    hint = f"remove {it}, or leave {them} out: {set_to('ingest.leave_out', f'[{to_copy(named)}]')}"
+    is_single = len(others) == 1
+    these, them = ("it", "it") if is_single else (f"these {len(others)} columns", "them")
+    items = whole_to_copy([*(names[each] for each in others), *parameters.leave_out])  # it replaces the earlier list
+    leave_out = f"leave {them} out: {set_to('ingest.leave_out', f'[{items}]')}" if items else ""
+    hint = f"remove {these}, or {leave_out or f'add {them} to the list ingest.leave_out'}"
     if lacks_label:
         hint += "; one of them must hold the labels: take it off this list, and set ingest.label to it"
     elif name and parameters.id in missing:
-        hint += f"; if it holds ids, {set_to('ingest.id', name)}"
+        hint += f"; if {'it' if is_single else shortened(name)} holds ids, {set_to('ingest.id', name)}"
     return what, hint
 
 

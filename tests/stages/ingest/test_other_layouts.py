@@ -228,6 +228,16 @@ def test_the_hint_to_leave_columns_out_does_not_count_the_label_among_them(inges
     assert error.value.hint == f"remove it, or leave it out: {out}; {ids}"
 
 
+def test_a_list_of_columns_that_is_too_long_to_be_copied_is_no_option(ingest: Ingest) -> None:
+    train = TRAIN
+    for number in range(30):
+        train = with_column(train, f"meta_column_{29 - number:02}_value", ["x"] * 12)
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST})
+    ids = "if meta_column_00_value holds ids, --set ingest.id=meta_column_00_value"
+    assert error.value.hint == f"remove these 30 columns, or add them to the list ingest.leave_out; {ids}"
+
+
 def test_a_bad_row_is_found_and_explained_beside_a_column_that_is_left_out(ingest: Ingest) -> None:
     train = with_column(TRAIN, "writer", ["x" * row for row in range(12)], at=8).replace(ROWS[3][-3:], ",-1", 1)
     with pytest.raises(DataError, match="1 of the 12 rows") as error:
