@@ -157,13 +157,13 @@ def tell_agreement(predictions: Sequence[FilePredictions], classes: Sequence[Lab
 
 
 def tell_training_set(predictions: Sequence[FilePredictions], training: TrainingImages) -> None:
-    """Say which file is the training set."""
+    """Say which file seems to be the training set: the labels tell, the pixels are not compared."""
     from pipeline.terminal.output import notify
 
     for each in predictions:
         if training.have_labels(each.labels):
-            told = "the network was trained on these rows, and is less often right about new ones"
-            notify(f"note: {each.file} is the training set: {told}")
+            told = "if it is that, the network was trained on these rows, and is less often right about new ones"
+            notify(f"note: {each.file} has the labels of the training set, in their order: {told}")
 
 
 def print_predictions(predictions: Sequence[FilePredictions], classes: Sequence[Label]) -> None:
