@@ -123,9 +123,13 @@ def _append(path: Path, data: bytes) -> bool:
             return False
         if found.st_size and os.pread(descriptor, 1, found.st_size - 1) != b"\n":  # the last writer was killed
             data = b"\n" + data
-        while data:
-            data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+            os.fsync(descriptor)
+        except OSError:  # the disk is full: half a line would stay
+            os.ftruncate(descriptor, found.st_size)
+            raise
         return True
     finally:
         os.close(descriptor)

@@ -54,7 +54,7 @@ def why_stale(project: Project, stage: str) -> str:
     try:
         plan = _plan_of(project, stage)
     except PipelineError as error:
-        return f"whether it is up to date cannot be told: {error.what}"
+        return f"a run would stop: {error.what}"
     first = next((decision for decision in plan.decisions if decision.action in STALE), None)
     if first is None:
         return ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.errors import StageError, first_few
+from pipeline.errors import StageError
 from pipeline.planning.reasons import STALE, Action
 from pipeline.planning.selection import Selection
 from pipeline.planning.staleness import Decision, StageSnapshot, decide, with_inputs
@@ -68,10 +68,9 @@ def _require_inputs(item: StageSnapshot, decisions: Mapping[str, Decision]) -> N
     lacking = [path for path in item.unknown_inputs if decisions[maker_of(path)].action not in MAKES]
     if lacking:
         name = item.stage.name
-        named = first_few([f"artifacts/{path}" for path in lacking])
-        makers = {maker_of(path) for path in lacking}
-        last = [maker for maker in decisions if maker in makers][-1]  # a run of the last one also runs what it needs
-        raise StageError(
-            f"{name} needs {named}: missing or damaged",
-            hint=f"pipeline run {last}, or pipeline run {name} without --only and --from",
+        lacked = set(map(maker_of, lacking))
+        makers = [maker for maker in decisions if maker in lacked]
+        raise StageError(  # a run of the last one also runs what it needs
+            f"{name} needs the result of {' and '.join(makers)}: missing or damaged",
+            hint=f"pipeline run {makers[-1]}, or pipeline run {name} without --only and --from",
         )

@@ -37,8 +37,6 @@ def hint_for_stale(project: Project, result: Current, command: str) -> str:
     otherwise = ": without it, a run would take the bundled sample" if found else ""
     if not os.path.lexists(project.folder / origin):
         return f"put {origin} back{otherwise}"
-    if not found:
-        return command  # a run names what is wrong
     return f"name {origin} by ingest.archive, or by ingest.train and ingest.test{otherwise}"
 
 

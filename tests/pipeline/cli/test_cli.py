@@ -340,7 +340,7 @@ def test_the_sample_is_said_loudly_at_the_start_and_at_the_end_of_every_run(toy:
 def test_only_says_which_command_makes_what_is_missing(invoke: Invoke) -> None:
     result = invoke("run", "total", "--only")
     assert result.exit_code == 1
-    assert "total needs artifacts/power/powers.npy" in result.stderr
+    assert "total needs the result of power" in result.stderr
     assert "hint:  pipeline run parity" in result.stderr
 
 

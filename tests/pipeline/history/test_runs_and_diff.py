@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +42,23 @@ def test_a_line_torn_by_a_crash_is_skipped_and_the_next_run_is_not_lost(
     assert read_runs(folder) == (make_run(1),)
     append_run(folder, make_run(3))
     assert read_runs(folder) == (make_run(1), make_run(3))
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_line_leaves_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_run(tmp_path, make_run(1))
+    before, write, room = (tmp_path / FILE_NAME).read_bytes(), os.write, [10]
+
+    def write_what_fits(descriptor: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data[: room.pop()])
+
+    monkeypatch.setattr(os, "write", write_what_fits)
+    with pytest.raises(StoreError, match="the disk is full"):
+        append_run(tmp_path, make_run(2))
+    assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
 def test_a_run_with_a_name_that_is_no_utf8_is_read_back_and_counted(tmp_path: Path) -> None:
