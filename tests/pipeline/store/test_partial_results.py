@@ -172,6 +172,13 @@ def test_clean_removes_partial_results_of_no_result_that_it_keeps(project: Toy) 
     assert run(project, count=3, base=5, shown=1) == []
 
 
+def test_clean_spares_the_partial_results_of_an_earlier_result_that_it_keeps(project: Toy) -> None:
+    run(project, count=2)
+    run(project, count=3, base=5)
+    assert clean(project.store, project.stages, 2, remove=True, notify=print) == []
+    assert run(project, count=2, shown=1) == []
+
+
 def test_a_clean_up_that_is_interrupted_is_finished_by_the_next(project: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     run(project, count=2)
     run(project, count=3, base=5)

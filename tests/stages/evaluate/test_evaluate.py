@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +291,20 @@ def test_with_folds_a_row_is_predicted_by_the_members_that_have_not_seen_it(tmp_
     np.testing.assert_allclose(predictions[["p_3", "p_7", "p_20"]].to_numpy()[:80], unseen, rtol=1e-6)
     confusion = pd.read_csv(tmp_path / "evaluate/confusion.csv", index_col="label")
     assert confusion.to_numpy().sum() == 80
+
+
+def test_with_folds_the_report_shows_what_members_disagree_on_among_validation_rows(
+    tmp_path: Path, trained, run_stage
+) -> None:
+    with_training_rows(tmp_path, *trained())
+    run_stage("evaluate", EvaluateParameters(examples=3))
+    table = pd.read_parquet(tmp_path / "evaluate/predictions.parquet")
+    table = table[table["fold"] == -1].sort_values(
+        ["disagreements", "confidence", "row"], ascending=[False, True, True]
+    )
+    section = (tmp_path / "evaluate/report.html").read_text().partition("most networks differ")[2]
+    shown = re.findall(r'alt="Row (\d+): the ensemble', section.partition("</section>")[0])
+    assert [int(row) for row in shown] == table["row"].tolist()[:3]
 
 
 def test_without_validation_rows_the_metrics_are_out_of_fold(tmp_path: Path, trained, run_stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_report import HISTORY, N_ROWS, make_findings, make_network, with_largest_pixel
+from made_report import HISTORY, N_ROWS, N_TRAIN, make_findings, make_network, with_largest_pixel
 from msgspec.structs import replace as replace_struct
 from PIL import Image
 
@@ -24,6 +25,7 @@ import stages
 from stages.evaluate.checks import check_report
 from stages.evaluate.report import page as module
 from stages.evaluate.report.calibration import calibration_error, reliability
+from stages.evaluate.report.charts import learning_curves
 from stages.evaluate.report.confusion import Confusion, confusion_tables, frequent_confusions
 from stages.evaluate.report.findings import Findings, least_confident, worst_mistakes
 from stages.evaluate.report.page import render
@@ -196,6 +198,21 @@ def test_warped_copies_are_drawn_with_the_runs_own_seed() -> None:
 
     assert len(warps()) == 3 * COPIES
     assert warps(seed=1) == warps(seed=1) != warps(seed=2)
+
+
+def test_a_warped_image_is_named_by_the_number_of_its_training_row() -> None:
+    findings = make_findings()
+    training = replace(findings.training, numbers=np.arange(N_TRAIN)[::-1])
+    named = [each["description"] for each in warp_pictures(replace(findings, training=training))[:: 1 + COPIES]]
+    assert named == ["training row 59, a 3", "training row 58, a 7", "training row 57, a 20"]
+
+
+def test_the_kept_epoch_has_a_ring_on_each_line_of_rows() -> None:
+    history = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.6, 0.4], "validation_loss": [0.8, 0.5, 0.7]}
+    _, chart = learning_curves(history | {"train_accuracy": [0, 1, 0.9], "learning_rate": [2, 1, 0]}, 2)[0]
+    rings = re.findall(r'x="([\d.]+)" y="([\d.]+)" fill-opacity="0"', chart)
+    assert len(set(rings)) == 2
+    assert all(f"  L {x} {y}  L " in chart for x, y in rings)  # the second of a line's three points
 
 
 def test_the_best_epochs_weights_are_marked_only_where_they_were_kept() -> None:

@@ -169,6 +169,15 @@ def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: i
         assert member.architecture.n_inputs == side**2
 
 
+def test_a_line_of_figures_counts_the_rows_of_a_smaller_last_batch_in_every_epoch() -> None:
+    lines: list[str] = []
+    watcher = TrainingProgress("train", lambda *_, **__: None, lines.append, n_rows=10, batch_size=4, report_steps=3)
+    for step, n_rows in enumerate((4, 4, 2) * 3, 1):
+        watcher.step(step, 9, 0.5 * n_rows, n_rows // 2)
+    shown = "loss 0.5000, accuracy 50.00 % over the last 3"
+    assert lines == [f"step {step} of 9: {shown}" for step in (3, 6, 9)]
+
+
 def test_the_seed_preset_reports_as_the_tutorial_does_and_keeps_the_last_weights() -> None:
     parameters = TrainParameters(**PRESETS["seed"]["train"])
     lines: list[str] = []
