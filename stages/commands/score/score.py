@@ -76,6 +76,7 @@ def score(
     doubt = like_sample_submission(right, result)
     if doubt:
         notify(f"warning: {doubt}", f"{HINT}{NAME_ANSWERS}")
+    is_kept = False
     try:
         if not doubt:
             record_score(
@@ -87,10 +88,11 @@ def score(
                 rows=result.n_rows,
                 how=f"answers {readable(answers) if answers else 'of the bundled sample'}",
             )
+            is_kept = True
     finally:  # print the result even if it cannot be recorded
         if as_json:
             about = {"submission": name, "digest": file.digest, "run": run}
-            print_json(about | result_data(result, right, answers or str(answers_path)))
+            print_json(about | result_data(result, right, answers or str(answers_path)) | {"is_kept": is_kept})
         else:
             print_result(result, right, f"{name}, {'made by hand' if run is None else f'of run {run}'}", output)
 

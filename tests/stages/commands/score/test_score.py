@@ -160,7 +160,14 @@ def test_answers_of_one_label_may_be_a_sample_submission_so_the_accuracy_is_show
     told = "warning: every row of right.csv has the label '0', as in a sample submission: the accuracy is not kept\n"
     assert f"{told}  hint:  --answers FILE names" in result.stderr
     assert "accuracy 99.01 %" in result.stdout
+    assert not scored(tmp_path, zeros, zeros.replace(",0\n", ",7\n", 1))["is_kept"]
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_perfect_score_on_one_label_is_kept(tmp_path: Path) -> None:
+    zeros = "ImageId,Label\n" + "".join(f"{row},0\n" for row in range(1, 102))
+    assert scored(tmp_path, zeros, zeros)["is_kept"]
+    assert (tmp_path / "artifacts/scores.jsonl").exists()
 
 
 def test_of_many_differing_ids_a_few_are_shown(tmp_path: Path) -> None:
@@ -187,6 +194,8 @@ def test_a_score_that_cannot_be_kept_is_shown_all_the_same(tmp_path: Path) -> No
     result = score(tmp_path, "mine.csv", "--answers", "right.csv", code=1)
     assert "accuracy 50.00 %" in result.stdout
     assert "cannot write the log of scores" in result.stderr
+    result = score(tmp_path, "mine.csv", "--answers", "right.csv", "--json", code=1)
+    assert not json.loads(result.stdout)["is_kept"]
 
 
 PIECES = [b"id", b"label", b",", b"\n", b"\r", b'"', b"1", b"2", b"7", b" ", b"\0", b"\xff", b"\x1f\x8b", b"\x0c", b"a"]
