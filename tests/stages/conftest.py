@@ -14,7 +14,7 @@ from made_receipt import make_receipt
 
 from pipeline.fingerprint.values import digest
 from pipeline.stage import Parameters, Stage, resolve
-from pipeline.task import Outcome, Sources, Task, silent_progress
+from pipeline.task import Outcome, Progress, Sources, Task, silent_progress
 from pipeline.workers.local import LocalWorkers
 from stages import STAGES
 from stages.ingest.parameters import IngestParameters
@@ -60,6 +60,7 @@ def run_stage(tmp_path: Path) -> RunStage:
         folder: Path = tmp_path,
         origin: str = "made in a test",
         sources: Sources | None = None,
+        progress: Progress = silent_progress,
         partial_results: FolderPartialResults | None = None,
     ) -> Outcome:
         stage: Stage = next(each for each in STAGES if each.name == name)
@@ -73,7 +74,7 @@ def run_stage(tmp_path: Path) -> RunStage:
             origin=sources.origin if sources else origin,
             scratch=folder / "scratch" / name,
             report=folder / "report" / name,
-            progress=silent_progress,
+            progress=progress,
             log=lambda line: None,  # noqa: ARG005 - the protocol's name
             partial_results=partial_results or FolderPartialResults(folder / "partial_results" / uuid4().hex),
             workers=LocalWorkers(None, silent_progress, lambda line: None),  # noqa: ARG005 - the protocol's name

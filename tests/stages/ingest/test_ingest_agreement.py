@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed, without_column
+from small_csv import HEADER, ROWS, TEST, TRAIN, Ingest, assert_is_short, changed, relabelled, without_column
 
 from pipeline.errors import DataError, PipelineError
 
@@ -59,6 +59,18 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
     assert error.value.hint.startswith("correct the label")
     assert "the right labels in ingest.classes, a run names every row that has another one; " in error.value.hint
     assert error.value.hint.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "lines"), [(1, "line 2"), (5, "lines 2, 3, 4, 5, 6"), (6, "lines 2, 3, 4, 5, 6 and 1 more")]
+)
+def test_the_lines_of_a_small_class_are_shown_and_those_beyond_five_counted(
+    ingest: Ingest, n_rows: int, lines: str
+) -> None:
+    train = relabelled(*[2] * n_rows, *[1] * (12 - n_rows))
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": TEST}, min_rows_per_class=n_rows + 1)
+    assert f"    label 2 in {lines}" in error.value.where.splitlines()
 
 
 def test_an_odd_label_is_shown_by_its_line_without_a_header(ingest: Ingest) -> None:

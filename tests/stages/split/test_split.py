@@ -249,6 +249,14 @@ def test_images_of_another_size_than_the_profile_says_are_an_error(tmp_path: Pat
         run_stage("split")
 
 
+@pytest.mark.usefixtures("ingested")
+def test_the_progress_ends_at_all_rows_of_both_sets(run_stage) -> None:
+    told: list[tuple[float, float]] = []
+    run_stage("split", progress=lambda done, total: told.append((done, total)))
+    assert {total for _, total in told} == {N_TRAIN + N_TEST}
+    assert told[-1] == (N_TRAIN + N_TEST, N_TRAIN + N_TEST)
+
+
 def test_a_disk_that_takes_only_a_part_of_a_row_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, place: pwrite(file, data[:-1], place))

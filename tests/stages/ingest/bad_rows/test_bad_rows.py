@@ -202,6 +202,16 @@ def test_one_wrong_pixel_in_every_row_is_no_question_of_scale(ingest: Ingest, ce
     assert error.value.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("n_blank", "hint"), [(6, "the file is damaged, or is laid out in another way"), (7, "take off the blanks around")]
+)
+def test_what_more_than_half_of_the_bad_rows_have_is_the_cause(ingest: Ingest, n_blank: int, hint: str) -> None:
+    rows = [row.replace(",", ", " if index < n_blank else ",x") for index, row in enumerate(ROWS)]
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": "\n".join([HEADER, *rows]) + "\n", "test.csv": TEST})
+    assert error.value.hint.startswith(hint)
+
+
 def test_labels_with_zeros_before_them_are_told_their_spelling(ingest: Ingest) -> None:
     with pytest.raises(DataError) as error:
         ingest({"train.csv": "\n".join([HEADER, *("0" + row for row in ROWS)]) + "\n", "test.csv": TEST})
