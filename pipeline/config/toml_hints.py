@@ -9,7 +9,10 @@ KEY_AND_VALUE = re.compile(r"\s*([\w.\-\"']+)\s*=\s*([^#]*?)\s*(?:#.*)?")
 NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 NUMBERS = re.compile(rf"{NUMBER}(?:\s*,\s*{NUMBER})+\s*,?")
 DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
-LAYOUT = "lines as [train], below it epochs = 5"
+ODD_NUMBER = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)%?"
+)  # .5, 1., 010, 20%: numbers, perhaps in another spelling than TOML's
+LAYOUT = "one thing on each line: [train], below it epochs = 5; a comment begins with #"
 QUOTES = 'texts need quotes: optimiser = "adam"'
 LEAVE_OUT = "leave the line out: TOML has no word for none; to unset another default, use --set on the command line"
 WORDS = {
@@ -41,6 +44,8 @@ def toml_hint(document: str, reason: str) -> str:
         return r"write a path in single quotes, 'C:\data\train.csv', or with /: " + '"C:/data/train.csv"'
     if written and NUMBERS.fullmatch(written[2]):
         return comma_hint(written[1], written[2])
+    if written and ODD_NUMBER.fullmatch(written[2]) and (number := plain_number(written[2])) != written[2]:
+        return f"write {written[1]} = {number}"
     if written and "Invalid value" in reason and (known := WORDS.get(written[2].lower())):
         return LEAVE_OUT if known == "none" else f"write {written[1]} = {known}"
     return QUOTES if "Invalid value" in reason else LAYOUT
@@ -55,6 +60,14 @@ def comma_hint(key: str, value: str) -> str:
     if first.lstrip("+-") == "0" or after.startswith("0"):
         return f"a fraction has a point: {with_point}"
     return f"a fraction has a point: {with_point}; a list stands in brackets: {in_brackets}"
+
+
+def plain_number(value: str) -> str:
+    """Write a number as TOML has it: ``.5`` and ``50%`` are 0.5, ``010`` is 10."""
+    number = float(value.removesuffix("%"))
+    if value.endswith("%"):
+        return repr(number / 100)
+    return repr(number) if "." in value else str(int(number))
 
 
 def with_decimal_point(value: str) -> str:

@@ -21,6 +21,7 @@ from stages.shared.messages import counted
 PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
 HEADER_AGAIN = "the line is the header again"
+NOT_UTF_8 = "the line is not UTF-8"
 HAS_NUL = "; there are NUL bytes in it"
 
 ROWS_KEPT = 10_000  # of a file's bad rows; the others are counted only
@@ -120,7 +121,7 @@ def check_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadR
         return bad_row("its quotation marks do not stand around whole cells")
     row = unquoted[:-1]
     if not is_utf8(row):
-        return bad_row("the line is not UTF-8")
+        return bad_row(NOT_UTF_8)
     cells = row.split(b",")
     if len(cells) != len(layout.names):
         return bad_row(f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN
+from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN, NOT_UTF_8
 from stages.ingest.bad_rows.faults import PIXELS
 from stages.ingest.csv.labels import WHOLE_NUMBER, ClassSet
 from stages.ingest.csv_to_table import FileContents
@@ -34,6 +34,8 @@ NO_VALUES = {"", "?", "nan", "na", "n/a", "null", "none", "inf", "-inf"}  # spel
 
 def hint_for_training_rows(train: FileContents, labels: ClassSet, parameters: IngestParameters) -> str:
     """What to do about bad training rows: mend the labels, look at the whole file, or correct or leave a few lines."""
+    if all(row.problem == NOT_UTF_8 for row in train.bad.kept):  # perhaps all rows of a class
+        return hint_for_few(train)
     texts = [text for text in text_labels(train) if text not in (parameters.classes or ())]
     if parameters.classes is None and (label := misspelled_label(train)):
         return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
@@ -54,8 +56,10 @@ def hint_for_training_rows(train: FileContents, labels: ClassSet, parameters: In
 
 def hint_for_few(found: FileContents) -> str:
     """What to do about the lines of bad rows if they are few."""
-    are_headers = all(row.problem == HEADER_AGAIN for row in found.bad.kept)
-    return "remove these lines" if are_headers else "correct these lines"
+    problems = {row.problem for row in found.bad.kept}
+    if problems == {NOT_UTF_8}:
+        return "save the file as UTF-8, or correct these lines"
+    return "remove these lines" if problems == {HEADER_AGAIN} else "correct these lines"
 
 
 def hint_for_many(found: FileContents) -> str:

@@ -43,7 +43,13 @@ def hint(folder: Path, *sets: str) -> str:
         ("schedule = [a, b]", "texts need quotes"),
         ('preset = "fast"', "above all tables, or use --preset fast"),
         ("[preset]", "above all tables, or use --preset fast"),
-        ("[power", "lines as [train], below it epochs = 5"),
+        ("[power", "one thing on each line: [train], below it epochs = 5"),
+        ("weight_decay = 1e-4, momentum = 0.9", "one thing on each line"),
+        ("// slow", "a comment begins with #"),
+        ("learning_rate = .001", "write learning_rate = 0.001"),
+        ("learning_rate = 1.  # fast", "write learning_rate = 1.0"),
+        ("epochs = 010", "write epochs = 10"),
+        ("dropout = 20%", "write dropout = 0.2"),
     ],
 )
 def test_a_frequent_fault_has_a_hint_of_its_own(tmp_path: Path, line: str, told: str) -> None:

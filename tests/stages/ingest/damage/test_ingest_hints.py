@@ -106,6 +106,13 @@ def test_a_slip_is_named_and_the_hint_puts_it_right(
     assert error.value.hint.startswith(hint)
 
 
+def test_rows_in_another_encoding_are_not_offered_to_be_left_out(ingest: Ingest) -> None:
+    """They may be all rows of a class, whose label has the letter in question."""
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": changed(3, 0, "é").encode("latin-1"), "test.csv": TEST})
+    assert error.value.hint == "save the file as UTF-8, or correct these lines"
+
+
 def test_numbers_with_an_exponent_are_no_header(ingest: Ingest) -> None:
     cells = [f"{float(index % 9):.1e}" for index in range(17)]
     with pytest.raises(DataError, match=r"rows of train\.csv are not valid"):
