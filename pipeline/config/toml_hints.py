@@ -9,9 +9,7 @@ KEY_AND_VALUE = re.compile(r"\s*([\w.\-\"']+)\s*=\s*([^#]*?)\s*(?:#.*)?")
 NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 NUMBERS = re.compile(rf"{NUMBER}(?:\s*,\s*{NUMBER})+\s*,?")
 DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
-ODD_NUMBER = re.compile(
-    r"[+-]?(?:\d+\.?\d*|\.\d+)%?"
-)  # .5, 1., 010, 20%: numbers, perhaps in another spelling than TOML's
+ODD_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)%?")  # perhaps in another spelling than TOML's
 LAYOUT = "one thing on each line: [train], below it epochs = 5; a comment begins with #"
 QUOTES = 'texts need quotes: optimiser = "adam"'
 LEAVE_OUT = "leave the line out: TOML has no word for none; to unset another default, use --set on the command line"
@@ -44,8 +42,8 @@ def toml_hint(document: str, reason: str) -> str:
         return r"write a path in single quotes, 'C:\data\train.csv', or with /: " + '"C:/data/train.csv"'
     if written and NUMBERS.fullmatch(written[2]):
         return comma_hint(written[1], written[2])
-    if written and ODD_NUMBER.fullmatch(written[2]) and (number := plain_number(written[2])) != written[2]:
-        return f"write {written[1]} = {number}"
+    if written and ODD_NUMBER.fullmatch(written[2]) and (plain := plain_number(written[2])) != written[2]:
+        return f"write {written[1]} = {plain}"
     if written and "Invalid value" in reason and (known := WORDS.get(written[2].lower())):
         return LEAVE_OUT if known == "none" else f"write {written[1]} = {known}"
     return QUOTES if "Invalid value" in reason else LAYOUT
