@@ -50,11 +50,13 @@ def parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_as_in_a_terminal() -> Iterator[None]:
-    """Let Ctrl-C count for the programs that tests start: what a script runs in the background ignores it at first."""
-    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Let Ctrl-C and SIGHUP count for programs that tests start: in the background or with nohup they are ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    earlier = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, earlier)
+    for number, handler in earlier.items():
+        signal.signal(number, handler)
 
 
 @contextmanager
