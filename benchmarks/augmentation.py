@@ -15,8 +15,8 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from stages.images.augmentation import Augmentation, Warp
 from stages.mlp import Architecture, Dataset, Network, Recipe, fit
-from stages.mlp.training.data.augmentation import Augmentation, Warp
 
 RUNS = 7
 BATCH_ROWS = 128

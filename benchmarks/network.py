@@ -29,7 +29,8 @@ import tutorial
 from arguments import parser_with_zip
 from in_turn import Run, in_turn
 
-from stages.mlp import Architecture, Augmentation, Dataset, Network, Recipe, RunOptions, Warp, fit
+from stages.images.augmentation import Augmentation, Warp
+from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
 from stages.mlp.training.data.shuffling import epoch_rng
 from stages.presets import PRESETS
 

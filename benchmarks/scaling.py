@@ -24,7 +24,7 @@ import pyarrow as pa
 from arguments import parser_with_zip
 from pyarrow import csv
 
-from stages.mlp import Augmentation, Warp
+from stages.images.augmentation import Augmentation, Warp
 
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 STRENGTH = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.03, elastic=0.04)

@@ -67,10 +67,10 @@ BESIDE = {
     "ingest": ("shared", "sample"),
     "split": ("shared",),
     "encode": ("shared",),
-    "train": ("shared", "mlp"),
+    "train": ("shared", "images", "mlp"),
     "evaluate": ("shared", "mlp", "images"),
     "submit": ("shared", "sample"),
-    "estimator": ("mlp", "train"),
+    "estimator": ("images", "mlp", "train"),
     "onnx_export": ("mlp",),
     "notebook": ("mlp",),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages.mlp import Augmentation, Warp
+from stages.images.augmentation import Augmentation, Warp
 from stages.train.parameters import TrainParameters
 
 COPIES = 11

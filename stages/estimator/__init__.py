@@ -1,7 +1,7 @@
 """``DigitClassifier``: the network and its training as an estimator of scikit-learn.
 
 It trains as the stage train does, and needs the extra ``sklearn``; nothing else imports this room. It may import
-``stages.mlp`` and ``stages.train``.
+``stages.images``, ``stages.mlp`` and ``stages.train``.
 """
 
 from stages.estimator.digit_classifier import DigitClassifier

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.task import JobContext, silent_progress
-from stages.mlp import Augmentation, Images, Network, predict_proba
+from stages.images.augmentation import Augmentation
+from stages.mlp import Images, Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_members
 from stages.train.parameters import TrainParameters

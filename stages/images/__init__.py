@@ -1,4 +1,4 @@
-"""Pictures: a PNG or JPEG of any kind becomes an input of the network; an image becomes text in a terminal.
+"""Images: pictures become inputs of the network, training images are warped, and images become text in a terminal.
 
 It may import ``stages.shared``, and no stage.
 """

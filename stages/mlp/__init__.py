@@ -12,7 +12,6 @@ from stages.mlp.deskew import deskewed
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba
-from stages.mlp.training.data.augmentation import Augmentation, Warp, warped_copies
 from stages.mlp.training.data.dataset import Dataset
 from stages.mlp.training.fit import fit
 from stages.mlp.training.history import Epoch, History
@@ -20,7 +19,6 @@ from stages.mlp.training.recipe import DivergedError, Recipe, RunOptions
 
 __all__ = [
     "Architecture",
-    "Augmentation",
     "Dataset",
     "DivergedError",
     "Epoch",
@@ -30,7 +28,6 @@ __all__ = [
     "Network",
     "Recipe",
     "RunOptions",
-    "Warp",
     "deskewed",
     "fit",
     "forget_pages",
@@ -39,5 +36,4 @@ __all__ = [
     "predict_proba",
     "save",
     "save_ensemble",
-    "warped_copies",
 ]

@@ -1,6 +1,6 @@
 """The network, or several, trained on the training rows.
 
-It may import ``stages.shared``, ``stages.mlp``, and what split and encode publish.
+It may import ``stages.shared``, ``stages.images``, ``stages.mlp``, and what split and encode publish.
 Other stages may import the modules named below, and no others.
 """
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError, StageError
 from pipeline.task import JobContext
-from stages.mlp import Augmentation, Dataset, DivergedError, Network, RunOptions, Warp, fit, forget_pages
+from stages.images.augmentation import Augmentation, Warp
+from stages.mlp import Dataset, DivergedError, Network, RunOptions, fit, forget_pages
 from stages.train.folds import divide_into_folds
 from stages.train.member import Member, Trained, settings_of
 from stages.train.training_progress import TrainingProgress

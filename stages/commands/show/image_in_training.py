@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.mlp import Augmentation, warped_copies
+from stages.images.augmentation import Augmentation, warped_copies
 from stages.shared.arrays import Pixels
 from stages.split.normalise import normalise
 from stages.train.member import settings_of

@@ -16,8 +16,8 @@ from stages.evaluate.report.png import displayed_size, grey_picture
 from stages.evaluate.report.receipts import SHOWN_DIGITS, settings_of
 from stages.evaluate.report.weights import caption_of_weights, weight_pictures
 from stages.evaluate.suspects import find_suspects
+from stages.images.augmentation import Augmentation, warped_copies
 from stages.ingest.profile import polarity
-from stages.mlp import Augmentation, warped_copies
 
 NO_BREAK = "\N{NO-BREAK SPACE}"  # before a percent sign, and around the x of 5 x 5
 DIGITS = {str(digit) for digit in range(10)}

@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from stages.mlp import Architecture, Augmentation, Dataset, History, Network, Recipe, RunOptions, Warp, fit
+from stages.images.augmentation import Augmentation, Warp
+from stages.mlp import Architecture, Dataset, History, Network, Recipe, RunOptions, fit
 from stages.mlp.training.data.mini_batch import Warper
 
 M, HEIGHT, WIDTH, K = 203, 4, 5, 3

@@ -21,6 +21,7 @@ from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.figures import values_of
 from pipeline.task import JobsRequest
 from stages import STAGES, mlp
+from stages.images.augmentation import Augmentation, Warp
 from stages.mlp import load_members, predict_proba
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
@@ -260,7 +261,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(
     network = member.empty_network()
     network.initialise(np.random.default_rng(member.seed))
     recipe = member.recipe(int(chosen.sum()))
-    warp = partial(mlp.Warp, mlp.Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
+    warp = partial(Warp, Augmentation(**{name: getattr(member.parameters, name) for name in WARPS}), 4, 3)
     mlp.fit(network, mlp.Dataset(X[chosen], Y[chosen]), recipe, augment=warp)
     assert network.parameters.tobytes() == members[3].parameters.tobytes()
 

@@ -11,7 +11,7 @@ from stages.mlp.arrays import Floats, Rows
 
 
 class Warper(Protocol):
-    """Augments training images. ``augmentation.Warp`` is a warper."""
+    """Augments training rows. ``stages.images.augmentation.Warp`` is a warper of images."""
 
     def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
         """Write a warped copy of each row of ``X``, (m, n), into ``out``, (m, n)."""

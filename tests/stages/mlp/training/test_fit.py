@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from small_trainings import EVERYTHING, HEIGHT, RECIPE, WARP, WIDTH, M, make_network, problem, run
 from threadpoolctl import threadpool_limits
 
+from stages.images.augmentation import Augmentation, Warp
 from stages.mlp import (
     Architecture,
-    Augmentation,
     Dataset,
     DivergedError,
     Epoch,
     Network,
     Recipe,
     RunOptions,
-    Warp,
     fit,
     predict_proba,
 )

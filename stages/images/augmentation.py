@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stages.mlp.arrays import Floats
+from stages.shared.arrays import Inputs
 
 # So many fields are drawn at a time, because every NumPy call has a fixed cost.
 N_FIELDS = 16
@@ -103,7 +103,7 @@ class Warp:
         self._padded = np.zeros((height + 2, width + 2, group), dtype)
         self._neighbour_values = np.empty((n, 4, group), dtype)
 
-    def warp(self, X: Floats, rng: np.random.Generator, out: Floats) -> None:
+    def warp(self, X: Inputs, rng: np.random.Generator, out: Inputs) -> None:
         """Write a warped copy of each image of ``X`` into ``out``, with a new field for every group of rows.
 
         Parameters
@@ -127,7 +127,7 @@ class Warp:
             np.matmul(self._weights[self._next], self._neighbour_values[:, :, : len(rows)], out=out_rows)
             self._next += 1
 
-    def draw(self, rng: np.random.Generator) -> Floats:
+    def draw(self, rng: np.random.Generator) -> Inputs:
         """Draw the next fields: vertical and horizontal displacements in pixels, (N_FIELDS, 2, height * width).
 
         A pixel of the warped image has the value of the original image at this pixel plus its displacement.
@@ -136,12 +136,12 @@ class Warp:
         waves = self._wave_rms * rng.standard_normal((N_FIELDS, 2, len(self._wave_rms)))
         coefficients = np.concatenate([affine, waves], axis=2).astype(self._basis.dtype)
         # One product for all fields: (2 * N_FIELDS, n_terms) @ (n_terms, n)
-        displacement: Floats = (coefficients.reshape(2 * N_FIELDS, -1) @ self._basis).reshape(N_FIELDS, 2, -1)
+        displacement: Inputs = (coefficients.reshape(2 * N_FIELDS, -1) @ self._basis).reshape(N_FIELDS, 2, -1)
         self._find_neighbours(displacement)
         self._next = 0
         return displacement
 
-    def _find_neighbours(self, displacement: Floats) -> None:
+    def _find_neighbours(self, displacement: Inputs) -> None:
         """Find each pixel's four neighbours in the padded image, and their bilinear weights."""
         position = np.clip(displacement + self._grid, 0, self._last)
         corner = np.floor(position)
@@ -155,7 +155,7 @@ class Warp:
             np.multiply(weights[down][:, 0], weights[right][:, 1], out=self._weights[:, :, 0, k])
 
 
-def warped_copies(image: Floats, augmentation: Augmentation, rng: np.random.Generator, copies: int) -> Floats:
+def warped_copies(image: Inputs, augmentation: Augmentation, rng: np.random.Generator, copies: int) -> Inputs:
     """``copies`` of ``image`` (height, width), each warped by its own field: (copies, height, width), float32."""
     height, width = image.shape
     X = np.tile(np.asarray(image, np.float32).reshape(1, -1), (copies, 1))  # (copies, n_pixels)
@@ -164,7 +164,7 @@ def warped_copies(image: Floats, augmentation: Augmentation, rng: np.random.Gene
     return X_warped.reshape(copies, height, width)
 
 
-def random_affine(augmentation: Augmentation, size: int, count: int, rng: np.random.Generator) -> Floats:
+def random_affine(augmentation: Augmentation, size: int, count: int, rng: np.random.Generator) -> Inputs:
     """Coefficients of y, x and 1 in random affine displacements of row and column, (count, 2, 3).
 
     The affine map stretches, slants and rotates about the image's centre, then shifts. The displacement is the map
@@ -181,7 +181,7 @@ def random_affine(augmentation: Augmentation, size: int, count: int, rng: np.ran
     return np.stack([np.stack(row, axis=-1), np.stack(column, axis=-1)], axis=1)
 
 
-def smooth_waves(augmentation: Augmentation, height: int, width: int) -> tuple[Floats, Floats]:
+def smooth_waves(augmentation: Augmentation, height: int, width: int) -> tuple[Inputs, Inputs]:
     """The waves of an elastic deformation, and the RMS of each in pixels.
 
     Simard, Steinkraus and Platt (2003) smooth white noise with a Gaussian. In the cosine transform, this smoothing is a

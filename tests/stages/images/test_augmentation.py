@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.mlp.training.data.augmentation import N_FIELDS, Augmentation, Warp, random_affine
+from stages.images.augmentation import N_FIELDS, Augmentation, Warp, random_affine
 
 STRONG = Augmentation(rotation=20, scale=0.2, shear=0.2, shift=0.1, elastic=0.06)
 sides = st.integers(1, 13)
