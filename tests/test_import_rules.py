@@ -46,7 +46,7 @@ FLOORS = (
 FLOORS_OF_NETWORK = (
     ("delay_signals", "initialisation"),
     ("arrays", "archive"),
-    ("layers", "deskew"),
+    ("layers",),
     ("architecture",),
     ("layer_list",),
     ("network",),
@@ -71,7 +71,7 @@ BESIDE = {
     "evaluate": ("shared", "mlp", "images"),
     "submit": ("shared", "sample"),
     "estimator": ("images", "mlp", "train"),
-    "onnx_export": ("mlp",),
+    "onnx_export": ("images", "mlp"),
     "notebook": ("mlp",),
 }
 OF_COMMANDS = {

@@ -20,7 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import ConfigError, pip_install, plain_reason, shortened
 from pipeline.task import JobContext, silent_progress
 from stages.images.augmentation import Augmentation
-from stages.mlp import Images, Network, predict_proba
+from stages.images.deskew import deskewed
+from stages.images.model_images import Images
+from stages.mlp import Network, predict_proba
 from stages.mlp.architecture import DTYPES
 from stages.train.member import make_members
 from stages.train.parameters import TrainParameters
@@ -136,9 +138,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        P = np.zeros((len(rows), len(self.classes_)))
+        P, (height, width) = np.zeros((len(rows), len(self.classes_))), self._size() or (1, self.n_features_in_)
         for network in self.networks_:
-            P += predict_proba(in_float64(network), rows)
+            P += predict_proba(in_float64(network), deskewed(rows, height, width, network.images["deskew"]))
         return P / len(self.networks_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

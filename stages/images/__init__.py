@@ -1,4 +1,4 @@
-"""Images: pictures become inputs of the network, training images are warped, and images become text in a terminal.
+"""Images: pictures become inputs of the network, images are warped and deskewed, or become text in a terminal.
 
 It may import ``stages.shared``, and no stage.
 """

@@ -6,9 +6,8 @@ gradient_descent/ (a step), parallel/ (a step on several cores), training/ (epoc
 May import: NumPy, threadpoolctl, and nothing of ours. Only ``print`` and ``plot`` load stages.notebook, to draw.
 """
 
-from stages.mlp.architecture import Architecture, Images
+from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import forget_pages
-from stages.mlp.deskew import deskewed
 from stages.mlp.model_file import ModelFileError, load, load_members, save, save_ensemble
 from stages.mlp.network import Network
 from stages.mlp.predict import predict_proba
@@ -23,12 +22,10 @@ __all__ = [
     "DivergedError",
     "Epoch",
     "History",
-    "Images",
     "ModelFileError",
     "Network",
     "Recipe",
     "RunOptions",
-    "deskewed",
     "fit",
     "forget_pages",
     "load",

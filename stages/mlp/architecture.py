@@ -1,13 +1,12 @@
-"""The architecture of a network, and the images that it is trained on, as immutable values."""
+"""The architecture of a network, as an immutable value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite, prod
+from math import prod
 from numbers import Integral
 
-from stages.mlp.deskew import DESKEWS
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.convolution import PatchGrid
 from stages.mlp.layers.feature_maps import FeatureMaps
@@ -170,35 +169,3 @@ def per_convolution(setting: PerConvolution, filters: tuple[int, ...]) -> tuple[
     if not isinstance(setting, tuple):
         return (int(setting),) * len(filters)
     return setting if filters else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The label of every class, the size of the images, and how pixels become inputs.
-
-    An input is ``(pixel - offset) / scale``, clipped to [0, 1]. Then ``deskew``, a name in ``DESKEWS``, is applied.
-    """
-
-    classes: tuple[int | str, ...]
-    height: int
-    width: int
-    offset: float = 0.0
-    scale: float = 255.0
-    deskew: str = "none"
-
-    def __post_init__(self) -> None:
-        if self.deskew not in DESKEWS:
-            raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")
-        if not is_size(self.height) or not is_size(self.width):
-            raise ValueError(f"images of {self.height} x {self.width} have no pixels")
-        are_numbers = all(
-            isinstance(label, Integral) and not isinstance(label, bool) and abs(int(label)) < 2**63
-            for label in self.classes
-        )
-        are_strings = all(isinstance(label, str) for label in self.classes)
-        are_distinct = isinstance(self.classes, tuple) and len(set(self.classes)) == len(self.classes)
-        if not are_distinct or not (are_numbers or are_strings):
-            raise ValueError("the classes are neither distinct whole numbers of 64 bits nor distinct texts")
-        "".join(map(str, self.classes)).encode()  # UnicodeEncodeError is a ValueError: a label holds half a character
-        if not (isfinite(self.offset) and isfinite(self.scale) and self.scale):
-            raise ValueError(f"pixels cannot be scaled by offset={self.offset}, scale={self.scale}")

@@ -1,18 +1,18 @@
 """The model file: a .npz file with only numbers and text, so that reading it cannot run code.
 
-It holds one network, or several networks for the same images.
+It holds one network, or several networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.mlp.architecture import Architecture, Images
+from stages.mlp.architecture import Architecture
 from stages.mlp.archive import ArchiveError, check_arrays, read_arrays, write_arrays
 from stages.mlp.network import Network
 
@@ -46,9 +46,7 @@ def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
     ``header`` is a JSON text with the format, its version, and the architecture and images of each network. Parameters
     and running averages are stored by the network's number and their own names: ``0/W1``, ``0/b1``, ..., ``1/W1``, ...
     """
-    descriptions = [
-        {"architecture": asdict(each.architecture), "images": each.images and asdict(each.images)} for each in networks
-    ]
+    descriptions = [{"architecture": asdict(each.architecture), "images": each.images} for each in networks]
     arrays = {
         f"{number}/{name}": values
         for number, network in enumerate(networks)
@@ -90,7 +88,6 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ModelFileError(f"{name} is not a model: its header is missing or wrong ({str(error)[:200]})") from error
     try:
-        check_images(descriptions)
         expected = {
             f"{number}/{name}": (shape, np.dtype(architecture.dtype))
             for number, (architecture, _) in enumerate(descriptions)
@@ -107,15 +104,14 @@ def load_members(path: str | Path) -> tuple[Network, ...]:
     return networks
 
 
-def read_descriptions(networks: list[dict[str, Any]], n_arrays: int) -> list[tuple[Architecture, Images | None]]:
+def read_descriptions(networks: list[dict[str, Any]], n_arrays: int) -> list[tuple[Architecture, dict[str, Any]]]:
     """The architectures and images in the header of a file with ``n_arrays``. Errors as in ``read_architecture``."""
     n_layers = sum(len(each["architecture"][kind]) for each in networks for kind in ("filters", "hidden"))
+    if not networks:
+        raise ValueError("it names no network")
     if n_layers > n_arrays:  # the shapes of a million layers would need much memory
         raise ValueError(f"it says that there are {n_layers:,} layers, and has {n_arrays} arrays")
-    return [
-        (read_architecture(each["architecture"]), each["images"] and Images(**lists_to_tuples(each["images"])))
-        for each in networks
-    ]
+    return [(read_architecture(each["architecture"]), lists_to_tuples(each["images"] or {})) for each in networks]
 
 
 def read_architecture(fields_by_name: dict[str, Any]) -> Architecture:
@@ -130,16 +126,3 @@ def read_architecture(fields_by_name: dict[str, Any]) -> Architecture:
 def lists_to_tuples(values: dict[str, Any]) -> dict[str, Any]:
     """``values`` with tuples in place of lists, because JSON has no tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def check_images(descriptions: Sequence[tuple[Architecture, Images | None]]) -> None:
-    """Raise ValueError unless all networks have the same images, and these fit the inputs and the classes."""
-    if len({images and replace(images, deskew="none") for _, images in descriptions}) != 1:
-        raise ValueError("its networks do not know the same images")
-    for architecture, images in descriptions:
-        if images is None:
-            continue
-        if images.height * images.width != architecture.n_inputs:
-            raise ValueError(f"images of {images.height} x {images.width}, but {architecture.n_inputs} inputs")
-        if len(images.classes) != architecture.n_classes:
-            raise ValueError(f"it names {len(images.classes)} of {architecture.n_classes} classes")

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.mlp.architecture import Architecture, Images
+from stages.mlp.architecture import Architecture
 from stages.mlp.arrays import Floats, shared_zeros
-from stages.mlp.deskew import deskewed
 from stages.mlp.initialisation import INITIALISATIONS
 from stages.mlp.layer_list import ParameterViews, make_layers
 from stages.mlp.layers.layer import Layer
@@ -33,7 +32,7 @@ class Network:
     weights : views into ``parameters`` by name: W1, b1, gamma1, ...
     statistics : the running averages of batch normalisation in one flat vector
     averages : views into ``statistics`` by name: mean1, variance1, ...
-    images : the images that the rows hold, or None
+    images : what the user knows about the images in the rows, as plain data for the model file; it is not used here
 
     Examples
     --------
@@ -44,8 +43,8 @@ class Network:
     ((64, 32), (2410,))
     """
 
-    def __init__(self, architecture: Architecture, images: Images | None = None) -> None:
-        self.architecture, self.images = architecture, images
+    def __init__(self, architecture: Architecture, images: Mapping[str, Any] | None = None) -> None:
+        self.architecture, self.images = architecture, dict(images or {})
         # Both vectors are in shared memory, so that replicas in other processes update the same numbers.
         self.parameters = shared_zeros(flat_size(architecture.shapes), architecture.dtype)
         self.weights = views(self.parameters, architecture.shapes)
@@ -79,19 +78,8 @@ class Network:
     def __setstate__(self, state: tuple[Floats, Floats]) -> None:
         self.parameters[...], self.statistics[...] = state
 
-    @property
-    def deskew(self) -> str:
-        """The deskewing of the rows, a name in ``DESKEWS``."""
-        return "none" if self.images is None else self.images.deskew
-
-    def prepare(self, X: Floats) -> Floats:
-        """Rows (m, n_inputs), deskewed like the network's training rows."""
-        if self.images is None:
-            return X
-        return deskewed(X, self.images.height, self.images.width, self.images.deskew)
-
     def logits(self, X: Floats) -> Floats:
-        """Prepared rows (m, n_inputs) -> logits (m, n_outputs), in prediction."""
+        """Rows (m, n_inputs) -> logits (m, n_outputs), in prediction."""
         Z = np.asarray(X, self.architecture.dtype)
         for layer in self.layers():
             Z = layer.predict(Z)

@@ -62,7 +62,7 @@ def logits_by_chunk(
     """Every ``count``-th chunk of ``X[rows]``, from number ``index`` on: its number, its slice and its logits."""
     chunks = chunks_of(network.architecture, len(X if rows is None else rows))
     for k in range(index, len(chunks), count):
-        yield k, chunks[k], network.logits(network.prepare(X[chunks[k] if rows is None else rows[chunks[k]]]))
+        yield k, chunks[k], network.logits(X[chunks[k] if rows is None else rows[chunks[k]]])
         forget_pages(X)
 
 

@@ -94,8 +94,9 @@ def layer_table(network: Network) -> LayerTable:
     sum                  2,410          2,368
     """
     rows = [LayerRow("inputs", (network.architecture.n_inputs,))]
-    if network.deskew != "none":
-        rows.append(LayerRow(f"deskewing, {network.deskew}", rows[0].output))
+    deskew = network.images.get("deskew", "none")
+    if deskew != "none":
+        rows.append(LayerRow(f"deskewing, {deskew}", rows[0].output))
     for layer in network.layers():
         rows.append(row_of(layer, rows[-1].output))
     return LayerTable(tuple(rows))

@@ -1,4 +1,4 @@
-"""Deskewing as nodes of ONNX: line by line what stages/mlp/deskew.py does, and under the same names.
+"""Deskewing as nodes of ONNX: line by line what stages/images/deskew.py does, and under the same names.
 
 A function takes the graph, the name of images (rows, height, width), their height and their width, and gives the name
 of the deskewed images.
@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from stages.mlp.deskew import EPSILON, MAX_FACTOR, MAX_SLANT, MIN_FACTOR, TARGET_SPREAD
+from stages.images.deskew import EPSILON, MAX_FACTOR, MAX_SLANT, MIN_FACTOR, TARGET_SPREAD
 from stages.onnx_export.graph import Graph
 from stages.onnx_export.layers import NoOnnxFormError
 

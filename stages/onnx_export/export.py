@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import onnx
 
-from stages.mlp import Images, Network
+from stages.images.model_images import Images
+from stages.mlp import Network
 from stages.onnx_export.deskew import add_deskewing
 from stages.onnx_export.graph import Graph
 from stages.onnx_export.layers import NoOnnxFormError, add_layer
@@ -21,27 +22,23 @@ the training file (0 to 255). Outputs: probabilities, float32 (rows, {n_classes}
 arithmetic is in float32."""
 
 
-def as_onnx(networks: Sequence[Network]) -> bytes:
-    """The bytes of an ONNX file for a network, or an ensemble, that knows its images. It takes any number of rows.
+def as_onnx(networks: Sequence[Network], images: Images) -> bytes:
+    """The bytes of an ONNX file for a network, or an ensemble, for these ``images``. It takes any number of rows.
 
     Raises
     ------
     NoOnnxFormError
-        A layer or a deskewing has no form in ONNX, the networks do not know their images, or they are too large for
-        one file.
+        A layer or a deskewing has no form in ONNX, or the networks are too large for one file.
     """
-    images = networks[0].images
-    if images is None:
-        raise NoOnnxFormError("the model does not say what its inputs are")
     if 4 * sum(network.parameters.size + network.statistics.size for network in networks) > MOST_BYTES:
         raise NoOnnxFormError("an ONNX file holds at most 2 GiB, and the model is larger")
     graph = Graph()
     scaled = add_scaling(graph, images)
     deskewed = {
         deskew: scaled if deskew == "none" else add_deskewing(graph, scaled, images.height, images.width, deskew)
-        for deskew in dict.fromkeys(network.deskew for network in networks)
+        for deskew in dict.fromkeys(network.images["deskew"] for network in networks)
     }
-    each = [add_network(graph, network, deskewed[network.deskew]) for network in networks]
+    each = [add_network(graph, network, deskewed[network.images["deskew"]]) for network in networks]
     graph.node("Mean", *each, name=PROBABILITIES)
     best = graph.node("ArgMax", PROBABILITIES, axis=1, keepdims=0)
     graph.node("Gather", images.classes, best, name=LABEL)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandera.pandas as pa
 
-from stages.mlp import ModelFileError, load_members
+from stages.mlp import load_members
 from stages.shared.arrays import load_array
 from stages.shared.checks import check_table, read_table
 from stages.shared.damaged_error import damaged
+from stages.train.predictor import images_of
 
 
 def check_history(path: Path) -> None:
@@ -46,10 +47,8 @@ def check_folds(path: Path) -> None:
 
 
 def check_model(path: Path) -> None:
-    """model.npz: a network or an ensemble, with finite weights of the shapes that its own header says."""
+    """model.npz: a network or an ensemble, with finite weights of the shapes that its own header says, and images."""
     try:
-        networks = load_members(path)
-    except ModelFileError as error:
+        images_of(load_members(path))
+    except ValueError as error:
         raise damaged(path, str(error), "train") from error
-    if any(each.images is None for each in networks):
-        raise damaged(path, "it does not name its classes", "train")

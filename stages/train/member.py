@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from stages.mlp import Architecture, History, Images, Network, Recipe
+from stages.images.model_images import Images
+from stages.mlp import Architecture, History, Network, Recipe
 from stages.train.epoch_to_keep import epoch_to_keep
 from stages.train.folds import seed_of_member
 
@@ -99,7 +100,7 @@ class Member:
 
     def empty_network(self) -> Network:
         """A network as the settings describe it, without weights."""
-        return Network(self.architecture, replace(self.images, deskew=self.parameters.deskew))
+        return Network(self.architecture, asdict(replace(self.images, deskew=self.parameters.deskew)))
 
     def network_of(self, trained: Trained) -> Network:
         """The network with the weights that its training gave."""

@@ -15,7 +15,7 @@ Sizes = tuple[Positive, ...]
 Side = Annotated[int, Meta(ge=1, le=1024)]  # in pixels
 Sides = Side | tuple[Side, ...]
 ActivationName = Annotated[str, ChoicesOf("stages.mlp.layers.activations:ACTIVATIONS")]
-Deskew = Annotated[str, ChoicesOf("stages.mlp.deskew:DESKEWS")]
+Deskew = Annotated[str, ChoicesOf("stages.images.deskew:DESKEWS")]
 AboveZero = Annotated[float, Meta(gt=0.0)]
 Rate = Annotated[float, Meta(ge=0.0, lt=1.0)]
 Strength = Annotated[float, Meta(ge=0.0)]

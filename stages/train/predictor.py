@@ -6,7 +6,7 @@ A model is one network or several; the probabilities of several are averaged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.task import Progress
-from stages.mlp import Images, ModelFileError, Network, forget_pages, load_members, predict_proba
+from stages.images.deskew import deskewed
+from stages.images.model_images import Images
+from stages.mlp import Network, forget_pages, load_members, predict_proba
 
 BLOCK_ROWS = 4096  # between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """Networks, and what they were trained on: the images' size, and how their pixels became numbers in [0, 1]."""
+    """Networks, and what they know of their images: all the same, except that each may deskew in another way."""
 
     networks: tuple[Network, ...]
     images: Images
@@ -55,7 +57,9 @@ class Predictor:
             )
         P = np.empty((len(members), len(X), len(self.classes)), np.float32)
         for own_P, member in zip(P, members, strict=True):
-            own_P[...] = predict_proba(self.networks[member], X)
+            network = self.networks[member]
+            rows = deskewed(X, self.images.height, self.images.width, network.images["deskew"])
+            own_P[...] = predict_proba(network, rows)
         if not np.isfinite(P).all():
             what = "the network gives probabilities that are not finite: its weights are damaged"
             raise DataError(what, where="train/model.npz", hint="pipeline run train --force")
@@ -73,11 +77,10 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
     hint = "pipeline run train --force"
     try:
         networks = load_members(path)
-    except (ModelFileError, OSError) as error:
+        images = images_of(networks)
+    except (ValueError, OSError) as error:
         raise DataError(f"the model cannot be read: {error}", where=str(path), hint=hint) from error
-    n_inputs, images = networks[0].architecture.n_inputs, networks[0].images
-    if images is None:
-        raise DataError("the model does not say what images it was trained on", where=str(path), hint=hint)
+    n_inputs = networks[0].architecture.n_inputs
     if n_pixels not in {None, n_inputs}:
         raise DataError(
             f"the model was trained on other images: {n_inputs} pixels, and these have {n_pixels}",
@@ -85,3 +88,20 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
             hint=hint,
         )
     return Predictor(networks, images)
+
+
+def images_of(networks: Sequence[Network]) -> Images:
+    """What ``networks`` know of their images; ValueError if they do not know it, or not the same except deskewing."""
+    try:
+        known = [Images(**network.images) for network in networks]
+    except (TypeError, ArithmeticError) as error:
+        raise ValueError(f"what it says of its images is missing or wrong ({str(error)[:200]})") from error
+    if len({replace(images, deskew="none") for images in known}) > 1:
+        raise ValueError("its networks do not know the same images")
+    for images, network in zip(known, networks, strict=True):
+        architecture = network.architecture
+        if images.height * images.width != architecture.n_inputs:
+            raise ValueError(f"images of {images.height} x {images.width}, but {architecture.n_inputs} inputs")
+        if len(images.classes) != architecture.n_classes:
+            raise ValueError(f"it names {len(images.classes)} of {architecture.n_classes} classes")
+    return known[0]

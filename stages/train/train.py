@@ -19,7 +19,8 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.figures import SHARE, AnyFigure, Figure
 from pipeline.task import JobsRequest, Outcome, Task
 from stages.encode.documents import Classes
-from stages.mlp import Epoch, History, Images, load, save, save_ensemble
+from stages.images.model_images import Images
+from stages.mlp import Epoch, History, load, save, save_ensemble
 from stages.shared.arrays import Indices, load_array
 from stages.shared.damaged_error import damaged
 from stages.shared.documents import read_document

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError, StageError
 from pipeline.task import JobContext
 from stages.images.augmentation import Augmentation, Warp
-from stages.mlp import Dataset, DivergedError, Network, RunOptions, fit, forget_pages
+from stages.images.deskew import deskewed
+from stages.mlp import Dataset, DivergedError, RunOptions, fit, forget_pages
 from stages.train.folds import divide_into_folds
 from stages.train.member import Member, Trained, settings_of
 from stages.train.training_progress import TrainingProgress
@@ -40,7 +41,7 @@ def train_member(member: Member, context: JobContext) -> Trained:
     """
     parameters = member.parameters
     network = member.empty_network()
-    data, validation = datasets(member, network, context)
+    data, validation = datasets(member, context)
     recipe = member.recipe(len(data))
     network.initialise(np.random.default_rng(recipe.seed), parameters.initialisation)
     augmentation = Augmentation(**settings_of(parameters, Augmentation))
@@ -67,12 +68,12 @@ def train_member(member: Member, context: JobContext) -> Trained:
     return Trained(network.parameters, network.statistics, history)
 
 
-def datasets(member: Member, network: Network, context: JobContext) -> tuple[Dataset, Dataset | None]:
+def datasets(member: Member, context: JobContext) -> tuple[Dataset, Dataset | None]:
     """The rows that a member is trained on, and its validation rows, if there are any; both deskewed."""
     parameters, arrays = member.parameters, context.arrays
 
     def prepared(X: NDArray[Any]) -> NDArray[Any]:
-        return X if parameters.deskew == "none" else all_deskewed(X, network, context.scratch)
+        return X if parameters.deskew == "none" else all_deskewed(X, member, context.scratch)
 
     if parameters.deskew != "none":
         check_finite(context)
@@ -112,15 +113,16 @@ def checkpoint_path(scratch: Path, name: str) -> Path:
     return path
 
 
-def all_deskewed(X: Any, network: Network, scratch: Path | None) -> NDArray[Any]:
-    """All rows of ``X``, (m, n_pixels), deskewed for ``network``, and mapped from disk like ``X``.
+def all_deskewed(X: Any, member: Member, scratch: Path | None) -> NDArray[Any]:
+    """All rows of ``X``, (m, n_pixels), deskewed for ``member``, and mapped from disk like ``X``.
 
     The file lies in ``scratch``, or in the system's folder for temporary files. It has no name, so it disappears
     however the training ends.
     """
+    height, width = member.images.height, member.images.width
     with TemporaryFile(dir=scratch) as file:
         for start in range(0, len(X), BLOCK_ROWS):
-            file.write(network.prepare(X[start : start + BLOCK_ROWS]).data)
+            file.write(deskewed(X[start : start + BLOCK_ROWS], height, width, member.parameters.deskew).data)
             forget_pages(X)
         file.flush()
         return np.memmap(file, X.dtype, "r", shape=X.shape)

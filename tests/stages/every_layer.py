@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 import stages.mlp.layers
-from stages.mlp import Architecture, Images, Network
-from stages.mlp.deskew import DESKEWS
+from stages.images.deskew import DESKEWS
+from stages.images.model_images import Images
+from stages.mlp import Architecture, Network
 from stages.mlp.layers.activations import ACTIVATIONS
 from stages.mlp.layers.layer import Layer
 from stages.mlp.layers.pooling import POOLINGS
@@ -42,7 +44,7 @@ def made_network(architecture: Architecture, *, deskew: str = "none", labels: st
     """A network of that architecture with random weights and random running averages."""
     classes = tuple(range(3, 3 + architecture.n_classes))
     images = Images(tuple(map(str, classes)) if labels == "str" else classes, HEIGHT, WIDTH, 0.0, 255.0, deskew)
-    network, rng = Network(architecture, images), np.random.default_rng(0)
+    network, rng = Network(architecture, asdict(images)), np.random.default_rng(0)
     network.initialise(rng)
     for name, values in (network.weights | network.averages).items():
         if name.startswith(("gamma", "variance")):

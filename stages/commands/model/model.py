@@ -68,7 +68,7 @@ def document_of(model: Model) -> dict[str, Any]:
         networks.append(
             {
                 "network": network.architecture.description,
-                "deskew": network.deskew,
+                "deskew": network.images["deskew"],
                 "layers": [asdict(row) for row in table.rows],
                 "parameters": table.parameters,
                 "multiply_adds": table.multiply_adds,
@@ -120,7 +120,9 @@ def print_members(networks: Sequence[Network], tables: Sequence[LayerTable], *, 
     lines = []
     for number, (network, table) in enumerate(zip(networks[:SHOWN], tables, strict=False)):
         described = [] if is_alike else [network.architecture.description]
-        lines.append((str(number), *described, network.deskew, f"{table.parameters:,}", f"{table.multiply_adds:,}"))
+        lines.append(
+            (str(number), *described, network.images["deskew"], f"{table.parameters:,}", f"{table.multiply_adds:,}")
+        )
     columns = ("member", *(() if is_alike else ("network",)), "deskewing", *COLUMNS[-2:])
     print_table(columns, lines, numbers=("member", *COLUMNS[-2:]))
     if len(networks) > SHOWN:

@@ -27,12 +27,12 @@ def write_onnx(path: Path, model: Model) -> int:
     except ImportError as error:
         raise ConfigError(f"--export needs the package onnx: {error}", hint=pip_install("onnx")) from error
     try:
-        content = as_onnx(model.predictor.networks)
+        content = as_onnx(model.predictor.networks, model.predictor.images)
     except NoOnnxFormError as error:
         raise StageError(
             f"this model cannot be exported: {error}",
             where="artifacts/train/model.npz",
-            hint="train fewer or smaller networks; Python reads this file with stages.mlp.load_members",
+            hint="train fewer or smaller networks; Python reads this file with stages.train.predictor.load_predictor",
         ) from error
     with output_file(path, "--export") as file:
         file.write(content)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.planning.project import Project
-    from stages.mlp import Images
+    from stages.images.model_images import Images
     from stages.shared.documents import Label
 
 

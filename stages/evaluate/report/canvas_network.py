@@ -43,7 +43,7 @@ def unknown_parts(networks: Sequence[Network], script: str) -> list[str]:
     """
     functions = {name for table in TABLE.findall(script) for name in NAME.findall(table)}
     layers = {type(layer) for network in networks for layer in network.layers()}
-    needed = {layer.__name__ for layer in layers} | {network.deskew for network in networks}
+    needed = {layer.__name__ for layer in layers} | {network.images["deskew"] for network in networks}
     without_entry = {layer.__name__ for layer in layers if not issubclass(layer, tuple(ATTRIBUTES))}
     return sorted((needed - functions) | without_entry)
 
@@ -91,7 +91,7 @@ def drawing_model(findings: Findings, precision: np.dtype[Any], *, largest: int)
         "half": precision == HALF,
         "networks": [
             {
-                "deskew": network.deskew,
+                "deskew": network.images["deskew"],
                 "layers": layers,
                 "weights": base64.b64encode(values.astype(precision).tobytes()).decode(),
             }

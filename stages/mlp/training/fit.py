@@ -38,7 +38,7 @@ def fit(
 
     Parameters
     ----------
-    data : the training rows. A network that deskews needs ``network.prepare(X)``, here and for ``validation``
+    data : the training rows
     recipe : settings with an effect on the weights
     validation : rows for validation after each epoch
     augment : makes a warper; called once per epoch and replica

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
@@ -14,10 +14,10 @@ from stages.evaluate.metrics import measure
 from stages.evaluate.predict_rows import Predictions, RowsToPredict
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.receipts import Receipt
+from stages.images.model_images import Images as NetworkImages
 from stages.ingest.documents import DataSource
 from stages.ingest.profile import ClassCount, ImageSet, Profile, SubmissionHeader
 from stages.mlp import Architecture, Network
-from stages.mlp import Images as NetworkImages
 from stages.shared.documents import Label
 from stages.split.documents import ImageFormat, Normaliser
 from stages.train.folds import IN_NO_FOLD
@@ -64,7 +64,7 @@ def make_network(
     known = {"hidden": (6,), **architecture}
     network = Network(
         Architecture(n_inputs=height * width, n_classes=len(classes), image=(height, width), **known),
-        NetworkImages(classes, height, width, deskew=deskew),
+        asdict(NetworkImages(classes, height, width, deskew=deskew)),
     )
     rng = np.random.default_rng(seed)
     network.initialise(rng)

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from stages.mlp import (
     Architecture,
-    Images,
     ModelFileError,
     Network,
     load,
@@ -34,7 +33,7 @@ from stages.mlp.archive import read_arrays, write_arrays
 @pytest.fixture
 def network() -> Network:
     architecture = Architecture(6, 3, (5, 4), "gelu", dropout=0.25, batch_norm=True)
-    network = Network(architecture, Images(("a", "b", "c"), 2, 3, 1.0, 254.0))
+    network = Network(architecture, {"classes": ("a", "b", "c"), "scale": 254.0})
     network.initialise(np.random.default_rng(0))
     network.statistics[...] = np.random.default_rng(1).random(network.statistics.shape)
     return network
@@ -53,11 +52,12 @@ def changed_header(path: Path, **changes: object) -> np.ndarray:
         return np.array(json.dumps({**json.loads(str(file["header"])), **changes}))
 
 
-def header_with(path: Path, what: str, **changes: object) -> np.ndarray:
+def header_with(path: Path, what: str, changes: Any) -> np.ndarray:
     """The header, with other things said of the network's ``what``, its architecture or its images."""
     with np.load(path) as file:
         header = json.loads(str(file["header"]))
-    header["networks"][0][what] |= changes
+    network = header["networks"][0]
+    network[what] = {**network[what], **changes} if isinstance(changes, dict) else changes
     return np.array(json.dumps(header))
 
 
@@ -163,35 +163,14 @@ def test_arrays_that_are_not_as_the_header_says(tmp_path: Path, network: Network
         ("architecture", {"image": [10**9, 10**9]}),
         ("architecture", {"image": [10**9, 10**9], "n_inputs": 10**18, "filters": [1], "kernel": 1, "stride": 10**9}),
         ("architecture", {"surprise": 1}),
-        ("images", {"classes": ["a", "b"]}),
-        ("images", {"classes": ["a", "b", "b"]}),
-        ("images", {"classes": ["a", "b", 3]}),
-        ("images", {"classes": [1, 2, True]}),
-        ("images", {"classes": [0.5, 1.5, 2.5]}),
-        ("images", {"classes": ["a", "b", ["<script>"]]}),
-        ("images", {"classes": ["a", "b", {"c": 1}]}),
-        ("images", {"classes": [None, None, None]}),
-        ("images", {"classes": "abc"}),
-        ("images", {"classes": 3}),
-        ("images", {"classes": ["a", "b", "\ud800"]}),
-        ("images", {"classes": [1, 2, 10**30]}),
-        ("images", {"height": 10**18}),
-        ("images", {"height": -2, "width": -3}),
-        ("images", {"height": 1.5, "width": 4}),
-        ("images", {"height": float("nan")}),
-        ("images", {"offset": float("nan")}),
-        ("images", {"offset": "<b>"}),
-        ("images", {"scale": float("inf")}),
-        ("images", {"scale": 0}),
-        ("images", {"scale": 10**1000}),
-        ("images", {"deskew": ["none"]}),
-        ("images", {"deskew": "<script>"}),
+        ("images", 3),
+        ("images", ["classes"]),
     ],
 )
-def test_a_wrong_header_gives_one_short_error(tmp_path: Path, network: Network, what: str, changes: dict) -> None:
+def test_a_wrong_header_gives_one_short_error(tmp_path: Path, network: Network, what: str, changes: Any) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
-    rewrite(path, header=header_with(path, what, **changes))
+    rewrite(path, header=header_with(path, what, changes))
     with pytest.raises(ModelFileError, match=r"model\.npz is not ") as caught:
         load(path)
     assert len(str(caught.value)) < 400
@@ -215,11 +194,8 @@ def places_in(value: Any) -> list[tuple[Any, Any]]:
 def test_any_header_gives_one_error_or_networks_that_predict(
     tmp_path: Path, data: st.DataObject, n_changes: int
 ) -> None:
-    plain = Network(Architecture(6, 3, (5,), batch_norm=True), Images(("a", "b", "c"), 2, 3))
-    pooled = Network(
-        Architecture(6, 3, (), filters=(2, 3), kernel=(2, 1), stride=1, pool=2, image=(2, 3)),
-        Images(("a", "b", "c"), 2, 3),
-    )
+    plain = Network(Architecture(6, 3, (5,), batch_norm=True), {"classes": ("a", "b", "c"), "height": 2})
+    pooled = Network(Architecture(6, 3, (), filters=(2, 3), kernel=(2, 1), stride=1, pool=2, image=(2, 3)))
     path = tmp_path / "model.npz"
     save_ensemble([plain, pooled], path)
     header, arrays = read_arrays(path)
@@ -252,7 +228,7 @@ def test_no_memory_is_allocated_before_the_header_is_checked(
 ) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
-    rewrite(path, header=header_with(path, "architecture", hidden=[5000, 4]))
+    rewrite(path, header=header_with(path, "architecture", {"hidden": [5000, 4]}))
     monkeypatch.setattr(model_file, "Network", None)
     with pytest.raises(ModelFileError, match="0/W1 is float32"):
         load(path)
@@ -264,17 +240,10 @@ def test_nothing_is_made_of_a_header_with_more_layers_than_the_file_has_arrays(
 ) -> None:
     path = tmp_path / "model.npz"
     save(network, path)
-    rewrite(path, header=header_with(path, "architecture", **{kind: [5] * 1000}))
+    rewrite(path, header=header_with(path, "architecture", {kind: [5] * 1000}))
     monkeypatch.setattr(model_file, "Architecture", lambda **_: pytest.fail("an architecture was made"))
     with pytest.raises(ModelFileError, match=r"1,00\d layers, and has 14 arrays"):
         load(path)
-
-
-def test_networks_of_different_images_are_refused(tmp_path: Path, network: Network) -> None:
-    other = Network(network.architecture, Images(("a", "b", "d"), 2, 3, 1.0, 254.0))
-    save_ensemble([network, other], tmp_path / "model.npz")
-    with pytest.raises(ModelFileError, match="do not know the same images"):
-        load_members(tmp_path / "model.npz")
 
 
 def test_load_refuses_an_ensemble(tmp_path: Path, network: Network) -> None:
@@ -305,9 +274,9 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
 
 def test_sizes_and_labels_may_be_numbers_of_numpy(tmp_path: Path) -> None:
     sizes = Architecture(np.int64(4), np.int64(2), hidden=(np.int32(3),))
-    network = Network(sizes, Images(tuple(np.unique([5, 7])), 2, 2))
+    network = Network(sizes, {"classes": tuple(np.unique([5, 7]))})
     save(network, tmp_path / "model.npz")
-    assert load(tmp_path / "model.npz").images == Images((5, 7), 2, 2)
+    assert load(tmp_path / "model.npz").images == {"classes": (5, 7)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

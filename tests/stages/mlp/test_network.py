@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stages.mlp import Architecture, Images, Network, predict_proba
+from stages.mlp import Architecture, Network, predict_proba
 from stages.mlp.predict import CHUNK_ROWS
 
 
@@ -24,7 +24,7 @@ def test_the_examples_in_the_docstrings(name: str) -> None:
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])  # noqa: S301 - our own bytes
 def test_a_copy_has_the_same_values_and_its_own_views(again: Callable[[Network], Network]) -> None:
-    network = Network(Architecture(4, 3, (5,), batch_norm=True), Images(("a", "b", "c"), 2, 2, deskew="slant"))
+    network = Network(Architecture(4, 3, (5,), batch_norm=True), {"deskew": "slant"})
     network.initialise(np.random.default_rng(0))
     network.averages["mean1"].fill(3)
     other = again(network)
@@ -97,13 +97,6 @@ def test_without_threads_nothing_is_predicted(threads: int) -> None:
 def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match=r"X must have the shape \(M, 20\)"):
         predict_proba(Network(Architecture(20, 4)), np.zeros((3, 21)))
-
-
-@pytest.mark.parametrize("classes", [(False, True), (0, True), (np.True_, np.False_), (0.0, 1.0), (1, "b")])
-def test_classes_that_are_not_whole_numbers_or_texts_are_refused(classes: tuple) -> None:
-    with pytest.raises(ValueError, match="classes"):
-        Images(classes, 2, 2)
-    assert Images(tuple(np.array([-1, 2**63 - 1])), 2, 2)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from every_layer import ARCHITECTURES, DESKEWS, HEIGHT, WIDTH, layer_classes, ma
 from numpy.typing import NDArray
 
 from pipeline.task import JobContext, silent_progress
-from stages.mlp import Architecture, Images, Network
+from stages.images.model_images import Images
+from stages.mlp import Architecture, Network
 from stages.mlp.layers.pooling import MaxPooling
 from stages.presets import PRESETS
 from stages.sample import SAMPLE_FOLDER
 from stages.train.member import make_member
 from stages.train.parameters import TrainParameters
-from stages.train.predictor import Predictor
+from stages.train.predictor import Predictor, images_of
 from stages.train.train_member import train_member
 
 pytest.importorskip("onnx", reason="onnx is an extra: pip install -e '.[dev]'")
@@ -39,9 +40,8 @@ BATCHES = (1, 257)
 
 def assert_agrees(networks: list[Network], pixels: NDArray[np.uint8]) -> None:
     """What onnxruntime says of raw pixels is what the pipeline says of them, whatever the size of a batch."""
-    images = networks[0].images
-    assert images is not None
-    session = onnxruntime.InferenceSession(export.as_onnx(networks), providers=["CPUExecutionProvider"])
+    images = images_of(networks)
+    session = onnxruntime.InferenceSession(export.as_onnx(networks, images), providers=["CPUExecutionProvider"])
     X = np.clip((pixels - np.float32(images.offset)) / np.float32(images.scale), 0, 1)
     ours = Predictor(tuple(networks), images).probabilities(X, silent_progress)
     labels = np.array(images.classes)[ours.argmax(axis=1)]
@@ -79,7 +79,7 @@ def test_an_ensemble_is_averaged_and_its_labels_may_be_texts() -> None:
 
 def test_pixels_are_scaled_as_the_model_says() -> None:
     network = made_network(ARCHITECTURES["relu"])
-    network.images = Images((0, 1, 2, 3), HEIGHT, WIDTH, offset=200, scale=-150)  # dark on light, and narrow
+    network.images |= {"offset": 200, "scale": -150}  # dark on light, and narrow
     assert_agrees([network], np.random.default_rng(0).integers(0, 256, (300, HEIGHT * WIDTH)).astype(np.uint8))
 
 
@@ -129,8 +129,9 @@ def test_every_preset_agrees_on_real_rows(real: tuple[NDArray[np.uint8], NDArray
 
 
 def test_equal_models_give_equal_bytes_that_describe_inputs_and_outputs() -> None:
-    content = export.as_onnx([made_network(ARCHITECTURES["relu"])])
-    assert content == export.as_onnx([made_network(ARCHITECTURES["relu"])])
+    network, again = made_network(ARCHITECTURES["relu"]), made_network(ARCHITECTURES["relu"])
+    content = export.as_onnx([network], images_of([network]))
+    assert content == export.as_onnx([again], images_of([again]))
     model = onnx.load_model_from_string(content)
     assert [each.name for each in model.graph.input] == ["pixels"]
     assert [each.name for each in model.graph.output] == ["probabilities", "label"]
@@ -150,17 +151,12 @@ def with_less_room(patch: pytest.MonkeyPatch, network: Network) -> None:
     patch.setattr(export, "MOST_BYTES", 4 * network.parameters.size - 1)
 
 
-def without_images(patch: pytest.MonkeyPatch, network: Network) -> None:
-    patch.setattr(network, "images", None)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (without_max_pooling, "the layer MaxPooling has no form in ONNX"),
         (without_deskewing, "the deskewing 'slant' has no form in ONNX"),
         (with_less_room, "at most 2 GiB"),
-        (without_images, "does not say what its inputs are"),
     ],
 )
 def test_what_onnx_cannot_express_is_refused_by_name(
@@ -169,4 +165,4 @@ def test_what_onnx_cannot_express_is_refused_by_name(
     network = made_network(ARCHITECTURES["max pooling"], deskew="slant")
     change(monkeypatch, network)
     with pytest.raises(layers.NoOnnxFormError, match=said):
-        export.as_onnx([network])
+        export.as_onnx([network], images_of([network]))

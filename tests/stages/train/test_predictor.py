@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.errors import DataError
-from stages.mlp import Architecture, Images, Network, predict_proba, save
+from stages.images.deskew import deskewed
+from stages.images.model_images import Images
+from stages.mlp import Architecture, Network, load, predict_proba, save, save_ensemble
 from stages.train import predictor as inference
 from stages.train.predictor import load_predictor
 
@@ -17,7 +20,7 @@ CLASSES = (3, 7, 20)
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    network = Network(Architecture(n_inputs=6, n_classes=3, hidden=(4,)), Images(CLASSES, height=2, width=3))
+    network = Network(Architecture(n_inputs=6, n_classes=3, hidden=(4,)), asdict(Images(CLASSES, height=2, width=3)))
     network.initialise(np.random.default_rng(0))
     save(network, tmp_path / "model.npz")
     return tmp_path / "model.npz"
@@ -65,9 +68,92 @@ def test_images_and_weights_that_give_no_probabilities_are_refused(model: Path, 
         predictor.probabilities(np.zeros((3, 6), np.float32), lambda *_, **__: None)
 
 
-def test_a_model_whose_images_are_not_as_large_as_its_inputs_is_refused(tmp_path: Path) -> None:
-    network = Network(Architecture(n_inputs=6, n_classes=3, hidden=(4,)), Images(CLASSES, height=10**6, width=3))
-    network.initialise(np.random.default_rng(0))
-    save(network, tmp_path / "model.npz")
-    with pytest.raises(DataError, match="1000000 x 3, but 6 inputs"):
-        load_predictor(tmp_path / "model.npz")
+def saved_with(model: Path, **images: object) -> Path:
+    """The model's file, which says other things of its images."""
+    network = load(model)
+    network.images |= images
+    save(network, model)
+    return model
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        {"classes": ["a", "b"]},
+        {"classes": ["a", "b", "b"]},
+        {"classes": ["a", "b", 3]},
+        {"classes": [1, 2, True]},
+        {"classes": [0.5, 1.5, 2.5]},
+        {"classes": ["a", "b", ["<script>"]]},
+        {"classes": ["a", "b", {"c": 1}]},
+        {"classes": [None, None, None]},
+        {"classes": "abc"},
+        {"classes": 3},
+        {"classes": ["a", "b", "\ud800"]},
+        {"classes": [1, 2, 10**30]},
+        {"height": 10**18},
+        {"height": -2, "width": -3},
+        {"height": 1.5, "width": 4},
+        {"height": float("nan")},
+        {"offset": float("nan")},
+        {"offset": "<b>"},
+        {"scale": float("inf")},
+        {"scale": 0},
+        {"scale": 10**1000},
+        {"deskew": ["none"]},
+        {"deskew": "<script>"},
+        {"surprise": 1},
+    ],
+)
+def test_what_a_model_says_of_its_images_is_checked(model: Path, images: dict) -> None:
+    with pytest.raises(DataError, match="the model cannot be read") as caught:
+        load_predictor(saved_with(model, **images))
+    assert len(caught.value.what) < 400
+
+
+NUMBERS = [True, False, -1, 0, 1, 2, 6, 2**31 - 1, 10**18, 10**400, 0.5, float("nan"), float("inf")]
+OTHERS = [None, "", "none", "\ud800", [], [1], [[]], [1, 2, 3], [None], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("name", ["classes", "height", "width", "offset", "scale", "deskew"])
+@pytest.mark.parametrize("value", [*NUMBERS, *OTHERS])
+def test_any_such_value_gives_one_error_or_a_model_that_predicts(model: Path, name: str, value: object) -> None:
+    try:
+        predictor = load_predictor(saved_with(model, **{name: value}))
+    except DataError:
+        return
+    assert np.isfinite(predictor.each(np.ones((2, 6), np.float32), [0])).all()
+
+
+def test_a_model_that_says_nothing_of_its_images_is_refused(model: Path) -> None:
+    network = load(model)
+    network.images.clear()
+    save(network, model)
+    with pytest.raises(DataError, match=r"missing or wrong .*'classes'"):
+        load_predictor(model)
+
+
+def test_networks_of_different_images_are_refused(model: Path) -> None:
+    networks = [load(model), load(model)]
+    networks[1].images["classes"] = (3, 7, 21)
+    save_ensemble(networks, model)
+    with pytest.raises(DataError, match="do not know the same images"):
+        load_predictor(model)
+
+
+def test_each_network_gets_its_images_deskewed_in_its_own_way(model: Path) -> None:
+    networks = [load(model), load(model)]
+    networks[1].images["deskew"] = "slant_and_width"
+    save_ensemble(networks, model)
+    X = np.random.default_rng(1).random((5, 6), dtype=np.float32)
+    plain, even = load_predictor(model).each(X, [0, 1])
+    np.testing.assert_array_equal(plain, predict_proba(networks[0], X))
+    np.testing.assert_array_equal(even, predict_proba(networks[0], deskewed(X, 2, 3, "slant_and_width")))
+    assert np.abs(even - plain).max() > 0.01
+
+
+@pytest.mark.parametrize("classes", [(False, True), (0, True), (np.True_, np.False_), (0.0, 1.0), (1, "b")])
+def test_classes_that_are_not_whole_numbers_or_texts_are_refused(classes: tuple) -> None:
+    with pytest.raises(ValueError, match="classes"):
+        Images(classes, 2, 2)
+    assert Images(tuple(np.array([-1, 2**63 - 1])), 2, 2)

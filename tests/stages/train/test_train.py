@@ -22,6 +22,8 @@ from pipeline.figures import values_of
 from pipeline.task import JobsRequest
 from stages import STAGES, mlp
 from stages.images.augmentation import Augmentation, Warp
+from stages.images.deskew import deskewed
+from stages.images.model_images import Images
 from stages.mlp import load_members, predict_proba
 from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
@@ -29,12 +31,13 @@ from stages.presets import PRESETS
 from stages.train.checks import check_history, check_model
 from stages.train.member import Member, Trained, default_batch_size, make_member
 from stages.train.parameters import TrainParameters, Variant
+from stages.train.predictor import images_of
 from stages.train.train import ROWS, train_missing
 from stages.train.train_member import all_deskewed
 from stages.train.training_progress import TrainingProgress
 
 WARPS = ("rotation", "scale", "shear", "shift", "elastic", "smoothness")
-DIGITS = mlp.Images(tuple(range(10)), 28, 28)
+DIGITS = Images(tuple(range(10)), 28, 28)
 SMALL = {"hidden": (16,), "epochs": 3, "batch_size": 32, "learning_rate": 0.03}
 
 
@@ -47,7 +50,7 @@ def test_the_model_knows_its_images_and_is_right_about_them(rows: Path, run_stag
     outcome = run_stage("train", TrainParameters(**SMALL))
     assert values_of(outcome.figures)["validation accuracy"] > 0.95
     network = mlp.load(rows / "train/model.npz")
-    assert network.images == mlp.Images((3, 7, 20), 4, 3, 0.0, 255.0)
+    assert Images(**network.images) == Images((3, 7, 20), 4, 3, 0.0, 255.0)
     X, Y = np.load(rows / "split/X_validation.npy"), np.load(rows / "encode/Y_validation.npy")
     accuracy = np.mean(mlp.predict_proba(network, X).argmax(1) == Y.argmax(1))
     assert accuracy == values_of(outcome.figures)["validation accuracy"]
@@ -165,7 +168,7 @@ def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
 def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: int) -> None:
     parameters = msgspec.convert(PRESETS[name]["train"], TrainParameters)
     for number in range(3):
-        member = make_member(parameters, mlp.Images((0, 1, 2), side, side), 0, number)
+        member = make_member(parameters, Images((0, 1, 2), side, side), 0, number)
         assert member.recipe(100).epochs == parameters.epochs
         assert member.architecture.n_inputs == side**2
 
@@ -257,7 +260,7 @@ def test_every_row_is_trained_on_by_the_members_of_all_folds_but_its_own(
     # a member of fold 1, trained here on a copy of the rows of the others, for as many epochs, and the last kept
     chosen = fold_of_row != 1
     X, Y = np.load(rows / "split/X_train.npy"), np.load(rows / "encode/Y_train.npy")
-    member = Member(TrainParameters(**SMALL, replicas=1, folds=3, members=2), members[0].images, fold=1, number=1)
+    member = Member(TrainParameters(**SMALL, replicas=1, folds=3, members=2), images_of(members), fold=1, number=1)
     network = member.empty_network()
     network.initialise(np.random.default_rng(member.seed))
     recipe = member.recipe(int(chosen.sum()))
@@ -326,10 +329,10 @@ def test_variants_take_turns_among_the_members(rows: Path, run_stage) -> None:
     networks = load_members(rows / "train/model.npz")
     assert [network.architecture.hidden for network in networks] == [(16,), (8,), (16,), (16,)]
     assert [network.architecture.activation for network in networks] == ["relu", "gelu", "relu", "relu"]
-    assert [network.images.deskew for network in networks] == ["none", "none", "slant", "none"]
+    assert [network.images["deskew"] for network in networks] == ["none", "none", "slant", "none"]
     run_stage("train", TrainParameters(**ONE_PROCESS, folds=3, variants=variants))
     networks = load_members(rows / "train/model.npz")
-    assert [network.images.deskew for network in networks] == ["none", "none", "slant"]
+    assert [network.images["deskew"] for network in networks] == ["none", "none", "slant"]
 
 
 def test_a_network_that_deskews_is_trained_and_measured_on_deskewed_images(rows: Path, run_stage) -> None:
@@ -348,7 +351,7 @@ def test_deskewed_rows_are_mapped_from_a_file_without_a_name(
     X = np.load(rows / "split/X_train.npy", mmap_mode="r")
     scratch = rows / "scratch"
     scratch.mkdir()
-    member = make_member(TrainParameters(**SMALL, deskew="slant"), mlp.Images((3, 7, 20), 4, 3), 0, 0)
+    member = make_member(TrainParameters(**SMALL, deskew="slant"), Images((3, 7, 20), 4, 3), 0, 0)
     folders = []
 
     def temporary_file(dir: Path | None) -> Any:  # noqa: A002 - as tempfile calls it
@@ -356,10 +359,10 @@ def test_deskewed_rows_are_mapped_from_a_file_without_a_name(
         return TemporaryFile(dir=dir)
 
     monkeypatch.setattr("stages.train.train_member.TemporaryFile", temporary_file)
-    prepared = all_deskewed(X, member.empty_network(), rows / folder if folder else None)
+    prepared = all_deskewed(X, member, rows / folder if folder else None)
     assert folders == [rows / folder if folder else None]
     assert isinstance(prepared.base, mmap)
-    np.testing.assert_array_equal(prepared, mlp.deskewed(X, 4, 3, "slant"))
+    np.testing.assert_array_equal(prepared, deskewed(X, 4, 3, "slant"))
     assert not list(scratch.iterdir())
 
 
@@ -387,7 +390,7 @@ def test_members_still_in_training_are_ended_if_a_finished_one_may_not_be_kept(t
         inputs=dict.fromkeys(ROWS, tmp_path),
         scratch=tmp_path,
     )
-    members = [make_member(task.parameters, mlp.Images((1, 2), 2, 2), 0, number) for number in range(2)]
+    members = [make_member(task.parameters, Images((1, 2), 2, 2), 0, number) for number in range(2)]
     with pytest.raises(StageError, match="something changed") as caught:
         train_missing(task, members)
     assert ended == [True], caught  # which still holds the frames, and would keep a generator alive

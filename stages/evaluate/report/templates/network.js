@@ -101,7 +101,7 @@ function softmax(Z) {
 
 const limited = (low, value, high) => Math.min(high, Math.max(low, value));
 
-// Deskewing of an image of this width, as stages/mlp/deskew.py does it: a function for each name in its table DESKEWS.
+// Deskewing of an image of this width, as stages/images/deskew.py does it: a function for each name in its table DESKEWS.
 const deskews = {
   none: (X) => X,
   slant: withoutSlant,

@@ -18,6 +18,7 @@ from stages.evaluate.report.canvas_network import FULL, drawing_model
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.mlp import Architecture, load, predict_proba
+from stages.train.predictor import Predictor, images_of
 
 pytestmark = pytest.mark.browser
 
@@ -178,7 +179,8 @@ def test_the_script_says_what_numpy_says_of_200_rows(finished: Path, open_page: 
 def assert_script_agrees(script: Any, findings: Findings) -> None:
     """The script, with the networks as the page holds them, says what NumPy says of the findings' rows."""
     X = findings.predictions.rows.X.astype(np.float64)  # so a slant is measured in double precision, as in the script
-    P = np.mean([predict_proba(network, X) for network in findings.networks], axis=0)
+    members = range(len(findings.networks))
+    P = Predictor(findings.networks, images_of(findings.networks)).each(X, members).mean(axis=0)
     assert P.std(axis=0).min() > 0.002  # else any constant would do
     model = drawing_model(findings, FULL, largest=100_000)
     found = script.evaluate("([model, rows]) => rows.map(makePredictor(model))", [model, X.tolist()])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.mlp.arrays import Floats
+from stages.shared.arrays import Inputs
 
 BLOCK_ROWS = 512  # the arrays of so many rows fit the processor's cache
 MAX_SLANT = 1.0  # columns per row; a digit is not slanted more
@@ -21,7 +21,7 @@ MIN_FACTOR, MAX_FACTOR = 0.35, 1.6  # limits of stretching (below 1) and squeezi
 EPSILON = 1e-6  # in place of 0, where an image is empty or all its ink is in one row
 
 
-def deskewed(X: Floats, height: int, width: int, deskew: str) -> Floats:
+def deskewed(X: Inputs, height: int, width: int, deskew: str) -> Inputs:
     """Deskewed images. ``X`` is (m, height * width) with 0 as background, and ``deskew`` is a name in ``DESKEWS``."""
     if deskew == "none":
         return X
@@ -33,7 +33,7 @@ def deskewed(X: Floats, height: int, width: int, deskew: str) -> Floats:
     return out
 
 
-def remove_slant(images: Floats) -> Floats:
+def remove_slant(images: Inputs) -> Inputs:
     """Shear the images (m, height, width) until the columns and the rows of the ink are uncorrelated."""
     y, x = (centred_coordinates(side, images) for side in images.shape[1:])
     total, centre_y, centre_x = ink_centre(images)
@@ -44,7 +44,7 @@ def remove_slant(images: Floats) -> Floats:
     return sample_columns(images, x + (slant[:, None] * (y - centre_y[:, None]))[:, :, None])
 
 
-def remove_slant_and_scale_width(images: Floats) -> Floats:
+def remove_slant_and_scale_width(images: Inputs) -> Inputs:
     """Remove the slant, scale the columns, and move the ink's centre to the image's middle column.
 
     The scaling takes the ink's standard deviation half of the way to ``TARGET_SPREAD``, on a logarithmic scale.
@@ -60,7 +60,7 @@ def remove_slant_and_scale_width(images: Floats) -> Floats:
     return sample_columns(images, np.broadcast_to(positions[:, None], images.shape))
 
 
-def ink_centre(images: Floats) -> tuple[Floats, Floats, Floats]:
+def ink_centre(images: Inputs) -> tuple[Inputs, Inputs, Inputs]:
     """The amount of ink in each image, and the row and the column of its centre, each (m,). See centred_coordinates."""
     y, x = (centred_coordinates(side, images) for side in images.shape[1:])
     rows, columns = images.sum(axis=2), images.sum(axis=1)
@@ -68,7 +68,7 @@ def ink_centre(images: Floats) -> tuple[Floats, Floats, Floats]:
     return total, rows @ y / total, columns @ x / total
 
 
-def centred_coordinates(side: int, images: Floats) -> Floats:
+def centred_coordinates(side: int, images: Inputs) -> Inputs:
     """The coordinates of the rows or columns of an image, (side,); 0 is the middle of the image.
 
     Most ink is near the middle. So the squares of these coordinates are small, and rounding loses little.
@@ -76,7 +76,7 @@ def centred_coordinates(side: int, images: Floats) -> Floats:
     return np.arange(side, dtype=images.dtype) - (side - 1) / 2
 
 
-def sample_columns(images: Floats, positions: Floats) -> Floats:
+def sample_columns(images: Inputs, positions: Inputs) -> Inputs:
     """The values of each row at the column ``positions``, interpolated linearly.
 
     Both are (m, height, width). The positions are centred coordinates.
@@ -88,11 +88,11 @@ def sample_columns(images: Floats, positions: Floats) -> Floats:
     first = floor.astype(np.intp) + 1  # columns of the padded image
     left = np.take_along_axis(padded, np.clip(first, 0, width + 1), axis=2)
     right = np.take_along_axis(padded, np.clip(first + 1, 0, width + 1), axis=2)
-    values: Floats = left + (right - left) * (positions - floor).astype(images.dtype)
+    values: Inputs = left + (right - left) * (positions - floor).astype(images.dtype)
     return values
 
 
-DESKEWS: dict[str, Callable[[Floats], Floats]] = {
+DESKEWS: dict[str, Callable[[Inputs], Inputs]] = {
     "none": lambda images: images,
     "slant": remove_slant,
     "slant_and_width": remove_slant_and_scale_width,

@@ -1,8 +1,6 @@
-"""Deskewing: a slanted stroke stands, a wide image narrows, and a network that sees them so says so."""
+"""Deskewing: a slanted stroke stands, and a wide image narrows."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.mlp import Architecture, Images, Network, deskewed, load_members, predict_proba, save_ensemble
+from stages.images.deskew import deskewed
+from stages.images.model_images import Images
 
 HEIGHT, WIDTH = 12, 15
 
@@ -94,21 +93,6 @@ def test_images_do_not_depend_on_their_neighbours() -> None:
     X = np.random.default_rng(0).random((1100, HEIGHT * WIDTH), dtype=np.float32)
     upright = deskewed(X, HEIGHT, WIDTH, "slant")
     np.testing.assert_allclose(upright[1000:1001], deskewed(X[1000:1001], HEIGHT, WIDTH, "slant"), atol=1e-5)
-
-
-def test_a_network_deskews_in_prediction_and_after_loading(tmp_path: Path) -> None:
-    X = np.vstack([stroke(0.5), stroke(-0.4)])
-    networks = []
-    for deskew in ("slant_and_width", "none"):
-        network = Network(Architecture(HEIGHT * WIDTH, 3), Images((0, 1, 2), HEIGHT, WIDTH, deskew=deskew))
-        network.initialise(np.random.default_rng(0))
-        networks.append(network)
-    save_ensemble(networks, tmp_path / "model.npz")
-    even, plain = load_members(tmp_path / "model.npz")
-    np.testing.assert_array_equal(
-        predict_proba(even, X), predict_proba(plain, deskewed(X, HEIGHT, WIDTH, "slant_and_width"))
-    )
-    assert np.abs(predict_proba(even, X) - predict_proba(plain, X)).max() > 0.01
 
 
 def test_an_unknown_deskew_is_refused() -> None:
