@@ -72,7 +72,7 @@ def class_indices(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int
         raise DataError(
             f"no training row has the label {first_few(list(map(repr, unknown.tolist())))}, but validation rows have",
             where=f"split/labels_validation.npy, row {int(np.flatnonzero(labels == unknown[0])[0])}",
-            hint="set split.stratify=true, if every class has two rows or more; or divide otherwise, by another "
-            "split.seed, a smaller split.validation or more split.train_rows; or remove the rows if the label is wrong",
+            hint="set split.stratify=true, if every class has two rows or more; or hold no rows out, with "
+            "split.validation=0 and train.folds=5; or remove the rows if the label is wrong",
         )
     return indices

@@ -31,7 +31,7 @@ def require_classes(train: FileContents, parameters: IngestParameters) -> None:
         if len(few) > EXAMPLES:
             shown.append(f"and {counted(len(few) - EXAMPLES, 'more class', 'more classes')}")
         least = min(each.rows for each in few)
-        unstratified = " and split.stratify = false" if least == 1 else ""  # a single row cannot be divided
+        undivided = ", split.validation = 0 and train.folds = 5" if least == 1 else ""  # a single row cannot be divided
         has, fewest = "has" if len(few) == 1 else "have", parameters.min_rows_per_class
         raise DataError(
             f"{len(few)} of the {len(classes)} classes {has} fewer than {counted(fewest, 'row')}, "
@@ -39,7 +39,7 @@ def require_classes(train: FileContents, parameters: IngestParameters) -> None:
             where=[f"{file.path}, column {shortened(train.layout.label or '')}", *shown],
             hint="correct the label if it is wrong, or else add rows of the class or remove its rows; "
             f"{LIST_CLASSES if parameters.classes is None else ''}"
-            f"to go on all the same, set ingest.min_rows_per_class = {least}{unstratified}",
+            f"to go on all the same, set ingest.min_rows_per_class = {least}{undivided}",
         )
 
 

@@ -58,7 +58,7 @@ def divide(labels: Labels, parameters: SplitParameters) -> Division:
             f"{counted(len(single), 'class has', 'classes have')} one row only, which cannot lie in both parts: "
             f"{first_few(list(map(repr, single.tolist())))}",
             where=f"ingest/train.parquet, row {int(np.flatnonzero(labels == single[0])[0])}",
-            hint="pipeline run split --set split.stratify=false, or add rows of such a class",
+            hint="pipeline run all --set split.validation=0 --set train.folds=5, or add rows of such a class",
         )
     quota = validation_quota(n_rows, parameters.validation)  # (n_classes,)
     shuffled = class_of_row[order]

@@ -45,7 +45,9 @@ def hint_for_training_rows(train: FileContents, labels: ClassSet, parameters: In
     if texts and labels.are_texts:
         hint = f"add {to_copy(texts)} to ingest.classes if they are labels, or {hint}"
     elif train.has_many_bad:
-        return hint_for_many(train)
+        blank = [label for label in bad_labels(train) if label != label.strip() and labels(label) is None]
+        are_blank = 2 * len(blank) > len(train.bad.kept)
+        return "take off the blanks around the labels" if are_blank else hint_for_many(train)
     if train.bad.are_all_kept and not train.has_many_bad:
         sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""
         if train.share_bad > parameters.max_quarantined:
@@ -113,5 +115,6 @@ def misspelled_label(found: FileContents) -> str:
 
 def text_labels(found: FileContents) -> list[str]:
     """The distinct labels of the bad rows in file order, if most are texts and not numbers in some spelling."""
-    texts = [label for label in bad_labels(found) if TEXT.search(label) and label.lower() not in NO_VALUES]
+    unblank = [label for label in bad_labels(found) if label == label.strip()]
+    texts = [label for label in unblank if TEXT.search(label) and label.lower() not in NO_VALUES]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(found.bad.kept) else []

@@ -73,7 +73,7 @@ def read_layout(
     pixels = find_pixel_names(columns, names)
     if pixels is None:
         what = f"no column is named like a pixel (pixel0, pixel1, ...); the first is {shortened(names[0])!r}"
-        raise wrong_header(file, what, "check that this is the right file")
+        raise wrong_header(file, what, "delete what stands above the header, or check that this is the right file")
     if others := [column for column in columns if column not in pixels.numbers]:
         what, hint = describe_others(others, names, pixels, parameters, needs_label=is_training)
         raise wrong_header(file, what, hint, others[0])

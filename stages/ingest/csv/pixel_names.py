@@ -6,7 +6,7 @@ They must go through the image row by row, without a gap. Names with rows and co
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -57,8 +57,8 @@ def require_order(pixels: PixelNames, names: Sequence[str], file: FileName) -> t
         The pixels do not go through the image row by row, one is missing, or the last row is not whole.
     """
     columns, numbers = list(pixels.numbers), list(pixels.numbers.values())
-    *first_row, first = min(numbers)  # names with one number are a single row
-    width = sum(row == first_row for *row, _ in numbers)
+    first_row, first = min(numbers)[:-1], min(number[-1] for number in numbers)  # with one number: a single row
+    width = max(Counter(number[:-1] for number in numbers).values())
     for n_before, (column, found) in enumerate(pixels.numbers.items()):
         expected = (*(row + n_before // width for row in first_row), first + n_before % width)
         if found != expected:

@@ -35,7 +35,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, NotImplementedError):
         return "is packed by a method that Python cannot unpack"
     system = getattr(error, "strerror", None)
-    return f"cannot be read: {system}" if system else "is damaged: its bytes are not those that were packed"
+    return f"cannot be read: {system}" if system else f"is damaged: {shortened(str(error), 200)}"
 
 
 def largest_expansion(compressed_bytes: int) -> int:

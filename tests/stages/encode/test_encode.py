@@ -45,7 +45,7 @@ def test_a_validation_label_that_no_training_row_has_is_named(tmp_path: Path, ru
         run_stage("encode")
     assert "label 20" in caught.value.what
     assert "row 2" in caught.value.where
-    assert "split.stratify" in caught.value.hint
+    assert "split.validation=0 and train.folds=5" in caught.value.hint
 
 
 def test_a_single_class_is_an_error(tmp_path: Path, run_stage) -> None:

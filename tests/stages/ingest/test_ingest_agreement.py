@@ -58,7 +58,7 @@ def test_an_odd_label_is_shown_by_its_line_in_the_file(ingest: Ingest) -> None:
     assert "label 7 in line 10" in error.value.where
     assert error.value.hint.startswith("correct the label")
     assert "the right labels in ingest.classes, a run names every row that has another one; " in error.value.hint
-    assert error.value.hint.endswith("set ingest.min_rows_per_class = 1 and split.stratify = false")
+    assert error.value.hint.endswith("set ingest.min_rows_per_class = 1, split.validation = 0 and train.folds = 5")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ def test_columns_named_by_row_and_column_must_stand_row_by_row(ingest: Ingest) -
         ingest({"train.csv": with_pixels_named(TRAIN, column_by_column), "test.csv": TEST})
     with pytest.raises(DataError, match="'1x3' is missing, '1x4' stands in its place"):
         ingest({"train.csv": with_pixels_named(TRAIN, [*GRID[:2], *GRID[3:], "2x9"]), "test.csv": TEST})
+    with pytest.raises(DataError, match="'1x1' is missing, '1x2' stands in its place"):
+        ingest({"train.csv": with_pixels_named(TRAIN, [*GRID[1:], "3x1"]), "test.csv": TEST})
     with pytest.raises(DataError, match="'1x2' stands first, where '1x1' must stand") as error:
         ingest({"train.csv": with_pixels_named(TRAIN, [*GRID[1:], GRID[0]]), "test.csv": TEST})
     assert error.value.hint == "put the columns in ascending order, row by row of the image"

@@ -200,7 +200,8 @@ def test_a_class_with_one_row_is_named_with_the_setting_that_helps() -> None:
         divide(labels, SplitParameters())
     assert "'<owl>', 'cat'" in caught.value.what
     assert "row 3" in caught.value.where
-    assert "split.stratify=false" in caught.value.hint
+    assert "split.validation=0 --set train.folds=5" in caught.value.hint
+    assert divide(labels, SplitParameters(validation=0.0)).train.size == 4  # and that works
 
 
 def test_text_labels_are_stored_without_pickling(tmp_path: Path, ingested: tuple, run_stage) -> None:

@@ -126,7 +126,7 @@ BAD_TRAIN: dict[str, tuple[str | bytes, str, str]] = {
     "a truncated gzip": (gzip.compress(TRAIN.encode())[:-20], "train.csv is cut off: its end is missing", "train.csv"),
     "a gzip with a flipped bit": (
         gzip.compress(TRAIN.encode())[:-8] + bytes(8),
-        "train.csv is damaged: its bytes are not",
+        "train.csv is damaged: CRC check failed",
         "train.csv",
     ),
 }
@@ -344,9 +344,8 @@ def test_blank_lines_before_a_row_are_bad_rows_however_many(ingest: Ingest, monk
 def test_a_gzip_header_without_an_end_is_refused(ingest: Ingest, flags: int, before: bytes) -> None:
     name = b"x" * 1000 + b"\0" if flags == 24 else b""
     endless = before + bytes([0x1F, 0x8B, 8, flags, *bytes(6)]) + name + b"x" * 200_000
-    with pytest.raises(DataError, match="is damaged: ") as error:
+    with pytest.raises(DataError, match="is damaged: a gzip header in it does not end"):
         ingest({"train.csv.gz": endless, "test.csv": TEST})
-    assert "header in it does not end" in str(error.value.__cause__)
 
 
 def test_a_gzip_with_a_file_name_is_read(ingest: Ingest) -> None:

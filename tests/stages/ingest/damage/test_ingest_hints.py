@@ -58,6 +58,20 @@ SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
         "test.csv has a header in line 1, ",
         LEAVE_IT_OUT,
     ),
+    "a comment above the header": (
+        f"# by me\n{TRAIN}",
+        TEST,
+        {},
+        "no column is named like a pixel (pixel0, pixel1, ...); the first is '# by me'",
+        "delete what stands above the header, or",
+    ),
+    "blanks in front of labels that are texts": (
+        TRAIN.replace("\n", "\n a", 12),
+        TEST,
+        {},
+        "' a0' is not a whole number",
+        "take off the blanks around the labels",
+    ),
     "a number that is too large": (
         changed(3, 0, "1" + "0" * 19),
         TEST,
