@@ -97,9 +97,10 @@ def require_different_files(submission: Path, name: str, answers: Path) -> None:
 def read_answers(path: Path, submission: Submission) -> Answers:
     """Read the right labels of a submission's rows.
 
-    The label column has the name of the submission's, or is called ``label``, or is the last of two or the only one.
-    The id column has the name of the submission's, or is the other one of two, or holds the submission's ids. Names
-    are compared without case. Without an id column, the labels must be in the order of the submission's rows.
+    The label column has the name of the submission's, or is called ``label``. Otherwise it is the only column, or the
+    last of two, that does not have the name of the submission's ids. The id column has that name, or is the other one
+    of two, or holds these ids. Names are compared without case. Without an id column, the labels must be in the order
+    of the submission's rows.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def read_answers(path: Path, submission: Submission) -> Answers:
     ids = columns[at]
     require_distinct(ids, file)
     label_of = dict(zip(ids, labels, strict=True))
-    require_same_ids(submission, ids, file)
+    require_same_ids(submission, ids, file, names[candidates[at]])
     return Answers(file, [label_of[each] for each in submission.ids], names[candidates[at]])
 
 
@@ -137,8 +138,9 @@ def label_column(names: Sequence[str], submission: Submission, file: FileName) -
     for name in (submission.label_name.casefold(), LABEL):
         if name in known:
             return known.index(name)
-    if len(names) <= 2:
-        return len(names) - 1
+    others = [index for index, name in enumerate(known) if name != submission.id_name.casefold()]
+    if others and len(names) <= 2:
+        return others[-1]
     what = f"{file} has no column '{shortened(submission.label_name)}' or '{LABEL}'"
     where = f"{file.path}, line 1: {first_few([shortened(name) for name in names], EXAMPLES)}"
     raise DataError(what, where=where, hint="give the column with the right labels one of these names")
@@ -173,8 +175,8 @@ def find_ids(submission: Submission, columns: Sequence[Sequence[str]], names: Se
     return found[0]
 
 
-def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName) -> None:
-    """Raise DataError unless the answers have the same ids as the submission."""
+def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName, id_name: str) -> None:
+    """Raise DataError unless the answers have the same ids as the submission; ``id_name`` is their column's name."""
     theirs, ours = set(ids), set(submission.ids)
     places = [
         f"{counted(len(only), 'id')} only in {name}: {first_few([shortened(each) for each in only], EXAMPLES)}"
@@ -185,8 +187,10 @@ def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName)
         if only
     ]
     if places:
-        what = f"the ids of {file} are not those of {submission.file}"
-        raise DataError(what, where=places, hint="name the answers to the same test set")
+        what, hint = f"the ids of {file} are not those of {submission.file}", "name the answers to the same test set"
+        if theirs ^ ours <= {id_name, submission.id_name}:  # a first row was read as the header
+            hint = "begin both files with a line of column names, such as ImageId,Label"
+        raise DataError(what, where=places, hint=hint)
 
 
 def compare(submission: Submission, answers: Answers) -> Result:
@@ -230,6 +234,15 @@ def like_sample_submission(answers: Answers, result: Result) -> str:
         return ""
     label = shortened(answers.labels[0])
     return f"every row of {answers.file} has the label '{label}', as in a sample submission: the accuracy is not kept"
+
+
+def unknown_labels(submission: Submission, result: Result) -> str:
+    """Say which right labels no row of the submission has; an empty text if each of them has one."""
+    known = set(submission.labels)
+    unknown = [each.label for each in result.wrong if each.label not in known]
+    has = counted(len(unknown), "row has", "rows have")
+    named = first_few([shortened(label) for label in dict.fromkeys(unknown)], EXAMPLES)
+    return f"{has} a right label that no row of {submission.file} has: {named}" if unknown else ""
 
 
 def in_order(labels: set[str]) -> list[str]:

@@ -57,6 +57,7 @@ def score(
         like_sample_submission,
         read_answers,
         require_different_files,
+        unknown_labels,
     )
     from stages.commands.write_output import require_file, write_csv
 
@@ -76,6 +77,8 @@ def score(
     doubt = like_sample_submission(right, result)
     if doubt:
         notify(f"warning: {doubt}", f"{HINT}{NAME_ANSWERS}")
+    if unknown := unknown_labels(given, result):
+        notify(f"warning: {unknown}")
     is_kept = False
     try:
         if not doubt:

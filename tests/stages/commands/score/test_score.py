@@ -69,6 +69,7 @@ LAYOUTS: dict[str, tuple[str | bytes, str | None]] = {
     "with ids under another name at last": ("Usage,Label,image_id\n,1,4\n,7,3\n,7,2\n,7,1\n", "image_id"),
     "as MNIST's own test set with ids": ("label,id,1x1,1x2\n1,4,0,0\n7,3,0,0\n7,2,0,0\n7,1,0,0\n", "id"),
     "as MNIST's own test set": ("label,1x1,1x2\n7,0,0\n7,0,0\n7,0,0\n1,0,0\n", None),
+    "label first, and the ids under their name": ("answer,ImageId\n1,4\n7,3\n7,2\n7,1\n", "ImageId"),
     "as labels alone": ("label\n7\n7\n7\n1\n", None),
     "as labels alone under another name": ("answer\n7\n7\n7\n1\n", None),
     "with blanks, CR LF and a byte-order mark": ("\ufeffImageId, Label\r\n1, 7\r\n2, 7\r\n3, 7\r\n4, 1\r\n", "ImageId"),
@@ -90,6 +91,12 @@ def test_labels_that_are_texts_are_compared_as_texts(tmp_path: Path) -> None:
     assert document["confusion"] == [[0, 1], [0, 1]]
 
 
+def test_a_right_label_that_no_row_of_the_submission_has_is_named_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, "id,label\n1,a\n2,x\n3,y\n4,x\n", "id,label\n1,a\n2,a\n3,b\n4,b\n")
+    stderr = score(tmp_path, "mine.csv", "--answers", "right.csv").stderr
+    assert "warning: 3 rows have a right label that no row of mine.csv has: x, y\n" in stderr
+
+
 def test_labels_that_are_numbers_are_shown_in_their_order(tmp_path: Path) -> None:
     assert scored(tmp_path, "id,label\n1,10\n2,9\n", "id,label\n1,2\n2,9\n")["classes"] == ["2", "9", "10"]
 
@@ -103,6 +110,12 @@ REFUSED: dict[str, tuple[str, str, list[str]]] = {
     "an id twice": ("ImageId,Label\n1,7\n2,7\n2,7\n4,1\n", SUBMISSION, ["1 id occurs more than once, e.g. '2'"]),
     "too few labels": ("label\n7\n7\n7\n", SUBMISSION, ["has 3 rows, and mine.csv has 4"]),
     "labels without a header": ("7\n7\n7\n1\n", SUBMISSION, ["has 3 rows", "below a line with the column's name"]),
+    "ids and labels without a header": (
+        RIGHT.partition("\n")[2],
+        SUBMISSION,
+        ["1 id only in", ": 1\n", "begin both files with a line of column names, such as ImageId,Label"],
+    ),
+    "ids alone": ("ImageId\n1\n2\n3\n4\n", SUBMISSION, ["no column 'Label' or 'label'", "line 1: ImageId"]),
     "no column with the ids": (
         "id,label,Usage\n9,7,Public\n8,7,Public\n7,7,Private\n6,1,Private\n",
         SUBMISSION,
