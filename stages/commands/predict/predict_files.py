@@ -134,7 +134,7 @@ def require_good_rows(found: FileContents, labels: LabelsOrNone) -> None:
         hint = hint_for_many(found) if found.has_many_bad else hint_for_few(found)
         if 2 * sum(labels(label) is None for label in bad_labels(found)) > len(bad.kept):
             hint = "write one of the model's classes as the label, or leave the cell empty"
-        raise bad_rows_error(found, explain(bad.kept, found.layout, labels), hint)
+        raise bad_rows_error(found, *explain(bad.kept, found.layout, labels), hint)
     if not found.n_rows:
         raise no_rows(found.layout.file, hint="check the file")
 

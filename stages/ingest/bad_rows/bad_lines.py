@@ -5,20 +5,17 @@ Such blocks are few, so this may be slow. ``faults`` says what is wrong with the
 
 from __future__ import annotations
 
-import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import groupby
 
 from pipeline.errors import StageError
 from stages.ingest.csv.labels import ClassSet, is_id
 from stages.ingest.csv.layout import Layout
 from stages.ingest.csv.parse import ParsedRows, parse_block, split_cells, without_quotes
-from stages.ingest.csv.streams import is_utf8
 from stages.shared.messages import counted
 
-PIXEL = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+PIXELS = frozenset(map(str, range(256)))
 
 HEADER_AGAIN = "the line is the header again"
 NOT_UTF_8 = "the line is not UTF-8"
@@ -95,14 +92,10 @@ def separate_bad_lines(
             bad.append(bad_row)
     rows = parse_block(b"".join(good), layout, labels)
     if rows is None or len(rows) != len(good):
-        raise disagreement(f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}")
+        what = "two parts of the program disagree on whether a row is valid, which is a bug"
+        where = f"{layout.file.path}, lines {first_line} to {first_line + len(good) + len(bad) - 1}"
+        raise StageError(what, where=where, hint="report this with the file")
     return rows, bad
-
-
-def disagreement(where: str) -> StageError:
-    """The error for a row that is valid for one part of this program, and not for another."""
-    what = "two parts of the program disagree on whether a row is valid, which is a bug"
-    return StageError(what, where=where, hint="report this with the file")
 
 
 def check_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadRow | None:
@@ -119,28 +112,27 @@ def check_line(text: bytes, line: int, layout: Layout, labels: ClassSet) -> BadR
     unquoted = without_quotes(text + b"\n") if is_quoted else text + b"\n"
     if unquoted is None:
         return bad_row("its quotation marks do not stand around whole cells")
-    row = unquoted[:-1]
-    if not is_utf8(row):
+    try:
+        cells = split_cells(unquoted[:-1], is_quoted=is_quoted)
+    except UnicodeDecodeError:
         return bad_row(NOT_UTF_8)
-    cells = row.split(b",")
     if len(cells) != len(layout.names):
         return bad_row(f"the line has {counted(len(cells), 'cell')}, not {len(layout.names)}")
-    if not row_pattern(layout).fullmatch(row + b","):
-        is_header = tuple(cell.strip() for cell in split_cells(row, is_quoted=is_quoted)) == layout.names
-        return bad_row(HEADER_AGAIN if is_header else "")
-    texts = split_cells(b",".join(cells[column] for column in layout.text_columns), is_quoted=is_quoted)
-    values = {layout.names[column]: text for column, text in zip(layout.text_columns, texts, strict=False)}
-    is_good = (layout.label is None or labels(values[layout.label]) is not None) and (
-        layout.id is None or not layout.requires_ids or is_id(values[layout.id])
-    )
-    return None if is_good else bad_row()
+    if next(bad_cells(cells, layout, labels), None) is None:
+        return None
+    is_header = tuple(cell.strip() for cell in cells) == layout.names
+    return bad_row(HEADER_AGAIN if is_header else "")
 
 
-@cache
-def row_pattern(layout: Layout) -> re.Pattern[bytes]:
-    """The pattern of a line with valid pixels, with a comma after it; other cells may hold anything."""
+def bad_cells(cells: Sequence[str], layout: Layout, labels: ClassSet) -> Iterator[int]:
+    """The columns, counted from 0, of a row's cells that are not valid."""
     texts = set(layout.text_columns)
-    runs = groupby(range(len(layout.names)), key=texts.__contains__)  # a pattern for each of many columns is slow
-    return re.compile(
-        "".join(f"(?:{'[^,]*' if is_text else PIXEL},){{{len(list(run))}}}" for is_text, run in runs).encode()
-    )
+    for column, cell in enumerate(cells):
+        if column not in texts:
+            is_valid = cell in PIXELS
+        elif (name := layout.names[column]) == layout.label:
+            is_valid = labels(cell) is not None
+        else:
+            is_valid = name != layout.id or not layout.requires_ids or is_id(cell)
+        if not is_valid:
+            yield column

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN, NOT_UTF_8
-from stages.ingest.bad_rows.faults import PIXELS
+from stages.ingest.bad_rows.bad_lines import HEADER_AGAIN, NOT_UTF_8, PIXELS
 from stages.ingest.csv.labels import WHOLE_NUMBER, ClassSet
 from stages.ingest.csv_to_table import FileContents
 from stages.shared.messages import shortened, to_copy

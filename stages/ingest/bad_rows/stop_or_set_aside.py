@@ -5,13 +5,16 @@ A bad row of the test set always stops the run, since a submission needs an answ
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DataError
 from pipeline.figures import percent
 from pipeline.task import Task
 from stages.ingest.bad_rows.bad_lines import BYTES_KEPT, ROWS_KEPT
-from stages.ingest.bad_rows.faults import Faults, explain, quarantine
+from stages.ingest.bad_rows.faults import Fault, explain, quarantine
 from stages.ingest.bad_rows.hints import hint_for_few, hint_for_many, hint_for_training_rows
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv_to_table import FileContents
@@ -51,7 +54,7 @@ def set_aside_bad_rows(train: FileContents, labels: ClassSet, task: Task[IngestP
         limit = percent(parameters.max_quarantined) if train.share_bad > parameters.max_quarantined else limit
         more = f" ({share}), and at most {limit} may be set aside"
         raise error_with_report(train, labels, task, hint, more)
-    faults = explain(bad.kept, train.layout, labels)
+    faults, _ = explain(bad.kept, train.layout, labels)
     write_table(task.outputs["ingest/quarantine.parquet"], quarantine(bad.kept, faults))
     are_set_aside = f"{is_or_are(bad.n)} set aside in artifacts/ingest/quarantine.parquet"
     cut_off = f"; {CUT_OFF}: {COPY_AGAIN}" if train.is_cut_off else ""
@@ -64,31 +67,32 @@ def error_with_report(
     found: FileContents, labels: ClassSet, task: Task[IngestParameters], hint: str, more: str = ""
 ) -> DataError:
     """The error for the bad rows of a file, whose faults are listed in failures.parquet."""
-    faults = explain(found.bad.kept, found.layout, labels)
-    write_table(task.report / "failures.parquet", faults.table.to_dict("list"))
-    error = bad_rows_error(found, faults, hint, more)
+    faults, n_whole = explain(found.bad.kept, found.layout, labels)
+    columns = {name: [getattr(fault, name) for fault in faults] for name in Fault._fields}
+    write_table(task.report / "failures.parquet", {"file": [found.layout.file.name] * len(faults), **columns})
+    error = bad_rows_error(found, faults, n_whole, hint, more)
     error.hint += "; artifacts/ingest/failures.parquet lists every fault"
-    if faults.n_whole < found.bad.n:
-        error.hint += f" of the first {faults.n_whole:,} bad rows"
-    if faults.n_whole < faults.n_rows:
-        error.hint += f", and at least one fault of each of the next {faults.n_rows - faults.n_whole:,}"
+    if n_whole < found.bad.n:
+        error.hint += f" of the first {n_whole:,} bad rows"
+    if n_next := len(found.bad.kept) - n_whole:
+        error.hint += f", and at least one fault of each of the next {n_next:,}"
     return error
 
 
-def bad_rows_error(found: FileContents, faults: Faults, hint: str, more: str = "") -> DataError:
-    """The error for the bad rows of a file: it shows the first few ``faults``; ``more`` ends the first sentence."""
+def bad_rows_error(found: FileContents, faults: Sequence[Fault], n_whole: int, hint: str, more: str = "") -> DataError:
+    """The error for bad rows, whose first ``n_whole`` have all their ``faults``; ``more`` ends the first sentence."""
     n_bad, file = found.bad.n, found.layout.file
     if found.is_cut_off:
         more += f": {CUT_OFF}"
         hint = COPY_AGAIN if n_bad == 1 else f"{COPY_AGAIN}; if that does not help, {hint}"
-    n_of_line = faults.table["line"].value_counts()
+    n_of_line = Counter(fault.line for fault in faults)
     shown = []
-    for index, fault in enumerate(faults.table.drop_duplicates("line").head(EXAMPLES).to_dict("records")):
-        n_more = n_of_line[fault["line"]] - 1
-        at_least = "" if index < faults.n_whole else "at least "
-        others = f" (and {at_least}{counted(n_more, 'more fault')} in this line)" if n_more else ""
-        cell = f", column {shortened(fault['column'])}: {fault['value']!r} is" if fault["column"] else ":"
-        shown.append(f"line {fault['line']}{cell} {fault['rule']}{others}")
+    for index, (line, n_faults) in enumerate(islice(n_of_line.items(), EXAMPLES)):
+        fault = next(each for each in faults if each.line == line)
+        at_least = "" if index < n_whole else "at least "
+        others = f" (and {at_least}{counted(n_faults - 1, 'more fault')} in this line)" if n_faults > 1 else ""
+        cell = f", column {shortened(fault.column)}: {fault.value!r} is" if fault.column else ":"
+        shown.append(f"line {line}{cell} {fault.rule}{others}")
     if n_bad > len(shown):
         shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
     return DataError(

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from pandera.config import config_context
 from small_csv import (
     HEADER,
     ROWS,
@@ -256,12 +255,6 @@ def test_a_bad_row_names_its_line_in_a_later_block(ingest: Ingest, monkeypatch: 
         ingest({"train.csv": train, "test.csv": TEST})
     assert "line 6: the line has 18 cells" in error.value.where
     assert "line 12, column pixel0" in error.value.where
-
-
-def test_pandera_checks_even_if_it_is_turned_off(ingest: Ingest) -> None:
-    with config_context(validation_enabled=False), pytest.raises(DataError) as error:  # PANDERA_VALIDATION_ENABLED
-        ingest({"train.csv": changed(3, 3, "256"), "test.csv": TEST})
-    assert "line 4, column pixel2: '256'" in error.value.where
 
 
 def test_the_message_says_exactly_what_failures_holds(
