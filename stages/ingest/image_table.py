@@ -60,15 +60,15 @@ class ImageTable:
         self.n_rows = 0  # in the group that is being filled
         self.writer = open_writer(path, self.schema, dict.fromkeys(pixels, PIXEL_ENCODING))
         self.thread = ThreadPoolExecutor(1)
-        self.writing: Future[None] = self.thread.submit(lambda: None)  # the last task of the thread
+        self.written: list[Future[None]] = []  # what the thread was given, in order
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         try:
-            if error[0] is None:
-                self.writing.result()
+            for each in self.written if error[0] is None else ():
+                each.result()
         finally:
             self.thread.shutdown()
             self.writer.close()
@@ -84,15 +84,15 @@ class ImageTable:
             self.n_rows += stop - start
             start = stop
             if self.n_rows == self.group_rows:
-                last_group = self.writing
                 self._hand_over()
-                last_group.result()  # now its memory may be filled again
+                for each in self.written[:-1]:
+                    each.result()  # now the memory of the last group may be filled again
 
     def describe(self, contract: Contract) -> None:
         """Write the last rows, and the contract, so that the file can be checked by itself."""
         self._hand_over()
         self.pixels = self.spare = np.empty((0, 0), np.uint8)  # frees their memory once the last rows are written
-        self.writing = self.thread.submit(self._finish, self.writing, contract)
+        self.written.append(self.thread.submit(self._finish, contract))
 
     def _hand_over(self) -> None:
         """Let the thread write the collected rows, after those that it already has."""
@@ -100,16 +100,11 @@ class ImageTable:
             columns = [*self.leading.values(), *self.pixels[:, : self.n_rows]]
             arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
             group = pa.table(arrays, schema=self.schema)
-            self.writing = self.thread.submit(self._write, self.writing, group)
+            self.written.append(self.thread.submit(self.writer.write_table, group))
         self.pixels, self.spare, self.n_rows = self.spare, self.pixels, 0
         self.leading = {name: [] for name in self.leading}
 
-    def _write(self, last_group: Future[None], group: pa.Table) -> None:
-        last_group.result()
-        self.writer.write_table(group)
-
-    def _finish(self, last_group: Future[None], contract: Contract) -> None:
-        last_group.result()
+    def _finish(self, contract: Contract) -> None:
         self.writer.add_key_value_metadata({CONTRACT_KEY: msgspec.json.encode(contract)})
         self.writer.close()
         pa.default_memory_pool().release_unused()  # another table may be filled meanwhile

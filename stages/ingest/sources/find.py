@@ -1,19 +1,8 @@
 """Where the raw files are: configured, in data/, in the competition's zip, or else the bundled sample.
 
-Each of train, test and sample_submission is looked for in this order:
-
-1. its path in ``[ingest]``; one that does not exist is an error, never the sample;
-2. the zip in ``ingest.archive``, if that is set; otherwise
-3. ``data/train.csv`` and ``data/test.csv``, each also as ``.csv.gz``; they win over a zip beside them;
-4. ``data/train.csv.zip`` and ``data/test.csv.zip``, a zip for each file;
-5. the one zip in ``data/`` that holds both;
-6. the one folder below ``ingest.kaggle_input`` that holds both: there Kaggle's notebooks have a competition's files.
-
-Without any of these, the bundled sample is taken. But if ``data/``, or that folder, holds anything that may be data,
-that is an error.
-
-The sample submission is the one beside the test set. This runs on every plan, so it imports
-nothing heavy and reads no data: a zip's directory at most.
+docs/input.md has the order in which they are looked for. The sample is never taken if something else may be data. The
+sample submission is the one beside the test set. This runs on every plan, so it imports nothing heavy and reads no
+data: a zip's directory at most.
 """
 
 from __future__ import annotations
