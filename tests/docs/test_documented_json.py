@@ -26,8 +26,8 @@ OWN_PAGE = {"sweep"}  # docs/sweep.md
 
 def documented(section: str) -> set[tuple[str, ...]]:
     """The keys of a section, as paths: ``stages[].reasons[].text`` is ('stages', '[]', 'reasons', '[]', 'text')."""
-    keys = re.findall(r"^\| `([^`]+)` \|", SECTIONS[section], flags=re.MULTILINE)
-    parts = (re.findall(r"\[\]|<[^>]+>|[a-z_]+", key) for key in keys)
+    cells = re.findall(r"^\| (`.+?`) \|", SECTIONS[section], flags=re.MULTILINE)
+    parts = (re.findall(r"\[\]|<[^>]+>|[a-z_]+", key) for cell in cells for key in cell.split(", "))
     return {tuple("<>" if part.startswith("<") else part for part in path) for path in parts}
 
 
