@@ -12,28 +12,21 @@ import argparse
 import json
 import os
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+from in_turn import PIPELINE, medians, show, timed_command
 
 from pipeline.store.receipt import FILE_NAME, from_json, to_json
 
-PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 QUICK = ("--set", "train.epochs=1", "--set", "train.replicas=1")
 
 
 def seconds(folder: Path, *words: str, times: int = 1) -> float:
-    """The median time of a command."""
-    taken = []
-    for _ in range(times):
-        started = time.perf_counter()
-        subprocess.run([PIPELINE, *words], cwd=folder, check=True, capture_output=True)
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    """The median time of a command of the pipeline."""
+    return medians(times, partial(timed_command, PIPELINE, *words, cwd=folder))[0]
 
 
 def store_results(folder: Path, count: int) -> None:
@@ -60,12 +53,6 @@ def log_runs(folder: Path, count: int) -> None:
         file.writelines(json.dumps({**last, "id": last["id"] + 1 + number}) + "\n" for number in range(count))
 
 
-def show(what: str, value: float, unit: str, target: str, *, reached: bool) -> None:
-    print(
-        f"{what:<58} {value:8.2f} {unit:<6} target {target:<10} {'reached' if reached else 'NOT REACHED'}", flush=True
-    )
-
-
 def sweep_words(count: int) -> tuple[str, ...]:
     rates = ",".join(f"{1e-3 * (1 + number / 1000):.6f}" for number in range(count))
     return ("sweep", "--grid", f"train.learning_rate={rates}", "--set", "train.hidden=[]", *QUICK)
@@ -85,26 +72,26 @@ def main() -> None:
         seconds(folder, "run", "all", *QUICK)
         store_results(folder, options.results)
         many = seconds(folder, "run", "all", *QUICK, times=7)
-        show(
-            f"a run with nothing to do, {options.results} results against 10",
-            many / few,
-            "times",
-            "<= 1.2",
-            reached=many <= 1.2 * few,
-        )
+        what = f"times as long with nothing to do, {options.results} results against 10"
+        show(what, many / few, "<= 1.2", reached=many <= 1.2 * few)
         log_runs(folder, options.runs)
         taken = seconds(folder, "runs", times=3)
-        show(f"runs, with {options.runs} in the log", taken, "s", "<= 1.5", reached=taken <= 1.5)
+        show(f"seconds of runs, with {options.runs} in the log", taken, "<= 1.5", reached=taken <= 1.5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dry = {
             count: seconds(folder, *sweep_words(count), "--dry-run") for count in (options.trials // 4, options.trials)
         }
         small, large = dry.values()
-        show("sweep --dry-run, four times the trials", large / small, "times", "<= 5", reached=large <= 5 * small)
+        show(
+            "times as long for sweep --dry-run, four times the trials",
+            large / small,
+            "<= 5",
+            reached=large <= 5 * small,
+        )
         print(f"a sweep of {options.trials} trials: {seconds(folder, *sweep_words(options.trials)):.1f} s", flush=True)
         taken = seconds(folder, *sweep_words(options.trials))
-        show("the same, asked again", taken, "s", "<= 5", reached=taken <= 5)
+        show("seconds of the same, asked again", taken, "<= 5", reached=taken <= 5)
 
 
 if __name__ == "__main__":

@@ -15,22 +15,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-from arguments import parser_with_zip
+from arguments import parser_with_zip, unpack
+from in_turn import PIPELINE, measured
 
 NAMES = ("train", "test")
-MEGABYTE = 2**20
 COMMAND = "whole command"
 
 
@@ -42,10 +40,10 @@ def main() -> None:
     if arguments.contestant:
         print(json.dumps(run_here(arguments.contestant, Path(arguments.zip))))
     else:
-        compare(Path(arguments.zip), arguments.rounds)
+        compare(arguments.zip, arguments.rounds)
 
 
-def compare(archive: Path, n_rounds: int) -> None:
+def compare(archive: str, n_rounds: int) -> None:
     with tempfile.TemporaryDirectory() as below:
         once, tenfold = Path(below, "once"), Path(below, "tenfold")
         unpack(archive, once)
@@ -79,14 +77,6 @@ def show(what: str, figure: float, goal: str = "no goal set") -> None:
     print(f"{what:48} {figure:8.2f}   ({goal})")
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Put train.csv and test.csv into ``folder``: the peers read no zip."""
-    folder.mkdir()
-    with zipfile.ZipFile(archive) as file:
-        for name in NAMES:
-            (folder / f"{name}.csv").write_bytes(file.read(f"{name}.csv"))
-
-
 def repeat(source: Path, folder: Path, times: int) -> None:
     """Both files again in ``folder``, with their rows so many times."""
     folder.mkdir()
@@ -111,14 +101,7 @@ def run_command(folder: Path) -> dict[str, float]:
     """``pipeline run ingest``: the contestant ``pipeline``, and hashing, fingerprints of code, locks and receipts."""
     with tempfile.TemporaryDirectory() as project:
         settings = [f"--set=ingest.{name}={folder / name}.csv" for name in NAMES]
-        command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run", "ingest", "-C", project]
-        start = time.perf_counter()
-        process = subprocess.Popen([*command, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"pipeline run ingest ended with status {status}")
-    return {"process": seconds, "cpu": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss * 1024 / MEGABYTE}
+        return measured(PIPELINE, "run", "ingest", "--quiet", *settings, cwd=Path(project))
 
 
 def run_here(contestant: str, folder: Path) -> dict[str, float]:
@@ -130,7 +113,7 @@ def run_here(contestant: str, folder: Path) -> dict[str, float]:
         start, cpu_start = time.perf_counter(), time.process_time()
         work(folder, Path(out))
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-    return {"seconds": seconds, "cpu": cpu, "MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE}
+    return {"seconds": seconds, "cpu": cpu, "MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def with_pipeline() -> Any:
@@ -169,12 +152,6 @@ def with_pipeline() -> Any:
     return work
 
 
-def import_what_pandera_imports_late() -> None:
-    """Its first validation imports hypothesis, where that is installed; imports count in whole processes only."""
-    with suppress(ImportError):
-        import hypothesis  # noqa: F401 - so that it is loaded already
-
-
 def with_polars() -> Any:
     import polars as pl
 
@@ -192,7 +169,8 @@ def with_pandera() -> Any:
     import pandas as pd
     import pandera.pandas as pandera
 
-    import_what_pandera_imports_late()
+    with suppress(ImportError):  # pandera's first validation would import it; imports count in whole processes only
+        import hypothesis  # noqa: F401
 
     def work(folder: Path, out: Path) -> None:
         for name in NAMES:

@@ -9,37 +9,25 @@ one core is busy, with two processes two: train.replicas = 1, and one thread of 
 
 from __future__ import annotations
 
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-from arguments import parser_with_zip
+from arguments import parser_with_zip, project_with
+from in_turn import PIPELINE, medians, timed_command
 
-PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 MEMBERS, EPOCHS, RUNS = 4, 15, 3
 
 
-def seconds(folder: Path, epochs: int, processes: int) -> float:
+def train(folder: Path, epochs: int, processes: int) -> float:
     settings = {"members": MEMBERS, "replicas": 1, "processes": processes, "epochs": epochs}
     words = [word for name, value in settings.items() for word in ("--set", f"train.{name}={value}")]
-    started = time.perf_counter()
-    subprocess.run([PIPELINE, "run", "train", "--force", "-q", *words, "-C", str(folder)], check=True)
-    return time.perf_counter() - started
+    return timed_command(PIPELINE, "run", "train", "--force", "-q", *words, cwd=folder)
 
 
 def main() -> None:
-    archive = Path(parser_with_zip(__doc__).parse_args().zip)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "data").mkdir()
-        shutil.copy(archive, folder / "data")
-        seconds(folder, 1, 1)  # ingest, split and encode are not part of it
-        pairs = [(seconds(folder, EPOCHS, 2), seconds(folder, EPOCHS, 1)) for _ in range(RUNS)]
-    two, one = (statistics.median(column) for column in zip(*pairs, strict=True))
+    with project_with(parser_with_zip(__doc__).parse_args().zip) as folder:
+        train(folder, 1, 1)  # ingest, split and encode are not part of it
+        two, one = medians(RUNS, partial(train, folder, EPOCHS, 2), partial(train, folder, EPOCHS, 1))
     print(f"{MEMBERS} members, {EPOCHS} epochs, one thread each: two processes {two:.1f} s, ", end="")
     print(f"one process {one:.1f} s, ratio {two / one:.2f} (at most 0.65)")
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.util import find_spec
@@ -27,17 +26,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import tutorial
 from arguments import parser_with_zip
-from in_turn import Run, in_turn
+from in_turn import in_turn, show
 
-from stages.images.augmentation import Augmentation, Warp
-from stages.mlp import Architecture, Dataset, Network, Recipe, RunOptions, fit
+from stages.mlp import Architecture, Dataset, Network, Recipe, fit
 from stages.mlp.training.data.shuffling import epoch_rng
 from stages.presets import PRESETS
 
 THREADS = 2
 EPOCHS = 3
 LEARNING_RATE = 1e-3
-SMALL, LARGE = ((256, 64), 128), ((1024, 512), 256)
 CONVOLUTIONS = {
     name: PRESETS["long"]["train"][name] for name in ("filters", "kernel", "stride", "hidden", "batch_norm")
 }
@@ -61,16 +58,10 @@ def load(folder: str) -> tuple[np.ndarray, np.ndarray]:
     return np.load(Path(folder, "X.npy")), np.load(Path(folder, "Y.npy"))
 
 
-def on_rows(folder: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any, **options: Any) -> Run:
+def on_rows(folder: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any) -> tuple[float, Any]:
     """``run`` on the first ``n`` saved rows, which the process that runs it reads itself."""
-    return partial(run_on_rows, folder, n, run, *arguments, **options)
-
-
-def run_on_rows(
-    folder: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any, **options: Any
-) -> tuple[float, Any]:
     X, Y = load(folder)
-    return run(X[:n], Y[:n], *arguments, **options)
+    return run(X[:n], Y[:n], *arguments)
 
 
 def make_network(X: np.ndarray, Y: np.ndarray, architecture: dict) -> Network:
@@ -80,7 +71,7 @@ def make_network(X: np.ndarray, Y: np.ndarray, architecture: dict) -> Network:
     return network
 
 
-def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augment=None) -> tuple[float, float]:
+def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
     network = make_network(X, Y, architecture)
     recipe = Recipe(
         epochs=EPOCHS,
@@ -91,7 +82,7 @@ def ours(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int, augm
         replicas=THREADS,
     )
     start = time.perf_counter()
-    history = fit(network, Dataset(X, Y), recipe, augment=augment)
+    history = fit(network, Dataset(X, Y), recipe)
     return (time.perf_counter() - start) / EPOCHS, history.epochs[-1].train_loss
 
 
@@ -139,9 +130,10 @@ def torch_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: in
     return (time.perf_counter() - start) / EPOCHS, float(total) / len(X)
 
 
-def sklearn_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+def sklearn_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
     from sklearn.neural_network import MLPClassifier
 
+    hidden = architecture["hidden"]
     model = MLPClassifier(hidden, batch_size=batch_size, learning_rate_init=LEARNING_RATE, alpha=0, random_state=0)
     labels = Y.argmax(axis=1)
     with threadpool_limits(THREADS):
@@ -151,9 +143,9 @@ def sklearn_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) 
         return (time.perf_counter() - start) / EPOCHS, model.loss_
 
 
-def products_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> tuple[float, float]:
+def products_epoch(X: np.ndarray, Y: np.ndarray, architecture: dict, batch_size: int) -> tuple[float, float]:
     """Nothing but the matrix products of an epoch, with the threads of BLAS."""
-    sizes = (X.shape[1], *hidden, Y.shape[1])
+    sizes = (X.shape[1], *architecture["hidden"], Y.shape[1])
     rng = np.random.default_rng(0)
     A = [rng.random((batch_size, n), dtype=np.float32) for n in sizes]
     W = [rng.random((n_in, n_out), dtype=np.float32) for n_in, n_out in pairwise(sizes)]
@@ -170,11 +162,11 @@ def products_epoch(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int)
         return (time.perf_counter() - start) / EPOCHS, float("nan")
 
 
-def seed_rows(X: np.ndarray, Y: np.ndarray, *, transcription: bool) -> tuple[float, dict[str, np.ndarray]]:
-    """Train one row at a time, from the same weights in the same order; returns the weights beside the seconds."""
+def seed_rows(X: np.ndarray, Y: np.ndarray, who: str) -> tuple[float, dict[str, np.ndarray]]:
+    """Train one row at a time, ours or the tutorial, from the same weights in the same order; returns the weights."""
     network = Network(Architecture(X.shape[1], Y.shape[1], (256, 64)))
     network.initialise(np.random.default_rng(0), "tutorial")
-    if transcription:
+    if who == "tutorial":
         parameters = {
             name: np.array(values.T if values.ndim == 2 else values[:, None], float)
             for name, values in network.weights.items()
@@ -199,104 +191,50 @@ def beside_a_busy_process(X: np.ndarray, Y: np.ndarray, architecture: dict, batc
             busy.kill()
 
 
-def bytes_per_step(X: np.ndarray, Y: np.ndarray, hidden: tuple, batch_size: int) -> int:
-    """The most that is allocated, and freed again or not, within any step but the first."""
-    before, most = [0], [0]
-
-    def measure(*_: object) -> None:
-        current, peak = tracemalloc.get_traced_memory()
-        most.append(peak - before[-1])
-        before.append(current)
-        tracemalloc.reset_peak()
-
-    network = make_network(X, Y, {"hidden": hidden})
-    tracemalloc.start()
-    fit(network, Dataset(X, Y), Recipe(epochs=1, batch_size=batch_size), options=RunOptions(on_step=measure))
-    tracemalloc.stop()
-    return max(most[2:])
+PEERS = {
+    "PyTorch": torch_epoch,
+    "scikit-learn": sklearn_epoch,
+    "products": products_epoch,
+    "beside a busy process": beside_a_busy_process,
+}
+MODULES = {"PyTorch": "torch", "scikit-learn": "sklearn"}
 
 
-def show(figure: str, value: float, target: str, *, reached: bool) -> None:
-    print(f"  {figure:<58} {value:8.2f}   target {target:<10} {'reached' if reached else 'NOT REACHED'}")
-
-
-def compare(folder: str, size: tuple, rounds: int, targets: dict[str, float]) -> None:
-    hidden, batch_size = size
-    of = partial(on_rows, folder, ALL)
-    runs: dict[str, Run] = {"ours": of(ours, {"hidden": hidden}, batch_size)}
-    if find_spec("torch"):
-        runs["PyTorch"] = of(torch_epoch, {"hidden": hidden}, batch_size)
-    runs["products"] = of(products_epoch, hidden, batch_size)
-    if find_spec("sklearn") and "scikit-learn" in targets:
-        runs["scikit-learn"] = of(sklearn_epoch, hidden, batch_size)
-    found = in_turn(rounds, runs)
-    print(f"{'-'.join(map(str, hidden))}, batch {batch_size}, Adam, an epoch of {ALL:,} rows")
+def compare(folder: str, n: int, architecture: dict, batch_size: int, rounds: int, targets: dict[str, float]) -> None:
+    """Our epoch of ``n`` rows, and that of each peer that has a target."""
+    runs = {"ours": ours} | {name: PEERS[name] for name in targets if find_spec(MODULES.get(name, "numpy"))}
+    found = in_turn(
+        rounds, {name: partial(on_rows, folder, n, run, architecture, batch_size) for name, run in runs.items()}
+    )
+    print(f"{architecture}, batch {batch_size}, Adam, an epoch of {n:,} rows")
     for name, (seconds, loss) in found.items():
-        print(f"  {name:<14} {seconds:7.3f} s" + ("" if np.isnan(loss) else f"   training loss {loss:.4f}"))
+        print(f"  {name:<21} {seconds:7.3f} s" + ("" if np.isnan(loss) else f"   training loss {loss:.4f}"))
     for name, target in targets.items():
         if name not in found:
             print(f"  {name} is not installed")
-        elif name == "products":
-            ratio = found["ours"][0] / found[name][0]
-            show("time, in times that of the matrix products alone", ratio, f"<= {target}", reached=ratio <= target)
-        else:
-            ratio = found[name][0] / found["ours"][0]
+            continue
+        ratio = found[name][0] / found["ours"][0]
+        if name in MODULES:
             show(f"times as fast as {name}", ratio, f">= {target}", reached=ratio >= target)
-
-
-def compare_with_a_busy_machine(folder: str, size: tuple, rounds: int) -> None:
-    """Our own epoch beside a third process that wants a core, against the same without it."""
-    hidden, batch_size = size
-    runs = {"quiet": ours, "beside": beside_a_busy_process}
-    found = in_turn(
-        rounds, {name: on_rows(folder, ALL, run, {"hidden": hidden}, batch_size) for name, run in runs.items()}
-    )
-    quiet, loaded = found["quiet"][0], found["beside"][0]
-    print(f"  beside a process that wants a core {loaded:7.3f} s")
-    show("times the quiet time", loaded / quiet, "<= 2.2", reached=loaded / quiet <= 2.2)
-
-
-def compare_convolutions(folder: str, batch_size: int = 128, n: int = 12_800) -> None:
-    runs = {"ours": on_rows(folder, n, ours, CONVOLUTIONS, batch_size)}
-    if find_spec("torch"):
-        runs["PyTorch"] = on_rows(folder, n, torch_epoch, CONVOLUTIONS, batch_size)
-    found = in_turn(3, runs)
-    print(f"the convolutions of preset long, batch {batch_size}, Adam, an epoch of {n:,} rows")
-    for name, (seconds, loss) in found.items():
-        print(f"  {name:<14} {seconds:7.3f} s   training loss {loss:.4f}")
-    if "PyTorch" in found:
-        ratio = found["PyTorch"][0] / found["ours"][0]
-        show("times as fast as PyTorch", ratio, ">= 1.0", reached=ratio >= 1.0)
+        elif name == "products":
+            show(
+                "time, in times that of the matrix products alone",
+                1 / ratio,
+                f"<= {target}",
+                reached=1 / ratio <= target,
+            )
+        else:
+            show("time beside a busy process, in times that without", ratio, f"<= {target}", reached=ratio <= target)
 
 
 def compare_seed(folder: str, rounds: int, n: int = 3000) -> None:
-    runs = {"ours": False, "tutorial": True}
-    found = in_turn(
-        rounds,
-        {name: on_rows(folder, n, seed_rows, transcription=transcription) for name, transcription in runs.items()},
-    )
+    found = in_turn(rounds, {who: partial(on_rows, folder, n, seed_rows, who) for who in ("ours", "tutorial")})
     (seconds, weights), (tutorials, expected) = found["ours"], found["tutorial"]
     print(f"preset seed, {1e6 * seconds / n:.0f} against {1e6 * tutorials / n:.0f} us a row")
     ratio = tutorials / seconds
     show("times as fast as the tutorial's transcription", ratio, ">= 5", reached=ratio >= 5)
     apart = max(float(np.abs(weights[name] - expected[name]).max()) for name in weights)
     print(f"  largest difference of a weight after {n:,} steps: {apart:.1e}")
-
-
-def compare_augmentation(folder: str, rounds: int) -> None:
-    strength = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.04, elastic=0.04)
-    hidden, batch_size = LARGE
-    warps = {"plain": None, "augmented": partial(Warp, strength, 28, 28)}
-    found = in_turn(
-        rounds,
-        {
-            name: on_rows(folder, 16_384, ours, {"hidden": hidden}, batch_size, augment=warp)
-            for name, warp in warps.items()
-        },
-    )
-    share = 100 * (1 - found["plain"][0] / found["augmented"][0])
-    print("augmentation at 1024-512, batch 256")
-    show("per cent of a training step", share, "< 15", reached=share < 15)
 
 
 def main() -> None:
@@ -308,17 +246,12 @@ def main() -> None:
     print(f"kernels: {', '.join(sorted(kernels))}")
     with TemporaryDirectory() as folder:
         save_rows(options.zip, folder)
-        compare(folder, SMALL, rounds, {"PyTorch": 2.0, "products": 1.75, "scikit-learn": 2.5})
-        compare_with_a_busy_machine(folder, SMALL, rounds)
-        compare(folder, LARGE, fewer, {"PyTorch": 1.75, "products": 1.4})
-        compare_with_a_busy_machine(folder, LARGE, fewer)
-        compare_convolutions(folder)
+        of_both = {"beside a busy process": 2.2}
+        small, large = {"hidden": (256, 64)}, {"hidden": (1024, 512)}
+        compare(folder, ALL, small, 128, rounds, {"PyTorch": 2.0, "products": 1.75, "scikit-learn": 2.5, **of_both})
+        compare(folder, ALL, large, 256, fewer, {"PyTorch": 1.75, "products": 1.4, **of_both})
+        compare(folder, 12_800, CONVOLUTIONS, 128, 3, {"PyTorch": 1.0})
         compare_seed(folder, rounds)
-        compare_augmentation(folder, fewer)
-        X, Y = load(folder)
-        kib = max(bytes_per_step(X[:4096], Y[:4096], *size) for size in (SMALL, LARGE)) / 1024
-        print("memory")
-        show("KiB allocated in a step after the first", kib, "<= 18", reached=kib <= 18)
 
 
 if __name__ == "__main__":

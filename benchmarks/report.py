@@ -9,16 +9,13 @@ report needs (jinja2, matplotlib, pillow) is part of its price.
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from arguments import parser_with_zip
+from arguments import parser_with_zip, project_with
+from in_turn import PIPELINE
 
-PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 TIMED = """
 import time
 # evaluate needs these with or without a report
@@ -39,10 +36,7 @@ main(["run", "evaluate", "--force", "--only", "--json"], standalone_mode=False)
 
 
 def main() -> None:
-    archive = Path(parser_with_zip(__doc__).parse_args().zip).resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "data").mkdir()
-        shutil.copy(archive, Path(folder) / "data")
+    with project_with(parser_with_zip(__doc__).parse_args().zip) as folder:
         command = [PIPELINE, "run", "all", "--json"]
         whole = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout)
         everything = sum(stage["seconds"] for stage in whole["stages"])

@@ -11,28 +11,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from arguments import parser_with_zip
+from arguments import parser_with_zip, unpack
+from in_turn import PIPELINE, measured
 from pyarrow import csv
 
+from stages import STAGES
 from stages.images.augmentation import Augmentation, Warp
 
-PIPELINE = str(Path(sys.executable).with_name("pipeline"))
 STRENGTH = Augmentation(rotation=10, scale=0.1, shear=0.1, shift=0.03, elastic=0.04)
-# Runs the pipeline as its own child, so that the largest process below it can be asked for at the end.
-MEASURED = (
-    "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=open('peak', 'w')); sys.exit(code)"
-)
 
 
 def main() -> None:
@@ -44,14 +36,14 @@ def main() -> None:
     settings = [f"train.epochs={options.epochs}", *options.set]
     with tempfile.TemporaryDirectory() as below:
         small, large = Path(below, "small"), Path(below, "large")
-        unpack(Path(options.zip), small)
+        unpack(options.zip, small / "data")
         enlarge(small, large, options.rows)
         n_small, n_large = count_rows(small), count_rows(large)
         first, second = run(small, settings), run(large, settings)
         print(f"{'':12}{f'{n_small:,} rows':>24}{f'{n_large:,} rows':>24}   time a row")
-        for name in first["seconds"]:
-            show(name, first["seconds"][name], second["seconds"][name], n_small, n_large)
-        show("whole run", first["whole"], second["whole"], n_small, n_large)
+        for name in first["stages"]:
+            show(name, first["stages"][name], second["stages"][name], n_small, n_large)
+        show("whole run", first["process"], second["process"], n_small, n_large)
         print(f"{'peak MiB':12}{first['MiB']:24.0f}{second['MiB']:24.0f}   at most 1,430 (1.5 GB)")
 
 
@@ -59,13 +51,6 @@ def show(name: str, small: float, large: float, n_small: int, n_large: int) -> N
     texts = [f"{seconds:8.1f} s {1e6 * seconds / n:9.1f} us" for seconds, n in ((small, n_small), (large, n_large))]
     ratio = (large / n_large) / (small / n_small)
     print(f"{name:12}{texts[0]:>24}{texts[1]:>24}   {ratio:.2f} times" + ("  (at most 1.15)" if " " in name else ""))
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    (folder / "data").mkdir(parents=True)
-    with zipfile.ZipFile(archive) as file:
-        for name in ("train.csv", "test.csv"):
-            file.extract(name, folder / "data")
 
 
 def enlarge(source: Path, folder: Path, n_rows: int) -> None:
@@ -92,22 +77,10 @@ def count_rows(folder: Path) -> int:
 
 
 def run(folder: Path, settings: list[str]) -> dict:
-    """Seconds of every stage and of the whole run, and the peak memory of its largest process in MiB."""
-    command = [sys.executable, "-c", MEASURED, PIPELINE, "run", "all"]
-    for setting in settings:
-        command += ["--set", setting]
-    started = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    whole = time.perf_counter() - started
-    receipts = (folder / "artifacts").glob("*/receipt.json")
-    found = [json.loads(path.read_bytes()) for path in receipts]
-    names = {"ingest": 0, "split": 1, "encode": 2, "train": 3, "evaluate": 4, "submit": 5}
-    seconds = {each["work"]["stage"]: each["seconds"] for each in found}
-    return {
-        "seconds": dict(sorted(seconds.items(), key=lambda item: names[item[0]])),
-        "whole": whole,
-        "MiB": int((folder / "peak").read_text()) / 1024,
-    }
+    """What the whole run takes, as ``measured`` has it, and the seconds of every stage."""
+    taken = measured(PIPELINE, "run", "all", *(f"--set={setting}" for setting in settings), cwd=folder)
+    receipts = {stage.name: folder / "artifacts" / stage.name / "receipt.json" for stage in STAGES}
+    return {**taken, "stages": {name: json.loads(path.read_bytes())["seconds"] for name, path in receipts.items()}}
 
 
 if __name__ == "__main__":
