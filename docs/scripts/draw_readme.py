@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import termios
 from pathlib import Path
 
 from PIL import Image
@@ -52,26 +51,20 @@ def main() -> None:
 
 def run_on_a_terminal(words: list[str], folder: Path) -> str:
     """Everything that the command writes on a terminal, control sequences and all."""
-    master, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (40, COLUMNS))
     code = "from pipeline.cli import main; main(prog_name='pipeline')"
     kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS", "CI"}}
     environment = {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, *words]
-    with subprocess.Popen(command, cwd=folder, stdout=terminal, stderr=terminal, env=environment) as process:  # noqa: S603 - our own program
-        os.close(terminal)
-        written = b""
-        while True:
-            try:
-                piece = os.read(master, 65536)
-            except OSError:  # how Linux tells that the other end has been closed
-                break
-            if not piece:
-                break
-            written += piece
-    os.close(master)
-    text = written.decode().replace("\r\n", "\n")
-    if process.returncode:
+    command = f"stty rows 40 columns {COLUMNS}; {shlex.join([sys.executable, '-c', code, *words])}"
+    done = subprocess.run(  # noqa: S603 - our own program
+        ["script", "-qec", command, "/dev/null"],  # noqa: S607 - a program of util-linux
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    text = done.stdout.decode().replace("\r\n", "\n")
+    if done.returncode:
         raise SystemExit(text)
     return text
 
