@@ -28,14 +28,13 @@ class Trial:
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
 
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:  # noqa: ARG002 - Optuna's
-        return self.params.setdefault(name, low)
+    def suggest(self, name: str, lowest: Any, *_: Any, **__: Any) -> Any:
+        return self.params.setdefault(name, lowest)
 
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:  # noqa: ARG002 - Optuna's
-        return self.params.setdefault(name, low)
+    suggest_float = suggest_int = suggest
 
     def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
-        return self.params.setdefault(name, choices[0])
+        return self.suggest(name, choices[0])
 
 
 class Study:

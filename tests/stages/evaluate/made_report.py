@@ -74,24 +74,22 @@ def make_network(
 
 
 def make_images(height: int, width: int) -> ImageFormat:
-    normaliser, n_rows = Normaliser(kind="range", offset=0.0, scale=255.0), (N_TRAIN, N_ROWS, 7)
-    parts = dict(zip(("n_train", "n_validation", "n_test"), n_rows, strict=True))
-    return ImageFormat(height=height, width=width, normaliser=normaliser, **parts)
+    normaliser = Normaliser(kind="range", offset=0.0, scale=255.0)
+    return ImageFormat(
+        height=height, width=width, normaliser=normaliser, n_train=N_TRAIN, n_validation=N_ROWS, n_test=7
+    )
 
 
 def make_profile(classes: tuple[Label, ...], height: int, width: int) -> Profile:
     counts = [len(part) for part in np.array_split(np.arange(N_ROWS + N_TRAIN), len(classes))]
-    sets = {
-        name: ImageSet(
-            rows=rows,
-            pixel_range=(0, 255),
-            is_dark_on_light=False,
-            constant_pixels=(),
-            blank_images=0,
-            duplicate_rows=0,
-        )
-        for name, rows in (("train", N_ROWS + N_TRAIN), ("test", 7))
-    }
+    train = ImageSet(
+        rows=N_ROWS + N_TRAIN,
+        pixel_range=(0, 255),
+        is_dark_on_light=False,
+        constant_pixels=(),
+        blank_images=0,
+        duplicate_rows=0,
+    )
     return Profile(
         height=height,
         width=width,
@@ -104,7 +102,8 @@ def make_profile(classes: tuple[Label, ...], height: int, width: int) -> Profile
         n_train=N_ROWS + N_TRAIN,
         n_test=7,
         n_quarantined=0,
-        **sets,
+        train=train,
+        test=msgspec.structs.replace(train, rows=7),
         conflicting_labels=0,
         shared_rows=3,
         submission=SubmissionHeader(id_name="ImageId", label_name="Label"),

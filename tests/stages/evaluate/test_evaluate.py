@@ -41,20 +41,14 @@ class TablePredictor:
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``trained(classes)`` writes what evaluate reads, for 200 rows; gives P (200, n_classes) and actual (200,)."""
 
-    def make(
-        classes: tuple = (3, 7, 20),
-        source: str = "made",
-        *,
-        is_sample: bool = False,
-        holds_test_images: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def make(classes: tuple = (3, 7, 20), source: str = "made", **marks: bool) -> tuple[np.ndarray, np.ndarray]:
         P, actual = make_predictions(len(classes))
         n_rows, rng = len(P), np.random.default_rng(0)
         X = rng.random((n_rows, HEIGHT * WIDTH), dtype=np.float32)
         X[:, 0] = np.arange(n_rows, dtype=np.float32) / 255
         for folder in ("ingest", "train", "split", "encode"):
             (tmp_path / folder).mkdir(exist_ok=True)
-        document = DataSource(source=source, is_sample=is_sample, holds_test_images=holds_test_images)
+        document = DataSource(source=source, **{"is_sample": False, "holds_test_images": False, **marks})
         (tmp_path / "ingest/source.json").write_bytes(encode_document(document))
         np.save(tmp_path / "split/X_validation.npy", X)
         np.save(tmp_path / "split/rows_validation.npy", 1000 + np.arange(n_rows)[::-1])
@@ -116,21 +110,15 @@ def test_metrics_say_whether_the_epoch_was_chosen_on_the_rows(
     assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_unbiased"] is is_unbiased
 
 
-def test_the_bundled_sample_is_marked_in_metrics_and_report(tmp_path: Path, trained, run_stage) -> None:
-    trained(source="bundled sample", is_sample=True)
-    run_stage("evaluate")
-    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["is_sample"] is True
-    assert "not your data" in (tmp_path / "evaluate/report.html").read_text()
-
-
-@pytest.mark.parametrize("holds_test_images", [True, False])
-def test_a_training_set_with_test_images_is_marked_in_metrics_and_report(
-    tmp_path: Path, trained, run_stage, *, holds_test_images: bool
+@pytest.mark.parametrize("is_so", [True, False])
+@pytest.mark.parametrize(("mark", "words"), [("is_sample", "not your data"), ("holds_test_images", "not be uploaded")])
+def test_the_sample_and_test_images_in_training_are_marked_in_metrics_and_report(
+    tmp_path: Path, trained, run_stage, mark: str, words: str, *, is_so: bool
 ) -> None:
-    trained(holds_test_images=holds_test_images)
+    trained(**{mark: is_so})
     run_stage("evaluate")
-    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())["holds_test_images"] is holds_test_images
-    assert ("must not be uploaded" in (tmp_path / "evaluate/report.html").read_text()) is holds_test_images
+    assert json.loads((tmp_path / "evaluate/metrics.json").read_text())[mark] is is_so
+    assert (words in (tmp_path / "evaluate/report.html").read_text()) is is_so
 
 
 def test_predictions_and_confusion_carry_original_labels_and_row_numbers(tmp_path: Path, trained, run_stage) -> None:
