@@ -35,7 +35,7 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     if as_json:
         print_json(plan_data(plan))
     else:
-        print_plan(plan, project.config.given, unfinished_work(project, snapshot, plan))
+        print_plan(plan, project.config.given, unfinished_work(project, plan))
     for notice in notices_of(snapshot) if plan.stale else ():  # as a run says it
         notify_banner(notice)
     if writer:

@@ -106,7 +106,7 @@ def run(
         if output.as_json:
             print_json(plan_data(plan))
         else:
-            print_plan(plan, project.config.given, unfinished_work(project, snapshot, plan))
+            print_plan(plan, project.config.given, unfinished_work(project, plan))
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)

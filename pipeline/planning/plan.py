@@ -9,7 +9,7 @@ all read the same Plan. staleness.py decides on a single stage.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.errors import StageError
 from pipeline.planning.reasons import STALE, Action
@@ -22,13 +22,11 @@ MAKES = {Action.RUN, Action.MAY_RUN}  # a stage with one of these may have a new
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One decision for every stage, in the order in which they run.
-
-    ``fits_own_settings`` says whether all would be fresh with the settings that the present results were made with.
-    """
+    """One decision for every stage, in the order in which they run, and what they were made from."""
 
     decisions: tuple[Decision, ...]
-    fits_own_settings: bool
+    snapshot: tuple[StageSnapshot, ...]
+    selection: Selection
 
     @property
     def stale(self) -> bool:
@@ -44,13 +42,9 @@ class Plan:
 def make_plan(snapshot: Sequence[StageSnapshot], selection: Selection) -> Plan:
     """Decide for every stage, assuming nothing about results that do not exist yet."""
     decisions: dict[str, Decision] = {}
-    own: dict[str, Decision] = {}  # with the settings of the present results
     for item in snapshot:
         decisions[item.stage.name] = decide_next(item, selection, decisions)
-        if item.current:
-            item = replace(item, work=replace(item.work, parameters=item.current.work.parameters))  # noqa: PLW2901
-        own[item.stage.name] = decide_next(item, selection, own)
-    return Plan(tuple(decisions.values()), all(each.action not in STALE for each in own.values()))
+    return Plan(tuple(decisions.values()), tuple(snapshot), selection)
 
 
 def decide_next(item: StageSnapshot, selection: Selection, decisions: Mapping[str, Decision]) -> Decision:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from shlex import join
 
-from pipeline.planning.plan import Plan
+from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.reasons import ABSENT, STALE, ReasonKind
 from pipeline.write_toml import setting_text
 
@@ -21,7 +22,13 @@ def settings_to_keep(plan: Plan, given: Sequence[tuple[str, str]]) -> str:
     """
     reasons = [reason for decision in plan.decisions if decision.action in STALE for reason in decision.reasons]
     changed = [reason for reason in reasons if reason.kind is ReasonKind.PARAMETER_CHANGED]
-    if not changed or not plan.fits_own_settings or any(reason.before == ABSENT for reason in changed):
+    if not changed or any(reason.before == ABSENT for reason in changed):
+        return ""
+    own = [
+        replace(item, work=replace(item.work, parameters=item.current.work.parameters)) if item.current else item
+        for item in plan.snapshot
+    ]
+    if make_plan(own, plan.selection).stale:  # something else has changed too
         return ""
     kept = [("--set", f"{reason.subject}={setting_text(reason.before)}") for reason in changed]
     if len(kept) > MOST_NAMED or len(_written(kept)) > LONGEST_NAMED:

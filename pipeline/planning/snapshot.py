@@ -80,15 +80,14 @@ def notices_of(snapshot: Iterable[StageSnapshot]) -> list[str]:
     return [*sorted({item.notice for item in noticed}), *replaced]
 
 
-def unfinished_work(project: Project, snapshot: Iterable[StageSnapshot], plan: Plan) -> dict[str, UnfinishedWork]:
+def unfinished_work(project: Project, plan: Plan) -> dict[str, UnfinishedWork]:
     """Return the unfinished work of stale stages, by stage; nothing while a pipeline writes: it may be doing it."""
     if current_writer(project.store.lock_path):
         return {}
-    decisions = {decision.stage: decision for decision in plan.decisions}
     found: dict[str, UnfinishedWork] = {}
-    for item in snapshot:
+    for item, decision in zip(plan.snapshot, plan.decisions, strict=True):
         name = item.stage.name
-        if decisions[name].action in STALE and (begun := project.store.begun(name)):
+        if decision.action in STALE and (begun := project.store.begun(name)):
             is_taken_up = item.key[:KEY_DIGITS] in begun if item.key else None
             found[name] = UnfinishedWork(is_taken_up, tuple(sorted({*begun.values()} - {""})))
     return found

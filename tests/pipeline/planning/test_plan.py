@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError, DataError, StageError
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.reasons import ABSENT, Action, Reason, ReasonKind
 from pipeline.planning.selection import Selection, select
-from pipeline.planning.staleness import StageSnapshot
+from pipeline.planning.staleness import Decision, StageSnapshot, decide
 from pipeline.stage import Artifact, Parameters, Stage
 from pipeline.store.receipt import Output, Receipt, Work
 
@@ -80,6 +80,18 @@ def test_with_nothing_changed_everything_is_fresh() -> None:
     plan = plan_of(finished())
     assert set(actions(plan).values()) == {"fresh"}
     assert not plan.stale
+
+
+def test_a_plan_decides_once_for_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided: list[str] = []
+
+    def counted(item: StageSnapshot, *more: Any, **extra: Any) -> Decision:
+        decided.append(item.stage.name)
+        return decide(item, *more, **extra)
+
+    monkeypatch.setattr("pipeline.planning.plan.decide", counted)
+    plan_of(finished())
+    assert decided == list(ALL.stages)
 
 
 def test_with_nothing_there_everything_will_run_for_the_first_time() -> None:
