@@ -178,7 +178,7 @@ class Terminal:
 
             console = Console(stderr=True)
             self._screen = Live(self, console=console, refresh_per_second=REDRAWN, vertical_overflow="visible")
-            self._screen.start()
+            self._screen.start(refresh=True)  # a line that is printed before the first drawing would run into it
 
         def progress(done: float, total: float, *, unit: str = "rows", note: str = "") -> None:
             line.report(done, total, unit, note, time.monotonic())

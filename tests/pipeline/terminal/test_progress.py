@@ -13,8 +13,12 @@ from pipeline.terminal.progress import Line, PlainProgress, Terminal, clock, dra
 
 NOTE = "97.22 % validation accuracy, epoch 7"
 
+# The lines are redrawn ten times a second, by a thread: on a busy machine also while another line is being printed.
 SCRIPT = """
+import time
 from dataclasses import replace
+
+from rich.live import Live
 
 from pipeline.figures import SHARE, Figure
 from pipeline.planning.reasons import Action, Reason, ReasonKind
@@ -25,6 +29,8 @@ from pipeline.execution.run import StageResult
 
 work = Work("train", {}, {}, {}, {}, {}, ())
 receipt = Receipt(work, {}, {"validation accuracy": Figure(0.9722, SHARE)}, (), "", "", "", 1.0)
+place = Live.process_renderables
+Live.process_renderables = lambda *about: (place(*about), time.sleep(0.15))[0]
 with Terminal() as terminal:
     progress = terminal.started(Decision("train", Action.RUN, (Reason(ReasonKind.FIRST_RUN),)))
     progress(50, 100, unit="steps", note="97.00 % validation accuracy, epoch 7")
