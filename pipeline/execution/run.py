@@ -140,7 +140,7 @@ def run(
             for notice in sorted({*memory_notices(is_run=True), *notices_of(snapshot)}):
                 watcher.notice(notice)
         clock = time.monotonic()
-        built_upon = _built_upon(project, selection, plan)
+        built_upon = _built_upon(project, plan)
         result = RunResult(datetime.now(UTC), built_upon, *project.config.effective(selection.stages, built_upon))
         try:
             _run_stages(project, selection, snapshot, watcher, result)
@@ -173,11 +173,20 @@ def _checked_snapshot(project: Project, selection: Selection, trial: TrialOf | N
     return snapshot
 
 
-def _built_upon(project: Project, selection: Selection, plan: Plan) -> dict[str, Any]:
-    """Return the settings, by full name, of the results that a run finds and reads."""
-    needed = set[str]().union(*(ancestors(name, project.stages) for name in selection.stages))
-    left = [item for item in plan.decisions if item.action is Action.LEFT and item.stage in needed]
-    return _settings(item.receipt.work for item in left if item.receipt)
+def _built_upon(project: Project, plan: Plan) -> dict[str, Any]:
+    """Return the settings, by full name, of the results that a run finds and reads, and of what these were made of."""
+    works: list[Work] = []
+    read: dict[str, str] = {}  # artifact -> content
+    for item, decision in reversed(list(zip(plan.snapshot, plan.decisions, strict=True))):
+        work = item.work
+        if decision.action is Action.LEFT:
+            own = {path: content for path, content in read.items() if maker_of(path) == decision.stage}
+            made = (project.store.receipt_of(decision.stage, own) or decision.receipt) if own else None
+            if made is None:
+                continue
+            works.append(work := made.work)
+        read = {**work.inputs, **read}
+    return _settings(reversed(works))
 
 
 def _run_stages(

@@ -12,7 +12,6 @@ from pipeline.errors import ConfigError, DataError, nearest
 from pipeline.planning.project import Project
 from pipeline.stage import maker_of
 from pipeline.store.receipt import Receipt
-from pipeline.store.stored_results import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,12 @@ def _chain(project: Project, used: dict[str, dict[str, str]]) -> Iterator[Traced
         if files is None:
             continue
         current, damage = project.store.observe_current(stage.name)
-        found = _find(project, stage.name, current, files)
+        found = project.store.receipt_of(stage.name, files)
         is_current = bool(current and found and current.receipt == found)
         problems = tuple(str(reason) for reason in damage) if is_current else ()
         yield TracedStage(stage.name, tuple(sorted(files)), found, is_current, problems)
         for path, content in found.work.inputs.items() if found else ():
             used.setdefault(maker_of(path), {})[path] = content
-
-
-def _find(project: Project, stage: str, current: Generation | None, files: dict[str, str]) -> Receipt | None:
-    """Return the receipt, current or stored, whose outputs are those that were used."""
-    found = [item.receipt for item in (current, *project.store.generations(stage)) if item and item.receipt]
-    fitting = (each for each in found if all(each.content(path) == content for path, content in files.items()))
-    return next(fitting, None)
 
 
 def step_data(step: TracedStage) -> dict[str, Any]:

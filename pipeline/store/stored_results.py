@@ -109,6 +109,17 @@ class StoredResults:
         """
         return newest_first(stage, self.stored(stage, key))
 
+    def receipt_of(self, stage: str, contents: Mapping[str, str]) -> Receipt | None:
+        """Return the receipt, of the current result or else of a stored one, whose artifacts have these contents."""
+
+        def has_them(result: Generation | None) -> bool:
+            receipt = result.receipt if result else None
+            return receipt is not None and all(receipt.content(path) == each for path, each in contents.items())
+
+        current = self.current(stage)
+        found = current if has_them(current) else next(filter(has_them, self.generations(stage)), None)
+        return found.receipt if found else None
+
     def partial_results(self, stage: str) -> tuple[Generation, ...]:
         """Return all partial results of a stage, readable or not."""
         place = self._inner / stage / PARTIAL

@@ -134,6 +134,13 @@ def test_a_preset_has_an_effect_where_it_changes_what_the_other_layers_give(
     assert settings_without_effect(config, Selection((stage,))) == told
 
 
+def test_a_run_was_built_upon_what_its_inputs_were_made_of_and_not_upon_a_later_result(in_toy: Toy) -> None:
+    invoke(in_toy, "run", "load", "--only", "--set", "load.limit=2")
+    invoke(in_toy, "run", "total", "--only", "--force")  # of a power that was made of the numbers before
+    _, second, _, fourth = read_runs(in_toy.work / "artifacts")
+    assert fourth.parameters == second.parameters
+
+
 def test_diff_shows_the_settings_of_what_a_run_was_built_upon(in_toy: Toy) -> None:
     invoke(in_toy, "run", "total", "--only", "--force")
     assert re.search(r"parameter +power\.exponent +3 +2 ", invoke(in_toy, "diff", "1", "3").stdout)
