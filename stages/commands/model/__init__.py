@@ -1,4 +1,1 @@
-"""``pipeline model``: the trained network as a table of its layers.
-
-It may import what other commands may, and no other command's folder.
-"""
+"""``pipeline model``: the trained network as a table of its layers."""
