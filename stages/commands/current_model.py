@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.figures import values_of
-from pipeline.planning.current_result import find_current, require_current
 from pipeline.task import silent_progress
 from stages.commands.stale_result import tell_if_stale
 from stages.split.documents import Normaliser
@@ -50,18 +49,7 @@ class Model:
         }
 
 
-def require_model(project: Project) -> Model:
-    """The current network; StageError or DataError if it is missing or cannot be read."""
-    return load_model(project, require_current(project, "train"))
-
-
-def find_model(project: Project, *, n_pixels: int) -> Model | None:
-    """The current network, or None if none was trained yet; DataError if it is not for images of ``n_pixels``."""
-    current = find_current(project, "train")
-    return load_model(project, current, n_pixels) if current else None
-
-
 def load_model(project: Project, current: Current, n_pixels: int | None = None) -> Model:
-    """The network in a result of train."""
+    """The network in a result of train; DataError if it cannot be read, or is not for images of ``n_pixels``."""
     predictor = load_predictor(current.folder / "model.npz", n_pixels=n_pixels)
     return Model(predictor, current.receipt, tell_if_stale(project, current, "the model"))

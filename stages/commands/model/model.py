@@ -32,15 +32,16 @@ def model(place: ProjectOptions, *, export: str | None, as_json: bool) -> None:
     A multiply-add is one product that is added to a sum. An ensemble has a line for each member. With --export, the
     whole model is written to a file: it takes raw pixels and gives the probability of every class, and the label.
     """
+    from pipeline.planning.current_result import require_current
     from pipeline.printable_text import readable
     from pipeline.terminal import output
-    from stages.commands.current_model import require_model
+    from stages.commands.current_model import load_model
     from stages.commands.model.write_onnx import write_onnx
     from stages.commands.write_output import require_file
 
     project = place.load()
     path = require_file(project, export, place.base, [".onnx"], "--export") if export else None
-    found = require_model(project)
+    found = load_model(project, require_current(project, "train"))
     n_bytes = write_onnx(path, found) if path else None
     if as_json:
         output.print_json({**document_of(found), "exported": export and readable(export), "bytes": n_bytes})

@@ -96,11 +96,11 @@ def load_projects(place: ProjectOptions) -> tuple[Project, Project]:
 
 def model_for(project: Project, reading: Project) -> Model:
     """The current network. It is not stale if it is not so for one of the two projects."""
-    from pipeline.planning.current_result import why_stale
-    from stages.commands.current_model import require_model
+    from pipeline.planning.current_result import require_current, why_stale
+    from stages.commands.current_model import load_model
 
     is_made_so = reading is not project and not why_stale(reading, "train")
-    return require_model(reading if is_made_so else project)
+    return load_model(reading if is_made_so else project, require_current(project, "train"))
 
 
 def tell_predictions(

@@ -31,10 +31,10 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     ROW counts from 0, as in predictions.parquet.
     """
     from pipeline.errors import DataError
-    from pipeline.planning.current_result import require_current
+    from pipeline.planning.current_result import find_current, require_current
     from pipeline.terminal import output
     from pipeline.terminal.commands_as_typed import as_typed
-    from stages.commands.current_model import find_model
+    from stages.commands.current_model import load_model
     from stages.commands.draw_images import draw
     from stages.commands.probabilities import ranked
     from stages.commands.read_rows import read_rows
@@ -53,7 +53,8 @@ def show(place: ProjectOptions, row: int, *, is_test: bool, augmented: bool, as_
     parameters = cast("TrainParameters", project.config.parameters["train"])
     copies = warped(image, COPIES, parameters, images.normaliser) if augmented else []
     part = "test" if is_test else part_of(row, split.folder)
-    model = find_model(project, n_pixels=image.size)
+    trained = find_current(project, "train")
+    model = load_model(project, trained, image.size) if trained else None
     predicted = ranked(model.probabilities(found.pixels[None])[0], model.classes) if model else []
     best, confidence = predicted[0] if predicted else (None, None)
     if as_json:
