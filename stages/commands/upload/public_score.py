@@ -26,10 +26,6 @@ class Outcome:
     has_failed: bool = False
 
 
-class UnknownFormatError(Exception):
-    """The list has a format that is not known here."""
-
-
 def wait_for_score(
     look: Callable[[], str], name: str, delays: Sequence[float], pause: Callable[[float], None]
 ) -> Outcome:
@@ -37,19 +33,15 @@ def wait_for_score(
 
     ``look`` asks for the list. No failure at Kaggle is raised: the submission has already been sent.
     """
-    problem = "Kaggle has not scored it yet"
+    problem = ""
     for delay in delays:
         pause(delay)
         try:
-            outcome = find_outcome(look(), name)
+            if outcome := find_outcome(look(), name):
+                return outcome
+            problem = "Kaggle has not scored it yet"
         except PipelineError as error:  # the network may be back at the next look
             problem = error.what
-            continue
-        except UnknownFormatError as error:
-            return Outcome(None, f"the list of submissions cannot be read: {error}")
-        if outcome:
-            return outcome
-        problem = "Kaggle has not scored it yet"
     return Outcome(None, problem)
 
 
@@ -58,11 +50,6 @@ def find_outcome(text: str, name: str) -> Outcome | None:
 
     Versions 1.6 to 2.2 print ``fileName,date,description,status,publicScore,privateScore``, since 2.0 with ``ref``
     before it. Other columns, their order, and lines before the header make no difference.
-
-    Raises
-    ------
-    UnknownFormatError
-        There is no such header, or a score is no number.
     """
     if NOTHING_YET in text:
         return None
@@ -72,28 +59,24 @@ def find_outcome(text: str, name: str) -> Outcome | None:
         if {"filename", "publicscore"} <= columns.keys():
             break
     else:
-        raise UnknownFormatError("it has no columns fileName and publicScore")
+        return unreadable("it has no columns fileName and publicScore")
     for cells in rows:
         row = {column: cells[index].strip() for column, index in columns.items() if index < len(cells)}
         if row.get("filename") == name:
             status = row.get("status", "").casefold().rpartition(".")[2]  # complete, or SubmissionStatus.COMPLETE
-            score = _number(row.get("publicscore", ""))
+            score = row.get("publicscore", "")
             if status == "error":
                 return Outcome(None, "Kaggle could not score it", has_failed=True)
-            if score is None:
+            if score.casefold() in {"", "none", "null", "nan"}:
                 return Outcome(None, "Kaggle shows no public score of it") if status == "complete" else None
-            return Outcome(score)
+            try:
+                value = float(score)
+            except ValueError:
+                value = math.nan
+            return Outcome(value) if math.isfinite(value) else unreadable(f"the score is {score[:40]!r}")
     return None
 
 
-def _number(text: str) -> float | None:
-    """The number in a cell, None if it is empty; UnknownFormatError if it is no number."""
-    if text.casefold() in {"", "none", "null", "nan"}:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UnknownFormatError(f"the score is {text[:40]!r}")
-    return value
+def unreadable(problem: str) -> Outcome:
+    """The outcome where the list has a format that is not known here."""
+    return Outcome(None, f"the list of submissions cannot be read: {problem}")
