@@ -32,11 +32,7 @@ class Submission:
 
 def read_submission(path: Path, shown: str = "") -> Submission:
     """Read a submission; messages show the path as ``shown``, if that is given.
-
-    Raises
-    ------
-    DataError
-        It is no CSV of two columns with at least one row, a label is blank, or an id occurs twice.
+    Raises DataError if it is no CSV of two columns with at least one row, a label is blank, or an id occurs twice.
     """
     with open_csv(path, shown) as (raw, names):
         file = raw.name
@@ -61,11 +57,7 @@ def require_labels(labels: Sequence[str], file: FileName, column: str) -> None:
 @contextmanager
 def open_csv(path: Path, shown: str = "") -> Iterator[tuple[RawCsv, list[str]]]:
     """Open a CSV or .csv.gz, and read the names in its header; messages show the path as ``shown``, if that is given.
-
-    Raises
-    ------
-    DataError
-        The file is no such table.
+    Raises DataError if it is no such table.
     """
     if is_zipfile(path):
         raise DataError(f"{path.name} is a zip", where=shown or str(path), hint="unpack it, and name the CSV in it")
@@ -77,10 +69,7 @@ def open_csv(path: Path, shown: str = "") -> Iterator[tuple[RawCsv, list[str]]]:
 def read_columns(raw: RawCsv, n_columns: int, chosen: Sequence[int]) -> list[list[str]]:
     """Read the cells of the ``chosen`` of ``n_columns`` columns, below the header, and strip them of blanks.
 
-    Raises
-    ------
-    DataError
-        The file is damaged, has no rows, or a row has another number of cells than the header.
+    Raises DataError if the file is damaged, has no rows, or has a row of another number of cells than the header.
     """
     columns: list[list[str]] = [[] for _ in chosen]
     first_line = raw.first_line

@@ -88,10 +88,7 @@ def require_competition(name: str) -> None:
 def find_program(without_it: str) -> str:
     """The path of Kaggle's program, on PATH or beside this Python; ``without_it`` is the hint how to do without it.
 
-    Raises
-    ------
-    ConfigError
-        It is in neither place.
+    Raises ConfigError if it is in neither place.
     """
     beside = str(Path(sys.executable).parent)
     places = [place for place in os.get_exec_path() if Path(place).is_absolute()]  # never the current folder
@@ -104,10 +101,7 @@ def find_program(without_it: str) -> str:
 def call(program: str, words: Sequence[str], *, seconds: float | None = None, hint: str = TRY_AGAIN) -> Answer:
     """Run Kaggle's program with the arguments ``words``, for at most ``seconds``. It cannot ask the person anything.
 
-    Raises
-    ------
-    StageError
-        It takes longer, and was stopped; or it cannot be run.
+    Raises StageError if it takes longer, and was stopped, or if it cannot be run.
     """
     try:
         done = run_child([program, *words], seconds=seconds)

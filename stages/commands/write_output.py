@@ -28,10 +28,7 @@ def require_file(
 ) -> Path:
     """The file to write, relative to ``folder``, and none of those to read, ``inputs`` among them.
 
-    Raises
-    ------
-    ConfigError
-        Its name ends in none of ``endings``, or it may not be written; the message names the ``option``.
+    Raises ConfigError, which names the ``option``, if its name has none of the ``endings``, or it may not be written.
     """
     if Path(name).suffix.lower() not in endings:
         how = f"ends neither in {' nor in '.join(endings)}" if len(endings) > 1 else f"does not end in {endings[0]}"
@@ -55,13 +52,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
 
 @contextmanager
 def output_file(path: Path, option: str = "--output") -> Iterator[IO[bytes]]:
-    """Give a file to write, which replaces an older one at the end.
-
-    Raises
-    ------
-    DataError
-        It cannot be written; the hint names the ``option``.
-    """
+    """Give a file to write, which replaces an older one at the end; DataError that names the ``option`` if it fails."""
     with written(path.name, path, f"name another file with {option}"), replacing(path) as file:
         yield file
 

@@ -37,11 +37,7 @@ def picture_to_input(
     """The picture in a file as an image (height, width), framed by ``framing``, its pixels on ``scale``.
 
     Beside it stands a warning if the picture may show several digits.
-
-    Raises
-    ------
-    DataError
-        The file is no picture, or the picture shows nothing.
+    Raises DataError if the file is no picture, or the picture shows nothing.
     """
     grey = read_picture(path)
     if grey.shape == (height, width):
@@ -60,10 +56,7 @@ def picture_to_input(
 def ink(grey: Pixels, faintest: float = FAINTEST) -> Inputs:
     """How much of each pixel is ink, 0 to 1: its difference from the background, which is the median at the edges.
 
-    Raises
-    ------
-    BlankPictureError
-        No pixel differs enough.
+    Raises BlankPictureError if no pixel differs enough.
     """
     background = float(np.median(border(grey)))
     lighter = grey.astype(np.float32) - background

@@ -29,10 +29,7 @@ def is_picture(start: bytes) -> bool:
 def read_picture(path: Path) -> Pixels:
     """The picture in a file in grey, (height, width): its transparent parts are background.
 
-    Raises
-    ------
-    DataError
-        It is no PNG or JPEG, is damaged, or has too many pixels.
+    Raises DataError if it is no PNG or JPEG, is damaged, or has too many pixels.
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:

@@ -25,10 +25,7 @@ arithmetic is in float32."""
 def as_onnx(networks: Sequence[Network], images: Images) -> bytes:
     """The bytes of an ONNX file for a network, or an ensemble, for these ``images``. It takes any number of rows.
 
-    Raises
-    ------
-    NoOnnxFormError
-        A layer or a deskewing has no form in ONNX, or the networks are too large for one file.
+    Raises NoOnnxFormError if a layer or a deskewing has no form in ONNX, or the networks are too large for one file.
     """
     if 4 * sum(network.parameters.size + network.statistics.size for network in networks) > MOST_BYTES:
         raise NoOnnxFormError("an ONNX file holds at most 2 GiB, and the model is larger")

@@ -84,13 +84,7 @@ def write_answers(path: Path, labels: NDArray[np.uint8]) -> None:
 
 
 def read_pair(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The images (m, n_pixels) and labels (m,) of two IDX files.
-
-    Raises
-    ------
-    DataError
-        A file is damaged, or the numbers of images and labels differ.
-    """
+    """The images (m, n_pixels) and labels (m,) of two IDX files; DataError if one is damaged, or they do not match."""
     X, y = read_idx(images, 3), read_idx(labels, 1)
     if len(X) != len(y):
         what = f"{images.name} has {len(X):,} images, and {labels.name} {len(y):,} labels"

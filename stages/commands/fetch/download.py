@@ -198,13 +198,7 @@ def receive_file(url: str, output: str, _: Any, *, part: Path, size: int, report
 
 
 def lock(file: IO[bytes]) -> None:
-    """Keep other processes from writing to ``file``, where the file system has locks.
-
-    Raises
-    ------
-    BlockingIOError
-        Another process has locked it.
-    """
+    """Lock ``file`` where the file system has locks; BlockingIOError if another process has locked it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -216,10 +210,7 @@ def lock(file: IO[bytes]) -> None:
 def receive_rest(file: IO[bytes], url: str, size: int, report: Report) -> None:
     """Append the missing bytes of ``size`` to ``file``, or write it from its start if the mirror sends all of it.
 
-    Raises
-    ------
-    NotServedError
-        The mirror cannot be reached, refuses, stops, or sends something else.
+    Raises NotServedError if the mirror cannot be reached, refuses, stops, or sends something else.
     """
     there = file.tell() if file.tell() <= size else 0  # a longer file is another one
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})

@@ -30,13 +30,7 @@ class Fetched:
 
 
 def describe(path: Path, *, downloaded: bool, answers: Path | None = None) -> Fetched:
-    """Describe the zip at ``path``, and the file ``answers`` if it exists.
-
-    Raises
-    ------
-    DataError
-        It is no zip that can be read; if it was there before, the hint says how to replace it.
-    """
+    """Describe the zip at ``path``, and the file ``answers`` if it exists; DataError if the zip cannot be read."""
     try:
         members = find_members(path, tuple(FILE_NAMES.values()))
     except DataError as error:

@@ -23,13 +23,7 @@ REPLACE = "remove it, and fetch again"
 
 
 def read_idx(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
-    """The values in a gzipped IDX file: uint8, of ``n_dimensions``.
-
-    Raises
-    ------
-    DataError
-        It is not gzipped, is damaged, or holds something else.
-    """
+    """The values in a gzipped IDX file: uint8, of ``n_dimensions``; DataError if it is damaged, or another file."""
     try:
         with gzip.open(path) as file:
             content = file.read()

@@ -56,13 +56,7 @@ def download(program: str, name: str, folder: Path) -> None:
 
 
 def require_sound(folder: Path, name: str) -> Path:
-    """The zip that was downloaded into ``folder``, read from beginning to end.
-
-    Raises
-    ------
-    DataError
-        There is none, or it is damaged.
-    """
+    """The zip that was downloaded into ``folder``, read to its end; DataError if there is none, or it is damaged."""
     again = "fetch again"
     found = sorted(folder.glob("*.zip"))
     if not found:

@@ -66,10 +66,7 @@ def predict_file(
 ) -> FilePredictions:
     """Predict the digit in a picture, or every row of a CSV that is laid out as ``parameters`` say.
 
-    Raises
-    ------
-    DataError
-        The file cannot be read, or a row is not valid. Nothing is predicted then.
+    Raises DataError if the file cannot be read, or a row is not valid. Nothing is predicted then.
     """
     if looks_like_picture(path):
         return predict_picture(name, path, model, training)

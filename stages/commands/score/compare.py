@@ -73,10 +73,7 @@ class Result:
 def find_answers(result: Current | None) -> Path:
     """The answers to the test set that a result is about: a file if that is the bundled sample's.
 
-    Raises
-    ------
-    ConfigError
-        It is of other data, whose answers --answers must name.
+    Raises ConfigError if it is of other data, whose answers --answers must name.
     """
     if result and is_of_sample(result):
         return SAMPLE_FOLDER / "answers.csv.gz"
@@ -154,13 +151,7 @@ def not_pixels(names: Sequence[str]) -> list[int]:
 
 
 def find_ids(submission: Submission, columns: Sequence[Sequence[str]], names: Sequence[str], file: FileName) -> int:
-    """Which of the columns holds the submission's ids, in any order.
-
-    Raises
-    ------
-    DataError
-        None does, or several do in different orders, so that labels and rows cannot be matched.
-    """
+    """Which of the columns holds the submission's ids; DataError if none does, or several do in different orders."""
     ids, hint = sorted(submission.ids), f"call the column with the ids '{shortened(submission.id_name)}'"
     found = [index for index, column in enumerate(columns) if sorted(column) == ids]
     shown = first_few([f"'{shortened(name)}'" for name in names], EXAMPLES)
@@ -196,10 +187,7 @@ def require_same_ids(submission: Submission, ids: Sequence[str], file: FileName,
 def compare(submission: Submission, answers: Answers) -> Result:
     """Compare the labels of a submission with the right ones.
 
-    Raises
-    ------
-    DataError
-        One file has only whole numbers as labels, and the other has none; or both have several classes, none in common.
+    Raises DataError if only one of them has whole numbers as labels, or if both have several classes, none in common.
     """
     both = (answers, submission)
     kinds = [{bool(WHOLE_NUMBER.fullmatch(label)) for label in each.labels} for each in both]

@@ -58,10 +58,7 @@ class Found:
 def find_in_results(ingest: Current, encode: Current, evaluate: Current) -> Found:
     """Find the suspects among the rows of evaluate/predictions.parquet.
 
-    Raises
-    ------
-    DataError
-        A file is damaged, or evaluate predicted other data than ingest and encode hold now.
+    Raises DataError if a file is damaged, or if evaluate predicted other data than ingest and encode hold now.
     """
     used = evaluate.receipt.work.inputs
     for artifact, current in (("ingest/receipt.json", ingest), ("encode/classes.json", encode)):

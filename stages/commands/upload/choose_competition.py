@@ -20,10 +20,7 @@ NAME_IT = "--competition NAME says which competition it is for"
 def competition_of(checked: Checked) -> str:
     """The name of the zip in data/ that the data came from, and digit-recognizer for data in any other form.
 
-    Raises
-    ------
-    StageError
-        The data is a public set, which is no competition.
+    Raises StageError if the data is a public set, which is no competition.
     """
     origin = PurePath(checked.origin)
     name = SECOND_COPY.sub("", origin.stem)

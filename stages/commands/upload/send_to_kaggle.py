@@ -27,13 +27,7 @@ class Destination:
         return f"{SITE}/competitions/{self.name}/submissions"
 
     def send(self, path: Path, message: str) -> None:
-        """Let Kaggle's program send a file.
-
-        Raises
-        ------
-        StageError
-            It refuses, or it did not say that it has sent the file.
-        """
+        """Let Kaggle's program send a file; StageError if it refuses, or did not say that it has sent the file."""
         hint = f"see whether it has arrived, {self.page}, before you try again"
         words = ["competitions", "submit", self.name, "-f", str(path), "-m", message]
         answer = call(self.program, words, seconds=UPLOAD_SECONDS, hint=hint)

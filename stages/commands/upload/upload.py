@@ -135,11 +135,7 @@ def has_terminal() -> bool:
 
 def look_for_score(there: Destination, name: str, *, at_once: bool, wait: bool) -> Outcome:
     """Look for the public score of the file called ``name``: ``at_once``, and then repeatedly if ``wait`` is set.
-
-    Raises
-    ------
-    StageError
-        Kaggle could not score it.
+    Raises StageError if Kaggle could not score it.
     """
     from pipeline.errors import StageError
     from stages.commands.upload import public_score
