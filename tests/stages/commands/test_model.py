@@ -6,19 +6,21 @@ import gzip
 import json
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from calling import call
 
-from pipeline.cli import main
 from pipeline.errors import pip_install
 from stages.commands.model.model import in_a_list
 from stages.mlp import load, load_members, model_file
 from stages.notebook import layer_table
 from stages.sample import SAMPLE_FOLDER
+
+model = partial(call, "model")
 
 SETTINGS = """
 [train]
@@ -33,13 +35,6 @@ deskew = "slant"
 """
 
 
-def model(folder: Path, *words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["model", *words, "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
 def document(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(model(folder, "--json").stdout)
     return found
@@ -51,8 +46,7 @@ def ensemble(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("ensemble") / "project"
     shutil.copytree(sample_run, folder, symlinks=True)
     (folder / "pipeline.toml").write_text(SETTINGS)
-    result = CliRunner().invoke(main, ["run", "train", "--quiet", "-C", str(folder)])
-    assert result.exit_code == 0, result.output
+    call("run", folder, "train", "--quiet")
     return folder
 
 
@@ -85,17 +79,6 @@ def test_of_an_ensemble_every_member_is_a_line_and_all_of_them_are_counted(ensem
     assert [each["deskew"] for each in document(ensemble)["networks"]] == ["none", "slant", "none"]
 
 
-def test_without_a_network_or_with_a_damaged_one_the_error_says_what_helps(sample_copy: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    assert f"hint:  pipeline -C {tmp_path / 'empty'} run train" in model(tmp_path / "empty", code=1).stderr
-    path = sample_copy / "artifacts/train/model.npz"
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:5000])
-    said = model(sample_copy, code=1).stderr
-    assert "damaged" in said
-    assert f"hint:  pipeline -C {sample_copy} run train" in said
-
-
 def test_a_model_of_another_version_is_named(sample_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_file, "VERSION", model_file.VERSION + 1)
     said = model(sample_run, code=1).stderr
@@ -108,8 +91,7 @@ def test_the_exported_model_says_what_predict_says(ensemble: Path) -> None:
     text = model(ensemble, "--export", "digits.onnx").stdout
     assert "input:   pixels, float32 (rows, 8 x 8 = 64)" in text
     train = SAMPLE_FOLDER / "train.csv.gz"
-    result = CliRunner().invoke(main, ["predict", str(train), "--json", "-C", str(ensemble)])
-    rows = json.loads(result.stdout)["rows"]
+    rows = json.loads(call("predict", ensemble, train, "--json").stdout)["rows"]
     with gzip.open(train) as file:
         pixels = np.loadtxt(file, np.float32, delimiter=",", skiprows=1)[:, 1:]
     session = onnxruntime.InferenceSession(str(ensemble / "digits.onnx"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import webbrowser
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from calling import call
 
-from pipeline.cli import main
+report = partial(call, "report")
 
 
 class Browser:
@@ -29,13 +30,6 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
     browser = Browser()
     monkeypatch.setattr(webbrowser, "open", browser.open)
     return browser
-
-
-def report(folder: Path, *words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["report", *words, "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def test_the_page_opens_by_its_stable_path(sample_run: Path, browser: Browser) -> None:
@@ -61,20 +55,6 @@ def test_a_report_that_is_not_up_to_date_opens_with_a_warning(sample_run: Path, 
     assert found["opened"]
     assert found["stale"].startswith("train: train.epochs")
     assert len(browser.opened) == 1
-
-
-def test_without_a_report_the_stage_that_makes_it_is_named(tmp_path: Path, browser: Browser) -> None:
-    stderr = report(tmp_path, code=1).stderr
-    assert "error: evaluate has not been run yet" in stderr
-    assert f"hint:  pipeline -C {tmp_path} run evaluate" in stderr
-    assert browser.opened == []
-
-
-def test_a_damaged_one_is_not_shown(sample_copy: Path, browser: Browser) -> None:
-    page = sample_copy / "artifacts/evaluate/report.html"
-    page.write_bytes(page.read_bytes() + b"<p>100 %</p>")
-    assert "the result of evaluate is damaged" in report(sample_copy, code=1).stderr
-    assert browser.opened == []
 
 
 def test_without_a_browser_the_place_is_named(sample_run: Path, browser: Browser) -> None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from calling import call
 from pseudo_terminal import on_a_terminal
 
-from pipeline.cli import main
-
-
-def show(folder: Path, *words: object, code: int = 0, **environment: str) -> Result:
-    result = CliRunner().invoke(main, ["show", *map(str, words), "-C", str(folder)], env=environment)
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
+show = partial(call, "show")
 
 
 def data(folder: Path, *words: object) -> dict[str, Any]:
@@ -86,10 +80,6 @@ def test_a_row_that_is_not_there_is_a_usage_error(sample_run: Path, row: int) ->
     stderr = show(sample_run, row, code=2).stderr
     assert f"there is no row {row:,}: train.parquet has 1,438 rows" in stderr
     assert "rows count from 0: name one from 0 to 1437" in stderr
-
-
-def test_before_any_run_the_command_that_makes_the_data_is_named(tmp_path: Path) -> None:
-    assert f"pipeline -C {tmp_path} run split" in show(tmp_path, 0, code=1).stderr
 
 
 def test_without_a_network_the_image_is_drawn_all_the_same(sample_copy: Path) -> None:

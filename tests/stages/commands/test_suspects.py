@@ -6,27 +6,21 @@ import csv
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from calling import call
 
-from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+suspects = partial(call, "suspects")
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
 SETTINGS = ("--set", "train.folds=3", "--set", "train.epochs=12", "--set", "ingest.on_error=quarantine")
 BAD_LINES = (2, 500, 501)  # set aside; lines count from 1, and the header has the first
-
-
-def call(*words: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, list(map(str, words)))
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +42,12 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[int]]
         lines.insert(bad - 1, "5,no,pixels")
         moved = {line + (line >= bad) for line in moved}
     path.write_text("\n".join(lines) + "\n")
-    call("run", "all", "-C", folder, "-q", *SETTINGS)
+    call("run", folder, "all", "-q", *SETTINGS)
     return folder, moved
 
 
 def found_in(folder: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(call("suspects", "--json", "-C", folder).stdout)
+    document: dict[str, Any] = json.loads(suspects(folder, "--json").stdout)
     return document
 
 
@@ -75,17 +69,17 @@ def test_a_line_is_that_of_the_training_file(exchanged: tuple[Path, set[int]]) -
 
 def test_all_are_written_and_the_first_are_shown(exchanged: tuple[Path, set[int]], tmp_path: Path) -> None:
     folder, _ = exchanged
-    suspects = found_in(folder)["suspects"]
-    shown = call("suspects", "--most", 1, "-o", tmp_path / "found.csv", "-C", folder).stdout
+    found = found_in(folder)["suspects"]
+    shown = suspects(folder, "--most", 1, "-o", tmp_path / "found.csv").stdout
     with (tmp_path / "found.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
-    assert [int(each["line"]) for each in written] == [each["line"] for each in suspects]
+    assert [int(each["line"]) for each in written] == [each["line"] for each in found]
     assert list(written[0]) == ["line", "row", "label", "suggested", "p_label", "p_suggested", "is_confident"]
-    first, second = suspects[:2]
+    first, second = found[:2]
     assert f"line {first['line']:,}: {first['label']} or {first['suggested']}" in shown
     assert f"line {second['line']:,}: " not in shown
     assert "\nprobably wrong: the network is as sure of its prediction as it is, on average, of rows" in shown
-    assert f"{sum(each['is_confident'] for each in suspects)} of 1,438 labels" in shown
+    assert f"{sum(each['is_confident'] for each in found)} of 1,438 labels" in shown
 
 
 def test_the_report_draws_them(exchanged: tuple[Path, set[int]]) -> None:
@@ -96,7 +90,7 @@ def test_the_report_draws_them(exchanged: tuple[Path, set[int]]) -> None:
 
 
 def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -> None:
-    result = call("suspects", "-C", sample_run)
+    result = suspects(sample_run)
     assert "1,294 rows were not judged" in result.stderr
     folds = "--set train.folds=5"
     hint = (
@@ -106,18 +100,18 @@ def test_without_folds_it_says_how_many_rows_were_not_judged(sample_run: Path) -
 
 
 def test_probabilities_that_are_not_up_to_date_are_reported(sample_copy: Path) -> None:
-    assert "not up to date" not in call("suspects", "-C", sample_copy).stderr
+    assert "not up to date" not in suspects(sample_copy).stderr
     (sample_copy / "pipeline.toml").write_text("[train]\nepochs = 21\n")
-    told = call("suspects", "-C", sample_copy).stderr
+    told = suspects(sample_copy).stderr
     assert "warning: what the labels are judged by is not up to date\n  why:   train: " in told
 
 
 def test_it_takes_the_settings_of_the_run(exchanged: tuple[Path, set[int]]) -> None:
     folder, _ = exchanged
-    assert "not up to date" in call("suspects", "-C", folder).stderr
+    assert "not up to date" in suspects(folder).stderr
     for words in (SETTINGS, ("--like", "1")):
-        assert "not up to date" not in call("suspects", *words, "-C", folder).stderr
-    told = call("suspects", "--preset", "fast", "-C", folder).stderr
+        assert "not up to date" not in suspects(folder, *words).stderr
+    told = suspects(folder, "--preset", "fast").stderr
     assert f"hint:  pipeline -C {folder} run evaluate --preset fast brings it up to date" in told
 
 
@@ -138,21 +132,12 @@ def test_results_that_do_not_fit_together_are_refused(
         header, *lines = text.splitlines()
         lines = change(lines) if name == "train" else lines
         (sample_copy / f"data/{name}.csv").write_text("\n".join([header, *lines]) + "\n")
-    call("run", last, "-q", "-C", sample_copy)
-    result = call("suspects", "-C", sample_copy, code=1)
+    call("run", sample_copy, last, "-q")
+    result = suspects(sample_copy, code=1)
     assert "evaluate predicted other data" in result.stderr
     assert f"hint:  pipeline -C {sample_copy} run evaluate" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (["-o", "found.txt"], 2, "does not end in .csv"),
-        (["-o", "nowhere/found.csv"], 2, "folder that is not there"),
-        ([], 1, "has not been run yet"),
-    ],
-)
-def test_what_cannot_be_done_is_reported(tmp_path: Path, words: list[str], code: int, said: str) -> None:
-    result = call("suspects", *words, "-C", tmp_path, code=code)
-    assert said in result.stderr
-    assert "hint:" in result.stderr
+@pytest.mark.parametrize(("output", "said"), [("found.txt", "not end in .csv"), ("nowhere/found.csv", "is not there")])
+def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path, output: str, said: str) -> None:
+    assert said in suspects(tmp_path, "-o", output, code=2).stderr

@@ -6,13 +6,14 @@ import io
 import json
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from calling import call
 from made_kaggle import Kaggle
 
-from pipeline.cli import main
+fetch = partial(call, "fetch")
 
 
 def zipped(**members: str) -> bytes:
@@ -24,13 +25,6 @@ def zipped(**members: str) -> bytes:
 
 
 GOOD = zipped(train="label,pixel0\n1,2\n", test="pixel0\n3\n", sample_submission="ImageId,Label\n1,0\n")
-
-
-def fetch(folder: Path, *words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["fetch", *words, "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def files(work: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ import io
 import json
 import resource
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ import numpy as np
 import pytest
 import requests
 import urllib3
-from click.testing import CliRunner, Result
+from calling import call
 from fetched_set import FILES, PUT, UNREACHABLE, fetched, names
 from made_mirror import NAMES, TRAIN_IMAGES, Mirror, make_set, running
 
-from pipeline.cli import main
 from pipeline.errors import DataError
 from pipeline.task import silent_progress
 from stages.commands import data_sets
@@ -30,6 +30,8 @@ from stages.commands.fetch import competition_files, download
 from stages.commands.fetch.competition_files import fetch_data_set
 from stages.commands.fetch.idx import read_idx
 from stages.ingest.sources.notice_of_test_images import NOTE
+
+fetch = partial(call, "fetch")
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -213,27 +215,20 @@ def as_mnist(monkeypatch: pytest.MonkeyPatch) -> DataSet:
     return made
 
 
-def invoke(folder: Path, *words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["fetch", *words, "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
 @pytest.mark.usefixtures("as_mnist")
 def test_the_command_tells_what_it_made_and_what_it_is_not_for(mirror: Mirror, work: Path) -> None:
-    told = invoke(work, "MNIST", "--mirror", UNREACHABLE, "--mirror", mirror.url)
+    told = fetch(work, "MNIST", "--mirror", UNREACHABLE, "--mirror", mirror.url)
     assert "mnist.zip: downloaded, " in told.stdout
     assert f"answers/mnist.csv: the right labels of its test set, for pipeline -C {work} score --answers" in told.stdout
     assert told.stdout.endswith(f"next: pipeline -C {work} run all\n")
     assert "warning: The training set holds TEST IMAGES of Kaggle's Digit Recognizer" in told.stderr
     assert names(work) == PUT
-    assert "is there already" in invoke(work, "mnist").stdout
+    assert "is there already" in fetch(work, "mnist").stdout
 
 
 @pytest.mark.usefixtures("as_mnist")
 def test_json_tells_the_same(mirror: Mirror, work: Path) -> None:
-    result = invoke(work, "mnist", "--mirror", mirror.url, "--json")
+    result = fetch(work, "mnist", "--mirror", mirror.url, "--json")
     assert json.loads(result.stdout) == {
         "path": str(work / "data/mnist.zip"),
         "downloaded": True,
@@ -248,7 +243,7 @@ def test_json_tells_the_same(mirror: Mirror, work: Path) -> None:
 
 @pytest.mark.usefixtures("as_mnist")
 def test_a_failure_is_one_block_without_a_password(work: Path) -> None:
-    stderr = invoke(work, "mnist", "--mirror", "http://me:secret@127.0.0.1:9/mnist", code=1).stderr
+    stderr = fetch(work, "mnist", "--mirror", "http://me:secret@127.0.0.1:9/mnist", code=1).stderr
     assert stderr.count("error:") == stderr.count("hint:") == 1
     assert "127.0.0.1:9/mnist: Connection refused" in stderr
     assert "secret" not in stderr
@@ -264,7 +259,7 @@ def test_a_failure_is_one_block_without_a_password(work: Path) -> None:
     ],
 )
 def test_an_invalid_or_needless_mirror_is_wrong_usage(work: Path, words: tuple[str, ...], told: str) -> None:
-    assert told in invoke(work, *words, code=2).stderr
+    assert told in fetch(work, *words, code=2).stderr
     assert names(work) == []
 
 
@@ -281,7 +276,7 @@ def test_a_mistyped_name_is_reported_before_kaggle_is_asked(
     work: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
 ) -> None:
     monkeypatch.setattr("stages.commands.fetch.kaggle_download.fetch_competition", None)
-    assert f"did you mean: pipeline -C {work} fetch {meant}\n" in invoke(work, typed, code=2).stderr
+    assert f"did you mean: pipeline -C {work} fetch {meant}\n" in fetch(work, typed, code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["mnist", "Kannada-MNIST"])
@@ -289,7 +284,7 @@ def test_a_damaged_zip_that_is_there_says_what_replaces_it(work: Path, name: str
     (work / "data/answers").mkdir(parents=True)
     (work / "data/answers/mnist.csv").write_text("mine")
     (work / f"data/{name}.zip").write_bytes(zipped()[:-30])
-    assert f"pipeline -C {work} fetch {name} --force" in invoke(work, name, code=1).stderr
+    assert f"pipeline -C {work} fetch {name} --force" in fetch(work, name, code=1).stderr
 
 
 def test_no_reason_is_a_tuple_of_python() -> None:
@@ -307,7 +302,7 @@ def test_another_zip_in_data_is_reported(mirror: Mirror, work: Path) -> None:
     with zipfile.ZipFile(work / "data/digit-recognizer.zip", "w") as archive:
         archive.writestr("train.csv", "label,pixel0\n1,2\n")
         archive.writestr("test.csv", "pixel0\n1\n")
-    told = invoke(work, "mnist", "--mirror", mirror.url)
+    told = fetch(work, "mnist", "--mirror", mirror.url)
     assert "2 of the 2 zips in data/ hold both train.csv and test.csv, and only one may: " in told.stderr
     assert "next: " not in told.stdout
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner, Result
+from calling import call
 
-from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
+predict = partial(call, "predict")
+
 TRAIN, TEST = SAMPLE_FOLDER / "train.csv.gz", SAMPLE_FOLDER / "test.csv.gz"
-
-
-def predict(folder: Path, *words: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["predict", *map(str, words), "-C", str(folder)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
 
 
 def answers(folder: Path, *words: object) -> list[dict[str, Any]]:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from calling import call
 from PIL import Image
 
-from pipeline.cli import main
 from stages.sample import SAMPLE_FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
@@ -35,12 +34,6 @@ def write(path: Path, header: list[str], *columns: np.ndarray) -> None:
     np.savetxt(path, np.column_stack(columns).astype(int), "%d", ",", header=",".join(header), comments="")
 
 
-def invoke(*words: object) -> tuple[str, str]:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result.stdout, result.stderr
-
-
 @pytest.fixture(scope="module", params=CHANGES)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that was trained on the bundled sample with other pixels."""
@@ -50,7 +43,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     header, pixels = read("test.csv.gz")
     write(folder / "data/test.csv", header, change(pixels))
     (folder / "pipeline.toml").write_text("[train]\nepochs = 12\n")
-    invoke("run", "train", "-C", folder)
+    call("run", folder, "train")
     return folder
 
 
@@ -61,21 +54,21 @@ def test_pictures_of_any_polarity_are_recognised(trained: Path, tmp_path: Path, 
     for path, row in zip(paths, pixels, strict=True):
         small = Image.fromarray((255 - row if is_dark else row).astype(np.uint8).reshape(8, 8))
         small.resize((80, 80), Image.Resampling.NEAREST).save(path)
-    rows = json.loads(invoke("predict", *paths, "-C", trained, "--json")[0])["rows"]
+    rows = json.loads(call("predict", trained, *paths, "--json").stdout)["rows"]
     assert sum(row["predicted"] == answer for row, answer in zip(rows, answers, strict=True)) >= 97
 
 
 def test_a_table_of_another_range_or_polarity_is_warned_of(trained: Path, tmp_path: Path) -> None:
-    assert "warning" not in invoke("predict", trained / "data/test.csv", "-C", trained)[1]
+    assert "warning" not in call("predict", trained, "data/test.csv").stderr
     header, pixels = read("test.csv.gz")
     write(tmp_path / "other.csv", header, pixels)
-    warnings = invoke("predict", tmp_path / "other.csv", "-C", trained)[1]
+    warnings = call("predict", trained, tmp_path / "other.csv").stderr
     assert "of other.csv " in warnings
     assert "the predictions may be wrong" in warnings
 
 
 def test_shown_copies_are_warped_with_the_background_that_the_images_have(trained: Path) -> None:
-    shown = json.loads(invoke("show", 0, "--augmented", "-C", trained, "--json")[0])
+    shown = json.loads(call("show", trained, 0, "--augmented", "--json").stdout)
     image, copies = np.array(shown["pixels"]), np.array(shown["augmented"])
     assert image.min() <= copies.min()
     assert copies.max() <= image.max()

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from calling import call
 from calling_predict import TEST, TRAIN, lines_of, predict
-from click.testing import CliRunner
-
-from pipeline.cli import main
 
 pytestmark = pytest.mark.usefixtures("no_charts_in_module")
 
@@ -84,21 +82,19 @@ def test_an_output_whose_draft_cannot_be_removed_is_there(sample_copy: Path, mon
 
 
 @pytest.mark.parametrize(
-    "words", [("predict", TEST, "--output"), ("model", "--export")], ids=lambda words: str(words[0])
+    ("command", "words", "file"), [("predict", (TEST, "--output"), "out.csv"), ("model", ("--export",), "out.onnx")]
 )
 def test_an_output_that_the_system_refuses_is_reported_with_what_to_do(
-    sample_copy: Path, words: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    sample_copy: Path, command: str, words: tuple[object, ...], file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where it is immutable (chattr +i), which nobody can see before."""
 
     def refuse(path: Path, target: Path) -> None:  # noqa: ARG001 - as it is called
         raise PermissionError(1, "Operation not permitted", str(target))
 
-    if words[0] == "model":
+    if command == "model":
         pytest.importorskip("onnx")
-    option, file = words[-1], "out.onnx" if words[0] == "model" else "out.csv"
     monkeypatch.setattr(Path, "replace", refuse)
-    result = CliRunner().invoke(main, [*map(str, words), str(sample_copy / file), "-C", str(sample_copy)])
-    assert result.exit_code == 1
-    assert f"error: {file} cannot be written: Operation not permitted" in result.stderr
-    assert f"hint:  name another file with {option}" in result.stderr
+    stderr = call(command, sample_copy, *words, file, code=1).stderr
+    assert f"error: {file} cannot be written: Operation not permitted" in stderr
+    assert f"hint:  name another file with {words[-1]}" in stderr

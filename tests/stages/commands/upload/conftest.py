@@ -7,9 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from calling import call
 
-from pipeline.cli import main
 from stages.commands.upload import public_score
 from stages.sample import SAMPLE_FOLDER
 
@@ -22,8 +21,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train", "test"):
         shutil.copy(SAMPLE_FOLDER / f"{name}.csv.gz", folder / "data")
     (folder / "pipeline.toml").write_text("[train]\nepochs = 2\nhidden = [16]\nreplicas = 1\n")
-    result = CliRunner().invoke(main, ["run", "all", "--quiet", "-C", str(folder)])
-    assert result.exit_code == 0, result.output
+    call("run", folder, "all", "--quiet")
     return folder
 
 

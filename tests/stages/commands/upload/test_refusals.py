@@ -7,11 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from calling import call
 from made_kaggle import Kaggle, answer
 from made_upload import QUICK, SENT, listing, logged, run_upload
 
-from pipeline.cli import main
 from pipeline.errors import StageError
 from stages.commands.upload import send_to_kaggle, submission_checks, upload
 from stages.commands.upload.submission_checks import require_ids
@@ -113,28 +112,13 @@ def test_what_is_stale_is_not_sent(kaggle: Kaggle, project: Path) -> None:
 
 
 def test_settings_that_do_not_send_it_are_not_named_again(kaggle: Kaggle, project: Path) -> None:
-    here = ("-q", "-C", str(project))
-    assert CliRunner().invoke(main, ["run", "train", "--set", "train.epochs=1", *here]).exit_code == 0
+    call("run", project, "train", "-q", "--set", "train.epochs=1")
     assert f"hint:  pipeline -C {project} run all makes it anew\n" in run_upload(project, code=1).stderr
     told = run_upload(project, "--like", "1", code=1).stderr
     assert f"hint:  pipeline -C {project} run all --like 1 makes it anew\n" in told
-    assert CliRunner().invoke(main, ["run", "all", "--like", "1", *here]).exit_code == 0
+    call("run", project, "all", "-q", "--like", "1")
     kaggle.will("submit", SENT)
     run_upload(project, "--no-wait", "--like", "1")
-
-
-def test_what_is_damaged_is_not_sent(kaggle: Kaggle, project: Path) -> None:
-    path = (project / "artifacts/submit/submission.csv").resolve()
-    path.write_bytes(path.read_bytes().replace(b"\n1,", b"\n1,", 1)[:-2] + b"0\n")
-    stderr = run_upload(project, code=1).stderr
-    assert "the result of submit is damaged" in stderr
-    assert f"pipeline -C {project} run submit" in stderr
-    assert kaggle.calls == []
-
-
-def test_without_a_submission_the_command_that_makes_one_is_named(kaggle: Kaggle, tmp_path: Path) -> None:
-    assert f"pipeline -C {tmp_path} run submit" in run_upload(tmp_path, code=1).stderr
-    assert kaggle.calls == []
 
 
 def test_what_is_changed_while_it_is_checked_is_not_sent(
@@ -195,7 +179,7 @@ def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, pro
     told = run_upload(project, code=1).stderr
     assert "not up to date" in told
     assert f"hint:  pipeline -C {project} run all makes it anew" in told  # no settings would do
-    assert CliRunner().invoke(main, ["run", "submit", "--quiet", "-C", str(project)]).exit_code == 0
+    call("run", project, "submit", "--quiet")
     stderr = run_upload(project, code=1).stderr
     assert "was trained on Kaggle's own test images" in stderr
     assert "hint:" in stderr
@@ -206,7 +190,7 @@ def test_what_was_trained_on_kaggles_test_images_is_not_sent(kaggle: Kaggle, pro
 def test_ids_are_those_of_the_test_set(kaggle: Kaggle, project: Path) -> None:
     kaggle.will("submit", SENT)
     renumbered = ("--set", "submit.first_id=0")
-    assert CliRunner().invoke(main, ["run", "submit", "--quiet", *renumbered, "-C", str(project)]).exit_code == 0
+    call("run", project, "submit", "--quiet", *renumbered)
     run_upload(project, "--no-wait", *renumbered)
     assert kaggle.sent is not None
     assert kaggle.sent.splitlines()[1].startswith(b"0,")
@@ -231,9 +215,7 @@ def test_ids_are_those_of_the_test_set(kaggle: Kaggle, project: Path) -> None:
 def test_a_message_that_kaggles_program_would_misread_is_refused(
     kaggle: Kaggle, tmp_path: Path, words: tuple[str, ...], message: str, told: str
 ) -> None:
-    result = CliRunner().invoke(main, ["upload", f"--message={message}", *words, "-C", str(tmp_path)])
-    assert result.exit_code == 2
-    assert told in result.stderr
+    assert told in call("upload", tmp_path, f"--message={message}", *words, code=2).stderr
     assert kaggle.calls == []
 
 
@@ -242,11 +224,12 @@ def test_without_its_raw_data_the_hint_is_to_put_it_back(kaggle: Kaggle, project
     (project / "data").rename(project / "elsewhere")
     hint = "hint:  put data/train.csv.gz back: without it, a run would take the bundled sample\n"
     training = str(project / "elsewhere/train.csv.gz")
-    for words in (("upload", "-m", "x", "--yes"), ("predict", training), ("report", "--path"), ("suspects",)):
-        told = CliRunner().invoke(main, [*words, "-C", str(project)]).stderr
-        assert "not up to date" in told, words
-        assert hint in told, words
-    assert CliRunner().invoke(main, ["run", "train", "--quiet", "-C", str(project)]).exit_code == 0
+    calls = {"upload": ("-m", "x", "--yes"), "predict": (training,), "report": ("--path",), "suspects": ()}
+    for command, words in calls.items():
+        told = call(command, project, *words, code=command == "upload").stderr
+        assert "not up to date" in told, command
+        assert hint in told, command
+    call("run", project, "train", "--quiet")
     told = run_upload(project, code=1).stderr
     assert "not up to date" in told  # it is not the sample's submission yet
     assert hint in told
@@ -259,11 +242,11 @@ def test_raw_data_that_a_setting_named_is_to_be_named_again(project: Path) -> No
     other = project / "other"
     (project / "data").rename(other)
     named = [f"--set=ingest.{name}={other / name}.csv.gz" for name in ("train", "test")]
-    assert CliRunner().invoke(main, ["run", "all", "-q", *named, "-C", str(project)]).exit_code == 0
+    call("run", project, "all", "-q", *named)
     hint = "hint:  name other/train.csv.gz by ingest.archive, or by ingest.train and ingest.test: without it"
     assert hint in run_upload(project, code=1).stderr
     training = str(other / "train.csv.gz")  # the model was trained before the data had moved
-    assert hint in CliRunner().invoke(main, ["predict", training, "-C", str(project)]).stderr
+    assert hint in call("predict", project, training).stderr
 
 
 def test_if_a_part_of_the_raw_data_is_gone_the_hint_is_to_put_it_back(project: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import join
 
 import pytest
+from calling import call
 from click.testing import CliRunner
 from made_kaggle import Kaggle, answer
 from made_upload import SENT, listing, logged, run_upload, sent_name
@@ -38,7 +39,7 @@ def test_the_submission_is_sent_and_its_score_is_kept_beside_the_run(kaggle: Kag
     assert (sent["value"], scored["value"]) == (None, 0.98932)
     assert scored["digest"] == file_digest(project / "artifacts/submit/submission.csv")
     assert (scored["run"], scored["how"]) == (1, "kaggle digit-recognizer")
-    runs = CliRunner().invoke(main, ["runs", "--json", "-C", str(project)]).stdout
+    runs = call("runs", project, "--json").stdout
     assert [score["value"] for score in json.loads(runs)[0]["scores"]] == [0.98932]
     assert not list(project.parent.glob("pipeline-upload-*"))
 
@@ -195,11 +196,11 @@ def test_json_has_it_all(kaggle: Kaggle, project: Path) -> None:
 
 def test_the_validation_accuracy_is_that_of_the_network_that_is_sent(kaggle: Kaggle, project: Path) -> None:
     another = ("--set", "train.epochs=1")
-    assert CliRunner().invoke(main, ["run", "submit", "-q", *another, "-C", str(project)]).exit_code == 0
+    call("run", project, "submit", "-q", *another)
     told = run_upload(project, *another, code=2, yes=False).stderr
     assert f"validation: not known; pipeline -C {project} run evaluate {join(another)} measures it\n" in told
     folds = (*another, "--set", "train.folds=2")
-    assert CliRunner().invoke(main, ["run", "all", "-q", *folds, "-C", str(project)]).exit_code == 0
+    call("run", project, "all", "-q", *folds)
     ensemble = json.loads((project / "artifacts/evaluate/metrics.json").read_text())["ensemble"]
     told = f"validation: {percent(ensemble['accuracy'])}, 95 % interval {percent(ensemble['accuracy_interval'][0])} to "
     assert told in run_upload(project, *folds, code=2, yes=False).stderr
