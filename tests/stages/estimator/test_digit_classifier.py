@@ -31,11 +31,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stages.estimator import DigitClassifier
 
+Digits = tuple[NDArray[np.float64], NDArray[np.int64]]
 QUICK: dict[str, Any] = {"hidden": (16,), "epochs": 5, "learning_rate": 0.02, "batch_size": 16, "replicas": 1}
 
 
 @pytest.fixture(scope="module")
-def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def digits() -> Digits:
     X, y = load_digits(return_X_y=True)
     return X[:400], y[:400]
 
@@ -50,7 +51,7 @@ def test_it_is_an_estimator_by_every_check_of_scikit_learn(
 
 @pytest.mark.parametrize("settings", [{}, {"deskew": "slant_and_width", "members": 2}, {"filters": (4,)}])
 def test_the_probabilities_of_a_row_do_not_depend_on_the_rows_around_it(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]], settings: dict[str, Any]
+    digits: Digits, settings: dict[str, Any]
 ) -> None:
     X, y = digits[0].astype(np.float32) / 16, digits[1]
     classifier = DigitClassifier(**{**QUICK, "epochs": 1, **settings}).fit(X, y)
@@ -81,13 +82,9 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("settings", TRAININGS.values(), ids=TRAININGS)
 def test_it_trains_the_weights_of_the_pipeline_to_the_bit(sample_copy: Path, settings: dict[str, Any]) -> None:
-    def written(value: Any) -> str:
-        return json.dumps(value)
-
-    tables = settings.get("variants", [])
-    lines = [f"{name} = {written(value)}" for name, value in settings.items() if name != "variants"]
-    for table in tables:
-        lines += ["[[train.variants]]", *(f"{name} = {written(value)}" for name, value in table.items())]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items() if name != "variants"]
+    for table in settings.get("variants", []):
+        lines += ["[[train.variants]]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
     (sample_copy / "pipeline.toml").write_text("\n".join(["[train]", *lines]))
     result = CliRunner().invoke(main, ["run", "train", "--quiet", "-C", str(sample_copy)])
     assert result.exit_code == 0, result.output
@@ -105,7 +102,7 @@ def test_it_trains_the_weights_of_the_pipeline_to_the_bit(sample_copy: Path, set
 
 
 def test_it_works_in_a_pipeline_a_search_and_cross_validation_and_is_kept_by_joblib(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]], tmp_path: Path
+    digits: Digits, tmp_path: Path
 ) -> None:
     X, y = digits
     steps = make_pipeline(MaxAbsScaler(), DigitClassifier(**QUICK))
@@ -120,9 +117,7 @@ def test_it_works_in_a_pipeline_a_search_and_cross_validation_and_is_kept_by_job
 
 
 @pytest.mark.parametrize("labels", [("seven", "two"), (2.0, 7.0), (False, True), (20, 3), (2**63 + 5, 2**63 + 4)])
-def test_labels_may_be_of_any_kind(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]], labels: tuple[Any, Any]
-) -> None:
+def test_labels_may_be_of_any_kind(digits: Digits, labels: tuple[Any, Any]) -> None:
     X, y = digits
     chosen = (y == 2) | (y == 7)
     given = np.array(labels)[(y[chosen] == 7).astype(int)]
@@ -138,9 +133,7 @@ def test_labels_of_several_kinds_are_refused_by_name(labels: list[Any], kinds: s
         DigitClassifier(**QUICK).fit(np.eye(2, 16), y)
 
 
-def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]],
-) -> None:
+def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions(digits: Digits) -> None:
     X, y = digits[0][:, :56] / 16, digits[1]
     still = {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0}
 
@@ -177,18 +170,14 @@ def test_rows_that_are_no_images_are_not_warped_and_need_a_size_for_convolutions
         ({"folds": 500}, "400 rows cannot be divided into 500 folds"),
     ],
 )
-def test_a_wrong_setting_is_a_value_error_that_names_it(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]], settings: dict[str, Any], said: str
-) -> None:
+def test_a_wrong_setting_is_a_value_error_that_names_it(digits: Digits, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)) as raised:
         DigitClassifier(**{**QUICK, **settings}).fit(*digits)
     assert type(raised.value) is ValueError
     assert "`" not in str(raised.value)
 
 
-def test_validation_rows_are_measured_and_have_known_labels(
-    digits: tuple[NDArray[np.float64], NDArray[np.int64]],
-) -> None:
+def test_validation_rows_are_measured_and_have_known_labels(digits: Digits) -> None:
     X, y = digits
     history = DigitClassifier(**QUICK).fit(X[:300], y[:300], X[300:], y[300:]).histories_[0]
     assert all(epoch.validation_accuracy is not None for epoch in history.epochs)

@@ -34,6 +34,7 @@ import onnxruntime
 
 from stages.onnx_export import deskew, export, layers
 
+Table = tuple[NDArray[np.uint8], NDArray[np.int64]]  # pixels and labels
 TOLERANCE = 1e-5
 BATCHES = (1, 257)
 
@@ -83,20 +84,20 @@ def test_pixels_are_scaled_as_the_model_says() -> None:
     assert_agrees([network], np.random.default_rng(0).integers(0, 256, (300, HEIGHT * WIDTH)).astype(np.uint8))
 
 
-def table_of(file: IO[bytes], n_rows: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def table_of(file: IO[bytes], n_rows: int | None = None) -> Table:
     """Pixels and labels of a training file."""
     values = np.loadtxt(file, np.int64, delimiter=",", skiprows=1, max_rows=n_rows)
     return values[:, 1:].astype(np.uint8), values[:, 0]
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def sample() -> Table:
     with gzip.open(SAMPLE_FOLDER / "train.csv.gz") as file:
         return table_of(file)
 
 
 @pytest.fixture(scope="module")
-def real() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def real() -> Table:
     with zipfile.ZipFile(os.environ["DIGIT_RECOGNIZER_ZIP"]) as archive:
         return table_of(io.BytesIO(archive.read("train.csv")), 1000)
 
@@ -113,9 +114,7 @@ def trained(preset: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], s
 
 
 @pytest.mark.parametrize("preset", ["default", *PRESETS])
-def test_every_preset_agrees_on_the_whole_sample(
-    sample: tuple[NDArray[np.uint8], NDArray[np.int64]], preset: str
-) -> None:
+def test_every_preset_agrees_on_the_whole_sample(sample: Table, preset: str) -> None:
     with gzip.open(SAMPLE_FOLDER / "test.csv.gz") as file:
         test = np.loadtxt(file, np.int64, delimiter=",", skiprows=1).astype(np.uint8)
     assert_agrees(trained(preset, *sample, 8), np.concatenate([sample[0], test]))
@@ -123,7 +122,7 @@ def test_every_preset_agrees_on_the_whole_sample(
 
 @pytest.mark.skipif("DIGIT_RECOGNIZER_ZIP" not in os.environ, reason="DIGIT_RECOGNIZER_ZIP does not name the zip")
 @pytest.mark.parametrize("preset", ["default", *PRESETS])
-def test_every_preset_agrees_on_real_rows(real: tuple[NDArray[np.uint8], NDArray[np.int64]], preset: str) -> None:
+def test_every_preset_agrees_on_real_rows(real: Table, preset: str) -> None:
     pixels, labels = real
     assert_agrees(trained(preset, pixels[:300], labels[:300], 28), pixels)
 
