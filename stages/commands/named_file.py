@@ -14,12 +14,7 @@ from stages.ingest.sources.zip_files import require_readable
 def find_file(name: str, folder: Path) -> Path:
     """The file called ``name``, relative to ``folder``, which -C may have named.
 
-    Raises
-    ------
-    ConfigError
-        There is no such file.
-    DataError
-        It cannot be read.
+    Raises ConfigError if there is no such file, and DataError if it cannot be read.
     """
     path = from_home(name, folder, "the file")
     if not os.path.lexists(path):

@@ -26,12 +26,7 @@ class Row:
 def read_rows(path: Path, rows: Sequence[int]) -> list[Row]:
     """The rows of an image table with these numbers, from 0, in this order; only their row groups are read.
 
-    Raises
-    ------
-    ConfigError
-        There is no such row.
-    DataError
-        The file is missing or damaged.
+    Raises ConfigError if there is no such row, and DataError if the file is missing or damaged.
     """
     found: dict[int, Row] = {}
     with open_table(path, stage="ingest") as file:

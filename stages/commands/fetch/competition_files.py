@@ -40,12 +40,7 @@ def fetch_data_set(
     Existing files are kept, unless ``again`` is set; missing answers are written again. The answers are written before
     the zip, so no zip is ever without them.
 
-    Raises
-    ------
-    StageError
-        No mirror serves a file as it was published.
-    DataError
-        Something cannot be written, or the files do not belong together.
+    Raises StageError if no mirror serves a file as it was published, and DataError if something cannot be written.
     """
     path, answers = data / f"{data_set.name}.zip", data / ANSWERS / f"{data_set.name}.csv"
     stays = path.exists() and not again

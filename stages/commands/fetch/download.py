@@ -58,13 +58,7 @@ def download(files: Sequence[DataFile], mirrors: Sequence[str], cache: Path, pro
     """Download the files that are not in the folder ``cache`` yet; return the path of each by its name.
 
     The mirror that served a file is asked first for the next one.
-
-    Raises
-    ------
-    StageError
-        No mirror serves a file as it was published.
-    DataError
-        The cache cannot be written to.
+    Raises StageError if no mirror serves a file as it was published, and DataError if the cache cannot be written to.
     """
     pooch.get_logger().setLevel(logging.WARNING)  # pooch would print a line for each file
     order, paths = list(mirrors), {}
@@ -109,12 +103,8 @@ def cleaned(cache: Path) -> Iterator[None]:
 def from_mirrors(file: DataFile, mirrors: Sequence[str], cache: Path, report: Report) -> tuple[Path, str]:
     """The file's path in the cache, and the mirror that served it; the first mirror if the file was there already.
 
-    Raises
-    ------
-    StageError
-        No mirror serves it, even when asked again after temporary failures.
-    DataError
-        The cache cannot be written to.
+    A mirror is asked again after a temporary failure. Raises StageError if none serves it, and DataError if the cache
+    cannot be written to.
     """
     failures: dict[str, NotServedError] = {}
     for _ in range(ROUNDS):
@@ -139,12 +129,7 @@ def from_mirrors(file: DataFile, mirrors: Sequence[str], cache: Path, report: Re
 def from_mirror(mirror: str, file: DataFile, cache: Path, report: Report) -> Path:
     """The file's path in the cache, downloaded unless a good one is there.
 
-    Raises
-    ------
-    NotServedError
-        The mirror does not serve it.
-    DataError
-        The cache cannot be written to.
+    Raises NotServedError if the mirror does not serve it, and DataError if the cache cannot be written to.
     """
     part = partial_path(file, cache)
     resumed = part.exists()
@@ -177,12 +162,8 @@ def partial_path(file: DataFile, cache: Path) -> Path:
 def receive_file(url: str, output: str, _: Any, *, part: Path, size: int, report: Report) -> None:
     """Download ``url`` to the file ``output`` of ``size`` bytes for pooch: complete ``part``, and rename it.
 
-    Raises
-    ------
-    NotServedError
-        The mirror does not serve the rest; ``part`` keeps the bytes received.
-    BlockingIOError
-        Another process is downloading the file.
+    Raises NotServedError if the mirror does not serve the rest, after which ``part`` keeps the bytes received, and
+    BlockingIOError if another process is downloading the file.
     """
     with part.open("ab") as file:
         lock(file)

@@ -50,9 +50,9 @@ def predict(place: ProjectOptions, files: tuple[str, ...], output: str | None, *
     from pipeline.exit_codes import ExitCode
     from pipeline.terminal.output import notify, notify_error
     from stages.commands.named_file import find_file
+    from stages.commands.predict.file_predictions import write_predictions
     from stages.commands.predict.predict_files import predict_file
     from stages.commands.predict.training_images import find_training_images
-    from stages.commands.predict.write_predictions import write_predictions
     from stages.commands.write_output import require_file
     from stages.shared.messages import counted
 

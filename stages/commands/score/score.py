@@ -103,18 +103,8 @@ def score(
 def find_submission(project: Project, named: str | None, folder: Path) -> tuple[Path, str, Current | None]:
     """Find the submission that is ``named``, relative to ``folder``, or else the current one.
 
-    Returns
-    -------
-    path : its file
-    name : how messages call it
-    maker : the result whose test set it is probably about, if there is one
-
-    Raises
-    ------
-    ConfigError
-        There is no file of that name.
-    StageError
-        None is named, and none has been made.
+    Beside its path stand its name in messages, and the result whose test set it is probably about, if there is one.
+    Raises ConfigError if there is no file of that name, and StageError if none is named, and none has been made.
     """
     from pathlib import Path
 

@@ -109,12 +109,7 @@ def require_no_score(earlier: Sequence[Score]) -> None:
 def require_consent() -> None:
     """Ask whether to send it.
 
-    Raises
-    ------
-    ConfigError
-        There is no terminal on which to ask.
-    Exit
-        The answer is not yes.
+    Raises ConfigError if there is no terminal on which to ask, and Exit if the answer is not yes.
     """
     from pipeline.errors import ConfigError
     from pipeline.exit_codes import ExitCode
