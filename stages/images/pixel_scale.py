@@ -19,8 +19,7 @@ class PixelScale:
     def pixels(self, image: Pixels) -> Pixels:
         """An image that is light on dark, from 0 to 255, in the pixels of the data set."""
         amount = image.astype(np.float32) / 255
-        scaled: Pixels = np.rint(self.background + amount * (self.ink - self.background)).astype(np.uint8)
-        return scaled
+        return np.rint(self.background + amount * (self.ink - self.background)).astype(np.uint8)
 
     def match_polarity(self, image: Pixels) -> Pixels:
         """An image of the network's own size, inverted if the data set has the other polarity.
@@ -31,6 +30,5 @@ class PixelScale:
         if smallest <= image.min() and image.max() <= largest:
             is_dark_on_light = bool(np.median(border(image)) > (smallest + largest) / 2)
             is_alike = is_dark_on_light == (self.ink < self.background)
-            matched: Pixels = image if is_alike else (smallest + largest - image.astype(np.int16)).astype(np.uint8)
-            return matched
+            return image if is_alike else (smallest + largest - image.astype(np.int16)).astype(np.uint8)
         return self.pixels(255 - image if np.median(border(image)) > 127 else image)

@@ -110,8 +110,7 @@ def lines_of(rows: Indices, ingest: Current) -> Indices:
     bad = read_column(quarantine, "line", stage="ingest") if quarantine.exists() else np.empty(0, np.int64)
     first = 2 if ingest.receipt.work.parameters["has_header"] else 1
     n_good_before = np.sort(bad) - first - np.arange(len(bad))  # of each bad line, (n_bad,)
-    lines: Indices = rows + first + np.searchsorted(n_good_before, rows, side="right")
-    return lines
+    return rows + first + np.searchsorted(n_good_before, rows, side="right")
 
 
 def images_of(suspects: Sequence[Suspect], ingest: Path) -> list[Pixels]:

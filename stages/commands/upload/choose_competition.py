@@ -6,9 +6,10 @@ import re
 from pathlib import PurePath
 
 from pipeline.errors import StageError
+from stages import SUBMISSION
 from stages.commands.data_sets import DATA_SETS
 from stages.commands.kaggle_program import NAME
-from stages.commands.upload.submission_checks import ARTIFACT, Checked
+from stages.commands.upload.submission_checks import Checked
 from stages.shared.messages import counted
 
 DIGIT_RECOGNIZER = "digit-recognizer"
@@ -42,6 +43,6 @@ def require_matching_test_set(competition: str, checked: Checked) -> None:
     has = counted(checked.n_rows, "row") if checked.n_rows != TEST_ROWS else "ids that do not count from 1"
     raise StageError(
         f"the submission is not for {competition}: it has {has}",
-        where=f"artifacts/{ARTIFACT}, of {checked.origin}",
+        where=f"artifacts/{SUBMISSION}, of {checked.origin}",
         hint=f"that competition has {TEST_ROWS:,} test images, with ids from 1; {NAME_IT}; --force sends it here",
     )

@@ -13,6 +13,7 @@ from pipeline.figures import percent
 from pipeline.files.leftovers import UPLOAD, system_folder
 from pipeline.history.scores import KnownFile, identify
 from pipeline.planning.current_result import Current, find_current, is_kept_by_settings, require_current, why_stale
+from stages import SUBMISSION
 from stages.commands.id_and_label import read_submission
 from stages.commands.stale_result import hint_for_stale, is_of_sample
 from stages.evaluate.documents import Metrics
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from pipeline.planning.project import Project
     from stages.submit.parameters import SubmitParameters
 
-MAKER, FILE = "submit", "submission.csv"
-ARTIFACT = f"{MAKER}/{FILE}"
+MAKER, FILE = SUBMISSION.split("/")
 MODEL = "train/model.npz"
 EXAMPLES = 5
 DIGITS = 12  # of the digest, in the name under which Kaggle lists the file
@@ -95,7 +95,7 @@ def check(project: Project, folder: Path) -> Checked:
     if stale := why_stale(project, MAKER):
         raise StageError(
             f"the submission is not up to date ({stale})",
-            where=f"artifacts/{ARTIFACT}",
+            where=f"artifacts/{SUBMISSION}",
             hint=hint_to_send_it_anyway(project, submit)
             + hint_for_stale(project, submit, "pipeline run all makes it anew"),
         )
@@ -104,12 +104,12 @@ def check(project: Project, folder: Path) -> Checked:
     data = (submit.folder / FILE).read_bytes()
     path = folder / FILE
     path.write_bytes(data)
-    file = identify(project.store, ARTIFACT, path)
+    file = identify(project.store, SUBMISSION, path)
     if file.digest != submit.receipt.outputs[FILE].bytes:  # it was intact a moment ago
         raise StageError(
-            "the submission was changed meanwhile", where=f"artifacts/{ARTIFACT}", hint=f"pipeline run {MAKER}"
+            "the submission was changed meanwhile", where=f"artifacts/{SUBMISSION}", hint=f"pipeline run {MAKER}"
         )
-    submission = read_submission(path, f"artifacts/{ARTIFACT}")
+    submission = read_submission(path, f"artifacts/{SUBMISSION}")
     parameters = cast("SubmitParameters", project.config.parameters[MAKER])
     require_ids(submission.ids, ids_of_test_set(ingest, parameters.first_id))
     path = path.rename(folder / f"submission-{file.digest[:DIGITS]}.csv")
@@ -125,7 +125,7 @@ def check(project: Project, folder: Path) -> Checked:
 
 def hint_to_send_it_anyway(project: Project, submit: Current) -> str:
     """The beginning of a hint: the command that sends this submission though it is not up to date; or an empty text."""
-    run = identify(project.store, ARTIFACT, submit.folder / FILE).run
+    run = identify(project.store, SUBMISSION, submit.folder / FILE).run
     if run is None or project.config.given == (("--like", str(run.id)),):  # then a run must restore it
         return ""
     with suppress(PipelineError):  # the error that is raised anyway has the reason
@@ -139,7 +139,7 @@ def require_not_of_sample(submit: Current) -> None:
     if is_of_sample(submit):
         raise StageError(
             "this is the submission of the bundled sample, which no competition is about",
-            where=f"artifacts/{ARTIFACT}",
+            where=f"artifacts/{SUBMISSION}",
             hint="pipeline fetch puts Kaggle's files into data/, unless they are there; then pipeline run all",
         )
 
@@ -173,7 +173,7 @@ def require_ids(ids: list[str], expected: list[str]) -> None:
         )
         what = f"its ids are others: {shown}"
     raise StageError(
-        f"the submission is not for this test set: {what}", where=f"artifacts/{ARTIFACT}", hint="pipeline run all"
+        f"the submission is not for this test set: {what}", where=f"artifacts/{SUBMISSION}", hint="pipeline run all"
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import json_option, project_options, settings_options
+from stages import SUBMISSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def upload(
     from stages.commands.kaggle_program import find_program
     from stages.commands.upload.choose_competition import competition_of, require_matching_test_set
     from stages.commands.upload.send_to_kaggle import Destination, require_valid_options
-    from stages.commands.upload.submission_checks import ARTIFACT, checked_copy
+    from stages.commands.upload.submission_checks import checked_copy
     from stages.commands.upload.view import preview, tell_outcome, upload_data
 
     require_valid_options(competition, message)
@@ -68,7 +69,7 @@ def upload(
         require_no_score(earlier)
         if not earlier and not competition and not force:
             require_matching_test_set(name, checked)
-        there = Destination(name, find_program(f"upload artifacts/{ARTIFACT} in a browser"))
+        there = Destination(name, find_program(f"upload artifacts/{SUBMISSION} in a browser"))
         if not earlier:
             output.notify(*preview(checked, there, message))
             if not yes:

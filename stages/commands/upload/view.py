@@ -8,7 +8,7 @@ from pipeline.figures import percent
 from pipeline.terminal import output
 from pipeline.terminal.commands_as_typed import as_typed
 from pipeline.terminal.history_view import settings_of
-from stages.commands.upload.submission_checks import ARTIFACT
+from stages import SUBMISSION
 
 if TYPE_CHECKING:
     from stages.commands.upload.public_score import Outcome
@@ -24,7 +24,7 @@ def preview(checked: Checked, there: Destination, message: str) -> list[str]:
     if validation:
         expected = f"{percent(validation.accuracy)}, {validation.interval_text}, on {validation.n_rows:,} rows"
     return [
-        f"what:       artifacts/{ARTIFACT}, {checked.n_rows:,} rows, sha256 {checked.file.digest[:12]}",
+        f"what:       artifacts/{SUBMISSION}, {checked.n_rows:,} rows, sha256 {checked.file.digest[:12]}",
         f"made by:    {made}",
         f"validation: {expected}",
         f"to:         {there.name}, as {checked.path.name}",
@@ -51,7 +51,7 @@ def upload_data(
     run, validation = checked.file.run, checked.validation
     return {
         "competition": there.name,
-        "submission": f"artifacts/{ARTIFACT}",
+        "submission": f"artifacts/{SUBMISSION}",
         "digest": checked.file.digest,
         "rows": checked.n_rows,
         "run": run.id if run else None,
