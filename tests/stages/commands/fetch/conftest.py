@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fetched_set import FILES
-from made_mirror import Mirror, running
+from made_mirror import FILES, Mirror, running
 
 from stages.commands.fetch import download
 

@@ -1,18 +1,23 @@
-"""A mirror of a small made data set on this machine, which serves it well, or in every bad way that is asked of it."""
+"""A mirror of a small made data set on this machine, which serves it well, or as badly as it is told to."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.task import silent_progress
 from stages.commands.data_sets import DataFile, DataSet
+from stages.commands.fetch.competition_files import Fetched, fetch_data_set
 
 NAMES = (
     "train-images-idx3-ubyte.gz",
@@ -197,3 +202,29 @@ def status(code: int) -> Way:
         handler.answer(code, b"")
 
     return answer
+
+
+FILES = make_files()
+SIZE = len(FILES[TRAIN_IMAGES])
+PUT = ["data/answers/mnist.csv", "data/mnist.zip"]
+UNREACHABLE = "http://127.0.0.1:9/mnist/"  # nothing listens at the port for discarding
+
+
+def fetched(work: Path, *mirrors: Mirror | str, **others: Any) -> Fetched:
+    """Fetch the made set from these mirrors, in this order."""
+    urls = [mirror if isinstance(mirror, str) else mirror.url for mirror in mirrors]
+    others.setdefault("progress", silent_progress)
+    return fetch_data_set(make_set(FILES, *urls), work / "data", **others)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def zipped(**members: str) -> bytes:
+    """A zip of CSV files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(f"{name}.csv", text)
+    return buffer.getvalue()

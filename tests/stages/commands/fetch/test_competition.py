@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-import zipfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 from calling import call
 from made_kaggle import Kaggle
+from made_mirror import zipped
 
 fetch = partial(call, "fetch")
-
-
-def zipped(**members: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in members.items():
-            archive.writestr(f"{name}.csv", text)
-    return buffer.getvalue()
 
 
 GOOD = zipped(train="label,pixel0\n1,2\n", test="pixel0\n3\n", sample_submission="ImageId,Label\n1,0\n")

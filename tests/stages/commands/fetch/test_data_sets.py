@@ -19,8 +19,7 @@ import pytest
 import requests
 import urllib3
 from calling import call
-from fetched_set import FILES, PUT, UNREACHABLE, fetched, names
-from made_mirror import NAMES, TRAIN_IMAGES, Mirror, make_set, running
+from made_mirror import FILES, NAMES, PUT, TRAIN_IMAGES, UNREACHABLE, Mirror, fetched, make_set, names, running, zipped
 
 from pipeline.errors import DataError
 from pipeline.task import silent_progress
@@ -97,7 +96,7 @@ def test_existing_files_are_kept_without_force(mirror: Mirror, work: Path) -> No
     (work / "data/answers").mkdir(parents=True)
     (work / "data/answers/mnist.csv").write_text("mine")
     fetched(work, mirror)
-    (work / "data/mnist.zip").write_bytes(mine := zipped())
+    (work / "data/mnist.zip").write_bytes(mine := zipped(train="label,pixel0\n1,2\n"))
     assert not fetched(work, mirror).downloaded
     assert (work / "data/mnist.zip").read_bytes() == mine
     assert (work / "data/answers/mnist.csv").read_text() == "mine"
@@ -114,13 +113,6 @@ def test_missing_answers_are_written_again_and_the_zip_is_kept(mirror: Mirror, w
     found = fetched(work, mirror)
     assert (answers.read_bytes(), path.read_bytes()) == (before, zip_before)
     assert (found.downloaded, found.answers) == (False, answers)
-
-
-def zipped() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("train.csv", "label,pixel0\n1,2\n")
-    return buffer.getvalue()
 
 
 # --- nowhere to write ------------------------------------------------------------------------------------------------
@@ -283,7 +275,7 @@ def test_a_mistyped_name_is_reported_before_kaggle_is_asked(
 def test_a_damaged_zip_that_is_there_says_what_replaces_it(work: Path, name: str) -> None:
     (work / "data/answers").mkdir(parents=True)
     (work / "data/answers/mnist.csv").write_text("mine")
-    (work / f"data/{name}.zip").write_bytes(zipped()[:-30])
+    (work / f"data/{name}.zip").write_bytes(zipped(train="label,pixel0\n1,2\n")[:-30])
     assert f"pipeline -C {work} fetch {name} --force" in fetch(work, name, code=1).stderr
 
 
@@ -299,9 +291,7 @@ def test_no_reason_is_a_tuple_of_python() -> None:
 @pytest.mark.usefixtures("as_mnist")
 def test_another_zip_in_data_is_reported(mirror: Mirror, work: Path) -> None:
     (work / "data").mkdir()
-    with zipfile.ZipFile(work / "data/digit-recognizer.zip", "w") as archive:
-        archive.writestr("train.csv", "label,pixel0\n1,2\n")
-        archive.writestr("test.csv", "pixel0\n1\n")
+    (work / "data/digit-recognizer.zip").write_bytes(zipped(train="label,pixel0\n1,2\n", test="pixel0\n1\n"))
     told = fetch(work, "mnist", "--mirror", mirror.url)
     assert "2 of the 2 zips in data/ hold both train.csv and test.csv, and only one may: " in told.stderr
     assert "next: " not in told.stdout

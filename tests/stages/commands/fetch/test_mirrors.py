@@ -11,8 +11,7 @@ from pathlib import Path
 
 import made_mirror as ways
 import pytest
-from fetched_set import FILES, PUT, SIZE, UNREACHABLE, fetched, names
-from made_mirror import NAMES, TRAIN_IMAGES, Mirror, Way, make_set
+from made_mirror import FILES, NAMES, PUT, SIZE, TRAIN_IMAGES, UNREACHABLE, Mirror, Way, fetched, make_set, names
 
 from pipeline.errors import StageError
 from stages.commands.fetch import download

@@ -169,10 +169,6 @@ def test_ids_without_a_header_are_not_taken_for_labels(sample_copy: Path) -> Non
     assert [(row["id"], row["label"]) for row in rows] == [(str(i), None) for i in range(12)]
 
 
-def write_wide(path: Path) -> None:
-    path.write_text(",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -195,10 +191,8 @@ def test_what_cannot_be_read_is_one_clear_error(sample_copy: Path, name: str, co
     path = sample_copy / name
     header, first, *_ = lines_of(TEST)
     texts = {b"header": header + "\n", b"bad": f"{header}\n{first}\n256{first[first.index(',') :]}\n"}
-    if content == b"wide":
-        write_wide(path)
-    else:
-        path.write_bytes(texts[content].encode() if content in texts else content)
+    texts[b"wide"] = ",".join(f"pixel{i}" for i in range(784)) + "\n" + ",".join(["0"] * 784) + "\n"
+    path.write_bytes(texts[content].encode() if content in texts else content)
     stderr = predict(sample_copy, name, code=1).stderr
     assert message in stderr
     assert "failures.parquet" not in stderr

@@ -81,31 +81,27 @@ def waited(*answers: str | StageError, delays: tuple[float, ...] = (1, 2, 4)) ->
     return wait_for_score(look, NAME, delays, paused.append), paused
 
 
-def listing(text: str) -> str:
-    return HEADER + text
-
-
 def test_the_score_is_looked_for_until_it_is_there() -> None:
-    outcome = waited(listing(""), listing(row("pending", "")), listing(row()))
+    outcome = waited(HEADER, HEADER + row("pending", ""), HEADER + row())
     assert outcome == (Outcome(0.98932), [1, 2, 4])
-    assert waited(listing(row())) == (Outcome(0.98932), [1])
+    assert waited(HEADER + row()) == (Outcome(0.98932), [1])
 
 
 def test_a_failed_request_does_not_end_the_waiting() -> None:
     no_network = StageError("Kaggle cannot be reached", hint="")
-    assert waited(no_network, no_network, listing(row())) == (Outcome(0.98932), [1, 2, 4])
+    assert waited(no_network, no_network, HEADER + row()) == (Outcome(0.98932), [1, 2, 4])
     assert waited(no_network, no_network, no_network) == (Outcome(None, "Kaggle cannot be reached"), [1, 2, 4])
-    assert waited(listing(""), listing(""), no_network)[0] == Outcome(None, "Kaggle cannot be reached")
+    assert waited(HEADER, HEADER, no_network)[0] == Outcome(None, "Kaggle cannot be reached")
 
 
 def test_the_waiting_ends() -> None:
-    assert waited(*[listing(row("pending", ""))] * 3) == (Outcome(None, "Kaggle has not scored it yet"), [1, 2, 4])
+    assert waited(*[HEADER + row("pending", "")] * 3) == (Outcome(None, "Kaggle has not scored it yet"), [1, 2, 4])
     assert sum(DELAYS) == 300
 
 
 def test_the_waiting_ends_at_once_if_no_score_can_come() -> None:
-    assert waited(listing(row(score=""))) == (Outcome(None, "Kaggle shows no public score of it"), [1])
-    assert waited(listing(row("error", ""))) == (Outcome(None, "Kaggle could not score it", has_failed=True), [1])
+    assert waited(HEADER + row(score="")) == (Outcome(None, "Kaggle shows no public score of it"), [1])
+    assert waited(HEADER + row("error", "")) == (Outcome(None, "Kaggle could not score it", has_failed=True), [1])
     outcome, paused = waited("a new format")
     assert outcome.score is None
     assert "cannot be read" in outcome.problem
