@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -20,13 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import tutorial
 from arguments import parser_with_zip
 from in_turn import in_turn, show
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from stages.mlp import Architecture, Dataset, Network, Recipe, fit
 from stages.mlp.training.data.shuffling import epoch_rng
@@ -52,15 +49,9 @@ def save_rows(path: str, folder: str) -> None:
         np.save(Path(folder, f"{name}.npy"), np.ascontiguousarray(columns.T, np.float32))
 
 
-@cache
-def load(folder: str) -> tuple[np.ndarray, np.ndarray]:
-    """What ``save_rows`` saved."""
-    return np.load(Path(folder, "X.npy")), np.load(Path(folder, "Y.npy"))
-
-
 def on_rows(folder: str, n: int, run: Callable[..., tuple[float, Any]], *arguments: Any) -> tuple[float, Any]:
     """``run`` on the first ``n`` saved rows, which the process that runs it reads itself."""
-    X, Y = load(folder)
+    X, Y = (np.load(Path(folder, f"{name}.npy")) for name in "XY")
     return run(X[:n], Y[:n], *arguments)
 
 
