@@ -22,7 +22,7 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     """Show what is fresh, what is stale, and why."""
     from pipeline.planning.plan import make_plan
     from pipeline.planning.selection import select
-    from pipeline.planning.snapshot import notices_of, take_snapshot, unfinished_work
+    from pipeline.planning.snapshot import notices_of, take_snapshot
     from pipeline.store.lock import current_writer
     from pipeline.terminal.output import notify, notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan
@@ -35,7 +35,7 @@ def status(place: ProjectOptions, *, check: bool, as_json: bool) -> None:
     if as_json:
         print_json(plan_data(plan))
     else:
-        print_plan(plan, project.config.given, unfinished_work(project, plan))
+        print_plan(project, plan)
     for notice in notices_of(snapshot) if plan.stale else ():  # as a run says it
         notify_banner(notice)
     if writer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,6 @@ from pipeline.cli.completion import complete_stages
 from pipeline.cli.options import (
     OutputOptions,
     execution_options,
-    option_group,
     output_options,
     project_options,
     settings_options,
@@ -23,42 +22,24 @@ if TYPE_CHECKING:
     from pipeline.workers.backends import Execution
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionOptions:
-    """Which stages to run: see ``pipeline.planning.selection.select``."""
-
-    stages: tuple[str, ...]
-    only: bool
-    force: bool
-    first: str | None
-    last: str | None
-
-
-selection_options = option_group(
-    "chosen",
-    SelectionOptions,
-    click.argument("stages", nargs=-1, required=True, metavar="all|STAGE...", shell_complete=complete_stages),
-    click.option("--only", is_flag=True, help="Run only the named stages, on the artifacts that are there."),
-    click.option("--force", is_flag=True, help="Run the named stages even if they are fresh."),
-    click.option(
-        "--from",
-        "first",
-        metavar="STAGE",
-        shell_complete=complete_stages,
-        help="Run this stage and those after it, and none before.",
-    ),
-    click.option(
-        "--to",
-        "last",
-        metavar="STAGE",
-        shell_complete=complete_stages,
-        help="Run this stage and those before it, and none after.",
-    ),
-)
-
-
 @click.command()
-@selection_options
+@click.argument("names", nargs=-1, required=True, metavar="all|STAGE...", shell_complete=complete_stages)
+@click.option("--only", is_flag=True, help="Run only the named stages, on the artifacts that are there.")
+@click.option("--force", is_flag=True, help="Run the named stages even if they are fresh.")
+@click.option(
+    "--from",
+    "first",
+    metavar="STAGE",
+    shell_complete=complete_stages,
+    help="Run this stage and those after it, and none before.",
+)
+@click.option(
+    "--to",
+    "last",
+    metavar="STAGE",
+    shell_complete=complete_stages,
+    help="Run this stage and those before it, and none after.",
+)
 @click.option(
     "--submission",
     type=click.Path(path_type=Path),
@@ -71,11 +52,11 @@ selection_options = option_group(
 @project_options
 def run(
     place: ProjectOptions,
-    chosen: SelectionOptions,
     execution: Execution,
     output: OutputOptions,
     *,
     submission: Path | None,
+    **chosen: Any,
 ) -> None:
     """Bring stages up to date. Stages that they depend on come first."""
     from pipeline.cli.project import ARTIFACTS
@@ -83,20 +64,16 @@ def run(
     from pipeline.execution.run import run as run_stages
     from pipeline.planning.plan import make_plan
     from pipeline.planning.selection import select, settings_without_effect
-    from pipeline.planning.snapshot import notices_of, take_snapshot, unfinished_work
+    from pipeline.planning.snapshot import notices_of, take_snapshot
     from pipeline.terminal.output import notify, notify_banner, print_json
     from pipeline.terminal.plan_view import plan_data, print_plan, print_result, result_data
     from pipeline.terminal.progress import Terminal
     from stages import SUBMISSION
 
     project = replace(place.load(), execution=execution)
-    selection = select(
-        project.stages, chosen.stages, only=chosen.only, force=chosen.force, first=chosen.first, last=chosen.last
-    )
+    selection = select(project.stages, **chosen)
     notify(*(f"warning: {text}" for text in settings_without_effect(project.config, selection)))
-    copy = (
-        plan_copy(project, SUBMISSION, submission, place.base, selection, option="--submission") if submission else None
-    )
+    copy = plan_copy(project, SUBMISSION, submission, place.base, selection) if submission else None
     if output.dry_run:
         project.config.require_fitting(selection.stages)
         snapshot = take_snapshot(project, selection)
@@ -106,12 +83,12 @@ def run(
         if output.as_json:
             print_json(plan_data(plan))
         else:
-            print_plan(plan, project.config.given, unfinished_work(project, plan))
+            print_plan(project, plan)
         return
     with Terminal(quiet=output.is_quiet) as terminal:
         result = run_stages(project, selection, terminal, wait=not output.no_wait)
     if copy:
-        copy_result(project, result, copy)
+        copy_result(project, result, SUBMISSION, copy)
     if output.as_json:
         print_json(result_data(result, ARTIFACTS, copy))
     else:

@@ -102,7 +102,7 @@ def _meant_by(option: str, ctx: click.Context, words: Sequence[str]) -> str:
     from stages import STAGES
 
     params, name = {param.name: param for param in ctx.command.params}, option.lstrip("-")
-    if "stages" in params and is_to_run(name):
+    if "names" in params and is_to_run(name):
         return f"did you mean {ctx.command_path} {name}?"
     if ctx.parent and any(option in param.opts for param in ctx.parent.command.params):
         return f"{option} comes before the command: {ctx.parent.command_path} {option}"

@@ -57,11 +57,6 @@ def is_text(kind: Any) -> bool:
     return all(each is str or each is NoneType for each in alternatives(kind))
 
 
-def may_be_text(kind: Any) -> bool:
-    """Whether a text is one of the values that a setting of this type may have."""
-    return str in alternatives(kind)
-
-
 def item_type(kind: Any) -> Any:
     """Return the type of a list's items; None if the type is not a list of any length."""
     return next((get_args(each)[0] for each in alternatives(kind) if get_origin(each) is tuple), None)

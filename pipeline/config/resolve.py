@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.config.choices import choices, is_text, item_type, may_be_text, setting_type, unknown_choice
+from pipeline.config.choices import alternatives, choices, is_text, item_type, setting_type, unknown_choice
 from pipeline.config.given_settings import (
     BY_PRESET,
     BY_SET,
@@ -257,7 +257,7 @@ def _as_text(setting: Setting, stage: Stage) -> Any:
     """
     kind, value = setting_type(stage.parameters, setting.key), setting.value
     item = item_type(kind)
-    if may_be_text(item) and isinstance(value, str | int | float) and (value != "" or is_text(item)):
+    if str in alternatives(item) and isinstance(value, str | int | float) and (value != "" or is_text(item)):
         value = _items(setting, item)
     if isinstance(value, list) and is_text(item):
         return [str(each) if type(each) in {int, float} else each for each in value]

@@ -6,7 +6,6 @@ What is copied is the result that the run has certified, and the copy is there w
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import FILE_NAME
@@ -19,32 +18,25 @@ from pipeline.planning.project import Project
 from pipeline.planning.selection import Selection
 from pipeline.stage import maker_of
 
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Which artifact (``submit/submission.csv``) is copied, and where to."""
-
-    artifact: str
-    path: Path
+OPTION = "--submission"
 
 
-def plan_copy(project: Project, artifact: str, name: Path, base: Path, selection: Selection, *, option: str) -> Copy:
-    """Return the copy that the user asks for by ``option``; ``name`` is relative to ``base``.
+def plan_copy(project: Project, artifact: str, name: Path, base: Path, selection: Selection) -> Path:
+    """Return where the user wants a copy of an artifact (``submit/submission.csv``); ``name`` is relative to ``base``.
 
     Raises ConfigError if no file may be written there, or if no selected stage makes the artifact.
     """
     maker = maker_of(artifact)
     if maker not in selection.stages:
         raise ConfigError(
-            f"{option} copies {artifact}, and {maker} is not among the stages to run",
-            hint=f"name {maker} too, as in pipeline run all {option} {name}",
+            f"{OPTION} copies {artifact}, and {maker} is not among the stages to run",
+            hint=f"name {maker} too, as in pipeline run all {OPTION} {name}",
         )
-    settings = project.folder / FILE_NAME
-    return Copy(artifact, require_output(project, name, base, option, inputs=[settings]))
+    return require_output(project, name, base, OPTION, inputs=[project.folder / FILE_NAME])
 
 
-def copy_result(project: Project, result: RunResult, copy: Copy) -> None:
-    """Write the copy of what a run has made or found fresh; an earlier file stays as it is until the new one is whole.
+def copy_result(project: Project, result: RunResult, artifact: str, path: Path) -> None:
+    """Copy what a run has made or found fresh; an earlier file at ``path`` stays until the new one is whole.
 
     Raises
     ------
@@ -53,7 +45,7 @@ def copy_result(project: Project, result: RunResult, copy: Copy) -> None:
     StoreError
         It cannot be written.
     """
-    maker, name = maker_of(copy.artifact), Path(copy.artifact).name
+    maker, name = maker_of(artifact), Path(artifact).name
     current = require_current(project, maker)
     if current.receipt not in [done.receipt for done in result.stages]:
         raise StageError(
@@ -62,9 +54,9 @@ def copy_result(project: Project, result: RunResult, copy: Copy) -> None:
     try:
         content = (current.folder / name).read_bytes()
         if hashlib.sha256(content).hexdigest() != current.receipt.outputs[name].bytes:
-            raise StageError(f"{copy.artifact} has changed while it was copied", hint=f"pipeline run {maker}")
-        with replacing(copy.path) as file:
+            raise StageError(f"{artifact} has changed while it was copied", hint=f"pipeline run {maker}")
+        with replacing(path) as file:
             file.write(content)
     except OSError as error:
         what, hint = disk_full(error) or (error.strerror or str(error), "name another place, and run again")
-        raise StoreError(f"{copy.artifact} cannot be copied: {what}", where=str(copy.path), hint=hint) from error
+        raise StoreError(f"{artifact} cannot be copied: {what}", where=str(path), hint=hint) from error

@@ -10,9 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import ConfigError
 from pipeline.files.leftovers import open_draft
-from pipeline.files.paths import from_home
 
 # The errors of a file system that cannot force the names in a folder to disk, or does not let us open a folder for it.
 # They are ignored, as SQLite and PostgreSQL do.
@@ -22,39 +20,6 @@ NOT_FOR_FOLDERS = frozenset(
         *(errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR),
     }
 )
-
-
-def require_place(name: str | Path, base: Path, artifacts: Path, option: str) -> Path:
-    """Return the file that the user names by ``option``, relative to ``base``, if it can be written.
-
-    Raises
-    ------
-    ConfigError
-        No file can be written there, or the place is below ``artifacts``.
-    """
-    path = from_home(name, base, option)
-    try:
-        problem, hint = _output_problem(path, artifacts)
-    except OSError as error:  # a name that is too long, or a folder above that may not be entered
-        problem, hint = f"cannot be written: {error.strerror}", "name another"
-    if problem:
-        raise ConfigError(f"{option} {name} {problem}", where=str(path), hint=hint)
-    return path
-
-
-def _output_problem(path: Path, artifacts: Path) -> tuple[str, str]:
-    """Say what is wrong with a place for a file, and what to do; two empty texts if nothing is. Raises OSError."""
-    folder = path.parent.resolve()
-    if path.is_dir() or not folder.is_dir():
-        problem = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-        return problem, "name a file in a folder that is there"
-    if path.exists() and not path.is_file():
-        return "is not a plain file", "name another"
-    if (folder / path.name).is_relative_to(artifacts.resolve()):
-        return "lies in artifacts/, where only stages write", "put it elsewhere"
-    if not os.access(folder, os.W_OK):
-        return "lies in a folder that may not be written to", f"make {folder} writable, or name another"
-    return "", ""
 
 
 @contextmanager

@@ -51,12 +51,11 @@ class Closure:
     """All code that some functions may run.
 
     ``digests`` maps a definition's full name, or a template (``stages.evaluate.report/templates/page.html``), to its
-    digest. ``modules`` are the project's modules that were followed, ``libraries`` the top-level names of all
-    imports from outside the project and the standard library (``numpy``, ``PIL``).
+    digest. ``libraries`` are the top-level names of all imports from outside the project and the standard library
+    (``numpy``, ``PIL``).
     """
 
     digests: Mapping[str, str]
-    modules: frozenset[str]
     libraries: frozenset[str]
 
 
@@ -97,7 +96,6 @@ def code_closure(references: Iterable[str], reader: CodeReader | None = None) ->
     folders = {package: reader.folder(package) for package in {name.partition(".")[0] for name in waiting} | {ENGINE}}
     beside = {folder.parent for folder in folders.values() if folder and folder.parent.name not in INSTALLED}
     done: dict[str, list[str]] = {}
-    modules: set[str] = set()
     libraries: set[str] = set()
     seen: set[str] = set()
     while waiting:
@@ -106,7 +104,6 @@ def code_closure(references: Iterable[str], reader: CodeReader | None = None) ->
         found = reader.read(module, folders[module.partition(".")[0]])
         if found is None:  # the name is that of a function or a class
             continue
-        modules.add(module)
         code, templates = found
         for name, value in code.definitions.items():
             done.setdefault(f"{module}.{name}" if name else module, []).append(value)
@@ -121,7 +118,7 @@ def code_closure(references: Iterable[str], reader: CodeReader | None = None) ->
                 libraries.add(package)
     # a package may define a function with the name of one of its modules: both count
     digests = {name: values[0] if len(values) == 1 else digest(sorted(values)) for name, values in sorted(done.items())}
-    return Closure(digests, frozenset(modules), frozenset(libraries))
+    return Closure(digests, frozenset(libraries))
 
 
 def _templates(package: str, folder: Path) -> dict[str, str]:

@@ -89,37 +89,28 @@ def do_jobs(
         first = requests[numbers[0]]
         environment = environment_of(first.function) if execution.is_cluster else {}
         jobs: dict[str, JobRequest] = {}
-        names: dict[JobKey, str] = {}
-        owners: dict[str, list[tuple[int, JobKey]]] = {}
+        keys: dict[str, JobKey] = {}
+        owners: dict[JobKey, list[int]] = {}
         for number in numbers:
-            request = requests[number]
-            for name, job in request.jobs.items():
-                key = (request.scratch, name)
-                own = names.setdefault(key, f"{number}-{name}")
-                jobs[own] = JobRequest(request.function, job, request.scratch, environment)
-                owners.setdefault(own, []).append((number, key))
+            scratch = requests[number].scratch
+            for name, job in requests[number].jobs.items():
+                owners.setdefault((scratch, name), []).append(number)
+                own = f"{owners[scratch, name][0]}-{name}"
+                jobs[own], keys[own] = JobRequest(first.function, job, scratch, environment), (scratch, name)
         # The parent folder, because each trial's own scratch folder is removed when the trial is done.
         batch = replace(first, function="pipeline.sweep.job_batch:attempt", jobs=jobs, scratch=first.scratch.parent)
         with closing(make_workers(execution, progress, log).run(batch)) as results:
             for own, result in results:
-                for number, key in owners[own]:
-                    yield number, key, result
-
-
-def can_join(request: JobsRequest, other: JobsRequest) -> bool:
-    """Whether the jobs of both may go to the workers in one call: they read the same files in the same way."""
-    return replace(request, jobs={}, scratch=other.scratch) == replace(other, jobs={})
+                for number in owners[keys[own]]:
+                    yield number, keys[own], result
 
 
 def grouped(requests: Mapping[int, JobsRequest]) -> list[list[int]]:
-    """Group the numbers of the requests whose jobs may go to the workers in one call."""
-    groups: list[list[int]] = []
-    for number, request in requests.items():
-        group = next((group for group in groups if can_join(request, requests[group[0]])), [])
-        if not group:
-            groups.append(group)
-        group.append(number)
-    return groups
+    """Group the numbers of the requests that read the same files in the same way: their jobs may go in one call."""
+    groups: dict[object, list[int]] = {}
+    for number, each in requests.items():
+        groups.setdefault((each.function, frozenset(each.arrays.items()), each.cores, each.most), []).append(number)
+    return list(groups.values())
 
 
 def attempt(request: JobRequest, context: JobContext) -> JobResult:

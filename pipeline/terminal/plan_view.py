@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import first_few
 from pipeline.figures import as_figure, values_of
 from pipeline.planning.plan import Plan
+from pipeline.planning.project import Project
 from pipeline.planning.reasons import Action, Reason, reasons_text
 from pipeline.planning.settings_to_keep import settings_to_keep
+from pipeline.planning.snapshot import unfinished_work
 from pipeline.printable_text import visible
 from pipeline.stage import Stage, upstream
 from pipeline.store.receipt import Receipt
-from pipeline.terminal.commands_as_typed import GivenSettings, as_typed
+from pipeline.terminal.commands_as_typed import as_typed
 from pipeline.terminal.output import columns_of, console, echo, notify, notify_banner, print_table
 from pipeline.terminal.table import draw_table
 
 if TYPE_CHECKING:
-    from pipeline.execution.copy_result import Copy
+    from pathlib import Path
+
     from pipeline.execution.run import RunResult
-    from pipeline.planning.snapshot import UnfinishedWork
 
 UNFINISHED = {  # by whether a run of the plan continues it; None: not known yet
     True: "The next run continues it",
@@ -37,16 +39,13 @@ DONE = {
 }
 
 
-def print_plan(plan: Plan, given: GivenSettings, unfinished: Mapping[str, UnfinishedWork]) -> None:
-    """Print what would happen to each stage and why, and what interrupted runs have left ``unfinished``.
-
-    ``given`` are the options that gave settings.
-    """
+def print_plan(project: Project, plan: Plan) -> None:
+    """Print what would happen to each stage and why, how to keep the results, and what interrupted runs have left."""
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
-    if kept := settings_to_keep(plan, given):
+    if kept := settings_to_keep(plan, project.config.given):
         echo(as_typed(f"A run would replace the present results; {kept}."))
-    for name, work in unfinished.items():
+    for name, work in unfinished_work(project, plan).items():
         is_told = work.settings and not work.is_taken_up
         settings = f" These were: {first_few(work.settings, MOST_BEGUN, '; ')}." if is_told else ""
         echo(f"{name}: an interrupted run has left unfinished work. {UNFINISHED[work.is_taken_up]}.{settings}")
@@ -82,7 +81,7 @@ def print_result(
     result: RunResult,
     stages: Sequence[Stage],
     folder: str,
-    copy: Copy | None,
+    copy: Path | None,
     *,
     quiet: bool,
     noticed: Collection[str],
@@ -93,7 +92,7 @@ def print_result(
     """
     if not quiet:
         _print_stages(result)
-        echo(*result_paths(result, stages, folder), *([str(copy.path)] if copy else []))
+        echo(*result_paths(result, stages, folder), *([str(copy)] if copy else []))
     for done in result.stages:
         for warning in done.receipt.warnings:
             notify(f"warning: {warning}")
@@ -135,7 +134,7 @@ def result_paths(result: RunResult, stages: Sequence[Stage], folder: str) -> lis
     ]
 
 
-def result_data(result: RunResult, folder: str, copy: Copy | None) -> dict[str, Any]:
+def result_data(result: RunResult, folder: str, copy: Path | None) -> dict[str, Any]:
     """Return what became of a run as plain data."""
     return {
         "stages": [
@@ -152,7 +151,7 @@ def result_data(result: RunResult, folder: str, copy: Copy | None) -> dict[str, 
             for done in result.stages
         ],
         "notices": result.notices,
-        "submission": str(copy.path) if copy else None,
+        "submission": str(copy) if copy else None,
     }
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.errors import ConfigError
 from pipeline.files.paths import broken_link, from_home, require_folder_or_nothing
-from pipeline.files.safe_files import require_place
 from stages.sample import SAMPLE_FOLDER
 
 UNKNOWN = "~nobody-of-that-name/file"
@@ -31,12 +30,11 @@ def test_the_home_folder_takes_the_place_of_its_sign(tmp_path: Path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     assert from_home("~/a.csv", Path("elsewhere"), "it") == tmp_path / "a.csv"
     assert from_home("a~.csv", Path("elsewhere"), "it") == Path("elsewhere/a~.csv")
-    assert require_place("~/a.csv", Path("elsewhere"), tmp_path / "artifacts", "--output") == tmp_path / "a.csv"
 
 
 def test_a_home_folder_that_does_not_exist_is_named() -> None:
     with pytest.raises(ConfigError, match=r"--output is '~nobody-of-that-name/file', and there is no such home folder"):
-        require_place(UNKNOWN, Path(), Path("artifacts"), "--output")
+        from_home(UNKNOWN, Path(), "--output")
 
 
 @pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
