@@ -8,11 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import hypothesis
 import pytest
-from toy_project import Toy
+import toy_project
+from toy_project import OBJECTIVE, Invoke, Toy, commands
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # no test depends on how busy the machine is
 hypothesis.settings.load_profile("untimed")
@@ -51,6 +53,21 @@ def toy(fast_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     project = Toy(fast_folder)
     monkeypatch.syspath_prepend(str(project.code))
     return project
+
+
+@pytest.fixture
+def toy_of_commands(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A toy project that commands work on, as from its folder."""
+    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
+    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
+    monkeypatch.chdir(toy.work)
+    return toy
+
+
+@pytest.fixture
+def invoke(toy_of_commands: Toy) -> Invoke:
+    """Run a command on the toy project, however it ends."""
+    return partial(toy_project.invoke, toy_of_commands, code=None, columns=120)
 
 
 @pytest.fixture(scope="module")

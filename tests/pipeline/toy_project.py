@@ -25,8 +25,10 @@ from uuid import uuid4
 
 import msgspec
 import numpy as np
+from click.testing import CliRunner, Result
 from toy_sources import SOURCES
 
+import pipeline.cli
 from pipeline.config import EarlierSettings, load_config
 from pipeline.execution.run import RunResult, StageResult, run
 from pipeline.fingerprint.code import CodeReader, code_closure
@@ -43,6 +45,7 @@ from pipeline.store.store import Store
 from pipeline.sweep.objective import Metric, Objective
 from pipeline.task import Progress
 
+Invoke = Callable[..., Result]
 RAW = "1\n2\n3\nfour\n5\n"
 NAMES = ("load", "power", "parity", "total")
 
@@ -318,6 +321,15 @@ def forked(work: Callable[[], object]) -> int:
         except BaseException:  # noqa: BLE001 - whatever it was, a forked test process must not go on
             os._exit(1)
     return child
+
+
+def invoke(toy: Toy, *words: str, code: int | None = 0, columns: int = 200) -> Result:
+    """Run a command, where ``toy`` is what commands work on; it must end with ``code``, unless that is None."""
+    toy.forget_modules()
+    result = CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": str(columns)})
+    assert "Traceback" not in result.output or "--debug" in words
+    assert code in {None, result.exit_code}, result.output
+    return result
 
 
 def commands(toy: Toy) -> Callable[..., Project]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
-from toy_project import NAMES, Toy, commands, oracle
+from click.testing import CliRunner
+from toy_project import NAMES, Invoke, Toy, commands, oracle
 
 import pipeline.cli.project
 from pipeline.cli.usage import click_errors_as_ours
@@ -22,8 +20,6 @@ from pipeline.planning.current_result import why_stale
 from pipeline.store.lock import writer_lock
 from pipeline.terminal.history_view import settings_of
 from stages.presets import PRESETS
-
-Invoke = Callable[..., Result]
 
 
 def test_run_all_makes_everything_and_says_what_and_where(toy: Toy, invoke: Invoke) -> None:
@@ -282,22 +278,6 @@ def test_a_full_disk_is_told_with_its_folder_and_the_room_there(toy: Toy, invoke
     assert " MB are left\n  hint:  free some space" in told
 
 
-def test_an_interrupt_is_exit_code_130(toy: Toy, invoke: Invoke) -> None:
-    path = toy.code / toy.package / "interrupted"
-    toy.edit(
-        "parity.py",
-        "    return Outcome()",
-        f"    import os; os.kill(os.getpid(), {signal.SIGINT:d})\n    return Outcome()",
-    )
-    result = invoke("run", "all", "--quiet")
-    assert result.exit_code == 130
-    assert result.stderr == (
-        "error: interrupted; the last good artifacts are in place, and the same command takes up what was unfinished\n"
-    )
-    assert set(toy.files()) == {"load/numbers.json", "load/rejected.txt", "power/powers.npy"}
-    assert not path.exists()
-
-
 def test_every_command_works_in_another_folder(
     toy: Toy, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,13 +315,6 @@ def test_the_sample_is_said_loudly_at_the_start_and_at_the_end_of_every_run(toy:
     toy.raw.unlink()
     assert invoke("run", "all").stderr.count("this is the SAMPLE") == 2
     assert invoke("run", "all").stderr.count("this is the SAMPLE") >= 1
-
-
-def test_only_says_which_command_makes_what_is_missing(invoke: Invoke) -> None:
-    result = invoke("run", "total", "--only")
-    assert result.exit_code == 1
-    assert "total needs the result of power" in result.stderr
-    assert "hint:  pipeline run parity" in result.stderr
 
 
 def test_config_shows_every_setting_with_its_origin(invoke: Invoke) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import Result
-from toy_project import Toy
+from toy_project import Invoke, Toy
 
 from pipeline.cli import main
 from pipeline.terminal.commands_as_typed import LONGEST, as_typed, remember
 from stages import STAGES
 
-Invoke = Callable[..., Result]
 SETS = (("--set", "train.epochs=5"), ("--set", "train.hidden=[64, 32]"))
 WRITTEN = "--set train.epochs=5 --set 'train.hidden=[64, 32]'"
 

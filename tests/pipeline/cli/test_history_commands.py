@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from made_run import make_run
-from toy_project import Toy, oracle
+from toy_project import Invoke, Toy, oracle
 
 from pipeline.logs.run_log import append_run
 from pipeline.terminal.history_view import print_runs
-
-Invoke = Callable[..., Result]
 
 
 def test_verify_says_that_nothing_was_made_and_what_makes_it(invoke: Invoke) -> None:

@@ -291,17 +291,6 @@ def test_a_very_long_name_is_shortened_in_the_message(tmp_path: Path, name: str)
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("way", ["file", "--set"])
-def test_a_text_may_be_given_as_no_number_of_thousands_of_digits(tmp_path: Path, way: str) -> None:
-    value = "0x" + "f" * 5000
-    with pytest.raises(ConfigError, match="thousands of digits"):
-        load(
-            tmp_path,
-            f"[load]\npath = {value}\n" if way == "file" else "",
-            sets=(f"load.path={value}",) if way == "--set" else (),
-        )
-
-
 @pytest.mark.parametrize(
     ("value", "words", "hint"),
     [("caf\udce9", "not written in UTF-8", "rename a file or folder"), ("a\0b", "a NUL character", "it means: ")],

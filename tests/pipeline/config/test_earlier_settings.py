@@ -6,10 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from toy_project import PRESETS, Toy, commands, make_stages
+from toy_project import PRESETS, Toy, invoke, make_stages
 
-import pipeline.cli
 from pipeline.config import Config, EarlierSettings, load_config, settings_text
 from pipeline.errors import ConfigError
 from pipeline.logs.run_log import read_runs
@@ -75,20 +73,11 @@ def test_a_preset_beside_it_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def in_toy(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def in_toy(toy_of_commands: Toy) -> Toy:
     """A toy project in which run 1 had the preset cubes and another start, and run 2 the defaults."""
-    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
-    monkeypatch.chdir(toy.work)
-    invoke(toy, "run", "all", "--preset", "cubes", "--set", "total.start=7")
-    invoke(toy, "run", "all")
-    return toy
-
-
-def invoke(toy: Toy, *words: str, code: int = 0) -> Result:
-    toy.forget_modules()
-    result = CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": "200"})
-    assert result.exit_code == code, result.output
-    return result
+    invoke(toy_of_commands, "run", "all", "--preset", "cubes", "--set", "total.start=7")
+    invoke(toy_of_commands, "run", "all")
+    return toy_of_commands
 
 
 def test_like_repeats_the_run_and_shows_its_settings(in_toy: Toy) -> None:

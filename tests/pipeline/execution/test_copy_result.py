@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from toy_project import Toy, commands
+from toy_project import Invoke, Toy, invoke
 
-import pipeline.cli
 from pipeline.execution import copy_result
 from pipeline.planning.current_result import Current, require_current
 from pipeline.planning.project import Project
@@ -20,22 +19,18 @@ ARTIFACT = "artifacts/total/total.csv"
 
 
 @pytest.fixture
-def work(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a toy project whose submission is total.csv."""
-    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
+def run(toy_of_commands: Toy, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Run a toy project whose submission is total.csv."""
     monkeypatch.setattr("stages.SUBMISSION", "total/total.csv")
-    monkeypatch.chdir(toy.work)
+    return partial(invoke, toy_of_commands, "run")
+
+
+@pytest.fixture
+def work(toy: Toy) -> Path:
     return toy.work
 
 
-def run(*words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(pipeline.cli.main, ["run", *words], env={"COLUMNS": "200"})
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return result
-
-
-def test_the_submission_is_copied_and_a_run_with_nothing_to_do_copies_it_too(work: Path) -> None:
+def test_the_submission_is_copied_and_a_run_with_nothing_to_do_copies_it_too(run: Invoke, work: Path) -> None:
     assert run("all", "--submission", "here.csv").stdout.splitlines()[-1] == "here.csv"
     assert (work / "here.csv").read_bytes() == (work / ARTIFACT).read_bytes()
     result = run("all", "--submission", "there.csv", "--json")
@@ -46,7 +41,7 @@ def test_the_submission_is_copied_and_a_run_with_nothing_to_do_copies_it_too(wor
     assert json.loads(run("all", "--json").stdout)["submission"] is None
 
 
-def test_an_earlier_copy_is_replaced_and_a_link_is_not_written_through(work: Path) -> None:
+def test_an_earlier_copy_is_replaced_and_a_link_is_not_written_through(run: Invoke, work: Path) -> None:
     (work / "mine.csv").write_text("mine")
     (work / "link.csv").symlink_to("mine.csv")
     run("all", "--submission", "link.csv")
@@ -57,13 +52,13 @@ def test_an_earlier_copy_is_replaced_and_a_link_is_not_written_through(work: Pat
     assert (work / "link.csv").read_bytes() == (work / ARTIFACT).read_bytes() != first
 
 
-def test_a_failed_run_leaves_the_earlier_copy_as_it_was(work: Path) -> None:
+def test_a_failed_run_leaves_the_earlier_copy_as_it_was(run: Invoke, work: Path) -> None:
     (work / "here.csv").write_text("earlier")
     run("all", "--submission", "here.csv", "--set", "total.fails=true", code=1)
     assert (work / "here.csv").read_text() == "earlier"
 
 
-def test_a_dry_run_copies_nothing(work: Path) -> None:
+def test_a_dry_run_copies_nothing(run: Invoke, work: Path) -> None:
     run("all", "--submission", "here.csv", "--dry-run")
     assert not (work / "here.csv").exists()
 
@@ -81,7 +76,9 @@ def test_a_dry_run_copies_nothing(work: Path) -> None:
         (("all", "--submission", "."), "is a folder"),
     ],
 )
-def test_what_cannot_be_copied_is_refused_before_anything_runs(work: Path, words: tuple[str, ...], what: str) -> None:
+def test_what_cannot_be_copied_is_refused_before_anything_runs(
+    run: Invoke, work: Path, words: tuple[str, ...], what: str
+) -> None:
     (work / "artifacts/total").mkdir(parents=True, exist_ok=True)
     assert what in run(*words, code=2).stderr
     assert not (work / "artifacts/runs.jsonl").exists()
@@ -100,7 +97,9 @@ def test_what_cannot_be_copied_is_refused_before_anything_runs(work: Path, words
         ("hard_link.csv", "is one of the files to read"),
     ],
 )
-def test_no_copy_takes_the_place_of_a_raw_file_or_of_the_settings(work: Path, name: str, what: str) -> None:
+def test_no_copy_takes_the_place_of_a_raw_file_or_of_the_settings(
+    run: Invoke, work: Path, name: str, what: str
+) -> None:
     (work / "raw.txt").write_text("1\n2\n")
     (work / "pipeline.toml").write_text('[load]\npath = "raw.txt"\n')
     (work / "linked").symlink_to("data")
@@ -112,7 +111,7 @@ def test_no_copy_takes_the_place_of_a_raw_file_or_of_the_settings(work: Path, na
 
 
 def test_what_another_run_has_put_there_meanwhile_is_not_taken_for_this_ones(
-    work: Path, monkeypatch: pytest.MonkeyPatch
+    run: Invoke, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def after_another_run(project: Project, stage: str) -> Current:
         run("all", "--set", "total.start=9")
@@ -123,7 +122,7 @@ def test_what_another_run_has_put_there_meanwhile_is_not_taken_for_this_ones(
     assert not (work / "here.csv").exists()
 
 
-def test_bytes_that_are_not_certified_are_not_copied(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_are_not_certified_are_not_copied(run: Invoke, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def before_an_edit(project: Project, stage: str) -> Current:
         current = require_current(project, stage)
         (current.folder / "total.csv").chmod(0o644)
@@ -136,7 +135,7 @@ def test_bytes_that_are_not_certified_are_not_copied(work: Path, monkeypatch: py
 
 
 def test_on_a_full_disk_the_earlier_copy_stays_and_it_is_one_message(
-    work: Path, monkeypatch: pytest.MonkeyPatch
+    run: Invoke, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("all")
     (work / "here.csv").write_text("earlier")

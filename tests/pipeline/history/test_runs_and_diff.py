@@ -116,11 +116,6 @@ def test_the_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert (accuracy.text, accuracy.is_headline) == ("88.89 %", True)
 
 
-def test_an_intact_log_gives_no_warning(tmp_path: Path) -> None:
-    append_run(tmp_path, make_run(5))
-    assert LOG.read(tmp_path).warning == ""
-
-
 def test_the_next_number_is_found_at_the_end_of_the_log(tmp_path: Path) -> None:
     assert next_id(tmp_path) == 1
     (tmp_path / FILE_NAME).write_bytes(b"no run\n")

@@ -232,14 +232,6 @@ def test_a_folder_that_no_stage_made_is_refused_before_anything_runs(toy: Toy) -
     assert (toy.artifacts / "power" / "thesis.txt").read_text() == "precious"
 
 
-@pytest.mark.parametrize("place", [".lock", "runs.jsonl"])
-def test_a_folder_where_a_file_should_be_is_a_clear_error(toy: Toy, place: str) -> None:
-    (toy.artifacts / place).mkdir(parents=True)
-    with pytest.raises(PipelineError) as caught:
-        toy.run("all")
-    assert str(toy.artifacts / place) in caught.value.where
-
-
 # the disk --------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_project import OBJECTIVE, Toy, oracle
-from toy_sweeps import Invoke
+from toy_project import OBJECTIVE, Invoke, Toy
+from toy_sweeps import data, total
 
 from pipeline.logs.run_log import read_runs
 
@@ -33,25 +33,14 @@ def edit_log(toy: Toy, line: int, parameters: dict[str, Any]) -> None:
     log.write_text("".join(f"{json.dumps(each)}\n" for each in runs))
 
 
-def told(diff: Invoke, *words: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(diff(*words, "--json").stdout)
-    return document
-
-
 def share_of(found: dict[str, Any], name: str) -> Any:
     return next(each["share"] for each in found["changes"] if name in each["after"])
-
-
-def total(**settings: Any) -> int:
-    """The metric, from scratch."""
-    found: int = json.loads(oracle(**settings)["total/summary.json"])["total"]
-    return found
 
 
 def test_each_change_gets_what_it_did_over_all_orders(toy: Toy, diff: Invoke) -> None:
     run(toy)
     run(toy, power__exponent=3, load__limit=2)
-    found = told(diff)
+    found = data(diff("--json"))
     exponent = [total(exponent=3, limit=limit) - total(limit=limit) for limit in (None, 2)]
     limit = [total(limit=2, exponent=exponent) - total(exponent=exponent) for exponent in (2, 3)]
     assert share_of(found, "power.exponent") == sum(exponent) / 2
@@ -78,7 +67,7 @@ def test_every_run_is_made_with_every_seed(toy: Toy, diff: Invoke, monkeypatch: 
     monkeypatch.setattr("stages.OBJECTIVE", replace(OBJECTIVE, seed="total.start"))
     run(toy)
     run(toy, power__exponent=3)
-    found = told(diff, "--seeds", "2")
+    found = data(diff("--seeds", "2", "--json"))
     assert found["seeds"] == 2
     assert found["before"] == total() + 0.5
     (change,) = found["changes"]
@@ -88,11 +77,14 @@ def test_every_run_is_made_with_every_seed(toy: Toy, diff: Invoke, monkeypatch: 
 
 def test_a_failed_run_between_is_an_error_that_names_its_settings(toy: Toy, diff: Invoke) -> None:
     run(toy)
-    run(toy, total__start=5)
+    run(toy, total__start=5, power__exponent=3)
     edit_log(toy, 1, {"total.fails": True})
+    n_runs = len(read_runs(toy.artifacts))
     error = diff(code=1).stderr
     assert "a run between the two failed" in error
     assert "total.fails=true" in error
+    assert "compare runs that differ in fewer" in error
+    assert len(read_runs(toy.artifacts)) < n_runs + 6  # nothing more is made: of eight runs two are there
 
 
 def test_the_place_of_the_raw_file_is_a_change_like_others(toy: Toy, diff: Invoke, tmp_path: Path) -> None:
@@ -100,7 +92,7 @@ def test_the_place_of_the_raw_file_is_a_change_like_others(toy: Toy, diff: Invok
     other = tmp_path / "other.txt"
     other.write_text("7\n8\n")
     run(toy, load__path=str(other), power__exponent=3)
-    found = told(diff)
+    found = data(diff("--json"))
     moved = [total(raw="7\n8\n", exponent=e) - total(exponent=e) for e in (2, 3)]
     assert share_of(found, "load.path") == sum(moved) / 2
 
@@ -110,7 +102,7 @@ def test_the_same_raw_file_in_another_place_is_not_a_change(toy: Toy, diff: Invo
     other = tmp_path / "other.txt"
     other.write_bytes(toy.raw.read_bytes())
     run(toy, load__path=str(other), power__exponent=3)
-    found = told(diff, "--dry-run")
+    found = data(diff("--dry-run", "--json"))
     assert [set(each["after"]) for each in found["changes"]] == [{"power.exponent"}]
 
 
@@ -118,7 +110,7 @@ def test_raw_files_that_are_gone_are_left_out_and_told(toy: Toy, diff: Invoke) -
     run(toy)
     toy.raw.write_text("7\n8\n")
     run(toy, power__exponent=3)
-    found = told(diff)
+    found = data(diff("--json"))
     assert [set(each["after"]) for each in found["changes"]] == [{"power.exponent"}]
     assert any("raw files of run 1 are no longer there" in note for note in found["notes"])
     assert len(found["notes"]) == 1
@@ -131,7 +123,7 @@ def test_raw_files_of_either_run_may_be_gone(toy: Toy, diff: Invoke, tmp_path: P
     run(toy, load__path=str(other))
     other.unlink()
     run(toy, power__exponent=3)
-    found = told(diff)
+    found = data(diff("--json"))
     assert [each["share"] for each in found["changes"]] == [total(exponent=3) - total()]
     assert "raw files of run 1 are no longer there" in found["notes"][0]
 
@@ -163,12 +155,3 @@ def test_a_run_without_the_metric_is_not_explained(toy: Toy, diff: Invoke) -> No
 def test_the_options_of_an_explanation_want_one(toy: Toy, call: Invoke) -> None:
     run(toy)
     assert "go with --explain" in call("diff", "1", "1", "--seeds", "2", code=2).stderr
-
-
-def test_after_a_failure_nothing_more_is_made(toy: Toy, diff: Invoke) -> None:
-    run(toy)
-    run(toy, total__start=5, power__exponent=3)
-    edit_log(toy, 1, {"total.fails": True})
-    n_runs = len(read_runs(toy.artifacts))
-    assert "compare runs that differ in fewer" in diff(code=1).stderr
-    assert len(read_runs(toy.artifacts)) < n_runs + 6  # of eight runs two are there

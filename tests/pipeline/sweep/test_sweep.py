@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from toy_project import NAMES, Toy, oracle, ran
-from toy_sweeps import GRID, Invoke, data, total
+from toy_project import NAMES, Invoke, Toy, oracle, ran
+from toy_sweeps import GRID, data, total
 
-import pipeline.cli
 from pipeline.errors import ConfigError, DataError
 from pipeline.logs.run_log import read_runs
 from pipeline.sweep import results
@@ -103,7 +101,7 @@ def test_an_interrupted_sweep_keeps_its_trials_and_goes_on(
     assert trials_run(toy) == [1, 2, 3, 4, 5, 6]
 
 
-def test_every_trial_is_in_the_log_as_one_of_its_sweep(toy: Toy, invoke: Invoke) -> None:
+def test_every_trial_is_in_the_log_as_one_of_its_sweep(toy: Toy, call: Invoke, invoke: Invoke) -> None:
     found = data(invoke(*GRID, "--json"))
     runs = read_runs(toy.artifacts)
     assert runs[0].trial == {"sweep": found["sweep"]}
@@ -111,8 +109,7 @@ def test_every_trial_is_in_the_log_as_one_of_its_sweep(toy: Toy, invoke: Invoke)
     assert [run.trial for run in runs[1:]] == [{"sweep": found["sweep"], "number": number} for number in range(1, 7)]
     assert runs[-1].changed == {"power.exponent": 2, "total.start": 10}
     assert runs[-1].figures["total: total"] == total(start=10)
-    shown = CliRunner().invoke(pipeline.cli.main, ["runs"], env={"COLUMNS": "200"})
-    assert f"sweep {found['sweep']}, trial 6: " in shown.stdout
+    assert f"sweep {found['sweep']}, trial 6: " in call("runs").stdout
 
 
 def test_a_trial_that_fails_is_recorded_and_the_others_go_on(toy: Toy, invoke: Invoke) -> None:

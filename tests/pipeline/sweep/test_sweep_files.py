@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from toy_project import Toy, oracle, ran
-from toy_sweeps import GRID, Invoke, data, total
+from toy_project import Invoke, Toy, oracle, ran
+from toy_sweeps import GRID, data, total
 
 from pipeline.sweep.sweep_files import picture
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from click.testing import Result
 from toy_project import oracle
-
-Invoke = Callable[..., Result]
 
 GRID = ("--grid", "power.exponent=1,3,2", "--grid", "total.start=0,10")
 

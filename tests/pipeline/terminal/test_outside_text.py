@@ -7,15 +7,14 @@ import json
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 from rich.console import Console
-from toy_project import OBJECTIVE, Toy, commands
+from toy_project import Toy, invoke
 
-import pipeline.cli
 from pipeline.errors import DataError
 from pipeline.figures import Figure
 from pipeline.planning.reasons import Action
@@ -24,6 +23,7 @@ from pipeline.printable_text import readable, readable_json, visible
 from pipeline.terminal import output
 from pipeline.terminal.progress import Line, PlainProgress, Terminal, draw_line
 
+run = partial(invoke, code=None, columns=120)
 HOSTILE = "a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"
 SHOWN = r"a\x1b[31mb\x9b2Jc\u202ed\u2066e\u2028f\x07g\rh\nerror: forged"
 OBEYED = re.compile(
@@ -111,19 +111,11 @@ def test_lines_and_notes_of_a_stage_that_runs(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def toy_with_hostile_names(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def toy_with_hostile_names(toy_of_commands: Toy) -> Toy:
     """A toy project in which everything that comes from outside is hostile: a file, its rows, settings, the log."""
-    monkeypatch.setattr("pipeline.cli.project.load_project", commands(toy))
-    monkeypatch.setattr("stages.OBJECTIVE", OBJECTIVE)
-    monkeypatch.chdir(toy.work)
-    toy.raw.write_text("1\n2\n")
-    (toy.work / HOSTILE.replace("/", "")).write_text("1\n")
-    return toy
-
-
-def run(toy: Toy, *words: str) -> Result:
-    toy.forget_modules()
-    return CliRunner().invoke(pipeline.cli.main, words, env={"COLUMNS": "120"})
+    toy_of_commands.raw.write_text("1\n2\n")
+    (toy_of_commands.work / HOSTILE.replace("/", "")).write_text("1\n")
+    return toy_of_commands
 
 
 @pytest.mark.parametrize(
