@@ -64,8 +64,8 @@ def find_changes(project: Project, runs: tuple[Run, Run]) -> Changes:
                 kept |= places.after if runs[0] in gone else places.before
             missing += gone if are_others else []
         settings = ({k: v for k, v in run.parameters.items() if k.partition(".")[0] == stage.name} for run in runs)
-        together = _between(stage, *settings)
-        changes += divided(together) if together else []
+        if together := _between(stage, *settings):
+            changes += [Change(stage.name, {n: together.before[n]}, {n: together.after[n]}) for n in together.after]
     if len(missing) > 1:
         what = f"the raw files of runs {runs[0].id} and {runs[1].id} are no longer there"
         raise ConfigError(what, hint="put the files of one of them where they were")
@@ -76,11 +76,6 @@ def _between(stage: Stage, first: Mapping[str, Any], second: Mapping[str, Any]) 
     """Return all differences of a stage's settings as one change, None if there are none."""
     names = [name for name in first if name in second and first[name] != second[name]]
     return Change(stage.name, {n: first[n] for n in names}, {n: second[n] for n in names}) if names else None
-
-
-def divided(change: Change) -> list[Change]:
-    """Return each setting of a change as a change of its own."""
-    return [Change(change.stage, {name: change.before[name]}, {name: change.after[name]}) for name in change.after]
 
 
 def _digests(sources: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,3 @@ class Project:
     execution: Execution = field(default_factory=Execution)
     workers: Callable[[Progress, Callable[[str], None]], Workers] | None = None
     closures: dict[str, Closure] | None = None
-
-    def stage(self, name: str) -> Stage:
-        return next(stage for stage in self.stages if stage.name == name)

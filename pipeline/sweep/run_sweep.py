@@ -125,10 +125,11 @@ class SweepRun:
             if logged.stages.get(stage) == "run"
         }
         begun = replace(project, config=self.first)
-        for name in select(project.stages, stages_to_run(sweep)).stages:
-            stage = project.stage(name)
-            sources = source_digests(find_sources(begun, stage)) if name in self.common else {}
-            self.expected[name] = replace(current_work(begun, stage), sources=sources)
+        selection = select(project.stages, stages_to_run(sweep))
+        for stage in project.stages:
+            if stage.name in selection.stages:
+                sources = source_digests(find_sources(begun, stage)) if stage.name in self.common else {}
+                self.expected[stage.name] = replace(current_work(begun, stage), sources=sources)
 
     def is_expected(self, work: Work) -> bool:
         """Whether a stage's work has the sweep's first code, and its first raw files if all trials share them."""
