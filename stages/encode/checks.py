@@ -20,8 +20,9 @@ def check_one_hot(path: Path) -> None:
     for first_row in range(0, len(Y), BLOCK_ROWS):
         block = Y[first_row : first_row + BLOCK_ROWS]
         is_one = block == 1.0
-        if not ((is_one | (block == 0.0)).all() and (is_one.sum(axis=1) == 1).all()):
-            row = int(np.flatnonzero((is_one.sum(axis=1) != 1) | ((block != 0.0) & ~is_one).any(axis=1))[0])
+        is_one_hot = (is_one | (block == 0.0)).all(axis=1) & (is_one.sum(axis=1) == 1)
+        if not is_one_hot.all():
+            row = int(is_one_hot.argmin())
             raise damaged(path, f"row {first_row + row} is not one-hot: {block[row].tolist()[:10]}", "encode")
 
 

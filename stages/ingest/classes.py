@@ -13,8 +13,6 @@ from stages.shared.messages import EXAMPLES, counted, shortened
 if TYPE_CHECKING:
     from stages.ingest.parameters import IngestParameters
 
-LIST_CLASSES = "if you list the right labels in ingest.classes, a run names every row that has another one; "
-
 
 def require_classes(train: FileContents, parameters: IngestParameters) -> None:
     """Raise DataError if there is only one class, or a class has fewer rows than the settings demand."""
@@ -31,6 +29,7 @@ def require_classes(train: FileContents, parameters: IngestParameters) -> None:
         if len(few) > EXAMPLES:
             shown.append(f"and {counted(len(few) - EXAMPLES, 'more class', 'more classes')}")
         least = min(each.rows for each in few)
+        list_classes = "if you list the right labels in ingest.classes, a run names every row that has another one; "
         undivided = ", split.validation = 0 and train.folds = 5" if least == 1 else ""  # a single row cannot be divided
         has, fewest = "has" if len(few) == 1 else "have", parameters.min_rows_per_class
         raise DataError(
@@ -38,7 +37,7 @@ def require_classes(train: FileContents, parameters: IngestParameters) -> None:
             "too few for training and validation",
             where=[f"{file.path}, column {shortened(train.layout.label or '')}", *shown],
             hint="correct the label if it is wrong, or else add rows of the class or remove its rows; "
-            f"{LIST_CLASSES if parameters.classes is None else ''}"
+            f"{list_classes if parameters.classes is None else ''}"
             f"to go on all the same, set ingest.min_rows_per_class = {least}{undivided}",
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -34,16 +33,7 @@ def load_array(path: Path, *, stage: str, n_dimensions: int, dtype: Any = None) 
     """
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (
-        ValueError,
-        EOFError,
-        OSError,
-        OverflowError,
-        MemoryError,
-        RecursionError,
-        SyntaxError,
-        TokenError,
-    ) as error:
+    except Exception as error:  # NumPy raises errors of every kind for damage, of memory too
         raise damaged(path, f"not a readable .npy file: {shortened(str(error), 200)}", stage) from error
     if dtype is not None and array.dtype != dtype:
         raise damaged(path, f"the values are {array.dtype}, not {np.dtype(dtype)}", stage)

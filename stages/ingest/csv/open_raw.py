@@ -63,13 +63,11 @@ def read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
             size=min(info.compress_size, size),  # the zip's directory may be wrong
             read=member.read,
             n_read=lambda: file.n_read - n_before,
-            is_packed=True,
         )
     name = FileName(source.path.name, str(source.path))
-    if file.peek(2)[:2] == b"\x1f\x8b":
-        unpacked = stack.enter_context(gzip.GzipFile(fileobj=file))
-        return RawCsv(name, size, unpacked.read, lambda: file.n_read, is_packed=True)
-    return RawCsv(name, size, file.read, lambda: file.n_read)
+    is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
+    text = stack.enter_context(gzip.GzipFile(fileobj=file)) if is_gzip else file
+    return RawCsv(name, size, text.read, lambda: file.n_read)
 
 
 class RawBytes(BufferedReader):

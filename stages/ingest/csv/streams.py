@@ -60,7 +60,6 @@ class RawCsv:
     size: int  # bytes on disk
     read: Callable[[int], bytes]
     n_read: Callable[[], int]  # bytes that were read from disk so far
-    is_packed: bool = False
     n_bytes: int = 0  # of text that came out so far
     first_line: int = 1  # the number of the first line that blocks() gives
     held_back: bytes = b""  # read, but not yet handed out
@@ -145,7 +144,7 @@ class RawCsv:
                 raise
             raise DataError(f"{self.name} {reason_of(error)}", where=self.name.path, hint=DOWNLOAD_AGAIN) from error
         self.n_bytes += len(piece)
-        if self.is_packed and self.n_bytes > largest_expansion(n_read := self.n_read()):
+        if self.n_bytes > largest_expansion(n_read := self.n_read()):
             raise DataError(
                 f"{self.name} expands from {n_read:,} to over {self.n_bytes - len(piece):,} bytes, too much for its "
                 "size: no table of images does",
