@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.errors import DataError, PipelineError
 from pipeline.task import Outcome
 
 Ingest = Callable[..., Outcome]
@@ -64,3 +66,11 @@ def assert_is_short(error: PipelineError) -> None:
     assert error.hint
     assert len(text.splitlines()) <= 12
     assert len(text) < 2000
+
+
+def refusal(ingest: Ingest, train: str | bytes = TRAIN, test: str = TEST, **settings: Any) -> DataError:
+    """The error that these files give."""
+    with pytest.raises(DataError) as error:
+        ingest({"train.csv": train, "test.csv": test}, **settings)
+    assert_is_short(error.value)
+    return error.value

@@ -26,11 +26,14 @@ def test_a_row_group_is_bounded_by_rows_and_by_bytes(
     monkeypatch.setattr(image_table, "ROWS_PER_GROUP", rows_per_group)
     monkeypatch.setattr(image_table, "PIXELS_PER_GROUP", pixels_per_group)
     pixels, path = np.arange(33, dtype=np.uint8).reshape(11, 3), tmp_path / "a.parquet"
+    contract = Contract(rows=11, label="label", id=None, classes=())
     with ImageTable(path, {"label": pa.int64()}, NAMES) as table:
         for start, stop in ((0, 5), (5, 5), (5, 11)):
             table.add(pixels[start:stop].T, {"label": list(range(start, stop))})
-        table.describe(Contract(rows=11, label="label", id=None, classes=()))
-    metadata = pq.ParquetFile(path).metadata
+        table.describe(contract)
+    with pq.ParquetFile(path) as file:
+        assert read_contract(file) == contract
+        metadata = file.metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == groups
     np.testing.assert_array_equal(np.concatenate(list(read_pixel_blocks(path))), pixels)
     assert read_column(path, "label", stage="ingest").tolist() == list(range(11))
@@ -62,16 +65,3 @@ def test_the_encodings_are_such_as_every_reader_of_parquet_knows(tmp_path: Path)
     group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
     used = {encoding for column in range(4) for encoding in group.column(column).encodings}
     assert used <= {"PLAIN", "RLE", "DELTA_BINARY_PACKED"}
-
-
-def test_a_table_that_is_described_is_whole_once_it_is_left_and_holds_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(image_table, "ROWS_PER_GROUP", 4)
-    contract = Contract(rows=6, label=None, id=None, classes=())
-    with ImageTable(tmp_path / "a.parquet", {}, NAMES) as table:
-        table.add(np.full((3, 6), 7, dtype=np.uint8), {})
-        table.describe(contract)
-    with pq.ParquetFile(tmp_path / "a.parquet") as file:
-        assert read_contract(file) == contract
-        assert file.read().num_rows == 6

@@ -75,19 +75,48 @@ def test_a_zip_of_packed_files_is_to_be_unzipped_into_data(tmp_path: Path, endin
     assert found(tmp_path)["train"] == "data/train.csv.zip:train.csv"
 
 
-def test_a_zip_for_one_file_asks_for_the_zip_of_the_other(tmp_path: Path) -> None:
-    put_zips(tmp_path / "data", "train.csv")
-    with pytest.raises(DataError, match=r"train\.csv\.zip holds no test\.csv; it holds train\.csv") as error:
-        find(tmp_path)
-    assert error.value.hint == "put test.csv.zip (or test.csv) beside it"
+UNZIP = "unzip it, and set ingest.train and ingest.test to the two CSV files"
+FASHION = ("fashion-mnist_train.csv", "fashion-mnist_test.csv")
 
 
-def test_a_zip_with_one_of_the_two_files_says_which_is_to_be_added(tmp_path: Path) -> None:
-    put(tmp_path / "data", "digits.zip")
-    (tmp_path / "data/digits.zip").write_bytes(zipped("train.csv"))
-    with pytest.raises(DataError, match=r"digits\.zip holds no test\.csv; it holds train\.csv") as error:
+@pytest.mark.parametrize(
+    ("name", "members", "what", "hint"),
+    [
+        (
+            "train.csv.zip",
+            ["train.csv"],
+            "no test.csv; it holds train.csv\n",
+            "put test.csv.zip (or test.csv) beside it",
+        ),
+        (
+            "digits.zip",
+            ["train.csv"],
+            "no test.csv; it holds train.csv\n",
+            "one zip must hold both: download it again, or unzip it into data/ and put test.csv beside train.csv",
+        ),
+        (
+            "outer.zip",
+            ["competition/inner.zip"],
+            "no train.csv and no test.csv; ",
+            "unzip it, and put the zip that it holds (inner.zip) into data/ in its place",
+        ),
+        (
+            "fashion.zip",
+            [*FASHION, *(f"{number}.gz" for number in range(5))],
+            f"it holds {', '.join(FASHION)}, 0.gz, 1.gz, 2.gz, and 2 more\n",
+            f"it looks like another competition's zip ({', '.join(FASHION)}): put the right one there, or {UNZIP}",
+        ),
+    ],
+    ids=["one of a pair", "one of both", "a zip in a zip", "other names"],
+)
+def test_a_zip_without_one_of_the_files_shows_what_it_holds_and_what_helps(
+    tmp_path: Path, name: str, members: list[str], what: str, hint: str
+) -> None:
+    put(tmp_path / "data", name)
+    (tmp_path / "data" / name).write_bytes(zipped(*members))
+    with pytest.raises(DataError, match=re.escape(what)) as error:
         find(tmp_path)
-    assert error.value.hint.endswith("unzip it into data/ and put test.csv beside train.csv")
+    assert error.value.hint == hint
 
 
 # --- files that lie in data/ under other names -----------------------------------------------------------------------
@@ -189,55 +218,24 @@ def test_what_begins_as_prose_or_cannot_be_opened_is_no_data(tmp_path: Path) -> 
     assert find(tmp_path).origin == SAMPLE_ORIGIN
 
 
-def test_a_download_that_is_not_finished_is_to_be_finished(tmp_path: Path) -> None:
-    put(tmp_path / "data", "digit-recognizer.zip.part")
-    with pytest.raises(DataError) as error:
-        find(tmp_path)
-    assert error.value.hint.startswith(
-        "let the download finish, or repeat it; a run reads .csv, .csv.gz, .csv.zip, and"
-    )
-
-
-def test_half_of_the_files_names_what_lies_there_in_place_of_the_other(tmp_path: Path) -> None:
-    put(tmp_path / "data", "test.csv", "train.csv.xz")
-    with pytest.raises(DataError, match=r"there is test\.csv, but no train\.csv, only train\.csv\.xz") as error:
-        find(tmp_path)
-    assert error.value.hint.startswith("unpack train.csv.xz; a run reads .csv, .csv.gz, .csv.zip, and")
-
-
-def test_a_csv_of_another_name_is_to_be_renamed(tmp_path: Path) -> None:
-    put(tmp_path / "data", "test.csv", "train (1).csv")
-    with pytest.raises(DataError, match=r"no train\.csv, only train") as error:
-        find(tmp_path)
-    assert error.value.hint.startswith("rename train (1).csv to train.csv if it is the train set; ")
-
-
-@pytest.mark.parametrize("ending", ["parquet", "xlsx", "libsvm"])
-def test_a_table_of_another_kind_is_to_be_exported_as_csv(tmp_path: Path, ending: str) -> None:
-    put(tmp_path / "data", f"test.{ending}", f"train.{ending}")
-    with pytest.raises(DataError, match=rf"but test\.{ending}, train\.{ending}") as error:
-        find(tmp_path)
-    assert error.value.hint.startswith(f"export test.{ending}, train.{ending} as CSV; a run reads .csv, ")
-
-
 @pytest.mark.parametrize(
-    ("name", "kind"), [("train-images-idx3-ubyte", "IDX files"), ("train/0/1.png", "pictures")], ids=str
+    ("names", "what", "hint"),
+    [
+        (["a.zip.part"], "but a.zip.part\n", "let the download finish, or repeat it; "),
+        (["test.csv", "train.csv.xz"], "no train.csv, only train.csv.xz", "unpack train.csv.xz; "),
+        (["test.csv", "a.csv"], "no train.csv, only a.csv", "rename a.csv to train.csv if it is the train set; "),
+        (["test.parquet", "train.libsvm"], "but test.parquet", "export test.parquet, train.libsvm as CSV; "),
+        (["train.xlsx"], "but train.xlsx\n", "export train.xlsx as CSV; "),
+        (["train-images-idx3-ubyte"], "ubyte\n", "make a CSV of the IDX files, with a row of pixels for each image; "),
+        (["train/0/1.png"], "1.png\n", "make a CSV of the pictures, with a row of pixels for each image; "),
+    ],
+    ids=str,
 )
-def test_of_images_in_other_files_a_csv_is_to_be_made(tmp_path: Path, name: str, kind: str) -> None:
-    put(tmp_path / "data", name)
-    with pytest.raises(DataError) as error:
+def test_what_cannot_be_read_as_it_is_is_to_be_mended(tmp_path: Path, names: list[str], what: str, hint: str) -> None:
+    put(tmp_path / "data", *names)
+    with pytest.raises(DataError, match=re.escape(what)) as error:
         find(tmp_path)
-    assert error.value.hint.startswith(
-        f"make a CSV of the {kind}, with a row of pixels for each image; a run reads .csv, "
-    )
-
-
-def test_a_zip_within_a_zip_is_to_be_unzipped(tmp_path: Path) -> None:
-    put(tmp_path / "data", "outer.zip")
-    (tmp_path / "data/outer.zip").write_bytes(zipped("competition/inner.zip"))
-    with pytest.raises(DataError, match=r"holds no train\.csv and no test\.csv") as error:
-        find(tmp_path)
-    assert error.value.hint == "unzip it, and put the zip that it holds (inner.zip) into data/ in its place"
+    assert error.value.hint.startswith(f"{hint}a run reads .csv, .csv.gz, .csv.zip, and")
 
 
 def test_folders_that_link_to_each_other_are_looked_through_once(tmp_path: Path) -> None:
@@ -276,18 +274,6 @@ def test_of_many_tables_under_other_names_five_are_shown(tmp_path: Path) -> None
 def test_what_is_no_table_leaves_the_sample_in_place(tmp_path: Path) -> None:
     put(tmp_path / "data", "README.md", ".hidden.csv", ".folder/train.csv", "notes.txt", "pictures/7.png")
     assert find(tmp_path).origin == SAMPLE_ORIGIN
-
-
-def test_a_zip_under_other_names_shows_what_it_holds(tmp_path: Path) -> None:
-    put(tmp_path / "data", "fashion.zip")
-    members = ["fashion-mnist_train.csv", "fashion-mnist_test.csv", *(f"{number}.gz" for number in range(5))]
-    (tmp_path / "data/fashion.zip").write_bytes(zipped(*members))
-    with pytest.raises(DataError, match=r"holds fashion-mnist_train\.csv, fashion-mnist_test\.csv, .* and 2") as error:
-        find(tmp_path)
-    assert error.value.hint == (
-        "it looks like another competition's zip (fashion-mnist_train.csv, fashion-mnist_test.csv): put the right one "
-        "there, or unzip it, and set ingest.train and ingest.test to the two CSV files"
-    )
 
 
 def test_a_zip_for_each_file_under_other_names_is_to_be_renamed_or_unzipped(tmp_path: Path) -> None:
