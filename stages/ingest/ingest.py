@@ -80,7 +80,7 @@ def ingest(task: Task[IngestParameters]) -> Outcome:
         sample = read_sample_submission(sample_source, test.summary.n_rows) if sample_source else None
         submission, ids = submission_ids(test.layout, test.ids, sample, test.summary.n_rows)
         shared = test.summary.shared_hashes(train.summary)
-        profile = make_profile(train, test, shape, len(shared), submission, parameters.label)
+        profile = make_profile(train, test, shape, len(shared), submission)
     is_noted = task.sources.get("test_images") is not None
     notice = NOTICE if is_noted or is_mnist(train.summary) else notice_of_shared(len(np.unique(shared)), profile.n_test)
     source = DataSource(
@@ -135,12 +135,7 @@ def doubled_test_rows(profile: Profile, sample: SampleSubmission | None) -> Iter
 
 
 def make_profile(
-    train: FileContents,
-    test: FileContents,
-    shape: tuple[int, int],
-    n_shared: int,
-    submission: SubmissionHeader,
-    label_name: str,
+    train: FileContents, test: FileContents, shape: tuple[int, int], n_shared: int, submission: SubmissionHeader
 ) -> Profile:
     """The profile of both sets, whose images have ``shape`` (height, width); ``n_shared`` test rows are in train."""
     height, width = shape
@@ -151,7 +146,7 @@ def make_profile(
         n_pixels=height * width,
         pixel_prefix=prefix,
         first_pixel=first_pixel,
-        label_name=label_name,
+        label_name=train.layout.label or "",
         id_name=test.layout.id,
         classes=train.summary.class_counts(),
         n_train=train.summary.n_rows,

@@ -24,6 +24,9 @@ class Fault(NamedTuple):
     value: str
     rule: str
 
+    def __str__(self) -> str:
+        return f"{shortened(self.column)}: {self.value!r} is {self.rule}" if self.column else self.rule
+
 
 def explain(bad_rows: Sequence[BadRow], layout: Layout, labels: ClassSet) -> tuple[list[Fault], int]:
     """Every fault of ``bad_rows``, in file order; after ``FAULTS_KEPT`` of them only the first fault of each row.
@@ -53,8 +56,7 @@ def quarantine(bad_rows: Sequence[BadRow], faults: Sequence[Fault]) -> dict[str,
     """The columns of quarantine.parquet: line, reason and text of every bad row; the reasons are the ``faults``."""
     reasons: dict[int, list[str]] = {}
     for fault in faults:
-        cell = f"{shortened(fault.column)}: {fault.value!r} is " if fault.column else ""
-        reasons.setdefault(fault.line, []).append(f"{cell}{fault.rule}")
+        reasons.setdefault(fault.line, []).append(str(fault))
     return {
         "line": [row.line for row in bad_rows],
         "reason": ["; ".join(reasons[row.line][:EXAMPLES]) for row in bad_rows],

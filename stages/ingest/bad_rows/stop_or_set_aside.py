@@ -18,7 +18,7 @@ from stages.ingest.bad_rows.faults import Fault, explain, quarantine
 from stages.ingest.bad_rows.hints import hint_for_few, hint_for_many, hint_for_training_rows
 from stages.ingest.csv.labels import ClassSet
 from stages.ingest.csv_to_table import FileContents
-from stages.shared.messages import EXAMPLES, counted, is_or_are, shortened
+from stages.shared.messages import EXAMPLES, counted, is_or_are
 from stages.shared.parquet import write_table
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def bad_rows_error(found: FileContents, faults: Sequence[Fault], n_whole: int, h
         fault = next(each for each in faults if each.line == line)
         at_least = "" if index < n_whole else "at least "
         others = f" (and {at_least}{counted(n_faults - 1, 'more fault')} in this line)" if n_faults > 1 else ""
-        cell = f", column {shortened(fault.column)}: {fault.value!r} is" if fault.column else ":"
-        shown.append(f"line {line}{cell} {fault.rule}{others}")
+        shown.append(f"line {line}{', column' if fault.column else ':'} {fault}{others}")
     if n_bad > len(shown):
         shown.append(f"and {counted(n_bad - len(shown), 'more line')}")
     return DataError(

@@ -56,24 +56,23 @@ def read_as_csv(source: Source, file: RawBytes, stack: ExitStack) -> RawCsv:
         archive = stack.enter_context(zipfile.ZipFile(file))
         info = archive.getinfo(source.member)
         member = stack.enter_context(archive.open(info))
-        n_before = file.n_read  # of the zip's directory
+        start = file.tell()
         member_name = source.member if len(source.member) <= 80 else f"...{source.member[-80:]}"
         return RawCsv(
             name=FileName(f"{source.path.name}: {member_name}", f"{source.path}: {member_name}"),
             size=min(info.compress_size, size),  # the zip's directory may be wrong
             read=member.read,
-            n_read=lambda: file.n_read - n_before,
+            n_read=lambda: file.tell() - start,
         )
     name = FileName(source.path.name, str(source.path))
     is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
     text = stack.enter_context(gzip.GzipFile(fileobj=file)) if is_gzip else file
-    return RawCsv(name, size, text.read, lambda: file.n_read)
+    return RawCsv(name, size, text.read, file.tell)
 
 
 class RawBytes(BufferedReader):
-    """The bytes of a file, counted. An endless gzip header is refused: Python would read it byte by byte for ever."""
+    """The bytes of a file. An endless gzip header is refused: Python would read it byte by byte for ever."""
 
-    n_read = 0  # bytes
     n_single = 0  # bytes that were read one by one, in a row
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -81,6 +80,4 @@ class RawBytes(BufferedReader):
         self.n_single = self.n_single + 1 if size == 1 else 0
         if self.n_single > LONGEST_GZIP_HEADER:
             raise gzip.BadGzipFile("a gzip header in it does not end")
-        data = super().read(size)
-        self.n_read += len(data)
-        return data
+        return super().read(size)

@@ -81,18 +81,13 @@ def beside_data(data: Path) -> str:
 
     An empty text if none does.
     """
-    for place, named in ((data.parent, "this folder"), *((each, f"{each.name}/") for each in other_spellings(data))):
+    others = sorted(name for name in names_in(data.parent) if name.lower() == data.name and name != data.name)
+    for place, named in ((data.parent, "this folder"), *((data.with_name(name), f"{name}/") for name in others)):
         names = sorted(filter(COMPETITION_FILE.fullmatch, names_in(place)), reverse=True)[:2]  # train.csv first
         if names:
             lie, them = ("lies", "it") if len(names) == 1 else ("lie", "them")
             return f"{' and '.join(names)} {lie} in {named}; move {them} into data/."
     return ""
-
-
-def other_spellings(data: Path) -> list[Path]:
-    """The folders beside ``data`` whose names differ from its own in capital letters only."""
-    names = [name for name in names_in(data.parent) if name.lower() == data.name and name != data.name]
-    return [data.with_name(name) for name in sorted(names)]
 
 
 def names_in(folder: Path) -> list[str]:
