@@ -44,7 +44,7 @@ def print_plan(project: Project, plan: Plan) -> None:
     rows = [(item.stage, item.action.value, reasons_text(item.reasons)) for item in plan.decisions]
     print_table(("stage", "plan", "why"), rows)
     if kept := settings_to_keep(plan, project.config.given):
-        echo(as_typed(f"A run would replace the present results; {kept}."))
+        echo(as_typed(f"A run would put others in place of the present results, which stay stored; {kept}."))
     for name, work in unfinished_work(project, plan).items():
         is_told = work.settings and not work.is_taken_up
         settings = f" These were: {first_few(work.settings, MOST_BEGUN, '; ')}." if is_told else ""

@@ -138,9 +138,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        P, (height, width) = np.zeros((len(rows), len(self.classes_))), self._size() or (1, self.n_features_in_)
+        P = np.zeros((len(rows), len(self.classes_)))
         for network in self.networks_:
-            P += predict_proba(in_float64(network), deskewed(rows, height, width, network.images["deskew"]))
+            images = network.images
+            deskewed_rows = deskewed(rows, images["height"], images["width"], images["deskew"])
+            P += predict_proba(in_float64(network), deskewed_rows)
         return P / len(self.networks_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

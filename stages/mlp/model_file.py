@@ -46,7 +46,7 @@ def save_ensemble(networks: Sequence[Network], path: str | Path) -> None:
     ``header`` is a JSON text with the format, its version, and the architecture and images of each network. Parameters
     and running averages are stored by the network's number and their own names: ``0/W1``, ``0/b1``, ..., ``1/W1``, ...
     """
-    descriptions = [{"architecture": asdict(each.architecture), "images": each.images} for each in networks]
+    descriptions = [{"architecture": asdict(each.architecture), "images": each.images or None} for each in networks]
     arrays = {
         f"{number}/{name}": values
         for number, network in enumerate(networks)

@@ -4,4 +4,4 @@ It may import ``stages.shared``, ``stages.images``, ``stages.mlp``, and what spl
 Other stages may import the modules named below, and no others.
 """
 
-__all__ = ["epoch_to_keep", "folds", "predictor"]
+__all__ = ["epoch_to_keep", "folds", "images_of_model", "predictor"]

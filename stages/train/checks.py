@@ -11,7 +11,7 @@ from stages.mlp import load_members
 from stages.shared.arrays import load_array
 from stages.shared.checks import check_table, read_table
 from stages.shared.damaged_error import damaged
-from stages.train.predictor import images_of
+from stages.train.images_of_model import images_of
 
 
 def check_history(path: Path) -> None:

@@ -6,7 +6,7 @@ A model is one network or several; the probabilities of several are averaged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipeline.task import Progress
 from stages.images.deskew import deskewed
 from stages.images.model_images import Images
 from stages.mlp import Network, forget_pages, load_members, predict_proba
+from stages.train.images_of_model import images_of
 
 BLOCK_ROWS = 4096  # between two reports of progress
 
@@ -55,11 +56,12 @@ class Predictor:
             raise DataError(
                 "the images hold values that are not finite", where="split/", hint="pipeline run split --force"
             )
-        P = np.empty((len(members), len(X), len(self.classes)), np.float32)
-        for own_P, member in zip(P, members, strict=True):
-            network = self.networks[member]
-            rows = deskewed(X, self.images.height, self.images.width, network.images["deskew"])
-            own_P[...] = predict_proba(network, rows)
+        networks = [self.networks[member] for member in members]
+        height, width = self.images.height, self.images.width
+        rows = {how: deskewed(X, height, width, how) for how in {network.images["deskew"] for network in networks}}
+        P = np.empty((len(networks), len(X), len(self.classes)), np.float32)
+        for own_P, network in zip(P, networks, strict=True):
+            own_P[...] = predict_proba(network, rows[network.images["deskew"]])
         if not np.isfinite(P).all():
             what = "the network gives probabilities that are not finite: its weights are damaged"
             raise DataError(what, where="train/model.npz", hint="pipeline run train --force")
@@ -88,20 +90,3 @@ def load_predictor(path: Path, *, n_pixels: int | None = None) -> Predictor:
             hint=hint,
         )
     return Predictor(networks, images)
-
-
-def images_of(networks: Sequence[Network]) -> Images:
-    """What ``networks`` know of their images; ValueError if they do not know it, or not the same except deskewing."""
-    try:
-        known = [Images(**network.images) for network in networks]
-    except (TypeError, ArithmeticError) as error:
-        raise ValueError(f"what it says of its images is missing or wrong ({str(error)[:200]})") from error
-    if len({replace(images, deskew="none") for images in known}) > 1:
-        raise ValueError("its networks do not know the same images")
-    for images, network in zip(known, networks, strict=True):
-        architecture = network.architecture
-        if images.height * images.width != architecture.n_inputs:
-            raise ValueError(f"images of {images.height} x {images.width}, but {architecture.n_inputs} inputs")
-        if len(images.classes) != architecture.n_classes:
-            raise ValueError(f"it names {len(images.classes)} of {architecture.n_classes} classes")
-    return known[0]

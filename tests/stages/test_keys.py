@@ -126,6 +126,12 @@ def test_every_module_in_the_folder_of_a_stage_is_part_of_its_key(before: dict[s
     assert modules - published <= before[stage]["code"].keys()
 
 
+def test_an_edit_of_prediction_trains_nothing(sources: Path, before: dict[str, Any]) -> None:
+    path = "stages/train/predictor.py"
+    found = edited(sources, before, (path, lambda source: source.replace("BLOCK_ROWS = 4096", "BLOCK_ROWS = 4095")))
+    assert found == {"evaluate", "submit"}
+
+
 def test_a_new_command_or_preset_changes_no_key(sources: Path, before: dict[str, Any]) -> None:
     def one_more(source: str) -> str:
         return source.replace("COMMANDS = {", 'COMMANDS = {\n    "extra": "stages.commands.show.show:show",')

@@ -30,6 +30,8 @@ from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stages.estimator import DigitClassifier
+from stages.images.deskew import deskewed
+from stages.mlp import predict_proba
 
 Digits = tuple[NDArray[np.float64], NDArray[np.int64]]
 QUICK: dict[str, Any] = {"hidden": (16,), "epochs": 5, "learning_rate": 0.02, "batch_size": 16, "replicas": 1}
@@ -59,6 +61,14 @@ def test_the_probabilities_of_a_row_do_not_depend_on_the_rows_around_it(
     P = classifier.predict_proba(X[:200])
     for order in (np.arange(200)[::-1], np.array([7]), np.arange(3, 30)):
         np.testing.assert_allclose(classifier.predict_proba(X[order]), P[order], rtol=1e-12)
+
+
+def test_it_deskews_images_of_the_sides_that_it_was_fitted_on(digits: Digits) -> None:
+    X, y = digits[0] / 16, digits[1]
+    classifier = DigitClassifier(**{**QUICK, "epochs": 1}, deskew="slant_and_width", height=4, width=16).fit(X, y)
+    classifier.set_params(height=8, width=8)
+    expected = predict_proba(classifier.networks_[0], deskewed(X, 4, 16, "slant_and_width"))
+    np.testing.assert_allclose(classifier.predict_proba(X), expected, atol=1e-5)
 
 
 def test_its_settings_are_those_of_train_with_the_same_defaults() -> None:

@@ -21,9 +21,10 @@ from stages.mlp import Architecture, Network
 from stages.mlp.layers.pooling import MaxPooling
 from stages.presets import PRESETS
 from stages.sample import SAMPLE_FOLDER
+from stages.train.images_of_model import images_of
 from stages.train.member import make_member
 from stages.train.parameters import TrainParameters
-from stages.train.predictor import Predictor, images_of
+from stages.train.predictor import Predictor
 from stages.train.train_member import train_member
 
 pytest.importorskip("onnx", reason="onnx is an extra: pip install -e '.[dev]'")

@@ -103,6 +103,7 @@ def saved_with(model: Path, **images: object) -> Path:
         {"deskew": ["none"]},
         {"deskew": "<script>"},
         {"surprise": 1},
+        {"height": "\n" * 100_000},
     ],
 )
 def test_what_a_model_says_of_its_images_is_checked(model: Path, images: dict) -> None:
@@ -125,11 +126,12 @@ def test_any_such_value_gives_one_error_or_a_model_that_predicts(model: Path, na
     assert np.isfinite(predictor.each(np.ones((2, 6), np.float32), [0])).all()
 
 
-def test_a_model_that_says_nothing_of_its_images_is_refused(model: Path) -> None:
+@pytest.mark.parametrize("name", ["classes", "height", "width", "offset", "scale", "deskew"])
+def test_a_model_must_say_everything_of_its_images(model: Path, name: str) -> None:
     network = load(model)
-    network.images.clear()
+    del network.images[name]
     save(network, model)
-    with pytest.raises(DataError, match=r"missing or wrong .*'classes'"):
+    with pytest.raises(DataError, match=f"missing or wrong: there is no {name}"):
         load_predictor(model)
 
 

@@ -29,9 +29,9 @@ from stages.mlp.gradient_descent.optimisers import OPTIMISERS
 from stages.mlp.training.online_sgd import suits_online
 from stages.presets import PRESETS
 from stages.train.checks import check_history, check_model
+from stages.train.images_of_model import images_of
 from stages.train.member import Member, Trained, default_batch_size, make_member
 from stages.train.parameters import TrainParameters, Variant
-from stages.train.predictor import images_of
 from stages.train.train import ROWS, train_missing
 from stages.train.train_member import all_deskewed
 from stages.train.training_progress import TrainingProgress

@@ -18,7 +18,8 @@ from stages.evaluate.report.canvas_network import FULL, drawing_model
 from stages.evaluate.report.findings import Findings
 from stages.evaluate.report.page import render
 from stages.mlp import Architecture, load, predict_proba
-from stages.train.predictor import Predictor, images_of
+from stages.train.images_of_model import images_of
+from stages.train.predictor import Predictor
 
 pytestmark = pytest.mark.browser
 
