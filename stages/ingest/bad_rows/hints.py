@@ -35,6 +35,9 @@ def hint_for_training_rows(train: FileContents, labels: ClassSet, parameters: In
     """What to do about bad training rows: mend the labels, look at the whole file, or correct or leave a few lines."""
     if all(row.problem == NOT_UTF_8 for row in train.bad.kept):  # perhaps all rows of a class
         return hint_for_few(train)
+    blank = [label for label in bad_labels(train) if label != label.strip() and labels(label) is None]
+    if train.has_many_bad and 2 * len(blank) > len(train.bad.kept):
+        return "take off the blanks around the labels"
     texts = [text for text in text_labels(train) if text not in (parameters.classes or ())]
     if parameters.classes is None and (label := misspelled_label(train)):
         return f"write {int(label.partition('.')[0])} in place of {label}, in every line"
@@ -44,9 +47,7 @@ def hint_for_training_rows(train: FileContents, labels: ClassSet, parameters: In
     if texts and labels.are_texts:
         hint = f"add {to_copy(texts)} to ingest.classes if they are labels, or {hint}"
     elif train.has_many_bad:
-        blank = [label for label in bad_labels(train) if label != label.strip() and labels(label) is None]
-        are_blank = 2 * len(blank) > len(train.bad.kept)
-        return "take off the blanks around the labels" if are_blank else hint_for_many(train)
+        return hint_for_many(train)
     if train.bad.are_all_kept and not train.has_many_bad:
         sets = " --set ingest.on_error=quarantine" if parameters.on_error == "stop" else ""
         if train.share_bad > parameters.max_quarantined:
@@ -114,6 +115,5 @@ def misspelled_label(found: FileContents) -> str:
 
 def text_labels(found: FileContents) -> list[str]:
     """The distinct labels of the bad rows in file order, if most are texts and not numbers in some spelling."""
-    unblank = [label for label in bad_labels(found) if label == label.strip()]
-    texts = [label for label in unblank if TEXT.search(label) and label.lower() not in NO_VALUES]
+    texts = [label for label in bad_labels(found) if TEXT.search(label) and label.lower() not in NO_VALUES]
     return list(dict.fromkeys(texts)) if 2 * len(texts) > len(found.bad.kept) else []

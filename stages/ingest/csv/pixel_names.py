@@ -6,10 +6,11 @@ They must go through the image row by row, without a gap. Names with rows and co
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, groupby, zip_longest
+from statistics import mode
 
 from stages.ingest.csv.layout import wrong_header
 from stages.shared.messages import FileName, shortened
@@ -58,7 +59,7 @@ def require_order(pixels: PixelNames, names: Sequence[str], file: FileName) -> t
     """
     columns, numbers = list(pixels.numbers), list(pixels.numbers.values())
     first_row, first = min(numbers)[:-1], min(number[-1] for number in numbers)  # with one number: a single row
-    width = max(Counter(number[:-1] for number in numbers).values())
+    width = mode(len(list(row)) for _, row in groupby(sorted(numbers), key=lambda number: number[:-1]))
     for n_before, (column, found) in enumerate(pixels.numbers.items()):
         expected = (*(row + n_before // width for row in first_row), first + n_before % width)
         if found != expected:

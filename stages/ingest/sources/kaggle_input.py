@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.files.paths import leads_to_folder
 from pipeline.task import Source
 from stages.ingest.sources.data_folder import FILE_NAMES, advice, files_in, listed, members_of, require_folder
-from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, possible_data, walk
+from stages.ingest.sources.possible_data import MOST_ENTRIES, PAIR, SET_PATHS, new_entries, possible_data
 
 DEEPEST = 4  # folders in folders that are looked into: /kaggle/input/datasets/OWNER/NAME/FOLDER
 ENDINGS = ("", ".gz", ".zip")  # of train.csv and test.csv
@@ -26,7 +27,7 @@ def files_below(place: Path) -> dict[str, Source]:
     """
     require_folder(place)
     problems: list[DataError] = []
-    holding = sorted(folders_with_both(place, problems), key=lambda folder: len(folder.parts))
+    holding = list(folders_with_both(place, problems))
     if len(holding) == 1:
         return files_in(holding[0])
     if holding:
@@ -47,7 +48,7 @@ def files_below(place: Path) -> dict[str, Source]:
 
 
 def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
-    """The folders that hold a training and a test set; none within such a folder.
+    """The folders that hold a training and a test set, the least deep ones first; none within such a folder.
 
     The errors of zips that cannot be read are added to ``problems``.
 
@@ -56,14 +57,23 @@ def folders_with_both(place: Path, problems: list[DataError]) -> Iterator[Path]:
     DataError
         There are more files and folders than can be looked through.
     """
-    what = f"there are over {MOST_ENTRIES:,} files below {place}"
-    hint = f"set ingest.kaggle_input to one folder, or {SET_PATHS}"
-    for folder, folders, files in walk(place, DataError(what, where=str(place), hint=hint)):
-        is_found = holds_both(folder, {*folders, *files}, problems)
-        if is_found or len(folder.relative_to(place).parts) == DEEPEST:
-            folders.clear()
-        if is_found:
-            yield folder
+    level, n_entries = [place], 0
+    seen: set[tuple[int, int]] = set()
+    for _ in range(DEEPEST + 1):
+        below: list[Path] = []
+        for folder in level:
+            entries = new_entries(folder, seen)
+            n_entries += len(entries)
+            if n_entries > MOST_ENTRIES:
+                hint = f"set ingest.kaggle_input to one folder, or {SET_PATHS}"
+                raise DataError(f"there are over {MOST_ENTRIES:,} files below {place}", where=str(place), hint=hint)
+            if holds_both(folder, {entry.name for entry in entries}, problems):
+                yield folder
+            else:
+                below += [
+                    folder / entry.name for entry in entries if entry.name[0] != "." and leads_to_folder(entry.path)
+                ]
+        level = below
 
 
 def holds_both(folder: Path, names: set[str], problems: list[DataError]) -> bool:

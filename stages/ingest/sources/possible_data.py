@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.files.paths import leads_to_folder
 from stages.ingest.sources.other_formats import DATA_FORMATS, LIBSVM
 
 PAIR = ("train", "test")
@@ -46,34 +47,39 @@ def possible_data(data: Path) -> Iterator[Path]:
     DataError
         There are more files and folders than can be looked through.
     """
-    what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
-    for folder, folders, files in walk(data, DataError(what, where=str(data), hint=SET_PATHS)):
-        if folder == data:
-            folders[:] = [name for name in folders if name != ANSWERS]
+    waiting, n_entries = [data], 0
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        folder = waiting.pop()
+        entries = new_entries(folder, seen)
+        n_entries += len(entries)
+        if n_entries > MOST_ENTRIES:
+            what = f"{data.name}/ holds no train.csv and test.csv, but over {MOST_ENTRIES:,} files"
+            raise DataError(what, where=str(data), hint=SET_PATHS)
         is_set = any(name.lower().startswith(PAIR) or len(name) == 1 for name in folder.relative_to(data).parts)
-        for path in map(folder.joinpath, files):
-            if seems_unfinished(path) if path.name.startswith(".") else may_be_data(path, is_set=is_set):
+        for entry in entries:
+            path = folder / entry.name
+            if path == data / ANSWERS:
+                continue
+            if entry.name.startswith("."):
+                if seems_unfinished(path):
+                    yield path
+            elif leads_to_folder(path):
+                waiting.append(path)
+            elif may_be_data(path, is_set=is_set):
                 yield path
 
 
-def walk(place: Path, too_many: DataError) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Like ``os.walk``, by way of links too, but each folder once, in order and without hidden folders.
-
-    ``too_many`` is raised if there are more than ``MOST_ENTRIES`` files and folders.
-    """
-    seen: set[tuple[int, int]] = set()
-    n_entries = 0
-    for name, folders, files in os.walk(place, followlinks=True):
-        status = Path(name).stat()
+def new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """The entries of a folder; none if it cannot be read, or was ``seen`` before by way of a link."""
+    try:
+        status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
+            return []
         seen.add((status.st_dev, status.st_ino))
-        n_entries += len(folders) + len(files)
-        if n_entries > MOST_ENTRIES:
-            raise too_many
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        yield Path(name), folders, sorted(files)
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return []
 
 
 def beside_data(data: Path) -> str:

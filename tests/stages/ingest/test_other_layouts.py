@@ -107,6 +107,9 @@ def test_columns_named_by_row_and_column_must_stand_row_by_row(ingest: Ingest) -
     not_whole = [f"1x{column}" for column in range(10)] + [f"2x{column}" for column in range(6)]
     with pytest.raises(DataError, match="its last row of pixels has 6 columns, and the others have 10"):
         ingest({"train.csv": with_pixels_named(TRAIN, not_whole), "test.csv": TEST})
+    one_too_many = [f"{row}x{column}" for row in range(1, 6) for column in range(1, 4 + (row == 2))]
+    with pytest.raises(DataError, match="'2x4' stands after '2x3', where '3x1' must stand"):
+        ingest({"train.csv": with_pixels_named(TRAIN, one_too_many), "test.csv": TEST})
 
 
 @pytest.mark.parametrize("prefix", ["FEA", "ARROW", "PAR", "SQLite format "])

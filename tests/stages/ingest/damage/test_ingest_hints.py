@@ -72,6 +72,13 @@ SLIPS: dict[str, tuple[str, str, dict[str, Any], str, str]] = {
         "' a0' is not a whole number of at most 18 digits (if labels are texts, list them in ingest.classes)",
         "take off the blanks around the labels",
     ),
+    "blanks in front of half of the labels that are texts": (
+        TRAIN.replace("\n0", "\n a").replace("\n1", "\na"),
+        TEST,
+        {},
+        "is not a whole number of at most 18 digits",
+        "set ingest.classes = [",
+    ),
     "a number that is too large": (
         changed(3, 0, "1" + "0" * 19),
         TEST,

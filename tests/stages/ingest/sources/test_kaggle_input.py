@@ -12,7 +12,7 @@ from raw_files import ALL, BOTH, find, put, zipped
 from pipeline.cli import main
 from pipeline.errors import ConfigError, DataError
 from pipeline.task import Sources
-from stages.ingest.sources import kaggle_input, possible_data
+from stages.ingest.sources import kaggle_input
 from stages.ingest.sources.find import SAMPLE_ORIGIN
 
 INSTALLED = "my-wheels/digit_pipeline-0.1.0-py3-none-any.whl"
@@ -145,7 +145,6 @@ def test_links_to_what_was_seen_add_nothing_and_masses_of_files_end_the_search(
     (root / "back").symlink_to(root.parent)
     (root / "again").symlink_to(root / "c")
     assert len(look(root).files) == 2  # not three times the same
-    for module in (possible_data, kaggle_input):
-        monkeypatch.setattr(module, "MOST_ENTRIES", 1)
+    monkeypatch.setattr(kaggle_input, "MOST_ENTRIES", 1)
     with pytest.raises(DataError, match="over 1 files below"):
         look(root)
