@@ -167,10 +167,11 @@ def test_a_variant_that_contradicts_itself_is_told_before_any_member_is_trained(
 @pytest.mark.parametrize("side", [1, 8, 28])
 def test_every_preset_makes_networks_whatever_the_images_size(name: str, side: int) -> None:
     parameters = msgspec.convert(PRESETS[name]["train"], TrainParameters)
-    for number in range(3):
+    for number, variant in enumerate(parameters.variants or [Variant()]):
         member = make_member(parameters, Images((0, 1, 2), side, side), 0, number)
-        assert member.recipe(100).epochs == parameters.epochs
+        assert member.recipe(100).epochs == (variant.epochs or parameters.epochs)
         assert member.architecture.n_inputs == side**2
+        assert member.architecture.filters == (variant.filters or parameters.filters)
 
 
 def test_a_line_of_figures_counts_the_rows_of_a_smaller_last_batch_in_every_epoch() -> None:
