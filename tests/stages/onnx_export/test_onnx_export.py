@@ -106,7 +106,9 @@ def real() -> Table:
 def trained(preset: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], side: int) -> list[Network]:
     """The networks of a preset after one epoch: of every variant one member."""
     settings: dict[str, Any] = {**PRESETS.get(preset, {}).get("train", {}), "epochs": 1}
-    parameters = msgspec.convert({**settings, "folds": max(1, len(settings.get("variants", ())))}, TrainParameters)
+    variants = [{**variant, "epochs": 1} for variant in settings.get("variants", ())]
+    settings |= {"variants": variants, "folds": max(1, len(variants))}
+    parameters = msgspec.convert(settings, TrainParameters)
     images = Images(tuple(range(10)), side, side)
     rows = {"split/X_train.npy": pixels.astype(np.float32) / np.float32(255), "encode/Y_train.npy": np.eye(10)[labels]}
     context = JobContext(rows, None, silent_progress, print)
