@@ -27,7 +27,8 @@ class Images:
     def __post_init__(self) -> None:
         if self.deskew not in DESKEWS:
             raise ValueError(f"deskew must be one of {', '.join(DESKEWS)}, not {self.deskew!r}")
-        if not all(isinstance(side, Integral) and side >= 1 and side is not True for side in (self.height, self.width)):
+        sides = self.height, self.width
+        if not all(isinstance(side, Integral) and side is not True and 1 <= side < 2**31 for side in sides):
             raise ValueError(f"images of {self.height} x {self.width} have no pixels")
         are_numbers = all(
             isinstance(label, Integral) and not isinstance(label, bool) and abs(int(label)) < 2**63

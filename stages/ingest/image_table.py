@@ -85,8 +85,8 @@ class ImageTable:
             start = stop
             if self.n_rows == self.group_rows:
                 self._hand_over()
-                for each in self.written[:-1]:
-                    each.result()  # now the memory of the last group may be filled again
+                for last in self.written[-2:-1]:
+                    last.result()  # now the memory of the last group may be filled again
 
     def describe(self, contract: Contract) -> None:
         """Write the last rows, and the contract, so that the file can be checked by itself."""

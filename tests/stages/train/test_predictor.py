@@ -135,6 +135,19 @@ def test_a_model_must_say_everything_of_its_images(model: Path, name: str) -> No
         load_predictor(model)
 
 
+@pytest.mark.parametrize(
+    ("images", "problem"),
+    [
+        ({"height": 10**6}, "images of 1000000 x 3, but 6 inputs"),
+        ({"height": 2**31}, "images of 2147483648 x 3 have no pixels"),
+        ({"classes": ["a", "b"]}, "it names 2 of 3 classes"),
+    ],
+)
+def test_a_model_whose_images_do_not_fit_its_network_is_refused(model: Path, images: dict, problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        load_predictor(saved_with(model, **images))
+
+
 def test_networks_of_different_images_are_refused(model: Path) -> None:
     networks = [load(model), load(model)]
     networks[1].images["classes"] = (3, 7, 21)
